@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/avelto/convo/internal/app"
+	"github.com/avelto/convo/internal/clock"
+	"github.com/avelto/convo/internal/demo"
+	"github.com/avelto/convo/internal/id"
+	"github.com/avelto/convo/internal/postgres"
+	"github.com/avelto/convo/internal/postgres/embedded"
+	"github.com/avelto/convo/internal/spec"
+	"github.com/avelto/convo/internal/token"
+	"github.com/avelto/convo/internal/workspace"
+)
+
+type devCommand struct {
+	app.Config
+
+	DataDir string `default:".convo" env:"CONVO_DATA_DIR" help:"Where data is kept between starts." type:"path"`
+}
+
+const keyBytes = 32
+
+// Run implements the command.
+func (c *devCommand) Run(ctx context.Context) (err error) {
+	server, err := embedded.Start(ctx, embedded.Options{
+		Dir:  filepath.Join(c.DataDir, "postgres"),
+		Logf: func(format string, args ...any) { fmt.Printf(format+"\n", args...) },
+	})
+	if err != nil {
+		return err //nolint:wrapcheck // says it all
+	}
+	urlPath := filepath.Join(c.DataDir, urlFile)
+	defer func() {
+		err = errors.Join(err, os.Remove(urlPath), server.Stop(ctx))
+	}()
+	url := server.URL("postgres")
+	if err := os.WriteFile(urlPath, []byte(url+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write the database's URL: %w", err)
+	}
+	key, err := c.keep("secret-key", func() (string, error) { return randomHex(), nil })
+	if err != nil {
+		return err
+	}
+	raw, err := app.ParseKey(key)
+	if err != nil {
+		return err //nolint:wrapcheck // says it all
+	}
+	return serve(ctx, database{DatabaseURL: url}, c.Config, raw, func(a *app.App, on *postgres.DB, addr net.Addr) error {
+		return c.welcome(ctx, a, on, addr)
+	})
+}
+
+// welcome loads the demo data where there is none and says how to begin.
+func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, addr net.Addr) error {
+	if _, err := demo.Load(ctx, on); err != nil {
+		return err //nolint:wrapcheck // says it all
+	}
+	plaintext, err := c.keep("demo-token", func() (string, error) { return demoToken(ctx, a, on) })
+	if err != nil {
+		return err
+	}
+	base := "http://" + addr.String()
+	fmt.Printf(`
+  Convo is running, with demo data in the workspaces %q and %q.
+
+  API       %s%s
+  Document  %s%s/openapi.json
+  Health    %s/readyz   Metrics  %s/metrics
+  Data      %s
+  Token     %s   (workspace %s, every scope)
+
+  Try it:
+
+    curl -H "Authorization: Bearer %s" "%s%s/leads?sort=score&limit=3"
+
+  Stop with Ctrl-C.
+
+`, demo.Slug, demo.OtherSlug, base, spec.BasePath, base, spec.BasePath, base, base, c.DataDir,
+		plaintext, demo.Slug, plaintext, base, spec.BasePath)
+	return nil
+}
+
+// demoToken creates a token with every scope in the demo workspace, if there is
+// one.
+func demoToken(ctx context.Context, a *app.App, on *postgres.DB) (string, error) {
+	spaces := &workspace.Service{DB: on, IDs: id.NewGenerator(clock.System{})}
+	space, err := spaces.BySlug(ctx, demo.Slug)
+	if err != nil {
+		return "", err //nolint:wrapcheck // says it all
+	}
+	plaintext, _, err := a.Tokens.Create(ctx, token.NewToken{WorkspaceID: space.ID, Name: "convo dev", Scopes: a.Scopes})
+	return plaintext, err //nolint:wrapcheck // says it all
+}
+
+// keep returns what a file of the data directory holds, and makes it first where
+// there is no such file.
+func (c *devCommand) keep(name string, create func() (string, error)) (string, error) {
+	path := filepath.Join(c.DataDir, name)
+	kept, err := os.ReadFile(path) //nolint:gosec // a path of our own
+	if err == nil {
+		return strings.TrimSpace(string(kept)), nil
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("read %s: %w", name, err)
+	}
+	fresh, err := create()
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(path, []byte(fresh+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keep %s: %w", name, err)
+	}
+	return fresh, nil
+}
+
+func randomHex() string {
+	random := make([]byte, keyBytes)
+	_, _ = rand.Read(random) // never fails
+	return hex.EncodeToString(random)
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/avelto/convo/db"
+	"github.com/avelto/convo/internal/postgres"
+)
+
+type migrateCommand struct {
+	database
+
+	Direction string `arg:"" default:"up" enum:"up,down,status" help:"up, status, or down: which deletes all data."`
+}
+
+// Run implements the command.
+func (c *migrateCommand) Run(ctx context.Context) error {
+	url, err := c.url()
+	if err != nil {
+		return err
+	}
+	on, err := postgres.Open(ctx, url, postgres.Options{})
+	if err != nil {
+		return err //nolint:wrapcheck // says it all
+	}
+	defer on.Close()
+	switch c.Direction {
+	case "up":
+		err = db.Up(ctx, on.Pool())
+	case "down":
+		err = db.Down(ctx, on.Pool())
+	}
+	if err != nil {
+		return err //nolint:wrapcheck // says it all
+	}
+	current, newest, err := db.Version(ctx, on.Pool())
+	if err != nil {
+		return err //nolint:wrapcheck // says it all
+	}
+	fmt.Printf("schema version %d of %d\n", current, newest)
+	return nil
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/avelto/convo/internal/clock"
+	"github.com/avelto/convo/internal/demo"
+	"github.com/avelto/convo/internal/id"
+	"github.com/avelto/convo/internal/postgres"
+	"github.com/avelto/convo/internal/workspace"
+)
+
+type seedCommand struct {
+	database
+
+	Leads     int    `help:"Load so many leads instead of the demo data." placeholder:"N"`
+	Workspace string `default:"demo" help:"Slug of the workspace for the leads; made where there is none."`
+}
+
+// Run implements the command.
+func (c *seedCommand) Run(ctx context.Context) error {
+	on, err := c.open(ctx, postgres.Options{})
+	if err != nil {
+		return err
+	}
+	defer on.Close()
+	if c.Leads <= 0 {
+		return loadDemo(ctx, on)
+	}
+	spaces := &workspace.Service{DB: on, IDs: id.NewGenerator(clock.System{})}
+	space, err := spaces.Ensure(ctx, c.Workspace, c.Workspace)
+	if err != nil {
+		return err //nolint:wrapcheck // says it all
+	}
+	started := time.Now()
+	progress, finish := bar(c.Leads)
+	if err := demo.LoadLeads(ctx, on, space.ID, started, c.Leads, progress); err != nil {
+		return err //nolint:wrapcheck // says it all
+	}
+	finish()
+	fmt.Printf("loaded %d leads into %s in %s\n", c.Leads, space.Slug, time.Since(started).Round(time.Millisecond))
+	return nil
+}
+
+func loadDemo(ctx context.Context, on *postgres.DB) error {
+	loaded, err := demo.Load(ctx, on)
+	if err != nil {
+		return err //nolint:wrapcheck // says it all
+	}
+	if loaded {
+		fmt.Println("loaded the demo data")
+	} else {
+		fmt.Println("the database is not empty: nothing loaded")
+	}
+	return nil
+}
+
+// bar shows progress on a terminal, and nothing elsewhere.
+func bar(total int) (progress func(int), finish func()) {
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		return func(int) {}, func() {}
+	}
+	b := progressbar.NewOptions(total, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("leads"),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish())
+	// A bar that cannot be drawn must not stop the work.
+	return func(n int) { _ = b.Add(n) }, func() { _ = b.Finish() }
+}

@@ -1,0 +1,3 @@
+package db
+
+const TagsNameKey = "tags_name_key"

@@ -1,0 +1,106 @@
+package analytics
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+)
+
+const daysOfWeek = 7
+
+// cut divides a span at the beginnings of days, weeks (Mondays) or months.
+func cut(span Span, width api.AnalyticsGranularity) []Span {
+	var spans []Span
+	for at := span.From; at.Before(span.To); {
+		next := nextStart(at, width)
+		if next.After(span.To) {
+			next = span.To
+		}
+		spans = append(spans, Span{From: at, To: next})
+		at = next
+	}
+	return spans
+}
+
+// start returns the beginning of the day, week or month of a moment, as
+// PostgreSQL's date_trunc does.
+func start(at time.Time, width api.AnalyticsGranularity) time.Time {
+	year, month, dayOfMonth := at.Date()
+	switch width {
+	case api.AnalyticsGranularityMonth:
+		dayOfMonth = 1
+	case api.AnalyticsGranularityWeek:
+		dayOfMonth -= (int(at.Weekday()) + daysOfWeek - int(time.Monday)) % daysOfWeek
+	case api.AnalyticsGranularityDay:
+	}
+	return time.Date(year, month, dayOfMonth, 0, 0, 0, 0, time.UTC)
+}
+
+func nextStart(at time.Time, width api.AnalyticsGranularity) time.Time {
+	begin := start(at, width)
+	switch width {
+	case api.AnalyticsGranularityMonth:
+		return begin.AddDate(0, 1, 0)
+	case api.AnalyticsGranularityWeek:
+		return begin.AddDate(0, 0, daysOfWeek)
+	case api.AnalyticsGranularityDay:
+	}
+	return begin.AddDate(0, 0, 1)
+}
+
+// fill lays the rows out over all spans; what no row speaks of is zero. A row's
+// bucket may begin before the first span, which is cut.
+func fill(spans []Span, rows []db.AnalyticsFiguresRow, keys []string) []Bucket {
+	buckets := make([]Bucket, len(spans))
+	for i, span := range spans {
+		buckets[i] = Bucket{Span: span, Groups: make([]Figures, len(keys))}
+	}
+	for _, row := range rows {
+		i, exact := slices.BinarySearchFunc(spans, row.Bucket, func(s Span, at time.Time) int { return s.From.Compare(at) })
+		if !exact && i > 0 {
+			i-- // cannot be: only the first bucket begins before its span
+		}
+		if row.IsTotal {
+			buckets[i].Total = figures(row)
+		} else if group := slices.Index(keys, row.GroupKey); group >= 0 {
+			buckets[i].Groups[group] = figures(row)
+		}
+	}
+	return buckets
+}
+
+func figures(row db.AnalyticsFiguresRow) Figures {
+	f := Figures{
+		Opened: row.Opened, Closed: row.Closed, HandedOff: row.HandedOff,
+		Leads: map[api.LeadStatus]int64{
+			api.LeadStatusNEW: row.LeadsNew, api.LeadStatusQUALIFIED: row.LeadsQualified,
+			api.LeadStatusCONTACTED: row.LeadsContacted, api.LeadStatusWON: row.LeadsWon, api.LeadStatusLOST: row.LeadsLost,
+		},
+	}
+	if row.MedianReplySeconds != noReply {
+		f.MedianReply = &row.MedianReplySeconds
+	}
+	return f
+}
+
+// groupKeys returns the keys of the rows, those with the most going on first.
+func groupKeys(rows []db.AnalyticsFiguresRow) []string {
+	weight := map[string]int64{}
+	var keys []string
+	for _, row := range rows {
+		if row.IsTotal {
+			continue
+		}
+		if _, known := weight[row.GroupKey]; !known {
+			keys = append(keys, row.GroupKey)
+		}
+		weight[row.GroupKey] += row.Opened + row.Closed + row.HandedOff + figures(row).LeadsCreated()
+	}
+	slices.SortFunc(keys, func(a, b string) int {
+		return cmp.Or(cmp.Compare(weight[b], weight[a]), cmp.Compare(a, b))
+	})
+	return keys
+}

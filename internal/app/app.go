@@ -1,0 +1,183 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/avelto/convo/db"
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/agent"
+	"github.com/avelto/convo/internal/analytics"
+	"github.com/avelto/convo/internal/channel"
+	"github.com/avelto/convo/internal/clock"
+	"github.com/avelto/convo/internal/conversation"
+	"github.com/avelto/convo/internal/httpapi"
+	"github.com/avelto/convo/internal/id"
+	"github.com/avelto/convo/internal/idempotency"
+	"github.com/avelto/convo/internal/lead"
+	"github.com/avelto/convo/internal/page"
+	"github.com/avelto/convo/internal/postgres"
+	"github.com/avelto/convo/internal/ratelimit"
+	"github.com/avelto/convo/internal/spec"
+	"github.com/avelto/convo/internal/token"
+	"github.com/avelto/convo/openapi"
+)
+
+// cleanEvery is how often expired idempotency keys are forgotten.
+const cleanEvery = time.Hour
+
+// App is a server and the loops that it needs beside it. A process may hold
+// several.
+type App struct {
+	// Handler serves the API, health and metrics.
+	Handler http.Handler
+	// Tokens creates and revokes tokens.
+	Tokens *token.Service
+	// Scopes are all that a token can carry.
+	Scopes []api.Scope
+
+	db            *postgres.DB
+	log           *slog.Logger
+	authenticator *token.Authenticator
+	uses          *token.Uses
+	idempotency   *idempotency.Store
+	redis         *redis.Client
+	health        *health
+}
+
+// Parts are what an App is built on. Limiter is nil but for tests.
+type Parts struct {
+	DB      *postgres.DB
+	Key     []byte
+	Log     *slog.Logger
+	Clock   clock.Clock
+	Limiter ratelimit.Limiter
+	Tracing bool
+}
+
+// New builds an App; the database must have the newest schema.
+func New(config Config, parts Parts) (*App, error) {
+	document, err := spec.Load(openapi.JSON)
+	if err != nil {
+		return nil, fmt.Errorf("openapi.json: %w", err)
+	}
+	jobs, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{Schema: db.RiverSchema, Logger: parts.Log})
+	if err != nil {
+		return nil, fmt.Errorf("job queue: %w", err)
+	}
+	a := &App{Scopes: document.Scopes, db: parts.DB, log: parts.Log, uses: token.NewUses(parts.DB)}
+	a.authenticator = token.NewAuthenticator(parts.DB, parts.Clock, a.uses)
+	a.idempotency = &idempotency.Store{DB: parts.DB, Clock: parts.Clock}
+	if err := a.limits(config, &parts); err != nil {
+		return nil, err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newPoolCollector(parts.DB.Pool()))
+	trusted, err := config.trustOptions()
+	if err != nil {
+		return nil, err
+	}
+	ids, pages := id.NewGenerator(parts.Clock), page.NewCodec(parts.Key)
+	a.Tokens = &token.Service{DB: parts.DB, IDs: ids, Clock: parts.Clock}
+	handler, err := httpapi.New(httpapi.Dependencies{
+		Document: document, Log: parts.Log, Metrics: registry, Clock: parts.Clock, Limiter: parts.Limiter,
+		Authenticator: a.authenticator, Idempotency: a.idempotency,
+		Leads:         &lead.Service{DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages},
+		Conversations: &conversation.Service{DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages, Jobs: jobs},
+		Agents:        &agent.Service{DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages},
+		Channels:      &channel.Service{DB: parts.DB, Pages: pages},
+		Analytics:     &analytics.Service{DB: parts.DB, Clock: parts.Clock},
+		PublicURL:     config.PublicURL, TrustedProxies: trusted,
+		RequestTimeout: config.RequestTimeout, Tracing: parts.Tracing,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("API: %w", err)
+	}
+	a.health = &health{db: parts.DB}
+	a.Handler = a.health.mount(handler, registry)
+	return a, nil
+}
+
+// limits chooses where requests are counted.
+func (a *App) limits(config Config, parts *Parts) error {
+	if parts.Limiter != nil {
+		return nil
+	}
+	inProcess := ratelimit.NewMemory(parts.Clock)
+	parts.Limiter = inProcess
+	if config.RedisURL == "" {
+		return nil
+	}
+	options, err := redis.ParseURL(config.RedisURL)
+	if err != nil {
+		return fmt.Errorf("REDIS_URL: %w", err)
+	}
+	// A limit must never hold a request up: Redis answers at once or not at all.
+	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = redisPatience, redisPatience, redisPatience
+	options.MaxRetries = -1
+	a.redis = redis.NewClient(options)
+	parts.Limiter = &ratelimit.Fallback{First: ratelimit.NewRedis(a.redis), Other: inProcess, Log: parts.Log}
+	return nil
+}
+
+const redisPatience = 250 * time.Millisecond
+
+// Run runs the loops beside the server until ctx ends, and returns when they have
+// put away what they held.
+func (a *App) Run(ctx context.Context) {
+	var loops sync.WaitGroup
+	loops.Go(func() { a.authenticator.Listen(ctx, a.log) })
+	loops.Go(func() { a.uses.Run(ctx, a.log) })
+	loops.Go(func() { a.clean(ctx) })
+	loops.Wait()
+	if a.redis != nil {
+		if err := a.redis.Close(); err != nil {
+			a.log.WarnContext(ctx, "Redis client not closed", "error", err)
+		}
+	}
+}
+
+// Flush writes what is otherwise written every few seconds.
+func (a *App) Flush(ctx context.Context) error { return a.uses.Flush(ctx) } //nolint:wrapcheck // says it all
+
+func (a *App) clean(ctx context.Context) {
+	ticker := time.NewTicker(cleanEvery)
+	defer ticker.Stop()
+	for {
+		if gone, err := a.idempotency.DeleteExpired(ctx); err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "expired idempotency keys not deleted", "error", err)
+		} else if gone > 0 {
+			a.log.InfoContext(ctx, "expired idempotency keys deleted", "count", gone)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// NewLogger returns a logger of JSON lines on standard error.
+func NewLogger(level string) (*slog.Logger, error) {
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("log level: %w", err)
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: least})), nil
+}
+
+// IsClosed reports whether a server ended because it was told to.
+func IsClosed(err error) bool { return err == nil || errors.Is(err, http.ErrServerClosed) }

@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/contrib/exporters/autoexport"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/trace"
+)
+
+// Serve answers on the listener until ctx ends, then lets running requests finish
+// and the loops put away what they hold.
+func (a *App) Serve(ctx context.Context, listener net.Listener, config Config) error {
+	server := &http.Server{
+		Handler: a.Handler, ReadHeaderTimeout: readHeaderLimit, ReadTimeout: readLimit, IdleTimeout: idleLimit,
+		WriteTimeout: config.RequestTimeout + readLimit,
+	}
+	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLoops()
+	looped := make(chan struct{})
+	go func() {
+		defer close(looped)
+		a.Run(loops)
+	}()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	var err error
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		err = a.drain(ctx, server, config.ShutdownTimeout)
+	}
+	stopLoops()
+	<-looped
+	if !IsClosed(err) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+func (a *App) drain(ctx context.Context, server *http.Server, patience time.Duration) error {
+	a.health.closing.Store(true)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return fmt.Errorf("requests still running after %s: %w", patience, err)
+	}
+	return nil
+}
+
+// StartTracing sends spans where OpenTelemetry's own environment variables say,
+// and returns what sends the last of them.
+func StartTracing(ctx context.Context) (stop func(context.Context) error, err error) {
+	exporter, err := autoexport.NewSpanExporter(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("start tracing: %w", err)
+	}
+	provider := trace.NewTracerProvider(trace.WithBatcher(exporter))
+	otel.SetTracerProvider(provider)
+	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
+	return provider.Shutdown, nil
+}
+
+// TracingWanted reports whether OpenTelemetry's environment variables ask for
+// traces; getenv is os.Getenv.
+func TracingWanted(getenv func(string) string) bool {
+	if getenv("OTEL_SDK_DISABLED") == "true" || getenv("OTEL_TRACES_EXPORTER") == "none" {
+		return false
+	}
+	for _, name := range []string{"OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
+		if getenv(name) != "" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,64 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/clock"
+	"github.com/avelto/convo/internal/id"
+	"github.com/avelto/convo/internal/postgres"
+)
+
+const (
+	batch    = 10_000
+	lastYear = 365 * 24 * time.Hour
+	unscored = 5 // one lead in so many has no score
+)
+
+// LoadLeads adds count leads to a workspace by COPY, spread over the year before
+// now, and tells progress how many were added since it was last told.
+func LoadLeads(ctx context.Context, on *postgres.DB, workspaceID uuid.UUID, now time.Time, count int, progress func(int)) error {
+	c := clock.NewFake(now.Add(-lastYear))
+	ids := id.NewGenerator(c)
+	step := lastYear / time.Duration(max(count, 1))
+	for done := 0; done < count; {
+		rows := make([]db.LeadInsertManyParams, 0, min(batch, count-done))
+		for range cap(rows) {
+			c.Advance(step)
+			rows = append(rows, randomLead(workspaceID, ids))
+		}
+		if _, err := db.New().LeadInsertMany(ctx, on, rows); err != nil {
+			return fmt.Errorf("load leads: %w", err)
+		}
+		done += len(rows)
+		progress(len(rows))
+	}
+	if _, err := on.Exec(ctx, "ANALYZE leads"); err != nil {
+		return fmt.Errorf("analyze leads: %w", err)
+	}
+	return nil
+}
+
+//nolint:gosec // sample data need not be unpredictable
+func randomLead(workspaceID uuid.UUID, ids *id.Generator) db.LeadInsertManyParams {
+	leadID, now := ids.New()
+	stages := []api.LeadStatus{api.LeadStatusNEW, api.LeadStatusQUALIFIED, api.LeadStatusCONTACTED, api.LeadStatusWON, api.LeadStatusLOST}
+	first, last := firstNames[rand.IntN(len(firstNames))], lastNames[rand.IntN(len(lastNames))]
+	var score *int16
+	if rand.IntN(unscored) > 0 {
+		value := int16(rand.IntN(101))
+		score = &value
+	}
+	source := "seed"
+	return db.LeadInsertManyParams{
+		WorkspaceID: workspaceID, ID: leadID, Status: string(stages[rand.IntN(len(stages))]), Score: score, Source: &source,
+		Fields:    fields(first+" "+last, fmt.Sprintf("lead.%d@example.com", rand.IntN(1_000_000)), fmt.Sprintf("+48 %09d", rand.IntN(1_000_000_000))),
+		CreatedAt: now, UpdatedAt: now,
+	}
+}

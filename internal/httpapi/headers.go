@@ -1,0 +1,53 @@
+package httpapi
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/internal/httpapi/middleware"
+	"github.com/avelto/convo/internal/spec"
+)
+
+// linker writes the addresses of pages and resources.
+type linker struct{ publicURL string }
+
+// next returns the Link header of the page after this one (RFC 8288); nil on the
+// last.
+func (l linker) next(ctx context.Context, cursor *string) *string {
+	if cursor == nil {
+		return nil
+	}
+	here := middleware.CallFrom(ctx).URL
+	query := here.Query()
+	query.Set("cursor", *cursor)
+	link := "<" + l.publicURL + here.Path + "?" + query.Encode() + `>; rel="next"`
+	return &link
+}
+
+// location returns the path of a resource.
+func location(collection string, resource uuid.UUID) *string {
+	path := spec.BasePath + collection + "/" + resource.String()
+	return &path
+}
+
+// allowedHeaders are those that a browser may send from another origin.
+func allowedHeaders() []string {
+	return []string{"Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Original-Name", "X-Request-Id"}
+}
+
+// exposedHeaders are all that the document's answers carry: a browser hides the
+// others from scripts of another origin.
+func exposedHeaders(document *spec.Document) []string {
+	var names []string
+	for _, operation := range document.Operations {
+		for _, response := range operation.Definition.Responses.Map() {
+			for name := range response.Value.Headers {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

@@ -1,0 +1,159 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/clock"
+	"github.com/avelto/convo/internal/ratelimit"
+	"github.com/avelto/convo/internal/spec"
+	"github.com/avelto/convo/internal/token"
+	"github.com/avelto/convo/internal/validation"
+)
+
+// Authenticator turns a token into a principal, or fails with token.ErrNotLive.
+type Authenticator interface {
+	Authenticate(ctx context.Context, hash token.Hash) (*token.Principal, error)
+}
+
+// Gate decides who may come in.
+type Gate struct {
+	Document      *spec.Document
+	Authenticator Authenticator
+	Limiter       ratelimit.Limiter
+	Clock         clock.Clock
+}
+
+// Admit finds the operation, then refuses a body that is too large, a caller who
+// is over the limit, one without a live token where one is needed, and a token
+// without the scope, in this order. Every answer from here on says what is left
+// of the limit.
+func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		call := CallFrom(r.Context())
+		call.Operation = g.Document.Find(r.Method, c.Path())
+		tooLarge := limitBody(c, call.Operation)
+		authErr := g.authenticate(r, call)
+		if authErr != nil && !errors.Is(authErr, token.ErrNotLive) {
+			return authErr // the database fails: the caller cannot be told apart
+		}
+		limited := g.limit(c, call)
+		switch {
+		case tooLarge != nil:
+			return tooLarge
+		case limited != nil:
+			return limited
+		case call.Operation == nil || call.Operation.Public:
+			return next(c)
+		case authErr != nil:
+			return apierr.New(api.ErrorCodeUnauthenticated, "Present a live API token: Authorization: Bearer convo_…").WithCause(authErr)
+		case call.Operation.Scope != "" && !call.Principal.Has(call.Operation.Scope):
+			return apierr.MissingScope(call.Operation.Scope)
+		}
+		return next(c)
+	}
+}
+
+func limitBody(c echo.Context, operation *spec.Operation) error {
+	r := c.Request()
+	if operation == nil || operation.Body == nil {
+		return nil
+	}
+	if r.ContentLength > operation.MaxBody {
+		return validation.TooLarge(operation.MaxBody)
+	}
+	r.Body = http.MaxBytesReader(c.Response(), r.Body, operation.MaxBody)
+	return nil
+}
+
+// authenticate finds the caller, and fails with token.ErrNotLive where there is
+// no live token.
+func (g *Gate) authenticate(r *http.Request, call *Call) error {
+	values := r.Header.Values("Authorization")
+	if len(values) != 1 {
+		return token.ErrNotLive
+	}
+	scheme, plaintext, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return token.ErrNotLive
+	}
+	hash, ok := token.Parse(plaintext)
+	if !ok {
+		return token.ErrNotLive
+	}
+	var err error
+	call.Principal, err = g.Authenticator.Authenticate(r.Context(), hash)
+	return err //nolint:wrapcheck // told apart by the caller
+}
+
+func (g *Gate) limit(c echo.Context, call *Call) error {
+	class, key := g.bucket(c, call)
+	taken, err := g.Limiter.Take(c.Request().Context(), key, class.Limit)
+	if err != nil {
+		return fmt.Errorf("rate limit: %w", err)
+	}
+	reset := max(0, int(math.Ceil(taken.ResetAfter.Seconds())))
+	announce(c.Response().Header(), class, taken, reset, g.Clock.Now().Add(taken.ResetAfter))
+	if taken.Allowed {
+		return nil
+	}
+	e := apierr.New(api.ErrorCodeRateLimited, "The limit of %d requests in %d seconds is used up.",
+		class.Requests, int(class.Window.Seconds()))
+	e.RetryAfter = max(taken.ResetAfter, time.Second)
+	return e
+}
+
+// bucket returns the limit that applies and the key that it is counted by.
+func (g *Gate) bucket(c echo.Context, call *Call) (spec.RateClass, string) {
+	name, route := "default", "unmatched"
+	if call.Operation != nil {
+		name, route = call.Operation.RateClass, call.Operation.Route()
+	}
+	class := g.Document.RateLimits[name]
+	if call.Principal == nil || class.PerIP {
+		class = g.Document.RateLimits["anonymous"]
+		return class, "ip " + network(c.RealIP())
+	}
+	if call.Principal.RateLimit > 0 {
+		class.Requests = call.Principal.RateLimit
+	}
+	return class, call.Principal.WorkspaceID.String() + " " + route
+}
+
+// network counts an IPv6 caller by its /64, which one household or server has to
+// itself.
+func network(ip string) string {
+	address, err := netip.ParseAddr(ip)
+	if err != nil || address.Unmap().Is4() {
+		return ip
+	}
+	const householdBits = 64
+	prefix, err := address.WithZone("").Prefix(householdBits)
+	if err != nil {
+		return ip
+	}
+	return prefix.String()
+}
+
+// announce sets the headers of draft-ietf-httpapi-ratelimit-headers and their
+// older X- forms.
+func announce(header http.Header, class spec.RateClass, taken ratelimit.Result, reset int, ends time.Time) {
+	limit, remaining := strconv.Itoa(class.Requests), strconv.Itoa(taken.Remaining)
+	header.Set("RateLimit-Policy", `"`+class.Name+`";q=`+limit+`;w=`+strconv.Itoa(int(class.Window.Seconds())))
+	header.Set("RateLimit", `"`+class.Name+`";r=`+remaining+`;t=`+strconv.Itoa(reset))
+	header.Set("X-RateLimit-Limit", limit)
+	header.Set("X-RateLimit-Remaining", remaining)
+	header.Set("X-RateLimit-Reset", strconv.FormatInt(ends.Add(time.Second-1).Unix(), 10))
+}

@@ -1,0 +1,100 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/problem"
+)
+
+const (
+	maxRequestID   = 128
+	maxURIBytes    = 8 << 10
+	maxHeaderBytes = 32 << 10
+)
+
+// Begin opens the call: it gives it an id and a deadline, answers every error
+// that the later steps return and every panic, and reports the outcome.
+func Begin(timeout time.Duration, writer *problem.Writer, report func(echo.Context, *Call)) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r := c.Request()
+			call := &Call{RequestID: requestID(r.Header), Started: time.Now(), URL: r.URL}
+			ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), callKey{}, call), timeout)
+			defer cancel()
+			c.SetRequest(r.WithContext(ctx))
+			c.Response().Header().Set("X-Request-Id", call.RequestID)
+			if err := safely(next, c); err != nil {
+				answer(c, call, writer, err)
+			}
+			report(c, call)
+			return nil
+		}
+	}
+}
+
+// safely runs the later steps and turns a panic into an error.
+func safely(next echo.HandlerFunc, c echo.Context) (err error) {
+	defer func() {
+		switch fault := recover(); {
+		case fault == nil:
+		case fault == http.ErrAbortHandler: //nolint:errorlint,err113 // net/http compares it so
+			panic(fault)
+		default:
+			err = fmt.Errorf("panic: %v\n%s", fault, debug.Stack())
+		}
+	}()
+	if err := sane(c.Request()); err != nil {
+		return err
+	}
+	return next(c)
+}
+
+func answer(c echo.Context, call *Call, writer *problem.Writer, err error) {
+	call.cause = err
+	if c.Response().Committed {
+		return // too late: what was begun is cut off
+	}
+	if _, err := writer.Write(c.Response(), call.RequestID, problem.Classify(err)); err != nil {
+		call.cause = errors.Join(call.cause, err)
+	}
+}
+
+func sane(r *http.Request) error {
+	if len(r.RequestURI) > maxURIBytes {
+		return apierr.New(api.ErrorCodeURITooLong, "The request target must not exceed %d bytes.", maxURIBytes)
+	}
+	size := 0
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+	if size > maxHeaderBytes {
+		return apierr.New(api.ErrorCodeHeadersTooLarge, "The headers must not exceed %d bytes.", maxHeaderBytes)
+	}
+	return nil
+}
+
+// requestID takes the client's own id if it is sane.
+func requestID(header http.Header) string {
+	if own := header.Get("X-Request-Id"); own != "" && len(own) <= maxRequestID && strings.IndexFunc(own, unusual) < 0 {
+		return own
+	}
+	fresh := uuid.Must(uuid.NewV7())
+	return "req_" + strings.ReplaceAll(fresh.String(), "-", "")
+}
+
+func unusual(c rune) bool {
+	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
+}

@@ -1,0 +1,94 @@
+package middleware
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/avelto/convo/internal/idempotency"
+)
+
+const (
+	keyHeader    = "Idempotency-Key"
+	replayHeader = "Idempotent-Replayed"
+)
+
+// Idempotent does a request with an Idempotency-Key once. The handler's changes
+// and the stored answer are one transaction: whatever process dies when, the same
+// key later finds both or neither.
+func Idempotent(store *idempotency.Store) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r := c.Request()
+			call := CallFrom(r.Context())
+			key := r.Header.Get(keyHeader)
+			if call.Operation == nil || !call.Operation.Idempotent || key == "" {
+				return next(c)
+			}
+			request := idempotency.Request{
+				WorkspaceID: call.Principal.WorkspaceID, Key: key, Fingerprint: fingerprint(r, call.body),
+			}
+			stored, replayed, err := store.Do(r.Context(), request, func(ctx context.Context) (idempotency.Answer, error) {
+				return record(ctx, c, next)
+			})
+			if err != nil {
+				return err //nolint:wrapcheck // the handler's own, or meant for the caller
+			}
+			return reply(c.Response(), stored, replayed)
+		}
+	}
+}
+
+// fingerprint tells requests apart: by method, target and body.
+func fingerprint(r *http.Request, body []byte) []byte {
+	hash := sha256.New()
+	for _, part := range []string{r.Method, r.URL.Path, r.URL.RawQuery} {
+		hash.Write([]byte(part))
+		hash.Write([]byte{0})
+	}
+	hash.Write(body)
+	return hash.Sum(nil)
+}
+
+// record runs the handler and keeps its answer from the client until the
+// transaction is committed.
+func record(ctx context.Context, c echo.Context, next echo.HandlerFunc) (idempotency.Answer, error) {
+	request, response := c.Request(), c.Response()
+	defer func() {
+		c.SetRequest(request)
+		c.SetResponse(response)
+	}()
+	recorder := &recorder{header: http.Header{}, status: http.StatusOK}
+	c.SetRequest(request.WithContext(ctx))
+	c.SetResponse(echo.NewResponse(recorder, c.Echo()))
+	if err := next(c); err != nil {
+		return idempotency.Answer{}, err
+	}
+	return idempotency.Answer{Status: recorder.status, Header: recorder.header, Body: recorder.body.Bytes()}, nil
+}
+
+func reply(w http.ResponseWriter, answer idempotency.Answer, replayed bool) error {
+	for name, values := range answer.Header {
+		w.Header()[name] = values
+	}
+	if replayed {
+		w.Header().Set(replayHeader, "true")
+	}
+	w.WriteHeader(answer.Status)
+	_, err := w.Write(answer.Body)
+	return err //nolint:wrapcheck // the client has gone
+}
+
+// recorder is a response that stays in memory.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) WriteHeader(status int)      { r.status = status }
+func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) } //nolint:wrapcheck // it never fails

@@ -1,0 +1,72 @@
+package middleware
+
+import (
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/avelto/convo/internal/problem"
+)
+
+// Observer logs and counts requests.
+type Observer struct {
+	log      *slog.Logger
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	limited  *prometheus.CounterVec
+}
+
+// NewObserver registers its metrics: rate, errors and duration by operationId,
+// and refusals by the rate limits.
+func NewObserver(log *slog.Logger, registry prometheus.Registerer) *Observer {
+	o := &Observer{
+		log: log,
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "convo_http_requests_total", Help: "Requests answered, by operation and status.",
+		}, []string{"operation", "status"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "convo_http_request_duration_seconds", Help: "Time to answer, by operation.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"operation"}),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "convo_http_rate_limited_total", Help: "Requests refused by a rate limit, by operation.",
+		}, []string{"operation"}),
+	}
+	registry.MustRegister(o.requests, o.duration, o.limited)
+	return o
+}
+
+// Report logs and counts an answered request.
+func (o *Observer) Report(c echo.Context, call *Call) {
+	took, status := time.Since(call.Started), c.Response().Status
+	operation := "unmatched"
+	if call.Operation != nil {
+		operation = call.Operation.ID
+	}
+	o.requests.WithLabelValues(operation, strconv.Itoa(status)).Inc()
+	o.duration.WithLabelValues(operation).Observe(took.Seconds())
+	if status == http.StatusTooManyRequests {
+		o.limited.WithLabelValues(operation).Inc()
+	}
+	attributes := make([]slog.Attr, 0, 9) //nolint:mnd // as many as may follow
+	attributes = append(attributes,
+		slog.String("requestId", call.RequestID), slog.String("operationId", operation),
+		slog.String("method", c.Request().Method), slog.String("path", c.Path()),
+		slog.Int("status", status), slog.Float64("durationMs", float64(took.Microseconds())/1e3), //nolint:mnd // µs in a ms
+		slog.Int64("bytes", c.Response().Size))
+	if call.Principal != nil {
+		attributes = append(attributes, slog.String("workspaceId", call.Principal.WorkspaceID.String()))
+	}
+	level := slog.LevelInfo
+	if call.cause != nil {
+		if status >= http.StatusInternalServerError && !problem.IsNotImplemented(call.cause) {
+			level = slog.LevelError
+		}
+		attributes = append(attributes, slog.String("error", call.cause.Error()))
+	}
+	o.log.LogAttrs(c.Request().Context(), level, "request", attributes...)
+}

@@ -1,0 +1,158 @@
+// Package httpapi is the API over HTTP: the generated server's methods, one file
+// a tag, and the way to them.
+package httpapi
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	echomiddleware "github.com/labstack/echo/v4/middleware"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/contrib/instrumentation/github.com/labstack/echo/otelecho"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/agent"
+	"github.com/avelto/convo/internal/analytics"
+	"github.com/avelto/convo/internal/channel"
+	"github.com/avelto/convo/internal/clock"
+	"github.com/avelto/convo/internal/conversation"
+	"github.com/avelto/convo/internal/httpapi/middleware"
+	"github.com/avelto/convo/internal/idempotency"
+	"github.com/avelto/convo/internal/lead"
+	"github.com/avelto/convo/internal/problem"
+	"github.com/avelto/convo/internal/ratelimit"
+	"github.com/avelto/convo/internal/spec"
+)
+
+// Dependencies are what the API is made of.
+type Dependencies struct {
+	Document      *spec.Document
+	Leads         *lead.Service
+	Conversations *conversation.Service
+	Agents        *agent.Service
+	Channels      *channel.Service
+	Analytics     *analytics.Service
+	Idempotency   *idempotency.Store
+	Authenticator middleware.Authenticator
+	Limiter       ratelimit.Limiter
+	Clock         clock.Clock
+	Log           *slog.Logger
+	Metrics       prometheus.Registerer
+	// PublicURL is where clients reach the server, without a path. Empty, links
+	// are relative.
+	PublicURL string
+	// TrustedProxies say whose X-Forwarded-For to believe; nil stands for nobody's.
+	TrustedProxies []echo.TrustOption
+	RequestTimeout time.Duration
+	Tracing        bool
+}
+
+// service is the whole API: one part a tag.
+type service struct {
+	*leads
+	*conversations
+	*agents
+	*channels
+	*analyticsTag
+	*knowledge
+	*webhooks
+	*meta
+}
+
+var _ api.StrictServerInterface = (*service)(nil)
+
+const (
+	gzipMinBytes  = 1024
+	corsMaxAge    = 24 * 60 * 60 // seconds
+	serviceName   = "convo"
+	defaultOrigin = "https://api.avelto.pl"
+)
+
+// New returns the API's handler. It fails where document and router disagree.
+func New(d Dependencies) (http.Handler, error) {
+	links := linker{publicURL: d.PublicURL}
+	all := &service{
+		leads: &leads{d.Leads, links}, conversations: &conversations{d.Conversations, links},
+		agents: &agents{d.Agents, links}, channels: &channels{d.Channels, links},
+		analyticsTag: &analyticsTag{d.Analytics}, knowledge: &knowledge{}, webhooks: &webhooks{},
+		meta: newMeta(d.Document.JSON),
+	}
+	e := echo.New()
+	if d.TrustedProxies == nil {
+		e.IPExtractor = echo.ExtractIPDirect()
+	} else {
+		e.IPExtractor = echo.ExtractIPFromXFFHeader(d.TrustedProxies...)
+	}
+	if err := chain(e, d); err != nil {
+		return nil, err
+	}
+	api.RegisterHandlersWithBaseURL(e, api.NewStrictHandler(all, nil), spec.BasePath)
+	if err := agree(e, d.Document); err != nil {
+		return nil, err
+	}
+	return headAsGet(e), nil
+}
+
+// chain lays the way of a request. What is in Pre runs before Echo matches the
+// route, the rest after.
+func chain(e *echo.Echo, d Dependencies) error {
+	origin := d.PublicURL
+	if origin == "" {
+		origin = defaultOrigin
+	}
+	writer := &problem.Writer{Kinds: d.Document.Errors, Docs: origin + "/docs/errors/"}
+	validate, err := middleware.Validate(d.Document)
+	if err != nil {
+		return fmt.Errorf("document: %w", err)
+	}
+	gate := &middleware.Gate{Document: d.Document, Authenticator: d.Authenticator, Limiter: d.Limiter, Clock: d.Clock}
+	e.Pre(middleware.Begin(d.RequestTimeout, writer, middleware.NewObserver(d.Log, d.Metrics).Report))
+	if d.Tracing {
+		e.Use(otelecho.Middleware(serviceName))
+	}
+	e.Use(
+		echomiddleware.CORSWithConfig(echomiddleware.CORSConfig{
+			AllowOrigins: []string{"*"}, AllowHeaders: allowedHeaders(), ExposeHeaders: exposedHeaders(d.Document), MaxAge: corsMaxAge,
+			AllowMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
+		}),
+		echomiddleware.GzipWithConfig(echomiddleware.GzipConfig{MinLength: gzipMinBytes}),
+		gate.Admit,
+		validate,
+		middleware.Idempotent(d.Idempotency),
+	)
+	return nil
+}
+
+// agree makes sure that each operation has a route and each route an operation:
+// the steps on the way find one by the other.
+func agree(e *echo.Echo, document *spec.Document) error {
+	routed := map[*spec.Operation]bool{}
+	for _, route := range e.Routes() {
+		operation := document.Find(route.Method, route.Path)
+		if operation == nil {
+			return fmt.Errorf("route %s %s is not in the document", route.Method, route.Path)
+		}
+		routed[operation] = true
+	}
+	for _, operation := range document.Operations {
+		if !routed[operation] {
+			return fmt.Errorf("operation %s has no route", operation.ID)
+		}
+	}
+	return nil
+}
+
+// headAsGet answers HEAD like GET; net/http leaves the body out.
+func headAsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			get := *r
+			get.Method = http.MethodGet
+			r = &get
+		}
+		next.ServeHTTP(w, r)
+	})
+}

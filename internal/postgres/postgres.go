@@ -1,0 +1,100 @@
+// Package postgres holds the pool, the transaction and the meaning of
+// PostgreSQL's errors.
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/exaring/otelpgx"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/avelto/convo/gen/db"
+)
+
+// DB runs statements on a pool, or, where its context is inside WithTx, in that
+// transaction. It satisfies db.DBTX.
+type DB struct{ pool *pgxpool.Pool }
+
+// Options of a pool. The zero value takes pgx's defaults.
+type Options struct {
+	MaxConns int32
+	Tracing  bool // OpenTelemetry spans for each statement
+}
+
+// Open connects to a database by URL or keyword string. Several hosts and
+// target_session_attrs are honoured (libpq's connection strings). The caller
+// closes it.
+func Open(ctx context.Context, url string, options Options) (*DB, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	if options.MaxConns > 0 {
+		config.MaxConns = options.MaxConns
+	}
+	if options.Tracing {
+		config.ConnConfig.Tracer = otelpgx.NewTracer()
+	}
+	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open database pool: %w", err)
+	}
+	return &DB{pool: pool}, nil
+}
+
+// Pool returns the pool itself, for what needs a connection of its own.
+func (d *DB) Pool() *pgxpool.Pool { return d.pool }
+
+// Close waits for running statements and closes the pool.
+func (d *DB) Close() { d.pool.Close() }
+
+// Ping reports whether the database answers.
+func (d *DB) Ping(ctx context.Context) error {
+	if err := d.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("ping database: %w", err)
+	}
+	return nil
+}
+
+// Exec implements db.DBTX.
+func (d *DB) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	return d.on(ctx).Exec(ctx, sql, args...)
+}
+
+// Query implements db.DBTX.
+func (d *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return d.on(ctx).Query(ctx, sql, args...)
+}
+
+// QueryRow implements db.DBTX.
+func (d *DB) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return d.on(ctx).QueryRow(ctx, sql, args...)
+}
+
+// CopyFrom implements db.DBTX.
+func (d *DB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
+	return d.on(ctx).CopyFrom(ctx, table, columns, rows)
+}
+
+func (d *DB) on(ctx context.Context) db.DBTX {
+	if tx, ok := ctx.Value(txKey{}).(pgx.Tx); ok {
+		return tx
+	}
+	return d.pool
+}
+
+// PlanEachTime runs queries with a plan made for their very arguments, where
+// PostgreSQL would after five executions settle for one plan that suits all.
+func PlanEachTime(on db.DBTX) db.DBTX { return eachTime{on} }
+
+type eachTime struct{ db.DBTX }
+
+func (e eachTime) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return e.DBTX.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...) //nolint:wrapcheck // a pass-through
+}

@@ -1,0 +1,196 @@
+// Package spec reads the published document and answers what it says of an
+// operation: scope, rate class, body limit and more. Nothing of that is
+// restated in Go.
+package spec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/ratelimit"
+)
+
+// BasePath is where the document's paths begin on the server.
+const BasePath = "/api/v1"
+
+// DefaultMaxBody is how large a body may be where the document names no other
+// size, in bytes.
+const DefaultMaxBody = 1 << 20
+
+// Operation is what the document says of one operation.
+type Operation struct {
+	ID         string
+	Method     string
+	Path       string // as in the document: /leads/{id}
+	Public     bool   // takes callers without a token
+	Scope      api.Scope
+	RateClass  string
+	MaxBody    int64 // bytes; 0 where the operation takes no body
+	Body       *openapi3.RequestBody
+	Parameters []*openapi3.Parameter
+	Idempotent bool // takes an Idempotency-Key
+	Stub       bool // answered 501 by this release
+	Definition *openapi3.Operation
+}
+
+// Route returns the operation's key, made of what a router has matched.
+func (o *Operation) Route() string { return o.Method + " " + o.Path }
+
+// RateClass is a limit that the document declares.
+type RateClass struct {
+	ratelimit.Limit
+	Name string
+	// PerIP counts callers by address; otherwise by workspace.
+	PerIP bool
+}
+
+// ErrorKind is what the document says of an error code.
+type ErrorKind struct {
+	Status int
+	Title  string
+}
+
+// Document is the published document.
+type Document struct {
+	JSON       []byte
+	OpenAPI    *openapi3.T
+	Operations []*Operation
+	RateLimits map[string]RateClass
+	Errors     map[api.ErrorCode]ErrorKind
+	Scopes     []api.Scope // all that a token can carry
+	routes     map[string]*Operation
+}
+
+// Load reads a document and fails on whatever the server would need and not find.
+func Load(raw []byte) (*Document, error) {
+	parsed, err := openapi3.NewLoader().LoadFromData(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read document: %w", err)
+	}
+	if err := parsed.Validate(context.Background()); err != nil {
+		return nil, fmt.Errorf("document: %w", err)
+	}
+	d := &Document{JSON: raw, OpenAPI: parsed, routes: map[string]*Operation{}}
+	if err := errors.Join(d.readRateLimits(), d.readErrors(), d.readOperations()); err != nil {
+		return nil, err
+	}
+	for _, scope := range parsed.Components.Schemas["Scope"].Value.Enum {
+		d.Scopes = append(d.Scopes, api.Scope(fmt.Sprint(scope)))
+	}
+	return d, nil
+}
+
+// Find returns the operation of a method and a path template as Echo writes it,
+// base path included (/api/v1/leads/:id), or nil.
+func (d *Document) Find(method, echoPath string) *Operation { return d.routes[method+" "+echoPath] }
+
+func (d *Document) readOperations() error {
+	for _, path := range d.OpenAPI.Paths.InMatchingOrder() {
+		for method, definition := range d.OpenAPI.Paths.Value(path).Operations() {
+			operation, err := d.operation(method, path, definition)
+			if err != nil {
+				return fmt.Errorf("%s %s: %w", method, path, err)
+			}
+			d.Operations = append(d.Operations, operation)
+			d.routes[method+" "+echoPath(path)] = operation
+		}
+	}
+	return nil
+}
+
+func (d *Document) operation(method, path string, def *openapi3.Operation) (*Operation, error) {
+	o := &Operation{ID: def.OperationID, Method: method, Path: path, Definition: def}
+	o.RateClass, _ = def.Extensions["x-rate-limit"].(string)
+	if _, ok := d.RateLimits[o.RateClass]; !ok {
+		return nil, fmt.Errorf("x-rate-limit names no class: %q", o.RateClass)
+	}
+	o.Stub, _ = def.Extensions["x-not-implemented"].(bool)
+	for _, ref := range def.Parameters {
+		o.Parameters = append(o.Parameters, ref.Value)
+		o.Idempotent = o.Idempotent || ref.Value.Name == "Idempotency-Key"
+	}
+	if o.Idempotent != (method == http.MethodPost) {
+		return nil, errors.New("each POST, and nothing else, takes an Idempotency-Key")
+	}
+	if def.RequestBody != nil {
+		o.Body, o.MaxBody = def.RequestBody.Value, DefaultMaxBody
+		if size, ok := o.Body.Extensions["x-max-body-bytes"].(float64); ok {
+			o.MaxBody = int64(size)
+		}
+	}
+	return o, o.readSecurity(def)
+}
+
+func (o *Operation) readSecurity(def *openapi3.Operation) error {
+	if def.Security == nil {
+		return errors.New("security is not stated")
+	}
+	if len(*def.Security) == 0 {
+		o.Public = true
+		return nil
+	}
+	scopes, ok := (*def.Security)[0]["bearerAuth"]
+	if !ok || len(*def.Security) != 1 || len((*def.Security)[0]) != 1 || len(scopes) > 1 {
+		return errors.New("security must be bearerAuth with at most one scope")
+	}
+	if len(scopes) == 1 {
+		o.Scope = api.Scope(scopes[0])
+		if !o.Scope.Valid() {
+			return fmt.Errorf("unknown scope %q", o.Scope)
+		}
+	}
+	return nil
+}
+
+func (d *Document) readRateLimits() error {
+	d.RateLimits = map[string]RateClass{}
+	classes, _ := d.OpenAPI.Extensions["x-rate-limits"].(map[string]any)
+	for name, value := range classes {
+		class, _ := value.(map[string]any)
+		requests, _ := class["requests"].(float64)
+		seconds, _ := class["windowSeconds"].(float64)
+		scope, _ := class["scope"].(string)
+		if requests < 1 || seconds < 1 || scope != "ip" && scope != "workspace" {
+			return fmt.Errorf("x-rate-limits: class %s is incomplete", name)
+		}
+		d.RateLimits[name] = RateClass{
+			Limit: ratelimit.Limit{Requests: int(requests), Window: time.Duration(seconds) * time.Second},
+			Name:  name, PerIP: scope == "ip",
+		}
+	}
+	for _, name := range []string{"default", "anonymous"} {
+		if _, ok := d.RateLimits[name]; !ok {
+			return fmt.Errorf("x-rate-limits: class %s is missing", name)
+		}
+	}
+	return nil
+}
+
+func (d *Document) readErrors() error {
+	d.Errors = map[api.ErrorCode]ErrorKind{}
+	schema := d.OpenAPI.Components.Schemas["ErrorCode"].Value
+	codes, _ := schema.Extensions["x-error-codes"].(map[string]any)
+	for _, value := range schema.Enum {
+		code, _ := value.(string)
+		about, _ := codes[code].(map[string]any)
+		status, _ := about["status"].(float64)
+		title, _ := about["title"].(string)
+		if status < http.StatusBadRequest || title == "" {
+			return fmt.Errorf("x-error-codes: %s is incomplete", code)
+		}
+		d.Errors[api.ErrorCode(code)] = ErrorKind{Status: int(status), Title: title}
+	}
+	return nil
+}
+
+// echoPath turns /leads/{id} into /api/v1/leads/:id.
+func echoPath(path string) string {
+	return BasePath + strings.NewReplacer("{", ":", "}", "").Replace(path)
+}

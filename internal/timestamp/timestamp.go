@@ -1,0 +1,41 @@
+// Package timestamp holds the API's form of a moment: RFC 3339 in UTC with
+// exactly three decimals, 2026-04-30T12:00:00.000Z.
+package timestamp
+
+import "time"
+
+// Layout is the form in which every moment is printed.
+const Layout = "2006-01-02T15:04:05.000Z"
+
+// Time is a moment that marshals in Layout, where time.Time prints as many
+// decimals as there are.
+type Time struct{ time.Time }
+
+// New returns t as the API prints it: in UTC, cut to the millisecond.
+func New(t time.Time) Time { return Time{t.UTC().Truncate(time.Millisecond)} }
+
+// NewPtr is New for a moment that may be missing; nil stays nil.
+func NewPtr(t *time.Time) *Time {
+	if t == nil {
+		return nil
+	}
+	moment := New(*t)
+	return &moment
+}
+
+// String returns the moment in Layout.
+func (t Time) String() string { return t.UTC().Format(Layout) }
+
+// MarshalJSON implements json.Marshaler; it never fails.
+func (t Time) MarshalJSON() ([]byte, error) {
+	b := make([]byte, 0, len(Layout)+2)
+	b = append(b, '"')
+	b = t.AppendFormat(b)
+	return append(b, '"'), nil
+}
+
+// AppendFormat appends the moment in Layout to b.
+func (t Time) AppendFormat(b []byte) []byte { return t.UTC().AppendFormat(b, Layout) }
+
+// MarshalText implements encoding.TextMarshaler; it never fails.
+func (t Time) MarshalText() ([]byte, error) { return t.AppendFormat(nil), nil }

@@ -1,0 +1,87 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/clock"
+	"github.com/avelto/convo/internal/id"
+	"github.com/avelto/convo/internal/postgres"
+)
+
+// ErrUnknownScope means that a scope does not exist.
+var ErrUnknownScope = errors.New("token: unknown scope")
+
+// ErrExpiry means that a token would expire before it exists.
+var ErrExpiry = errors.New("token: the time to expiry must be positive")
+
+// Service creates, lists and revokes tokens.
+type Service struct {
+	DB    *postgres.DB
+	IDs   *id.Generator
+	Clock clock.Clock
+}
+
+// NewToken is a token to create. It never expires where ExpiresIn is nil.
+type NewToken struct {
+	WorkspaceID uuid.UUID
+	Name        string
+	Scopes      []api.Scope
+	ExpiresIn   *time.Duration
+}
+
+// Create stores a token and returns its plaintext, which cannot be had again.
+func (s *Service) Create(ctx context.Context, in NewToken) (string, db.APIToken, error) {
+	scopes := make([]string, 0, len(in.Scopes))
+	for _, scope := range in.Scopes {
+		if !scope.Valid() {
+			return "", db.APIToken{}, fmt.Errorf("%w %q", ErrUnknownScope, scope)
+		}
+		scopes = append(scopes, string(scope))
+	}
+	if in.ExpiresIn != nil && *in.ExpiresIn <= 0 {
+		return "", db.APIToken{}, ErrExpiry
+	}
+	plaintext := Mint()
+	hash, _ := Parse(plaintext)
+	tokenID, createdAt := s.IDs.New()
+	var expiresAt *time.Time
+	if in.ExpiresIn != nil {
+		at := createdAt.Add(*in.ExpiresIn)
+		expiresAt = &at
+	}
+	row, err := db.New().TokenCreate(ctx, s.DB, db.TokenCreateParams{
+		WorkspaceID: in.WorkspaceID, ID: tokenID, Name: in.Name, TokenHash: hash[:],
+		LastFour: plaintext[len(plaintext)-4:], Scopes: scopes, CreatedAt: createdAt, ExpiresAt: expiresAt,
+	})
+	if err != nil {
+		return "", db.APIToken{}, fmt.Errorf("create token: %w", err)
+	}
+	return plaintext, row, nil
+}
+
+// List returns the tokens of a workspace, latest first.
+func (s *Service) List(ctx context.Context, workspaceID uuid.UUID) ([]db.APIToken, error) {
+	rows, err := db.New().TokenList(ctx, s.DB, db.TokenListParams{WorkspaceID: workspaceID})
+	if err != nil {
+		return nil, fmt.Errorf("list tokens: %w", err)
+	}
+	return rows, nil
+}
+
+// Revoke ends a token's life on every replica within a second. It reports false
+// where the workspace has no such live token.
+func (s *Service) Revoke(ctx context.Context, workspaceID, tokenID uuid.UUID) (bool, error) {
+	now := s.Clock.Now()
+	changed, err := db.New().TokenRevoke(ctx, s.DB, db.TokenRevokeParams{WorkspaceID: workspaceID, ID: tokenID, RevokedAt: &now})
+	if err != nil {
+		return false, fmt.Errorf("revoke token: %w", err)
+	}
+	return changed > 0, nil
+}

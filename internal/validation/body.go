@@ -1,0 +1,123 @@
+package validation
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/apierr"
+)
+
+// Body is a request body that was read and checked. The generated server binds
+// the value that was checked, by exact member names, and decodes nothing again.
+type Body struct {
+	*bytes.Reader
+	Raw   []byte
+	value any
+}
+
+// ValidatedValue returns the decoded body.
+func (b *Body) ValidatedValue() any { return b.value }
+
+// Close implements io.Closer.
+func (*Body) Close() error { return nil }
+
+// MediaType checks the Content-Type of a request with a body. Bodies are taken
+// as they are: a Content-Encoding is refused.
+func (v *Validator) MediaType(r *http.Request) error {
+	content := v.operation.Body.Content
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset := strings.ToLower(params["charset"])
+	if err == nil && content[media] != nil && r.Header.Get("Content-Encoding") == "" &&
+		(media != "application/json" || charset == "" || charset == "utf-8") {
+		return nil
+	}
+	taken := make([]string, 0, len(content))
+	for name := range content {
+		taken = append(taken, name)
+	}
+	slices.Sort(taken)
+	return apierr.New(api.ErrorCodeUnsupportedMediaType, "Send the body as %s, unencoded.", strings.Join(taken, ", "))
+}
+
+// TakesJSON reports whether the operation has a JSON body.
+func (v *Validator) TakesJSON() bool { return v.body != nil }
+
+// ReadBody reads and checks a JSON body, and puts it in the place of the
+// request's. It returns every broken rule, or an error where the body cannot be
+// read at all. Where the body is optional and absent, there is nothing to check.
+func (v *Validator) ReadBody(r *http.Request) (*Body, []api.FieldError, error) {
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, nil, readError(err)
+	}
+	if len(raw) == 0 && !v.operation.Body.Required {
+		return nil, nil, nil
+	}
+	body := &Body{Reader: bytes.NewReader(raw), Raw: raw}
+	if err := json.Unmarshal(raw, &body.value); err != nil {
+		return nil, nil, jsonError(err)
+	}
+	if bytes.Contains(raw, []byte(`\u0000`)) && holdsNUL(body.value) {
+		return nil, nil, apierr.Malformed("The body must not hold NUL characters.")
+	}
+	options := append([]openapi3.SchemaValidationOption{openapi3.MultiErrors()}, formats...)
+	if err := v.body.VisitJSON(body.value, options...); err != nil {
+		return nil, schemaErrors("body", err), nil
+	}
+	return body, nil, nil
+}
+
+// TooLarge is the answer to a body above a limit in bytes.
+func TooLarge(limit int64) error {
+	return apierr.New(api.ErrorCodePayloadTooLarge, "The body must not exceed %d bytes.", limit)
+}
+
+func readError(err error) error {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return TooLarge(tooLarge.Limit)
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return apierr.New(api.ErrorCodeRequestTimeout, "The body did not arrive in time.").WithCause(err)
+	}
+	return apierr.Malformed("The body could not be read to its end.").WithCause(err)
+}
+
+func jsonError(err error) error {
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		return apierr.Malformed("The body repeats a member of an object.").WithCause(err)
+	}
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		return apierr.Malformed("The body is not valid JSON: see byte %d.", syntax.ByteOffset).WithCause(err)
+	}
+	return apierr.Malformed("The body is not valid JSON.").WithCause(err)
+}
+
+func holdsNUL(value any) bool {
+	switch value := value.(type) {
+	case string:
+		return strings.IndexByte(value, 0) >= 0
+	case []any:
+		return slices.ContainsFunc(value, holdsNUL)
+	case map[string]any:
+		for name, member := range value {
+			if holdsNUL(name) || holdsNUL(member) {
+				return true
+			}
+		}
+	}
+	return false
+}

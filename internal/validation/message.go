@@ -1,0 +1,118 @@
+package validation
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/avelto/convo/gen/api"
+)
+
+// schemaErrors turns what the visitor found into one entry a broken rule, in
+// words of our own: the library's carry schema and value along.
+func schemaErrors(location string, err error) []api.FieldError {
+	var many openapi3.MultiError
+	if errors.As(err, &many) {
+		var all []api.FieldError
+		for _, one := range many {
+			all = append(all, schemaErrors(location, one)...)
+		}
+		return all
+	}
+	var one *openapi3.SchemaError
+	if !errors.As(err, &one) {
+		return []api.FieldError{{Location: location, Message: "is not valid"}}
+	}
+	path := one.JSONPointer()
+	if one.SchemaField == "properties" {
+		var name string
+		if _, err := fmt.Sscanf(one.Reason, "property %q is unsupported", &name); err == nil {
+			path = append(path, name)
+		}
+	}
+	return []api.FieldError{{Location: strings.Join(append([]string{location}, path...), "."), Message: message(one)}}
+}
+
+func message(e *openapi3.SchemaError) string {
+	switch s := e.Schema; e.SchemaField {
+	case "type":
+		return "must be " + typeName(s)
+	case "nullable":
+		return "must not be null"
+	case "required":
+		return "is required"
+	case "properties":
+		return "is not known"
+	case "enum":
+		return "must be one of " + list(s.Enum)
+	case "format":
+		return "must be " + formatName(s.Format)
+	case "pattern":
+		if s.Pattern == `\S` {
+			return "must not be blank"
+		}
+		return "must match " + s.Pattern
+	case "minLength":
+		return fmt.Sprintf("must have at least %d characters", s.MinLength)
+	case "maxLength":
+		return fmt.Sprintf("must have at most %d characters", *s.MaxLength)
+	case "minItems":
+		return fmt.Sprintf("must have at least %d items", s.MinItems)
+	case "maxItems":
+		return fmt.Sprintf("must have at most %d items", *s.MaxItems)
+	case "minProperties":
+		return fmt.Sprintf("must have at least %d members", s.MinProps)
+	case "maxProperties":
+		return fmt.Sprintf("must have at most %d members", *s.MaxProps)
+	case "minimum":
+		return fmt.Sprintf("must be at least %g", *s.Min)
+	case "maximum":
+		return fmt.Sprintf("must be at most %g", *s.Max)
+	}
+	if e.Reason != "" {
+		return e.Reason
+	}
+	return "is not valid"
+}
+
+func typeName(s *openapi3.Schema) string {
+	names := map[string]string{
+		"string": "a string", "integer": "an integer", "number": "a number",
+		"boolean": "true or false", "array": "an array", "object": "an object", "null": "null",
+	}
+	var types []string
+	for _, name := range s.Type.Slice() {
+		types = append(types, names[name])
+	}
+	if len(types) == 0 {
+		return "of another type"
+	}
+	return strings.Join(types, " or ")
+}
+
+func formatName(format string) string {
+	switch format {
+	case "uuid":
+		return "a UUID"
+	case "email":
+		return "an e-mail address"
+	case "uri":
+		return "an absolute URL"
+	case "date-time":
+		return "a date and time as in RFC 3339, 2026-04-30T12:00:00Z"
+	}
+	return "of the format " + format
+}
+
+func list(values []any) string {
+	var b strings.Builder
+	for i, value := range values {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprint(&b, value)
+	}
+	return b.String()
+}

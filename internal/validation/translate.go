@@ -1,0 +1,59 @@
+package validation
+
+import (
+	"fmt"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// translate makes a schema mean the same to the 3.0 visitor as it does in 3.1,
+// in place, and fails where that cannot be done.
+func translate(ref *openapi3.SchemaRef) error {
+	return walk(ref, map[*openapi3.Schema]bool{})
+}
+
+func walk(ref *openapi3.SchemaRef, seen map[*openapi3.Schema]bool) error {
+	if ref == nil || ref.Value == nil || seen[ref.Value] {
+		return nil
+	}
+	schema := ref.Value
+	seen[schema] = true
+	if keyword := unknownKeyword(schema); keyword != "" {
+		return fmt.Errorf("the keyword %s is not enforced: say it another way", keyword)
+	}
+	if schema.Const != nil && len(schema.Enum) == 0 {
+		schema.Enum = []any{schema.Const}
+	}
+	children := []*openapi3.SchemaRef{schema.Not, schema.Items, schema.AdditionalProperties.Schema}
+	for _, property := range schema.Properties {
+		children = append(children, property)
+	}
+	for _, list := range []openapi3.SchemaRefs{schema.OneOf, schema.AnyOf, schema.AllOf} {
+		children = append(children, list...)
+	}
+	for _, child := range children {
+		if err := walk(child, seen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unknownKeyword names a keyword of JSON Schema 2020-12 that the 3.0 visitor
+// passes over.
+func unknownKeyword(s *openapi3.Schema) string {
+	present := map[string]bool{
+		"prefixItems": len(s.PrefixItems) > 0, "contains": s.Contains != nil,
+		"patternProperties": len(s.PatternProperties) > 0, "propertyNames": s.PropertyNames != nil,
+		"dependentSchemas": len(s.DependentSchemas) > 0, "dependentRequired": len(s.DependentRequired) > 0,
+		"unevaluatedItems":      s.UnevaluatedItems.Has != nil || s.UnevaluatedItems.Schema != nil,
+		"unevaluatedProperties": s.UnevaluatedProperties.Has != nil || s.UnevaluatedProperties.Schema != nil,
+		"if":                    s.If != nil, "$dynamicRef": s.DynamicRef != "", "contentSchema": s.ContentSchema != nil,
+	}
+	for keyword, is := range present {
+		if is {
+			return keyword
+		}
+	}
+	return ""
+}

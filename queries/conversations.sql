@@ -1,0 +1,98 @@
+-- name: ConversationList :many
+-- Latest conversations first, from below before_id, by any mix of filters. It is
+-- planned anew for each execution (see postgres.PlanEachTime), so that an absent
+-- filter costs nothing.
+SELECT sqlc.embed(conversations), sqlc.embed(contacts)
+FROM conversations
+JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
+WHERE conversations.workspace_id = @workspace_id
+  AND conversations.id < @before_id
+  AND (sqlc.narg('agent_id')::uuid IS NULL OR conversations.agent_id = sqlc.narg('agent_id'))
+  AND (sqlc.narg('channel_id')::uuid IS NULL OR conversations.channel_id = sqlc.narg('channel_id'))
+  AND (sqlc.narg('status')::text IS NULL OR conversations.status = sqlc.narg('status'))
+ORDER BY conversations.id DESC LIMIT @row_limit;
+
+-- name: ConversationListTagged :many
+-- The same among those that carry first_tag_id and every one of other_tag_ids.
+SELECT sqlc.embed(conversations), sqlc.embed(contacts)
+FROM conversation_tags
+JOIN conversations ON conversations.workspace_id = conversation_tags.workspace_id
+  AND conversations.id = conversation_tags.conversation_id
+JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
+WHERE conversation_tags.workspace_id = @workspace_id
+  AND conversation_tags.tag_id = @first_tag_id
+  AND conversation_tags.conversation_id < @before_id
+  AND NOT EXISTS (
+    SELECT 1 FROM unnest(@other_tag_ids::uuid[]) AS wanted (id)
+    WHERE NOT EXISTS (
+      SELECT 1 FROM conversation_tags AS other
+      WHERE other.workspace_id = @workspace_id
+        AND other.conversation_id = conversations.id AND other.tag_id = wanted.id))
+  AND (sqlc.narg('agent_id')::uuid IS NULL OR conversations.agent_id = sqlc.narg('agent_id'))
+  AND (sqlc.narg('channel_id')::uuid IS NULL OR conversations.channel_id = sqlc.narg('channel_id'))
+  AND (sqlc.narg('status')::text IS NULL OR conversations.status = sqlc.narg('status'))
+ORDER BY conversation_tags.conversation_id DESC LIMIT @row_limit;
+
+-- name: ConversationGet :one
+-- One conversation with its contact and the name of its operator.
+SELECT sqlc.embed(conversations), sqlc.embed(contacts), operators.name AS operator_name
+FROM conversations
+JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
+LEFT JOIN operators ON operators.workspace_id = conversations.workspace_id
+  AND operators.id = conversations.assigned_operator_id
+WHERE conversations.workspace_id = @workspace_id AND conversations.id = @id;
+
+-- name: ConversationLock :one
+-- One conversation, held until the transaction ends.
+SELECT * FROM conversations WHERE workspace_id = @workspace_id AND id = @id FOR UPDATE;
+
+-- name: ConversationLockMany :many
+-- Those of ids that are of the workspace, held until the transaction ends. In
+-- the order of their ids, so that two bulk actions cannot block each other.
+SELECT * FROM conversations
+WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[])
+ORDER BY id FOR UPDATE;
+
+-- name: ConversationSetStatusMany :exec
+-- Moves conversations to a status.
+UPDATE conversations SET status = @status, updated_at = @updated_at
+WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[]);
+
+-- name: ConversationStatusChangeRecordMany :exec
+-- Records such a move, one row a conversation.
+INSERT INTO conversation_status_changes (workspace_id, conversation_id, from_status, to_status, changed_at)
+SELECT @workspace_id, moved.conversation_id, moved.from_status, @to_status, @changed_at
+FROM (SELECT unnest(@conversation_ids::uuid[]) AS conversation_id, unnest(@from_statuses::text[]) AS from_status) AS moved;
+
+-- name: ConversationAssignMany :exec
+-- Assigns conversations to an operator, or to nobody.
+UPDATE conversations SET assigned_operator_id = sqlc.narg('operator_id'), updated_at = @updated_at
+WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[]);
+
+-- name: ConversationTagMany :many
+-- Adds each tag to each conversation; answers with the pairs that are new.
+INSERT INTO conversation_tags (workspace_id, conversation_id, tag_id)
+SELECT @workspace_id, conversation.id, tag.id
+FROM unnest(@conversation_ids::uuid[]) AS conversation (id), unnest(@tag_ids::uuid[]) AS tag (id)
+ON CONFLICT DO NOTHING
+RETURNING conversation_id, tag_id;
+
+-- name: ConversationUntagMany :many
+-- Takes each tag off each conversation; answers with the pairs that are gone.
+DELETE FROM conversation_tags
+WHERE workspace_id = @workspace_id
+  AND conversation_id = ANY(@conversation_ids::uuid[]) AND tag_id = ANY(@tag_ids::uuid[])
+RETURNING conversation_id, tag_id;
+
+-- name: ConversationTouchMany :exec
+-- Marks conversations as changed.
+UPDATE conversations SET updated_at = @updated_at
+WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[]);
+
+-- name: ConversationRecordOperatorMessage :exec
+-- What an operator's message changes in its conversation.
+UPDATE conversations SET
+    last_message_at = @sent_at,
+    first_operator_reply_at = coalesce(first_operator_reply_at, @sent_at),
+    updated_at = @sent_at
+WHERE workspace_id = @workspace_id AND id = @id;

@@ -1,0 +1,20 @@
+-- name: IdempotencyKeyTryLock :one
+-- Claims a key until the transaction ends; false while another request holds it.
+SELECT pg_try_advisory_xact_lock(hashtextextended(concat(@workspace_id::uuid, @key::text), 0));
+
+-- name: IdempotencyKeyGet :one
+-- The stored answer of a key that is not older than not_before.
+SELECT * FROM idempotency_keys
+WHERE workspace_id = @workspace_id AND key = @key AND created_at > @not_before;
+
+-- name: IdempotencyKeyPut :exec
+-- Stores an answer, over an expired one if there is such.
+INSERT INTO idempotency_keys (workspace_id, key, fingerprint, status, header, body, created_at)
+VALUES (@workspace_id, @key, @fingerprint, @status, @header, @body, @created_at)
+ON CONFLICT (workspace_id, key) DO UPDATE SET
+    fingerprint = excluded.fingerprint, status = excluded.status, header = excluded.header,
+    body = excluded.body, created_at = excluded.created_at;
+
+-- name: SystemIdempotencyKeyDeleteOld :execrows
+-- Forgets answers that were stored before a moment.
+DELETE FROM idempotency_keys WHERE created_at < @before;

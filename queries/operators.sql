@@ -1,0 +1,9 @@
+-- name: OperatorList :many
+-- Latest operators first, from below before_id.
+SELECT * FROM operators
+WHERE workspace_id = @workspace_id AND id < @before_id
+ORDER BY id DESC LIMIT @row_limit;
+
+-- name: OperatorExists :one
+-- Whether the workspace has this operator.
+SELECT EXISTS (SELECT 1 FROM operators WHERE workspace_id = @workspace_id AND id = @id);

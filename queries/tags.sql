@@ -1,0 +1,22 @@
+-- name: TagList :many
+-- Latest tags first, from below before_id.
+SELECT * FROM tags
+WHERE workspace_id = @workspace_id AND id < @before_id
+ORDER BY id DESC LIMIT @row_limit;
+
+-- name: TagListByConversation :many
+-- The tags of a conversation, by name.
+SELECT tags.* FROM tags
+JOIN conversation_tags ON conversation_tags.workspace_id = tags.workspace_id AND conversation_tags.tag_id = tags.id
+WHERE tags.workspace_id = @workspace_id AND conversation_tags.conversation_id = @conversation_id
+ORDER BY lower(tags.name);
+
+-- name: TagCount :one
+-- How many of ids are tags of the workspace.
+SELECT count(*) FROM tags WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[]);
+
+-- name: TagCreate :one
+-- A tag; violates tags_name_key where the name is taken.
+INSERT INTO tags (workspace_id, id, name, created_at)
+VALUES (@workspace_id, @id, @name, @created_at)
+RETURNING *;

@@ -1,0 +1,30 @@
+-- name: SystemTokenByHash :one
+-- The token of this hash with its workspace's own rate limit, whatever its state.
+SELECT api_tokens.workspace_id, api_tokens.id, api_tokens.scopes, api_tokens.expires_at, api_tokens.revoked_at,
+    workspaces.rate_limit_per_minute
+FROM api_tokens
+JOIN workspaces ON workspaces.id = api_tokens.workspace_id
+WHERE api_tokens.token_hash = @token_hash;
+
+-- name: SystemTokenRecordUse :exec
+-- Notes when tokens were last used, many at once, never backwards.
+UPDATE api_tokens SET last_used_at = used.at
+FROM (SELECT unnest(@workspace_ids::uuid[]) AS workspace_id, unnest(@ids::uuid[]) AS id,
+    unnest(@used_at::timestamptz[]) AS at) AS used
+WHERE api_tokens.workspace_id = used.workspace_id AND api_tokens.id = used.id
+  AND (api_tokens.last_used_at IS NULL OR api_tokens.last_used_at < used.at);
+
+-- name: TokenCreate :one
+-- A token; its plaintext is known to the caller alone.
+INSERT INTO api_tokens (workspace_id, id, name, token_hash, last_four, scopes, created_at, expires_at)
+VALUES (@workspace_id, @id, @name, @token_hash, @last_four, @scopes, @created_at, sqlc.narg('expires_at'))
+RETURNING *;
+
+-- name: TokenList :many
+-- Latest tokens first.
+SELECT * FROM api_tokens WHERE workspace_id = @workspace_id ORDER BY id DESC;
+
+-- name: TokenRevoke :execrows
+-- Revokes a token; 0 rows where there is none that lives.
+UPDATE api_tokens SET revoked_at = @revoked_at
+WHERE workspace_id = @workspace_id AND id = @id AND revoked_at IS NULL;
