@@ -2,7 +2,10 @@
 // exactly three decimals, 2026-04-30T12:00:00.000Z.
 package timestamp
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Layout is the form in which every moment is printed.
 const Layout = "2006-01-02T15:04:05.000Z"
@@ -39,3 +42,13 @@ func (t Time) AppendFormat(b []byte) []byte { return t.UTC().AppendFormat(b, Lay
 
 // MarshalText implements encoding.TextMarshaler; it never fails.
 func (t Time) MarshalText() ([]byte, error) { return t.AppendFormat(nil), nil }
+
+// Bind implements runtime.Binder for parameters: RFC 3339.
+func (t *Time) Bind(text string) error {
+	parsed, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return fmt.Errorf("not a moment: %w", err)
+	}
+	*t = New(parsed)
+	return nil
+}

@@ -46,13 +46,12 @@ func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
 		call.Operation = g.Document.Find(r.Method, c.Path())
 		tooLarge := limitBody(c, call.Operation)
 		authErr := g.authenticate(r, call)
-		if authErr != nil && !errors.Is(authErr, token.ErrNotLive) {
-			return authErr // the database fails: the caller cannot be told apart
-		}
 		limited := g.limit(c, call)
 		switch {
 		case tooLarge != nil:
 			return tooLarge
+		case authErr != nil && !errors.Is(authErr, token.ErrNotLive):
+			return authErr // the database fails: nobody's limit is to blame
 		case limited != nil:
 			return limited
 		case call.Operation == nil || call.Operation.Public:

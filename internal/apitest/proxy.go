@@ -1,0 +1,70 @@
+package apitest
+
+import (
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Proxy stands between a server and its database, and can be cut.
+type Proxy struct {
+	// URL is the database's, through the proxy.
+	URL      string
+	listener net.Listener
+	mu       sync.Mutex
+	conns    []net.Conn
+}
+
+// NewProxy puts a proxy before a database.
+func NewProxy(t testing.TB, databaseURL string) *Proxy {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	require.NoError(t, err)
+	target := u.Host
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	u.Host = listener.Addr().String()
+	p := &Proxy{URL: u.String(), listener: listener}
+	go p.accept(target)
+	t.Cleanup(p.Cut)
+	return p
+}
+
+// Cut ends all connections and takes no more.
+func (p *Proxy) Cut() {
+	_ = p.listener.Close() // a second time it is closed already
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conn := range p.conns {
+		_ = conn.Close()
+	}
+	p.conns = nil
+}
+
+func (p *Proxy) accept(target string) {
+	for {
+		near, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		far, err := net.Dial("tcp", target) //nolint:noctx // ends with its connection
+		if err != nil {
+			_ = near.Close()
+			continue
+		}
+		p.mu.Lock()
+		p.conns = append(p.conns, near, far)
+		p.mu.Unlock()
+		go pipe(near, far)
+		go pipe(far, near)
+	}
+}
+
+func pipe(to, from net.Conn) {
+	_, _ = io.Copy(to, from) // ends when either side does
+	_ = to.Close()
+}
