@@ -75,7 +75,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, run func(*goose.Provider) 
 		return err
 	}
 	conn := stdlib.OpenDBFromPool(pool)
-	defer conn.Close() //nolint:errcheck // it closes a view of the pool, not the pool
+	defer conn.Close()
 	provider, err := goose.NewProvider(goose.DialectPostgres, conn, migrations)
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)

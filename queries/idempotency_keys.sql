@@ -1,6 +1,7 @@
 -- name: IdempotencyKeyTryLock :one
 -- Claims a key until the transaction ends; false while another request holds it.
-SELECT pg_try_advisory_xact_lock(hashtextextended(concat(@workspace_id::uuid, @key::text), 0));
+SELECT pg_try_advisory_xact_lock(hashtextextended(concat(claim.workspace_id, claim.key), 0))
+FROM (SELECT @workspace_id::uuid AS workspace_id, @key::text AS key) AS claim;
 
 -- name: IdempotencyKeyGet :one
 -- The stored answer of a key that is not older than not_before.

@@ -42,11 +42,11 @@ func (d database) open(ctx context.Context, options postgres.Options) (*postgres
 	}
 	on, err := postgres.Open(ctx, url, options)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // says it all
+		return nil, err
 	}
 	if err := db.Up(ctx, on.Pool()); err != nil {
 		on.Close()
-		return nil, err //nolint:wrapcheck // says it all
+		return nil, err
 	}
 	return on, nil
 }

@@ -37,7 +37,7 @@ func (c *devCommand) Run(ctx context.Context) (err error) {
 		Logf: func(format string, args ...any) { fmt.Printf(format+"\n", args...) },
 	})
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	urlPath := filepath.Join(c.DataDir, urlFile)
 	defer func() {
@@ -53,7 +53,7 @@ func (c *devCommand) Run(ctx context.Context) (err error) {
 	}
 	raw, err := app.ParseKey(key)
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	return serve(ctx, database{DatabaseURL: url}, c.Config, raw, func(a *app.App, on *postgres.DB, addr net.Addr) error {
 		return c.welcome(ctx, a, on, addr)
@@ -63,7 +63,7 @@ func (c *devCommand) Run(ctx context.Context) (err error) {
 // welcome loads the demo data where there is none and says how to begin.
 func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, addr net.Addr) error {
 	if _, err := demo.Load(ctx, on); err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	plaintext, err := c.keep("demo-token", func() (string, error) { return demoToken(ctx, a, on) })
 	if err != nil {
@@ -96,17 +96,17 @@ func demoToken(ctx context.Context, a *app.App, on *postgres.DB) (string, error)
 	spaces := &workspace.Service{DB: on, IDs: id.NewGenerator(clock.System{})}
 	space, err := spaces.BySlug(ctx, demo.Slug)
 	if err != nil {
-		return "", err //nolint:wrapcheck // says it all
+		return "", err
 	}
 	plaintext, _, err := a.Tokens.Create(ctx, token.NewToken{WorkspaceID: space.ID, Name: "convo dev", Scopes: a.Scopes})
-	return plaintext, err //nolint:wrapcheck // says it all
+	return plaintext, err
 }
 
 // keep returns what a file of the data directory holds, and makes it first where
 // there is no such file.
 func (c *devCommand) keep(name string, create func() (string, error)) (string, error) {
 	path := filepath.Join(c.DataDir, name)
-	kept, err := os.ReadFile(path) //nolint:gosec // a path of our own
+	kept, err := os.ReadFile(path)
 	if err == nil {
 		return strings.TrimSpace(string(kept)), nil
 	} else if !errors.Is(err, os.ErrNotExist) {

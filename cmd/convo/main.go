@@ -40,5 +40,5 @@ func run(ctx context.Context, args []string) error {
 	}
 	command, err := parser.Parse(args)
 	parser.FatalIfErrorf(err)
-	return command.Run() //nolint:wrapcheck // the command's own words
+	return command.Run()
 }

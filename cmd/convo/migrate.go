@@ -22,7 +22,7 @@ func (c *migrateCommand) Run(ctx context.Context) error {
 	}
 	on, err := postgres.Open(ctx, url, postgres.Options{})
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	defer on.Close()
 	switch c.Direction {
@@ -32,11 +32,11 @@ func (c *migrateCommand) Run(ctx context.Context) error {
 		err = db.Down(ctx, on.Pool())
 	}
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	current, newest, err := db.Version(ctx, on.Pool())
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	fmt.Printf("schema version %d of %d\n", current, newest)
 	return nil

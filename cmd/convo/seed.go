@@ -36,12 +36,12 @@ func (c *seedCommand) Run(ctx context.Context) error {
 	spaces := &workspace.Service{DB: on, IDs: id.NewGenerator(clock.System{})}
 	space, err := spaces.Ensure(ctx, c.Workspace, c.Workspace)
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	started := time.Now()
 	progress, finish := bar(c.Leads)
 	if err := demo.LoadLeads(ctx, on, space.ID, started, c.Leads, progress); err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	finish()
 	fmt.Printf("loaded %d leads into %s in %s\n", c.Leads, space.Slug, time.Since(started).Round(time.Millisecond))
@@ -51,7 +51,7 @@ func (c *seedCommand) Run(ctx context.Context) error {
 func loadDemo(ctx context.Context, on *postgres.DB) error {
 	loaded, err := demo.Load(ctx, on)
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	if loaded {
 		fmt.Println("loaded the demo data")

@@ -22,7 +22,7 @@ type serveCommand struct {
 func (c *serveCommand) Run(ctx context.Context) error {
 	key, err := app.ParseKey(c.SecretKey)
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	return serve(ctx, c.database, c.Config, key, nil)
 }
@@ -31,13 +31,13 @@ func (c *serveCommand) Run(ctx context.Context) error {
 func serve(ctx context.Context, from database, config app.Config, key []byte, ready func(*app.App, *postgres.DB, net.Addr) error) error {
 	log, err := app.NewLogger(config.LogLevel)
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	tracing := app.TracingWanted(os.Getenv)
 	if tracing {
 		stop, err := app.StartTracing(ctx)
 		if err != nil {
-			return err //nolint:wrapcheck // says it all
+			return err
 		}
 		defer stop(context.WithoutCancel(ctx)) //nolint:errcheck // spans that cannot be sent any more
 	}
@@ -55,7 +55,7 @@ func serve(ctx context.Context, from database, config app.Config, key []byte, re
 	}
 	a, err := app.New(config, app.Parts{DB: on, Key: key, Log: log, Clock: clock.System{}, Tracing: tracing})
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	if ready != nil {
 		if err := ready(a, on, listener.Addr()); err != nil {
@@ -64,5 +64,5 @@ func serve(ctx context.Context, from database, config app.Config, key []byte, re
 	} else {
 		log.InfoContext(ctx, "listening", "addr", listener.Addr().String())
 	}
-	return a.Serve(ctx, listener, config) //nolint:wrapcheck // says it all
+	return a.Serve(ctx, listener, config)
 }

@@ -44,7 +44,7 @@ func (c *tokenCreateCommand) Run(ctx context.Context) error {
 		}
 		plaintext, _, err := tokens.Create(ctx, token.NewToken{WorkspaceID: space.ID, Name: c.Name, Scopes: scopes, ExpiresIn: c.ExpiresIn})
 		if err != nil {
-			return err //nolint:wrapcheck // says it all
+			return err
 		}
 		fmt.Println(plaintext)
 		return nil
@@ -62,15 +62,15 @@ func (c *tokenListCommand) Run(ctx context.Context) error {
 	return inWorkspace(ctx, c.database, c.Workspace, func(tokens *token.Service, space db.Workspace) error {
 		rows, err := tokens.List(ctx, space.ID)
 		if err != nil {
-			return err //nolint:wrapcheck // says it all
+			return err
 		}
-		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0) //nolint:mnd // two spaces between columns
+		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "ID\tNAME\tTOKEN\tSCOPES\tLAST USED\tEXPIRES\tREVOKED")
 		for _, row := range rows {
 			fmt.Fprintf(w, "%s\t%s\t%s…%s\t%s\t%s\t%s\t%s\n", row.ID, row.Name, token.Prefix, row.LastFour,
 				strings.Join(row.Scopes, ","), when(row.LastUsedAt), when(row.ExpiresAt), when(row.RevokedAt))
 		}
-		return w.Flush() //nolint:wrapcheck // standard output
+		return w.Flush()
 	})
 }
 
@@ -97,7 +97,7 @@ func (c *tokenRevokeCommand) Run(ctx context.Context) error {
 	return inWorkspace(ctx, c.database, c.Workspace, func(tokens *token.Service, space db.Workspace) error {
 		revoked, err := tokens.Revoke(ctx, space.ID, tokenID)
 		if err != nil {
-			return err //nolint:wrapcheck // says it all
+			return err
 		}
 		if !revoked {
 			return errors.New("no live token of this id in the workspace")
@@ -115,7 +115,7 @@ func inWorkspace(ctx context.Context, from database, slug string, do func(*token
 	ids := id.NewGenerator(clock.System{})
 	space, err := (&workspace.Service{DB: on, IDs: ids}).BySlug(ctx, slug)
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	return do(&token.Service{DB: on, IDs: ids, Clock: clock.System{}}, space)
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // version is set by the release build; otherwise the module's own is printed.
-var version = "" //nolint:gochecknoglobals // set by the linker
+var version = ""
 
 type versionCommand struct{}
 

@@ -73,7 +73,8 @@ func (q *Queries) IdempotencyKeyPut(ctx context.Context, db DBTX, arg Idempotenc
 }
 
 const idempotencyKeyTryLock = `-- name: IdempotencyKeyTryLock :one
-SELECT pg_try_advisory_xact_lock(hashtextextended(concat($1::uuid, $2::text), 0))
+SELECT pg_try_advisory_xact_lock(hashtextextended(concat(claim.workspace_id, claim.key), 0))
+FROM (SELECT $1::uuid AS workspace_id, $2::text AS key) AS claim
 `
 
 type IdempotencyKeyTryLockParams struct {

@@ -85,6 +85,7 @@ type Group struct{ Key, Name *string }
 // follow those of the result; it is empty where no grouping was asked for.
 type Bucket struct {
 	Span
+
 	Total  Figures
 	Groups []Figures
 }

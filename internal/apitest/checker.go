@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -32,25 +33,27 @@ type checker struct {
 	found    map[string]*openapi3filter.RequestValidationInput
 }
 
-func newChecker(t testing.TB) *checker {
-	t.Helper()
+// shared is the checker of all tests of a process.
+var shared = sync.OnceValue(func() *checker {
 	document, err := openapi3.NewLoader().LoadFromData(openapi.JSON)
-	require.NoError(t, err)
+	if err != nil {
+		panic(err)
+	}
 	for _, schema := range document.Components.Schemas {
 		closeObjects(schema)
 	}
 	c := &checker{document: document, routes: http.NewServeMux(), found: map[string]*openapi3filter.RequestValidationInput{}}
-	for path, item := range document.Paths.Map() {
+	for template, item := range document.Paths.Map() {
 		for method, operation := range item.Operations() {
-			pattern := method + " " + spec.BasePath + path
+			pattern := method + " " + spec.BasePath + template
 			c.routes.Handle(pattern, http.NotFoundHandler())
 			c.found[pattern] = &openapi3filter.RequestValidationInput{Route: &routers.Route{
-				Spec: document, Path: path, PathItem: item, Method: method, Operation: operation,
+				Spec: document, Path: template, PathItem: item, Method: method, Operation: operation,
 			}}
 		}
 	}
 	return c
-}
+})
 
 // closeObjects makes members that the document does not name an error.
 func closeObjects(ref *openapi3.SchemaRef) {
@@ -79,7 +82,7 @@ func (c *checker) check(t testing.TB, request *http.Request, response Response) 
 	}
 	_, pattern := c.routes.Handler(asGet)
 	input, ok := c.found[pattern]
-	if !ok {
+	if clean := path.Clean(request.URL.Path) == request.URL.Path; !ok || !clean || beforeRouting(response.Status) {
 		c.checkUnmatched(t, response)
 		return
 	}
@@ -101,6 +104,13 @@ func (c *checker) check(t testing.TB, request *http.Request, response Response) 
 	if len(documented.Value.Content) == 0 {
 		require.Empty(t, response.Body, "a body that the document does not name: %s", what)
 	}
+}
+
+// beforeRouting reports a status of HTTP itself, which any request may get
+// whatever operation it is for.
+func beforeRouting(status int) bool {
+	return status == http.StatusRequestTimeout || status == http.StatusRequestURITooLong ||
+		status == http.StatusRequestHeaderFieldsTooLarge
 }
 
 // checkUnmatched holds answers to unknown paths against the problem's schema.
@@ -134,8 +144,9 @@ func (c *checker) checkHeaders(t testing.TB, documented *openapi3.Response, resp
 	}
 }
 
-var noted struct { //nolint:gochecknoglobals // of the whole process
+var noted struct {
 	sync.Mutex
+
 	file *os.File
 	seen map[string]bool
 }

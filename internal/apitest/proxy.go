@@ -51,7 +51,7 @@ func (p *Proxy) accept(target string) {
 		if err != nil {
 			return
 		}
-		far, err := net.Dial("tcp", target) //nolint:noctx // ends with its connection
+		far, err := net.Dial("tcp", target)
 		if err != nil {
 			_ = near.Close()
 			continue

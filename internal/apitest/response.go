@@ -13,20 +13,19 @@ import (
 	"github.com/avelto/convo/gen/api"
 )
 
-func encode(t testing.TB, body any) (io.Reader, string) {
+func encode(t testing.TB, body any) io.Reader {
 	t.Helper()
-	const contentType = "application/json"
 	switch body := body.(type) {
 	case string:
-		return strings.NewReader(body), contentType
+		return strings.NewReader(body)
 	case []byte:
-		return bytes.NewReader(body), contentType
+		return bytes.NewReader(body)
 	case io.Reader:
-		return body, contentType
+		return body
 	}
 	raw, err := json.Marshal(body)
 	require.NoError(t, err)
-	return bytes.NewReader(raw), contentType
+	return bytes.NewReader(raw)
 }
 
 // Want requires a status and returns the response.
@@ -43,7 +42,7 @@ func (r Response) Problem(t testing.TB, status int, code api.ErrorCode) api.Prob
 	require.Equal(t, "application/problem+json", r.Header.Get("Content-Type"))
 	problem := Decode[api.Problem](t, r)
 	require.Equal(t, code, problem.Code, "body: %s", r.Body)
-	require.Equal(t, int32(status), problem.Status) //nolint:gosec // a status
+	require.Equal(t, int32(status), problem.Status)
 	require.Equal(t, r.Header.Get("X-Request-Id"), problem.RequestID)
 	return problem
 }

@@ -27,11 +27,10 @@ import (
 	"github.com/avelto/convo/internal/testdb"
 	"github.com/avelto/convo/internal/token"
 	"github.com/avelto/convo/internal/workspace"
-	"github.com/avelto/convo/openapi"
 )
 
 // Key is the secret key of every test server.
-var Key = bytes.Repeat([]byte{7}, 32) //nolint:gochecknoglobals // a constant
+var Key = bytes.Repeat([]byte{7}, 32)
 
 // Server is a running server with a database of its own.
 type Server struct {
@@ -42,7 +41,7 @@ type Server struct {
 	IDs      *id.Generator
 	Tokens   *token.Service
 	Document *spec.Document
-	Log      *bytes.Buffer // read it only after the server's requests have ended
+	log      *lockedBuffer
 	checker  *checker
 }
 
@@ -70,19 +69,19 @@ func New(t testing.TB, options Options) *Server {
 	if options.DatabaseURL == "" {
 		options.DatabaseURL = testdb.URL(t)
 	}
-	on, err := postgres.Open(t.Context(), options.DatabaseURL, postgres.Options{MaxConns: 8}) //nolint:mnd // enough
+	on, err := postgres.Open(t.Context(), options.DatabaseURL, postgres.Options{MaxConns: 8})
 	require.NoError(t, err)
 	t.Cleanup(on.Close)
-	document, err := spec.Load(openapi.JSON)
+	document, err := spec.Published()
 	require.NoError(t, err)
 	if options.Config.RequestTimeout == 0 {
-		options.Config.RequestTimeout = 30 * time.Second //nolint:mnd // as shipped
+		options.Config.RequestTimeout = 30 * time.Second
 	}
 	s := &Server{
 		DB: on, Document: document, Clock: clock.NewFake(time.Date(2026, time.April, 30, 12, 0, 0, 0, time.UTC)),
-		Log: &bytes.Buffer{}, checker: newChecker(t),
+		log: &lockedBuffer{}, checker: shared(),
 	}
-	parts := app.Parts{DB: on, Key: Key, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(&locked{to: s.Log}, nil))}
+	parts := app.Parts{DB: on, Key: Key, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
 	if !options.RateLimits {
 		parts.Limiter = unlimited{}
 	}
@@ -163,14 +162,13 @@ type Response struct {
 func (s *Server) Do(t testing.TB, r Request) Response {
 	t.Helper()
 	var body io.Reader
-	contentType := ""
 	if r.Body != nil {
-		body, contentType = encode(t, r.Body)
+		body = encode(t, r.Body)
 	}
 	request, err := http.NewRequestWithContext(t.Context(), r.Method, s.URL+r.Path, body)
 	require.NoError(t, err)
-	if contentType != "" {
-		request.Header.Set("Content-Type", contentType)
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
 	}
 	if r.Token != "" {
 		request.Header.Set("Authorization", "Bearer "+r.Token)
@@ -186,7 +184,7 @@ func (s *Server) Send(t testing.TB, request *http.Request) Response {
 	t.Helper()
 	answer, err := client.Do(request)
 	require.NoError(t, err)
-	defer answer.Body.Close() //nolint:errcheck // it was read
+	defer answer.Body.Close()
 	raw, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
 	response := Response{Status: answer.StatusCode, Header: answer.Header, Body: raw}
@@ -197,20 +195,27 @@ func (s *Server) Send(t testing.TB, request *http.Request) Response {
 }
 
 // client follows no redirects and keeps connections.
-var client = &http.Client{ //nolint:gochecknoglobals // shared on purpose
+var client = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	Timeout:       time.Minute,
 }
 
-// locked lets many requests log into one buffer.
-type locked struct {
-	mu sync.Mutex
-	to *bytes.Buffer
+// LogText returns what the server has logged so far, in JSON lines.
+func (s *Server) LogText() string {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	return s.log.text.String()
+}
+
+// lockedBuffer lets many requests log at once.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
 }
 
 // Write implements io.Writer.
-func (l *locked) Write(b []byte) (int, error) {
+func (l *lockedBuffer) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.to.Write(b) //nolint:wrapcheck // it never fails
+	return l.text.Write(b)
 }

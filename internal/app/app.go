@@ -32,7 +32,6 @@ import (
 	"github.com/avelto/convo/internal/ratelimit"
 	"github.com/avelto/convo/internal/spec"
 	"github.com/avelto/convo/internal/token"
-	"github.com/avelto/convo/openapi"
 )
 
 // cleanEvery is how often expired idempotency keys are forgotten.
@@ -69,7 +68,7 @@ type Parts struct {
 
 // New builds an App; the database must have the newest schema.
 func New(config Config, parts Parts) (*App, error) {
-	document, err := spec.Load(openapi.JSON)
+	document, err := spec.Published()
 	if err != nil {
 		return nil, fmt.Errorf("openapi.json: %w", err)
 	}
@@ -151,7 +150,7 @@ func (a *App) Run(ctx context.Context) {
 }
 
 // Flush writes what is otherwise written every few seconds.
-func (a *App) Flush(ctx context.Context) error { return a.uses.Flush(ctx) } //nolint:wrapcheck // says it all
+func (a *App) Flush(ctx context.Context) error { return a.uses.Flush(ctx) }
 
 func (a *App) clean(ctx context.Context) {
 	ticker := time.NewTicker(cleanEvery)

@@ -21,13 +21,22 @@ type health struct {
 	closing atomic.Bool
 }
 
+// mount puts health and metrics beside the API. It is no http.ServeMux, which
+// would answer some unknown paths with redirects.
 func (h *health) mount(api http.Handler, registry *prometheus.Registry) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", api)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", h.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return mux
+	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/healthz":
+			say(w, http.StatusOK, "ok")
+		case "/readyz":
+			h.ready(w, r)
+		case "/metrics":
+			metrics.ServeHTTP(w, r)
+		default:
+			api.ServeHTTP(w, r)
+		}
+	})
 }
 
 // ready answers 200 while the database answers and the server is not closing.

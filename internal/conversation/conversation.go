@@ -71,12 +71,13 @@ func (s *Service) query(ctx context.Context, workspaceID uuid.UUID, f Filter, be
 	for i, row := range tagged {
 		rows[i] = db.ConversationListRow(row)
 	}
-	return rows, err //nolint:wrapcheck // wrapped by page.ByID
+	return rows, err
 }
 
 // Detail is a conversation with its tags and whole timeline.
 type Detail struct {
 	db.ConversationGetRow
+
 	Tags     []db.Tag
 	Messages []db.Message
 }

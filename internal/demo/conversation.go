@@ -134,7 +134,7 @@ func (s *story) aftermath(d *dialogue, i int) {
 // capture turns the contact into a lead.
 func (s *story) capture(d *dialogue, name, email, phone string) {
 	leadID, now := s.ids.New()
-	score := int16(s.random.IntN(101)) //nolint:gosec // 0 to 100
+	score := int16(s.random.IntN(101))
 	s.row("leads", leadColumns, d.workspaceID, leadID, string(api.LeadStatusNEW), fields(name, email, phone),
 		&score, "widget", &d.id, nil, now, now)
 }

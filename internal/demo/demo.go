@@ -20,7 +20,7 @@ import (
 
 // begin is when the story that the demo data tells begins. It is fixed, and so
 // are the random numbers: the data is the same wherever it is loaded.
-var begin = time.Date(2026, time.April, 1, 8, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
+var begin = time.Date(2026, time.April, 1, 8, 0, 0, 0, time.UTC)
 
 // Slug is the workspace with the rich data; beside it stands another.
 const (
@@ -66,7 +66,7 @@ func newStory() *story {
 	source := rand.NewChaCha8([32]byte([]byte("convo demo data, always the same")))
 	c := clock.NewFake(begin)
 	return &story{
-		clock: c, random: rand.New(source), ids: id.NewSeeded(c, source), //nolint:gosec // it must repeat
+		clock: c, random: rand.New(source), ids: id.NewSeeded(c, source),
 		tables: map[string]*table{},
 	}
 }

@@ -45,7 +45,6 @@ func LoadLeads(ctx context.Context, on *postgres.DB, workspaceID uuid.UUID, now 
 	return nil
 }
 
-//nolint:gosec // sample data need not be unpredictable
 func randomLead(workspaceID uuid.UUID, ids *id.Generator) db.LeadInsertManyParams {
 	leadID, now := ids.New()
 	stages := []api.LeadStatus{api.LeadStatusNEW, api.LeadStatusQUALIFIED, api.LeadStatusCONTACTED, api.LeadStatusWON, api.LeadStatusLOST}

@@ -17,7 +17,6 @@ type size struct {
 	leadsEachStage          int // half of them scored
 }
 
-//nolint:gochecknoglobals // constants
 var (
 	plentiful = size{
 		agents: 3, operators: 3, tags: 4, conversations: 36, leadsEachStage: 6,
@@ -114,7 +113,7 @@ func (s *story) lead(c *cast, stage api.LeadStatus, scored bool) {
 	first, last := pick(s, firstNames), pick(s, lastNames)
 	var score *int16
 	if scored {
-		value := int16(s.random.IntN(101)) //nolint:gosec // 0 to 100
+		value := int16(s.random.IntN(101))
 		score = &value
 	}
 	s.row("leads", leadColumns, c.workspaceID, leadID, string(stage),
@@ -122,7 +121,6 @@ func (s *story) lead(c *cast, stage api.LeadStatus, scored bool) {
 		score, "external-form", nil, nil, now, now)
 }
 
-//nolint:gochecknoglobals // a constant
 var leadColumns = []string{
 	"workspace_id", "id", "status", "fields", "score", "source", "conversation_id", "crm_external_id", "created_at", "updated_at",
 }

@@ -70,7 +70,7 @@ func (s *conversations) BulkUpdateConversations(ctx context.Context, r api.BulkU
 		return nil, err
 	}
 	return api.BulkUpdateConversations200JSONResponse{
-		Updated: int32(result.Updated), Skipped: int32(result.Skipped), //nolint:gosec // at most 200
+		Updated: int32(result.Updated), Skipped: int32(result.Skipped),
 	}, nil
 }
 

@@ -53,7 +53,7 @@ func fromAPIScore(score nullable.Nullable[int32]) *int16 {
 	if wide == nil {
 		return nil
 	}
-	narrow := int16(*wide) //nolint:gosec // 0 to 100, by the document
+	narrow := int16(*wide)
 	return &narrow
 }
 

@@ -30,6 +30,8 @@ type decision func(t *testing.T, s *apitest.Server, token string, ids foreign)
 
 // TestNoOperationCrossesWorkspaces tries every operation of the document with the
 // token of one workspace and the ids of another. One without a decision fails.
+//
+//nolint:tparallel // what the subtests left behind is looked at after them
 func TestNoOperationCrossesWorkspaces(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})

@@ -136,7 +136,6 @@ func walkPages(t *testing.T, s *apitest.Server, token, path string, size int) []
 	}
 	if size > 0 {
 		path += fmt.Sprintf("%slimit=%d", separator, size)
-		separator = "&"
 	}
 	all, next := []uuid.UUID{}, path
 	for range 1000 {

@@ -43,7 +43,7 @@ func (d rawDocument) VisitGetOpenAPIDocumentResponse(w http.ResponseWriter) erro
 	w.Header().Set("Cache-Control", documentMaxAge)
 	w.Header().Set("ETag", d.etag)
 	_, err := w.Write(d.document)
-	return err //nolint:wrapcheck // the client has gone
+	return err
 }
 
 // matches compares weakly, as If-None-Match does (RFC 9110, section 13.1.2).

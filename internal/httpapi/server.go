@@ -86,9 +86,7 @@ func New(d Dependencies) (http.Handler, error) {
 	} else {
 		e.IPExtractor = echo.ExtractIPFromXFFHeader(d.TrustedProxies...)
 	}
-	if err := chain(e, d); err != nil {
-		return nil, err
-	}
+	chain(e, d)
 	api.RegisterHandlersWithBaseURL(e, api.NewStrictHandler(all, nil), spec.BasePath)
 	if err := agree(e, d.Document); err != nil {
 		return nil, err
@@ -98,16 +96,12 @@ func New(d Dependencies) (http.Handler, error) {
 
 // chain lays the way of a request. What is in Pre runs before Echo matches the
 // route, the rest after.
-func chain(e *echo.Echo, d Dependencies) error {
+func chain(e *echo.Echo, d Dependencies) {
 	origin := d.PublicURL
 	if origin == "" {
 		origin = defaultOrigin
 	}
 	writer := &problem.Writer{Kinds: d.Document.Errors, Docs: origin + "/docs/errors/"}
-	validate, err := middleware.Validate(d.Document)
-	if err != nil {
-		return fmt.Errorf("document: %w", err)
-	}
 	gate := &middleware.Gate{Document: d.Document, Authenticator: d.Authenticator, Limiter: d.Limiter, Clock: d.Clock}
 	e.Pre(middleware.Begin(d.RequestTimeout, writer, middleware.NewObserver(d.Log, d.Metrics).Report))
 	if d.Tracing {
@@ -120,10 +114,9 @@ func chain(e *echo.Echo, d Dependencies) error {
 		}),
 		echomiddleware.GzipWithConfig(echomiddleware.GzipConfig{MinLength: gzipMinBytes}),
 		gate.Admit,
-		validate,
+		middleware.Validate(d.Document),
 		middleware.Idempotent(d.Idempotency),
 	)
-	return nil
 }
 
 // agree makes sure that each operation has a route and each route an operation:

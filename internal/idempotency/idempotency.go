@@ -99,7 +99,7 @@ func (s *Store) put(ctx context.Context, tx pgx.Tx, request Request, answer Answ
 	}
 	err = db.New().IdempotencyKeyPut(ctx, tx, db.IdempotencyKeyPutParams{
 		WorkspaceID: request.WorkspaceID, Key: request.Key, Fingerprint: request.Fingerprint,
-		Status: int32(answer.Status), Header: header, Body: answer.Body, CreatedAt: s.Clock.Now(), //nolint:gosec // a status
+		Status: int32(answer.Status), Header: header, Body: answer.Body, CreatedAt: s.Clock.Now(),
 	})
 	if err != nil {
 		return fmt.Errorf("store answer: %w", err)

@@ -28,7 +28,7 @@ func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, filter Filter
 	list := page.List{Workspace: workspaceID, Name: "leads", Filters: []string{status, string(filter.Sort)}}
 	from, err := s.Pages.Decode(list, request)
 	if err != nil {
-		return page.Page[db.Lead]{}, err //nolint:wrapcheck // it is meant for the caller
+		return page.Page[db.Lead]{}, err
 	}
 	rows, err := s.query(ctx, workspaceID, status, filter.Sort, from, request.Size()+1)
 	if err != nil {

@@ -75,7 +75,7 @@ type List struct {
 func (c *Codec) Encode(list List, at Position) string {
 	token := make([]byte, bodySize, cursorLen)
 	token[0] = version
-	binary.BigEndian.PutUint16(token[1:], uint16(at.Score)) //nolint:gosec // read back as int16
+	binary.BigEndian.PutUint16(token[1:], uint16(at.Score))
 	copy(token[3:], at.ID[:])
 	token = append(token, c.mac(list, token)...)
 	return base64.RawURLEncoding.EncodeToString(token)
@@ -93,7 +93,7 @@ func (c *Codec) Decode(list List, request Request) (Position, error) {
 			"The cursor does not belong to this list with these filters. Begin again without one.")
 	}
 	return Position{
-		Score: int16(binary.BigEndian.Uint16(token[1:])), //nolint:gosec // written from an int16
+		Score: int16(binary.BigEndian.Uint16(token[1:])),
 		ID:    uuid.UUID(token[3:bodySize]),
 	}, nil
 }

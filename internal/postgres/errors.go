@@ -23,8 +23,7 @@ func Violates(err error, constraint string) bool {
 // IsUnavailable reports whether the database could not be reached or would not
 // serve: a later try may succeed.
 func IsUnavailable(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		// Class 08 connection exception, 53 insufficient resources, 57P operator
 		// intervention (shutdown), 25006 a standby took a write.
 		return strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "53") ||

@@ -96,5 +96,5 @@ func PlanEachTime(on db.DBTX) db.DBTX { return eachTime{on} }
 type eachTime struct{ db.DBTX }
 
 func (e eachTime) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return e.DBTX.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...) //nolint:wrapcheck // a pass-through
+	return e.DBTX.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
 }

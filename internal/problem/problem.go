@@ -72,7 +72,7 @@ func fromFramework(err *echo.HTTPError) *apierr.Error {
 func (p *Writer) Write(w http.ResponseWriter, requestID string, e *apierr.Error) (int, error) {
 	kind := p.Kinds[e.Code]
 	body := api.Problem{
-		Type: p.Docs + string(e.Code), Title: kind.Title, Status: int32(kind.Status), Detail: e.Detail, //nolint:gosec // a status
+		Type: p.Docs + string(e.Code), Title: kind.Title, Status: int32(kind.Status), Detail: e.Detail,
 		Instance: "urn:convo:request:" + requestID, Code: e.Code, RequestID: requestID,
 	}
 	if e.MissingScope != "" {
@@ -101,10 +101,10 @@ func (p *Writer) Write(w http.ResponseWriter, requestID string, e *apierr.Error)
 
 // challenge says how to authenticate (RFC 6750, section 3).
 func challenge(header http.Header, e *apierr.Error) {
-	switch e.Code {
-	case api.ErrorCodeUnauthenticated:
+	switch {
+	case e.Code == api.ErrorCodeUnauthenticated:
 		header.Set("WWW-Authenticate", `Bearer realm="convo", error="invalid_token"`)
-	case api.ErrorCodeMissingScope:
+	case e.MissingScope != "":
 		header.Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="convo", error="insufficient_scope", scope=%q`, e.MissingScope))
 	}
 }

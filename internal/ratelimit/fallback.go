@@ -27,5 +27,5 @@ func (f *Fallback) Take(ctx context.Context, key string, limit Limit) (Result, e
 	if ctx.Err() == nil && f.failing.CompareAndSwap(false, true) {
 		f.Log.WarnContext(ctx, "shared rate limits fail: counting in this process", "error", err)
 	}
-	return f.Other.Take(ctx, key, limit) //nolint:wrapcheck // the other limiter's own words
+	return f.Other.Take(ctx, key, limit)
 }

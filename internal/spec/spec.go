@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/ratelimit"
+	"github.com/avelto/convo/openapi"
 )
 
 // BasePath is where the document's paths begin on the server.
@@ -46,6 +48,7 @@ func (o *Operation) Route() string { return o.Method + " " + o.Path }
 // RateClass is a limit that the document declares.
 type RateClass struct {
 	ratelimit.Limit
+
 	Name string
 	// PerIP counts callers by address; otherwise by workspace.
 	PerIP bool
@@ -67,6 +70,9 @@ type Document struct {
 	Scopes     []api.Scope // all that a token can carry
 	routes     map[string]*Operation
 }
+
+// Published is the document that this build was made from, read once.
+var Published = sync.OnceValues(func() (*Document, error) { return Load(openapi.JSON) })
 
 // Load reads a document and fails on whatever the server would need and not find.
 func Load(raw []byte) (*Document, error) {
@@ -113,6 +119,9 @@ func (d *Document) operation(method, path string, def *openapi3.Operation) (*Ope
 	}
 	o.Stub, _ = def.Extensions["x-not-implemented"].(bool)
 	for _, ref := range def.Parameters {
+		if err := translate(ref.Value.Schema); err != nil {
+			return nil, fmt.Errorf("parameter %s: %w", ref.Value.Name, err)
+		}
 		o.Parameters = append(o.Parameters, ref.Value)
 		o.Idempotent = o.Idempotent || ref.Value.Name == "Idempotency-Key"
 	}
@@ -123,6 +132,11 @@ func (d *Document) operation(method, path string, def *openapi3.Operation) (*Ope
 		o.Body, o.MaxBody = def.RequestBody.Value, DefaultMaxBody
 		if size, ok := o.Body.Extensions["x-max-body-bytes"].(float64); ok {
 			o.MaxBody = int64(size)
+		}
+		for _, media := range o.Body.Content {
+			if err := translate(media.Schema); err != nil {
+				return nil, fmt.Errorf("body: %w", err)
+			}
 		}
 	}
 	return o, o.readSecurity(def)

@@ -30,7 +30,7 @@ const URLVariable = "CONVO_TEST_DATABASE_URL"
 // templateLock is the advisory lock under which the template is made.
 const templateLock = 0x74656d706c
 
-var shared struct { //nolint:gochecknoglobals // one server for all tests of a process
+var shared struct {
 	once   sync.Once
 	url    string
 	server *embedded.Server
@@ -57,7 +57,7 @@ func Main(m *testing.M) {
 // New returns a fresh database with the newest schema, dropped after the test.
 func New(t testing.TB) *postgres.DB {
 	t.Helper()
-	on, err := postgres.Open(t.Context(), URL(t), postgres.Options{MaxConns: 8}) //nolint:mnd // enough for a test
+	on, err := postgres.Open(t.Context(), URL(t), postgres.Options{MaxConns: 8})
 	require.NoError(t, err)
 	t.Cleanup(on.Close)
 	return on
@@ -88,7 +88,7 @@ func admin(t testing.TB, statement string) {
 	ctx := context.WithoutCancel(t.Context())
 	conn, err := pgx.Connect(ctx, serverURL(t))
 	require.NoError(t, err)
-	defer conn.Close(ctx) //nolint:errcheck // it did its work
+	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, statement)
 	require.NoError(t, err)
 }
@@ -101,7 +101,7 @@ func template(t testing.TB) string {
 	ctx := t.Context()
 	conn, err := pgx.Connect(ctx, serverURL(t))
 	require.NoError(t, err)
-	defer conn.Close(ctx) //nolint:errcheck // its locks go with it
+	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, "SELECT pg_advisory_lock($1)", templateLock)
 	require.NoError(t, err)
 	var exists bool

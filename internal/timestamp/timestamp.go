@@ -12,6 +12,8 @@ const Layout = "2006-01-02T15:04:05.000Z"
 
 // Time is a moment that marshals in Layout, where time.Time prints as many
 // decimals as there are.
+//
+//nolint:recvcheck // Bind must write, and the marshalers must work on values
 type Time struct{ time.Time }
 
 // New returns t as the API prints it: in UTC, cut to the millisecond.

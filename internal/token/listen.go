@@ -38,7 +38,7 @@ func (a *Authenticator) listenOnce(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it is given up
+	defer conn.Close(context.WithoutCancel(ctx))
 	if _, err := conn.Exec(ctx, "LISTEN "+announcements); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}

@@ -23,6 +23,7 @@ import (
 // the value that was checked, by exact member names, and decodes nothing again.
 type Body struct {
 	*bytes.Reader
+
 	Raw   []byte
 	value any
 }
@@ -99,8 +100,7 @@ func jsonError(err error) error {
 	if errors.Is(err, jsontext.ErrDuplicateName) {
 		return apierr.Malformed("The body repeats a member of an object.").WithCause(err)
 	}
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		return apierr.Malformed("The body is not valid JSON: see byte %d.", syntax.ByteOffset).WithCause(err)
 	}
 	return apierr.Malformed("The body is not valid JSON.").WithCause(err)

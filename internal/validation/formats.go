@@ -30,7 +30,7 @@ func checkUUID(text string) error {
 		return errFormat
 	}
 	_, err := uuid.Parse(text)
-	return err //nolint:wrapcheck // only its being is looked at
+	return err
 }
 
 func checkEmail(text string) error {
@@ -51,5 +51,5 @@ func checkURI(text string) error {
 
 func checkDateTime(text string) error {
 	_, err := time.Parse(time.RFC3339, text)
-	return err //nolint:wrapcheck // only its being is looked at
+	return err
 }

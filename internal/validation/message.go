@@ -13,8 +13,7 @@ import (
 // schemaErrors turns what the visitor found into one entry a broken rule, in
 // words of our own: the library's carry schema and value along.
 func schemaErrors(location string, err error) []api.FieldError {
-	var many openapi3.MultiError
-	if errors.As(err, &many) {
+	if many, ok := errors.AsType[openapi3.MultiError](err); ok {
 		var all []api.FieldError
 		for _, one := range many {
 			all = append(all, schemaErrors(location, one)...)

@@ -94,7 +94,7 @@ func (g *Gate) authenticate(r *http.Request, call *Call) error {
 	}
 	var err error
 	call.Principal, err = g.Authenticator.Authenticate(r.Context(), hash)
-	return err //nolint:wrapcheck // told apart by the caller
+	return err
 }
 
 func (g *Gate) limit(c echo.Context, call *Call) error {

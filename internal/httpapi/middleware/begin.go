@@ -46,9 +46,9 @@ func Begin(timeout time.Duration, writer *problem.Writer, report func(echo.Conte
 // safely runs the later steps and turns a panic into an error.
 func safely(next echo.HandlerFunc, c echo.Context) (err error) {
 	defer func() {
-		switch fault := recover(); {
-		case fault == nil:
-		case fault == http.ErrAbortHandler: //nolint:errorlint,err113 // net/http compares it so
+		switch fault := recover(); fault {
+		case nil:
+		case http.ErrAbortHandler:
 			panic(fault)
 		default:
 			err = fmt.Errorf("panic: %v\n%s", fault, debug.Stack())

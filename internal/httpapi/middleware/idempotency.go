@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"maps"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -35,7 +36,7 @@ func Idempotent(store *idempotency.Store) echo.MiddlewareFunc {
 				return record(ctx, c, next)
 			})
 			if err != nil {
-				return err //nolint:wrapcheck // the handler's own, or meant for the caller
+				return err
 			}
 			return reply(c.Response(), stored, replayed)
 		}
@@ -71,15 +72,13 @@ func record(ctx context.Context, c echo.Context, next echo.HandlerFunc) (idempot
 }
 
 func reply(w http.ResponseWriter, answer idempotency.Answer, replayed bool) error {
-	for name, values := range answer.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), answer.Header)
 	if replayed {
 		w.Header().Set(replayHeader, "true")
 	}
 	w.WriteHeader(answer.Status)
 	_, err := w.Write(answer.Body)
-	return err //nolint:wrapcheck // the client has gone
+	return err
 }
 
 // recorder is a response that stays in memory.
@@ -91,4 +90,4 @@ type recorder struct {
 
 func (r *recorder) Header() http.Header         { return r.header }
 func (r *recorder) WriteHeader(status int)      { r.status = status }
-func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) } //nolint:wrapcheck // it never fails
+func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }

@@ -1,10 +1,11 @@
 package middleware
 
 import (
-	"fmt"
+	"net/http"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/spec"
 	"github.com/avelto/convo/internal/validation"
@@ -12,14 +13,10 @@ import (
 
 // Validate refuses a request that breaks the document's rules, naming all that
 // it breaks at once. What comes after it can rely on them.
-func Validate(document *spec.Document) (echo.MiddlewareFunc, error) {
+func Validate(document *spec.Document) echo.MiddlewareFunc {
 	validators := make(map[*spec.Operation]*validation.Validator, len(document.Operations))
 	for _, operation := range document.Operations {
-		validator, err := validation.New(operation)
-		if err != nil {
-			return nil, fmt.Errorf("validator: %w", err)
-		}
-		validators[operation] = validator
+		validators[operation] = validation.New(operation)
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -32,34 +29,39 @@ func Validate(document *spec.Document) (echo.MiddlewareFunc, error) {
 			}
 			return next(c)
 		}
-	}, nil
+	}
 }
 
 func check(c echo.Context, call *Call, validator *validation.Validator) error {
 	r := c.Request()
 	broken, err := validator.Parameters(r, pathParameters(c))
 	if err != nil {
-		return err //nolint:wrapcheck // it is meant for the caller
+		return err
 	}
-	if hasBody := call.Operation.Body != nil && (call.Operation.Body.Required || r.ContentLength != 0); hasBody {
-		if err := validator.MediaType(r); err != nil {
-			return err //nolint:wrapcheck // likewise
-		}
-		if validator.TakesJSON() {
-			body, faults, err := validator.ReadBody(r)
-			if err != nil {
-				return err //nolint:wrapcheck // likewise
-			}
-			broken = append(broken, faults...)
-			if body != nil {
-				call.body, r.Body = body.Raw, body
-			}
-		}
+	faults, err := checkBody(r, call, validator)
+	if err != nil {
+		return err
 	}
-	if len(broken) > 0 {
+	if broken = append(broken, faults...); len(broken) > 0 {
 		return apierr.Invalid(broken...)
 	}
 	return nil
+}
+
+// checkBody leaves a body that is not JSON unread: its handler takes the stream.
+func checkBody(r *http.Request, call *Call, validator *validation.Validator) ([]api.FieldError, error) {
+	definition := call.Operation.Body
+	if definition == nil || !definition.Required && r.ContentLength == 0 {
+		return nil, nil
+	}
+	if err := validator.MediaType(r); err != nil || !validator.TakesJSON() {
+		return nil, err
+	}
+	body, faults, err := validator.ReadBody(r)
+	if body != nil {
+		call.body, r.Body = body.Raw, body
+	}
+	return faults, err
 }
 
 func pathParameters(c echo.Context) map[string]string {

@@ -90,7 +90,7 @@ func download(logf func(string, ...any)) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("download PostgreSQL: %w", err)
 	}
-	defer os.RemoveAll(scratch) //nolint:errcheck // a temporary directory
+	defer os.RemoveAll(scratch)
 	// The library offers the download only as a part of starting a server. The
 	// start itself fails for root, after the binaries are in place.
 	library := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().

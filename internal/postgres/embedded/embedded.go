@@ -129,12 +129,12 @@ func (s *Server) start(ctx context.Context, dir string, volatile bool) error {
 		if s.port, err = freePort(ctx); err != nil {
 			return err
 		}
-		flags := "-p " + strconv.Itoa(s.port)
+		flags := []string{"-p", strconv.Itoa(s.port)}
 		for name, value := range settings {
-			flags += fmt.Sprintf(" -c %s='%s'", name, value)
+			flags = append(flags, "-c", name+"='"+value+"'")
 		}
 		err = s.run(ctx, "pg_ctl", "start", "-D", s.data, "-w", "-t", strconv.Itoa(startWait),
-			"-l", filepath.Join(dir, "postgres.log"), "-o", flags)
+			"-l", filepath.Join(dir, "postgres.log"), "-o", strings.Join(flags, " "))
 		if err == nil {
 			return nil
 		}
@@ -151,8 +151,8 @@ func (s *Server) run(ctx context.Context, program string, args ...string) error 
 	if err != nil {
 		return fmt.Errorf("run %s: %w", program, err)
 	}
-	defer os.Remove(output.Name()) //nolint:errcheck // a temporary file
-	defer output.Close()           //nolint:errcheck // likewise
+	defer os.Remove(output.Name())
+	defer output.Close()
 	cmd.Stdout, cmd.Stderr = output, output
 	if err := cmd.Run(); err != nil {
 		said, _ := os.ReadFile(output.Name())
@@ -181,6 +181,6 @@ func freePort(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
-	defer listener.Close()                          //nolint:errcheck // it served its purpose
+	defer listener.Close()
 	return listener.Addr().(*net.TCPAddr).Port, nil //nolint:forcetypeassert // a TCP listener has one
 }

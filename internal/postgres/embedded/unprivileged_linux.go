@@ -61,7 +61,7 @@ func asAccount(ctx context.Context, dir string) (func(*exec.Cmd), error) {
 	as := func(cmd *exec.Cmd) {
 		cmd.Dir = "/"
 		cmd.SysProcAttr = &syscall.SysProcAttr{
-			Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}, //nolint:gosec // a uid
+			Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)},
 		}
 	}
 	probe := exec.CommandContext(ctx, "test", "-w", dir) //nolint:gosec // a directory of our own

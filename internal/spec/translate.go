@@ -1,4 +1,4 @@
-package validation
+package spec
 
 import (
 	"fmt"
@@ -6,8 +6,9 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// translate makes a schema mean the same to the 3.0 visitor as it does in 3.1,
-// in place, and fails where that cannot be done.
+// translate makes a schema mean the same to kin-openapi's 3.0 visitor as it does
+// in 3.1, in place, and fails where that cannot be done. The visitor made for 3.1
+// would compile the schema anew for each value, some thirty times slower.
 func translate(ref *openapi3.SchemaRef) error {
 	return walk(ref, map[*openapi3.Schema]bool{})
 }

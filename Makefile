@@ -1,0 +1,81 @@
+.DEFAULT_GOAL := help
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+GENERATE := go tool -modfile=scripts/tools/generate.mod
+LINT     := go tool -modfile=scripts/tools/lint.mod golangci-lint
+SPEC_DIR := $(CURDIR)/.cache/spec-coverage
+# Flags of go test, such as TESTFLAGS="-run TestLeads -v".
+TESTFLAGS ?=
+FUZZTIME ?= 20s
+
+.PHONY: help run build test cover fuzz check generate drift lint fmt spec-lint sql-check vuln redis
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## Serve everything on a private PostgreSQL with demo data.
+	@go run ./cmd/convo dev
+
+build: ## Build bin/convo.
+	@go build -trimpath -o bin/convo ./cmd/convo
+
+test: redis ## Run all tests, then print which statuses of which operations they saw.
+	@rm -rf $(SPEC_DIR) && mkdir -p $(SPEC_DIR)
+	@go run ./scripts/withpostgres env CONVO_SPEC_COVERAGE_DIR=$(SPEC_DIR) go test -count=1 $(TESTFLAGS) ./...
+	@go run ./scripts/speccoverage $(SPEC_DIR)
+
+cover: redis ## Run all tests and print how much of the hand-written code they run.
+	@mkdir -p .cache
+	@go run ./scripts/withpostgres go test -count=1 -coverpkg=./cmd/...,./db/...,./internal/... -coverprofile=.cache/coverage.out ./... >/dev/null
+	@go tool cover -func=.cache/coverage.out | tail -n 1
+
+fuzz: ## Fuzz each target for FUZZTIME (20s).
+	@for target in $$(grep -rhoE '^func Fuzz[A-Za-z]+' --include='*_test.go' internal | sed 's/func //'); do \
+	  package=$$(grep -rlE "^func $$target\(" --include='*_test.go' internal | head -n 1 | xargs dirname); \
+	  echo "$$target in $$package"; \
+	  go run ./scripts/withpostgres go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$package | tail -n 3; \
+	done
+
+check: ## All that CI runs: drift, linters, specification, SQL, vulnerabilities, tests with the race detector.
+	@command -v cc >/dev/null || { echo "The race detector needs a C compiler: install gcc (apt-get install gcc)." >&2; exit 1; }
+	@echo "== generated code"; scripts/drift.sh
+	@echo "== specification"; $(MAKE) spec-lint
+	@echo "== SQL"; $(MAKE) sql-check
+	@echo "== linters"; $(MAKE) lint
+	@echo "== vulnerabilities"; $(MAKE) vuln
+	@echo "== tests"; $(MAKE) test TESTFLAGS="-race $(TESTFLAGS)"
+
+generate: ## Derive gen/ from openapi/openapi.json, queries and migrations.
+	@$(GENERATE) oapi-codegen -config oapi-codegen.yaml openapi/openapi.json
+	@$(GENERATE) sqlc generate
+	@go run ./scripts/withpostgres go run ./scripts/constraints > .constraints.tmp && mv .constraints.tmp gen/db/constraints.gen.go || { rm -f .constraints.tmp; exit 1; }
+
+drift: ## Fail where generated code differs from what is committed.
+	@scripts/drift.sh
+
+lint: ## Run golangci-lint.
+	@$(LINT) run
+
+fmt: ## Format the code.
+	@$(LINT) fmt
+
+spec-lint: scripts/tools/node_modules ## Lint openapi/openapi.json.
+	@NO_UPDATE_NOTIFIER=1 REDOCLY_SUPPRESS_UPDATE_NOTICE=true REDOCLY_TELEMETRY=off scripts/tools/node_modules/.bin/redocly lint 2>&1 \
+	  | grep -vE '^[[:space:]]*(║|╔|╚)|^[[:space:]]*$$'
+
+sql-check: ## Check the queries against the schema and the rule of tenancy.
+	@$(GENERATE) sqlc diff
+	@go run ./scripts/withpostgres bash -c ' \
+	  DATABASE_URL=$$CONVO_TEST_DATABASE_URL go run ./cmd/convo migrate up >/dev/null && \
+	  CONVO_SQLC_DATABASE_URL=$$CONVO_TEST_DATABASE_URL $(GENERATE) sqlc vet'
+
+vuln: ## Look for known vulnerabilities.
+	@scripts/vulncheck.sh
+
+redis:
+	@scripts/redis.sh
+
+scripts/tools/node_modules: scripts/tools/package-lock.json
+	@cd scripts/tools && npm ci --silent --no-audit --no-fund && touch node_modules

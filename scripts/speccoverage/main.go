@@ -1,0 +1,91 @@
+// Speccoverage compares the pairs of operation and status that the tests saw with
+// those that the document names, prints both, and fails where one was not seen.
+//
+//	CONVO_SPEC_COVERAGE_DIR=dir go test ./... && go run ./scripts/speccoverage dir
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/avelto/convo/internal/spec"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: speccoverage DIRECTORY")
+		os.Exit(2)
+	}
+	missing, err := report(os.Args[1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "speccoverage:", err)
+		os.Exit(1)
+	}
+	if missing > 0 {
+		os.Exit(1)
+	}
+}
+
+func report(dir string) (missing int, err error) {
+	seen, err := readPairs(dir)
+	if err != nil {
+		return 0, err
+	}
+	document, err := spec.Published()
+	if err != nil {
+		return 0, fmt.Errorf("document: %w", err)
+	}
+	slices.SortFunc(document.Operations, func(a, b *spec.Operation) int { return cmp.Compare(a.ID, b.ID) })
+	exercised, pending := 0, 0
+	fmt.Println("Statuses of each operation: seen in tests, (pending) where this release answers 501, MISSING otherwise")
+	for _, operation := range document.Operations {
+		line := fmt.Sprintf("  %-30s", operation.ID)
+		for _, status := range statuses(operation) {
+			switch {
+			case seen[operation.ID+" "+status]:
+				exercised++
+				line += " " + status
+			case operation.Stub:
+				pending++
+				line += " (" + status + ")"
+			default:
+				missing++
+				line += " MISSING:" + status
+			}
+		}
+		fmt.Println(line)
+	}
+	fmt.Printf("%d pairs of operation and status exercised, %d pending, %d missing\n", exercised, pending, missing)
+	return missing, nil
+}
+
+func statuses(operation *spec.Operation) []string {
+	var all []string
+	for status := range operation.Definition.Responses.Map() {
+		all = append(all, status)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func readPairs(dir string) (map[string]bool, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", dir, err)
+	}
+	seen := map[string]bool{}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read pairs: %w", err)
+		}
+		for line := range strings.Lines(string(content)) {
+			seen[strings.TrimSpace(line)] = true
+		}
+	}
+	return seen, nil
+}
