@@ -71,3 +71,15 @@ func (s *shard) sweep(now time.Time) {
 	}
 	s.sweepAt = max(sweepAt, 2*len(s.windows))
 }
+
+// Len returns the number of keys that are kept.
+func (m *Memory) Len() int {
+	total := 0
+	for i := range m.shards {
+		s := &m.shards[i]
+		s.mu.Lock()
+		total += len(s.windows)
+		s.mu.Unlock()
+	}
+	return total
+}

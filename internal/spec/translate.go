@@ -1,7 +1,9 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -25,6 +27,9 @@ func walk(ref *openapi3.SchemaRef, seen map[*openapi3.Schema]bool) error {
 	if schema.Const != nil && len(schema.Enum) == 0 {
 		schema.Enum = []any{schema.Const}
 	}
+	if err := translateNull(schema); err != nil {
+		return err
+	}
 	children := []*openapi3.SchemaRef{schema.Not, schema.Items, schema.AdditionalProperties.Schema}
 	for _, property := range schema.Properties {
 		children = append(children, property)
@@ -36,6 +41,25 @@ func walk(ref *openapi3.SchemaRef, seen map[*openapi3.Schema]bool) error {
 		if err := walk(child, seen); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// translateNull mends what the visitor makes of null: it takes null as soon as the
+// type does, whatever else is said, and refuses it where no type is named.
+func translateNull(s *openapi3.Schema) error {
+	composed := len(s.OneOf)+len(s.AnyOf)+len(s.AllOf) > 0
+	listed := slices.Contains(s.Enum, nil)
+	switch {
+	case s.Type.IncludesNull() && (composed || s.Not != nil):
+		return errors.New("the type null beside oneOf, anyOf, allOf or not is not enforced: say it another way")
+	case s.Type == nil && s.Not != nil:
+		return errors.New("not without a type is not enforced: say it another way")
+	case s.Type.IncludesNull() && len(s.Enum) > 0 && !listed:
+		types := slices.DeleteFunc(s.Type.Clone(), func(name string) bool { return name == openapi3.TypeNull })
+		s.Type = &types
+	case s.Type == nil && !composed:
+		s.Nullable = len(s.Enum) == 0 || listed
 	}
 	return nil
 }

@@ -43,21 +43,21 @@ func report(dir string) (missing int, err error) {
 	exercised, pending := 0, 0
 	fmt.Println("Statuses of each operation: seen in tests, (pending) where this release answers 501, MISSING otherwise")
 	for _, operation := range document.Operations {
-		line := fmt.Sprintf("  %-30s", operation.ID)
+		var line strings.Builder
 		for _, status := range statuses(operation) {
 			switch {
 			case seen[operation.ID+" "+status]:
 				exercised++
-				line += " " + status
+				line.WriteString(" " + status)
 			case operation.Stub:
 				pending++
-				line += " (" + status + ")"
+				line.WriteString(" (" + status + ")")
 			default:
 				missing++
-				line += " MISSING:" + status
+				line.WriteString(" MISSING:" + status)
 			}
 		}
-		fmt.Println(line)
+		fmt.Printf("  %-30s%s\n", operation.ID, line.String())
 	}
 	fmt.Printf("%d pairs of operation and status exercised, %d pending, %d missing\n", exercised, pending, missing)
 	return missing, nil

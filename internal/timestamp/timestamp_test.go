@@ -1,0 +1,39 @@
+package timestamp_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/avelto/convo/internal/timestamp"
+)
+
+func TestExactlyThreeDecimalsInUTC(t *testing.T) {
+	t.Parallel()
+	warsaw := time.FixedZone("", 2*60*60)
+	for want, at := range map[string]time.Time{
+		`"2026-04-30T12:00:00.000Z"`: time.Date(2026, 4, 30, 14, 0, 0, 0, warsaw),
+		`"2026-04-30T12:00:00.100Z"`: time.Date(2026, 4, 30, 12, 0, 0, 100e6, time.UTC),
+		`"2026-04-30T12:00:00.123Z"`: time.Date(2026, 4, 30, 12, 0, 0, 123_999_999, time.UTC),
+	} {
+		got, err := json.Marshal(timestamp.New(at))
+		require.NoError(t, err)
+		require.Equal(t, want, string(got))
+		var back timestamp.Time
+		require.NoError(t, json.Unmarshal(got, &back))
+		require.True(t, back.Equal(at.Truncate(time.Millisecond)))
+	}
+	require.Nil(t, timestamp.NewPtr(nil))
+}
+
+func TestParametersAreRFC3339(t *testing.T) {
+	t.Parallel()
+	var at timestamp.Time
+	require.NoError(t, at.Bind("2026-04-30T14:00:00.5+02:00"))
+	require.Equal(t, "2026-04-30T12:00:00.500Z", at.String())
+	for _, text := range []string{"2026-04-30", "2026-04-30 12:00:00Z", "now", ""} {
+		require.Error(t, at.Bind(text), text)
+	}
+}
