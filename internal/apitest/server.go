@@ -36,6 +36,7 @@ var Key = bytes.Repeat([]byte{7}, 32)
 type Server struct {
 	URL      string // with the base path
 	Origin   string // without
+	Handler  http.Handler
 	DB       *postgres.DB
 	Clock    *clock.Fake
 	IDs      *id.Generator
@@ -87,7 +88,7 @@ func New(t testing.TB, options Options) *Server {
 	}
 	a, err := app.New(options.Config, parts)
 	require.NoError(t, err)
-	s.Tokens, s.IDs = a.Tokens, id.NewGenerator(s.Clock)
+	s.Handler, s.Tokens, s.IDs = a.Handler, a.Tokens, id.NewGenerator(s.Clock)
 	s.run(t, a)
 	return s
 }

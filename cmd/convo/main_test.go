@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// These tests run the binary as a user does: as a process.
+
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "convo-cmd-*")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "convo")
+	said, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, said)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := binary(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// process is a running convo.
+type process struct {
+	*exec.Cmd
+
+	output *output
+	addr   string
+	dir    string
+	ended  chan struct{}
+}
+
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// command returns a convo that is not started yet.
+func command(t *testing.T, environment []string, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := binary()
+	require.NoError(t, err)
+	cmd := exec.Command(path, args...)
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "DATABASE_URL=") && !strings.HasPrefix(variable, "CONVO_") {
+			cmd.Env = append(cmd.Env, variable)
+		}
+	}
+	cmd.Env = append(cmd.Env, environment...)
+	return cmd
+}
+
+// run runs a command to its end and returns its standard output.
+func runCommand(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := command(t, []string{"CONVO_DATA_DIR=" + dir}, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	said, err := cmd.Output()
+	require.NoError(t, err, "%s", stderr.String())
+	return string(said)
+}
+
+func start(t *testing.T, environment []string, args ...string) *process {
+	t.Helper()
+	p := &process{output: &output{}, addr: freeAddr(t), ended: make(chan struct{})}
+	p.Cmd = command(t, append(environment, "CONVO_ADDR="+p.addr), args...)
+	p.Stdout, p.Stderr = p.output, p.output
+	require.NoError(t, p.Start())
+	go func() {
+		defer close(p.ended)
+		_ = p.Wait() // its exit code is in ProcessState
+	}()
+	t.Cleanup(func() { p.stop(t, syscall.SIGTERM) })
+	require.Eventually(t, func() bool {
+		status, _ := p.get("/readyz", "")
+		return status == http.StatusOK
+	}, time.Minute, 20*time.Millisecond, "%s", p.output)
+	return p
+}
+
+func dev(t *testing.T, dir string) *process {
+	t.Helper()
+	p := start(t, []string{"CONVO_DATA_DIR=" + dir}, "dev")
+	p.dir = dir
+	return p
+}
+
+// stop sends a signal and waits for the end.
+func (p *process) stop(t *testing.T, signal os.Signal) int {
+	t.Helper()
+	_ = p.Process.Signal(signal) // it may have ended
+	select {
+	case <-p.ended:
+	case <-time.After(time.Minute):
+		require.Fail(t, "it does not stop", "%s", p.output)
+	}
+	return p.ProcessState.ExitCode()
+}
+
+func (p *process) get(path, token string) (int, []byte) {
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+p.addr+path, nil)
+	if err != nil {
+		return 0, nil
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, nil
+	}
+	defer answer.Body.Close()
+	body, _ := io.ReadAll(answer.Body)
+	return answer.StatusCode, body
+}
+
+func TestDevServesTheDemoDataAndStopsClean(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	p := dev(t, dir)
+	require.Regexp(t, `convo_[0-9a-f]{32}`, p.output.String(), "it prints a token")
+	line := regexp.MustCompile(`curl -H "Authorization: Bearer (convo_[0-9a-f]+)" "http://[^/]+([^"]+)"`).FindStringSubmatch(p.output.String())
+	require.NotNil(t, line, "it prints a curl line: %s", p.output)
+	status, body := p.get(line[2], line[1])
+	require.Equal(t, http.StatusOK, status)
+	var leads []map[string]any
+	require.NoError(t, json.Unmarshal(body, &leads))
+	require.Len(t, leads, 3)
+
+	token := strings.TrimSpace(runCommand(t, dir, "token", "create", "--workspace", "other", "--name", "ci", "--scope", "leads:read", "--scope", "agents:read", "--expires-in", "720h"))
+	require.Regexp(t, `^convo_[0-9a-f]{32}$`, token, "the plaintext alone")
+	status, _ = p.get("/api/v1/agents", token)
+	require.Equal(t, http.StatusOK, status)
+	status, _ = p.get("/api/v1/conversations", token)
+	require.Equal(t, http.StatusForbidden, status)
+	listed := runCommand(t, dir, "token", "list", "--workspace", "other")
+	id := regexp.MustCompile(`[0-9a-f-]{36}`).FindString(listed)
+	runCommand(t, dir, "token", "revoke", "--workspace", "other", id)
+	require.Eventually(t, func() bool {
+		status, _ := p.get("/api/v1/agents", token)
+		return status == http.StatusUnauthorized
+	}, time.Second, 5*time.Millisecond, "a revocation by another process holds within a second")
+
+	require.Contains(t, runCommand(t, dir, "seed", "--leads", "2500", "--workspace", "large"), "loaded 2500 leads into large")
+	require.Contains(t, runCommand(t, dir, "seed"), "not empty")
+	require.Contains(t, runCommand(t, dir, "migrate", "status"), "schema version")
+
+	require.Zero(t, p.stop(t, syscall.SIGTERM), "%s", p.output)
+	require.NoFileExists(t, filepath.Join(dir, "postgres", "data", "postmaster.pid"), "its database stopped too")
+	again := dev(t, dir)
+	status, _ = again.get("/api/v1/leads", line[1])
+	require.Equal(t, http.StatusOK, status, "data and token are kept between starts")
+}
+
+func TestDevRecoversFromAKill(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := dev(t, dir)
+	token, err := os.ReadFile(filepath.Join(dir, "demo-token"))
+	require.NoError(t, err)
+	p.stop(t, syscall.SIGKILL)
+	again := dev(t, dir)
+	status, _ := again.get("/api/v1/leads", strings.TrimSpace(string(token)))
+	require.Equal(t, http.StatusOK, status)
+}
+
+func TestServeRunsBesideAnyNumberOfOthers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := dev(t, dir)
+	url, err := os.ReadFile(filepath.Join(dir, "database-url"))
+	require.NoError(t, err)
+	environment := []string{"DATABASE_URL=" + strings.TrimSpace(string(url)), "CONVO_SECRET_KEY=" + strings.Repeat("ab", 32)}
+	one, two := start(t, environment, "serve"), start(t, environment, "serve")
+	token := strings.TrimSpace(runCommand(t, dir, "token", "create", "--workspace", "demo", "--name", "ci", "--scope", "leads:read"))
+	for _, replica := range []*process{p, one, two} {
+		status, _ := replica.get("/api/v1/leads", token)
+		require.Equal(t, http.StatusOK, status)
+	}
+	id := regexp.MustCompile(`([0-9a-f-]{36})\s+ci`).FindStringSubmatch(runCommand(t, dir, "token", "list", "--workspace", "demo"))
+	runCommand(t, dir, "token", "revoke", "--workspace", "demo", id[1])
+	for _, replica := range []*process{p, one, two} {
+		require.Eventually(t, func() bool {
+			status, _ := replica.get("/api/v1/leads", token)
+			return status == http.StatusUnauthorized
+		}, time.Second, 5*time.Millisecond)
+	}
+	require.Zero(t, one.stop(t, syscall.SIGTERM))
+	require.NotContains(t, one.output.String(), token)
+}
+
+func TestWrongUseSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for want, args := range map[string][]string{
+		"CONVO_SECRET_KEY is not set":                       {"serve", "--database-url", "postgres://127.0.0.1:1/x"},
+		"DATABASE_URL is not set, and no convo dev runs in": {"token", "list", "--workspace", "demo"},
+		"unknown flag":           {"serve", "--nonsense"},
+		"missing flags: --scope": {"token", "create", "--workspace", "demo", "--name", "x"},
+	} {
+		said, err := command(t, []string{"CONVO_DATA_DIR=" + dir}, args...).CombinedOutput()
+		require.Error(t, err)
+		require.Contains(t, string(said), want)
+	}
+	require.Contains(t, runCommand(t, dir, "version"), "convo ")
+}
