@@ -62,5 +62,6 @@ func TestASeedRepeats(t *testing.T) {
 		}
 		return all
 	}
-	require.Equal(t, make10(), make10())
+	first := make10()
+	require.Equal(t, first, make10())
 }

@@ -68,7 +68,7 @@ func TestTheSecondRequestGetsTheStoredAnswer(t *testing.T) {
 func requireCode(t *testing.T, err error, code api.ErrorCode) {
 	t.Helper()
 	var refusal *apierr.Error
-	require.True(t, errors.As(err, &refusal), "%v", err)
+	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, code, refusal.Code)
 }
 

@@ -1,7 +1,6 @@
 package validation_test
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -105,7 +104,7 @@ func TestHeadersAreHeldToTheDocument(t *testing.T) {
 func requireCode(t *testing.T, err error, code api.ErrorCode) {
 	t.Helper()
 	var refusal *apierr.Error
-	require.True(t, errors.As(err, &refusal), "%v", err)
+	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, code, refusal.Code)
 }
 

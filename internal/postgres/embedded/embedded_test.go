@@ -39,7 +39,7 @@ func TestDataIsKeptBetweenStarts(t *testing.T) {
 	require.NoError(t, first.Stop(t.Context()))
 	require.NoFileExists(t, filepath.Join(dir, "data", "postmaster.pid"))
 	second := start(t, dir)
-	exec(t, second, "SELECT * FROM kept")
+	exec(t, second, "TABLE kept")
 	require.NoError(t, second.Stop(t.Context()))
 }
 
@@ -47,7 +47,7 @@ func TestAServerThatOutlivedItsProcessIsReplaced(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	exec(t, start(t, dir), "CREATE TABLE kept ()")
-	exec(t, start(t, dir), "SELECT * FROM kept")
+	exec(t, start(t, dir), "TABLE kept")
 }
 
 func TestACrashedServerRecovers(t *testing.T) {
@@ -60,7 +60,7 @@ func TestACrashedServerRecovers(t *testing.T) {
 	pid, err := strconv.Atoi(line)
 	require.NoError(t, err)
 	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
-	exec(t, start(t, dir), "SELECT * FROM kept")
+	exec(t, start(t, dir), "TABLE kept")
 }
 
 func TestOneThatCannotStartSaysWhy(t *testing.T) {
