@@ -16,7 +16,7 @@ help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## Serve everything on a private PostgreSQL with demo data.
-	@go run ./cmd/convo dev
+	@go build -o bin/convo ./cmd/convo && exec bin/convo dev
 
 build: ## Build bin/convo.
 	@go build -trimpath -o bin/convo ./cmd/convo

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -248,4 +249,29 @@ func TestWrongUseSaysWhatIsWrong(t *testing.T) {
 		require.Contains(t, string(said), want)
 	}
 	require.Contains(t, runCommand(t, dir, "version"), "convo ")
+}
+
+func TestTracesGoWhereOpenTelemetrySays(t *testing.T) {
+	t.Parallel()
+	received := make(chan []byte, 16)
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		received <- append([]byte(r.URL.Path+" "), body...)
+	}))
+	defer collector.Close()
+	dir := t.TempDir()
+	p := start(t, []string{"CONVO_DATA_DIR=" + dir, "OTEL_EXPORTER_OTLP_ENDPOINT=" + collector.URL, "OTEL_EXPORTER_OTLP_COMPRESSION=none"}, "dev")
+	token, err := os.ReadFile(filepath.Join(dir, "demo-token"))
+	require.NoError(t, err)
+	status, _ := p.get("/api/v1/agents", strings.TrimSpace(string(token)))
+	require.Equal(t, http.StatusOK, status)
+	require.Zero(t, p.stop(t, syscall.SIGTERM))
+	close(received) // the last spans were sent before the end
+	var all bytes.Buffer
+	for spans := range received {
+		require.True(t, bytes.HasPrefix(spans, []byte("/v1/traces ")))
+		all.Write(spans)
+	}
+	require.Contains(t, all.String(), "/api/v1/agents")
+	require.Contains(t, all.String(), "AgentList", "its statements are spans too")
 }

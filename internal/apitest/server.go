@@ -83,7 +83,7 @@ func New(t testing.TB, options Options) *Server {
 		log: &lockedBuffer{}, checker: shared(),
 	}
 	parts := app.Parts{DB: on, Key: Key, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
-	if !options.RateLimits {
+	if !options.RateLimits && options.Config.RedisURL == "" {
 		parts.Limiter = unlimited{}
 	}
 	a, err := app.New(options.Config, parts)

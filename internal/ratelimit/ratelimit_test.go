@@ -5,10 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -18,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/avelto/convo/internal/apitest"
 	"github.com/avelto/convo/internal/clock"
 	"github.com/avelto/convo/internal/ratelimit"
 )
@@ -38,44 +35,9 @@ func each(t *testing.T, test func(t *testing.T, s subject)) {
 	})
 	t.Run("redis", func(t *testing.T) {
 		t.Parallel()
-		client := startRedis(t)
+		client := apitest.StartRedis(t)
 		test(t, subject{ratelimit.NewRedis(client), func(d time.Duration) { age(t, client, d) }})
 	})
-}
-
-// startRedis runs a real Redis server for one test.
-func startRedis(t testing.TB) *redis.Client {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	_, port, err := net.SplitHostPort(address)
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	server := exec.Command(redisBinary(t), "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
-	require.NoError(t, server.Start())
-	t.Cleanup(func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
-	})
-	client := redis.NewClient(&redis.Options{Addr: address})
-	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	require.Eventually(t, func() bool { return client.Ping(t.Context()).Err() == nil }, 10*time.Second, 5*time.Millisecond)
-	return client
-}
-
-func redisBinary(t testing.TB) string {
-	t.Helper()
-	for _, name := range []string{"redis-server", "valkey-server"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	kept, err := filepath.Abs("../../.cache/redis/redis-server")
-	require.NoError(t, err)
-	_, err = os.Stat(kept)
-	require.NoError(t, err, "no Redis server: `make redis` fetches one, or install redis-server")
-	return kept
 }
 
 // age lets time pass for all keys: Redis has no clock to set.

@@ -22,6 +22,11 @@ import (
 	"github.com/avelto/convo/internal/validation"
 )
 
+const (
+	maxURIBytes    = 8 << 10
+	maxHeaderBytes = 32 << 10
+)
+
 // Authenticator turns a token into a principal, or fails with token.ErrNotLive.
 type Authenticator interface {
 	Authenticate(ctx context.Context, hash token.Hash) (*token.Principal, error)
@@ -35,7 +40,7 @@ type Gate struct {
 	Clock         clock.Clock
 }
 
-// Admit finds the operation, then refuses a body that is too large, a caller who
+// Admit finds the operation, then refuses a request that is too large, a caller who
 // is over the limit, one without a live token where one is needed, and a token
 // without the scope, in this order. Every answer from here on says what is left
 // of the limit.
@@ -44,7 +49,7 @@ func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
 		r := c.Request()
 		call := CallFrom(r.Context())
 		call.Operation = g.Document.Find(r.Method, c.Path())
-		tooLarge := limitBody(c, call.Operation)
+		tooLarge := errors.Join(limitHead(r), limitBody(c, call.Operation))
 		authErr := g.authenticate(r, call)
 		limited := g.limit(c, call)
 		switch {
@@ -63,6 +68,23 @@ func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+// limitHead refuses overlong targets and heaps of headers.
+func limitHead(r *http.Request) error {
+	if len(r.RequestURI) > maxURIBytes {
+		return apierr.New(api.ErrorCodeURITooLong, "The request target must not exceed %d bytes.", maxURIBytes)
+	}
+	size := 0
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+	if size > maxHeaderBytes {
+		return apierr.New(api.ErrorCodeHeadersTooLarge, "The headers must not exceed %d bytes.", maxHeaderBytes)
+	}
+	return nil
 }
 
 func limitBody(c echo.Context, operation *spec.Operation) error {

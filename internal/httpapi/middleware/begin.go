@@ -12,16 +12,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
-	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/problem"
 )
 
-const (
-	maxRequestID   = 128
-	maxURIBytes    = 8 << 10
-	maxHeaderBytes = 32 << 10
-)
+const maxRequestID = 128
 
 // Begin opens the call: it gives it an id and a deadline, answers every error
 // that the later steps return and every panic, and reports the outcome.
@@ -54,9 +48,6 @@ func safely(next echo.HandlerFunc, c echo.Context) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", fault, debug.Stack())
 		}
 	}()
-	if err := sane(c.Request()); err != nil {
-		return err
-	}
 	return next(c)
 }
 
@@ -68,22 +59,6 @@ func answer(c echo.Context, call *Call, writer *problem.Writer, err error) {
 	if _, err := writer.Write(c.Response(), call.RequestID, problem.Classify(err)); err != nil {
 		call.cause = errors.Join(call.cause, err)
 	}
-}
-
-func sane(r *http.Request) error {
-	if len(r.RequestURI) > maxURIBytes {
-		return apierr.New(api.ErrorCodeURITooLong, "The request target must not exceed %d bytes.", maxURIBytes)
-	}
-	size := 0
-	for name, values := range r.Header {
-		for _, value := range values {
-			size += len(name) + len(value)
-		}
-	}
-	if size > maxHeaderBytes {
-		return apierr.New(api.ErrorCodeHeadersTooLarge, "The headers must not exceed %d bytes.", maxHeaderBytes)
-	}
-	return nil
 }
 
 // requestID takes the client's own id if it is sane.
