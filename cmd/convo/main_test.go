@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -72,13 +71,8 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
-}
+// listens finds the address in what dev prints and what serve logs.
+var listens = regexp.MustCompile(`(?:Health    http://|"addr":")(127\.0\.0\.1:\d+)`)
 
 // command returns a convo that is not started yet.
 func command(t *testing.T, environment []string, args ...string) *exec.Cmd {
@@ -108,8 +102,8 @@ func runCommand(t *testing.T, dir string, args ...string) string {
 
 func start(t *testing.T, environment []string, args ...string) *process {
 	t.Helper()
-	p := &process{output: &output{}, addr: freeAddr(t), ended: make(chan struct{})}
-	p.Cmd = command(t, append(environment, "CONVO_ADDR="+p.addr), args...)
+	p := &process{output: &output{}, ended: make(chan struct{})}
+	p.Cmd = command(t, append(environment, "CONVO_ADDR=127.0.0.1:0"), args...)
 	p.Stdout, p.Stderr = p.output, p.output
 	require.NoError(t, p.Start())
 	go func() {
@@ -118,6 +112,11 @@ func start(t *testing.T, environment []string, args ...string) *process {
 	}()
 	t.Cleanup(func() { p.stop(t, syscall.SIGTERM) })
 	require.Eventually(t, func() bool {
+		found := listens.FindStringSubmatch(p.output.String())
+		if found == nil {
+			return false
+		}
+		p.addr = found[1]
 		status, _ := p.get("/readyz", "")
 		return status == http.StatusOK
 	}, time.Minute, 20*time.Millisecond, "%s", p.output)

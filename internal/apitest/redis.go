@@ -1,7 +1,6 @@
 package apitest
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,19 +14,19 @@ import (
 // StartRedis runs a real Redis server for one test.
 func StartRedis(t testing.TB) *redis.Client {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	// A socket in the file system: a port found free may be taken the next moment.
+	// Its path must be short.
+	dir, err := os.MkdirTemp("", "redis-*") //nolint:usetesting // as said
 	require.NoError(t, err)
-	address := listener.Addr().String()
-	_, port, err := net.SplitHostPort(address)
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	server := exec.Command(redisBinary(t), "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	socket := filepath.Join(dir, "socket")
+	server := exec.Command(redisBinary(t), "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dir)
 	require.NoError(t, server.Start())
 	t.Cleanup(func() {
 		_ = server.Process.Kill() // it may have ended
 		_ = server.Wait()         // by that kill
 	})
-	client := redis.NewClient(&redis.Options{Addr: address})
+	client := redis.NewClient(&redis.Options{Network: "unix", Addr: socket})
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	require.Eventually(t, func() bool { return client.Ping(t.Context()).Err() == nil }, 10*time.Second, 5*time.Millisecond)
 	return client

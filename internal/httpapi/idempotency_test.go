@@ -14,9 +14,9 @@ import (
 	"github.com/avelto/convo/internal/app"
 )
 
-func withKey(token, key, body string) apitest.Request {
+func withKey(token, body string) apitest.Request {
 	return apitest.Request{
-		Method: http.MethodPost, Path: "/leads", Token: token, Body: body, Header: map[string]string{"Idempotency-Key": key},
+		Method: http.MethodPost, Path: "/leads", Token: token, Body: body, Header: map[string]string{"Idempotency-Key": "k"},
 	}
 }
 
@@ -24,21 +24,21 @@ func TestAKeyReplaysTheStoredAnswer(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	const body = `{"fields":{"name":"Anna"}}`
-	first := s.Do(t, withKey(token, "k", body)).Want(t, http.StatusCreated)
+	first := s.Do(t, withKey(token, body)).Want(t, http.StatusCreated)
 	require.Empty(t, first.Header.Get("Idempotent-Replayed"))
 	s.Clock.Advance(time.Hour)
-	second := s.Do(t, withKey(token, "k", body)).Want(t, http.StatusCreated)
+	second := s.Do(t, withKey(token, body)).Want(t, http.StatusCreated)
 	require.Equal(t, "true", second.Header.Get("Idempotent-Replayed"))
 	require.Equal(t, first.Body, second.Body)
 	require.Equal(t, first.Header.Get("Location"), second.Header.Get("Location"))
 	require.NotEqual(t, first.Header.Get("X-Request-Id"), second.Header.Get("X-Request-Id"))
-	s.Do(t, withKey(token, "k", `{"fields":{"name":"Ewa"}}`)).Problem(t, http.StatusUnprocessableEntity, api.ErrorCodeIdempotencyKeyReused)
+	s.Do(t, withKey(token, `{"fields":{"name":"Ewa"}}`)).Problem(t, http.StatusUnprocessableEntity, api.ErrorCodeIdempotencyKeyReused)
 	elsewhere := s.Token(t, s.Workspace(t, "elsewhere"))
-	other := s.Do(t, withKey(elsewhere, "k", `{"fields":{"name":"Ewa"}}`)).Want(t, http.StatusCreated)
+	other := s.Do(t, withKey(elsewhere, `{"fields":{"name":"Ewa"}}`)).Want(t, http.StatusCreated)
 	require.Empty(t, other.Header.Get("Idempotent-Replayed"), "keys of another workspace are its own")
 	require.Len(t, walkPages(t, s, token, "/leads", 0), 1)
 	s.Clock.Advance(24 * time.Hour)
-	require.Empty(t, s.Do(t, withKey(token, "k", body)).Want(t, http.StatusCreated).Header.Get("Idempotent-Replayed"))
+	require.Empty(t, s.Do(t, withKey(token, body)).Want(t, http.StatusCreated).Header.Get("Idempotent-Replayed"))
 }
 
 func TestARefusedRequestMayUseItsKeyAgain(t *testing.T) {
@@ -46,7 +46,7 @@ func TestARefusedRequestMayUseItsKeyAgain(t *testing.T) {
 	s, token := setup(t)
 	s.Post(t, token, "/tags", `{"name":"vip"}`).Want(t, http.StatusCreated)
 	tag := func(name string) apitest.Response {
-		r := withKey(token, "k", fmt.Sprintf(`{"name":%q}`, name))
+		r := withKey(token, fmt.Sprintf(`{"name":%q}`, name))
 		r.Path = "/tags"
 		return s.Do(t, r)
 	}
@@ -62,7 +62,7 @@ func TestTheSameRequestAtOnceMakesOneLead(t *testing.T) {
 	var callers sync.WaitGroup
 	answers := make([]apitest.Response, 16)
 	for i := range answers {
-		callers.Go(func() { answers[i] = s.Do(t, withKey(token, "k", `{"fields":{"name":"Anna"}}`)) })
+		callers.Go(func() { answers[i] = s.Do(t, withKey(token, `{"fields":{"name":"Anna"}}`)) })
 	}
 	callers.Wait()
 	for _, answer := range answers {
@@ -78,7 +78,7 @@ func TestAnOperatorMessageIsSentOnce(t *testing.T) {
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
 	c := s.Conversation(t, rich, api.ConversationStatusHANDEDOFF)
-	r := withKey(rich.Token, "k", `{"content":"Hi"}`)
+	r := withKey(rich.Token, `{"content":"Hi"}`)
 	r.Path = "/conversations/" + c.ID.String() + "/operator-message"
 	message := apitest.Decode[api.Message](t, s.Do(t, r).Want(t, http.StatusCreated))
 	s.Do(t, r).Want(t, http.StatusCreated)
@@ -87,7 +87,7 @@ func TestAnOperatorMessageIsSentOnce(t *testing.T) {
 
 func TestReplicasShareTheirLimitsInRedis(t *testing.T) {
 	t.Parallel()
-	redis := "redis://" + apitest.StartRedis(t).Options().Addr
+	redis := "unix://" + apitest.StartRedis(t).Options().Addr
 	url := newDatabase(t)
 	one := apitest.New(t, apitest.Options{DatabaseURL: url, Config: app.Config{RedisURL: redis}})
 	two := apitest.New(t, apitest.Options{DatabaseURL: url, Config: app.Config{RedisURL: redis}})

@@ -113,7 +113,7 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	done.Wait()
 	require.NoError(t, errors.Join(errs...))
 	require.Equal(t, 4, count(t, on))
-	require.Equal(t, 3, attempts[0]+attempts[1], "one of the two went twice")
+	require.GreaterOrEqual(t, attempts[0]+attempts[1], 3, "one of the two went again")
 }
 
 func TestErrorsAreToldApart(t *testing.T) {
