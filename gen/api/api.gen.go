@@ -2008,7 +2008,7 @@ type Operator struct {
 
 // OperatorMessageCreate An operator's reply.
 type OperatorMessageCreate struct {
-	// Content Text of the reply, 1 to 4,096 characters, not blank.
+	// Content Text of the reply, 1 to 4,096 characters.
 	Content string `json:"content"`
 }
 

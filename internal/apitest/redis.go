@@ -16,7 +16,7 @@ func StartRedis(t testing.TB) *redis.Client {
 	t.Helper()
 	// A socket in the file system: a port found free may be taken the next moment.
 	// Its path must be short.
-	dir, err := os.MkdirTemp("", "redis-*") //nolint:usetesting // as said
+	dir, err := os.MkdirTemp("", "redis-*")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	socket := filepath.Join(dir, "socket")

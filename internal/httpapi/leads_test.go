@@ -60,7 +60,7 @@ func TestCreateLeadRefusesWhatBreaksTheRules(t *testing.T) {
 		`{"fields":{"name":1}}`:                  "body.fields.name must be a string",
 		`{"fields":{"name":null}}`:               "body.fields.name must not be null",
 		`{"fields":{"email":"anna"}}`:            "body.fields.email must be an e-mail address",
-		`{"fields":{"phone":"call me"}}`:         `body.fields.phone must match ^\+?[0-9][0-9 ()./-]{3,30}[0-9]$`,
+		`{"fields":{"phone":"call me"}}`:         `body.fields.phone must match ^\+?[0-9(][0-9 ()./-]{3,30}[0-9]( ?(x|ext\.?) ?[0-9]{1,6})?$`,
 		`{"fields":{"x":{"y":1}}}`:               "body.fields.x must be a string",
 		`{"fields":{"name":"A"},"score":5}`:      "body.score is not known",
 		`{"fields":{"name":"A"},"Source":"f"}`:   "body.Source is not known",
@@ -75,6 +75,17 @@ func TestCreateLeadRefusesWhatBreaksTheRules(t *testing.T) {
 		require.Equal(t, want, first.Location+" "+first.Message, body)
 	}
 	require.JSONEq(t, "[]", string(s.Get(t, token, "/leads").Want(t, http.StatusOK).Body), "nothing was stored")
+}
+
+func TestPhonesAreTakenAsPeopleWriteThem(t *testing.T) {
+	t.Parallel()
+	s, token := setup(t)
+	for phone, status := range map[string]int{
+		"+48 111 222 333": 201, "111222333": 201, "(022) 123-45-67": 201, "+1 (555) 123-4567 ext. 89": 201, "022/123.45.67": 201, "+442071838750x12": 201,
+		"12345": 201, "1234": 400, "+": 400, "phone": 400, "111 222 333 and more": 400, "++48 111 222 333": 400,
+	} {
+		s.Post(t, token, "/leads", map[string]any{"fields": map[string]string{"phone": phone}}).Want(t, status)
+	}
 }
 
 func TestEveryBrokenRuleIsNamedAtOnce(t *testing.T) {
