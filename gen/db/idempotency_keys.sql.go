@@ -7,7 +7,6 @@ package db
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,7 +52,7 @@ type IdempotencyKeyPutParams struct {
 	Key         string
 	Fingerprint []byte
 	Status      int32
-	Header      json.RawMessage
+	Header      []byte
 	Body        []byte
 	CreatedAt   time.Time
 }

@@ -7,7 +7,6 @@ package db
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,7 +21,7 @@ RETURNING workspace_id, id, status, fields, score, source, conversation_id, crm_
 type LeadCreateParams struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
-	Fields      json.RawMessage
+	Fields      []byte
 	Source      *string
 	CreatedAt   time.Time
 }
@@ -102,7 +101,7 @@ type LeadInsertManyParams struct {
 	WorkspaceID    uuid.UUID
 	ID             uuid.UUID
 	Status         string
-	Fields         json.RawMessage
+	Fields         []byte
 	Score          *int16
 	Source         *string
 	ConversationID *uuid.UUID
@@ -387,7 +386,7 @@ RETURNING workspace_id, id, status, fields, score, source, conversation_id, crm_
 `
 
 type LeadUpdateParams struct {
-	Fields        json.RawMessage
+	Fields        []byte
 	Score         *int16
 	CrmExternalID *string
 	UpdatedAt     time.Time

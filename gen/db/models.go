@@ -5,7 +5,6 @@
 package db
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -92,7 +91,7 @@ type IdempotencyKey struct {
 	Key         string
 	Fingerprint []byte
 	Status      int32
-	Header      json.RawMessage
+	Header      []byte
 	Body        []byte
 	CreatedAt   time.Time
 }
@@ -101,7 +100,7 @@ type Lead struct {
 	WorkspaceID    uuid.UUID
 	ID             uuid.UUID
 	Status         string
-	Fields         json.RawMessage
+	Fields         []byte
 	Score          *int16
 	Source         *string
 	ConversationID *uuid.UUID

@@ -4,9 +4,7 @@ import (
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/lead"
-	"github.com/avelto/convo/internal/timestamp"
 )
 
 // each converts the rows of a list; an empty list stays one.
@@ -16,22 +14,6 @@ func each[Row, Item any](rows []Row, convert func(Row) Item) []Item {
 		items[i] = convert(row)
 	}
 	return items
-}
-
-func toAPILead(row db.Lead) api.Lead {
-	return api.Lead{
-		ID: row.ID, Status: api.LeadStatus(row.Status), Fields: row.Fields, Score: toAPIScore(row.Score), Source: row.Source,
-		ConversationID: row.ConversationID, CrmExternalID: row.CrmExternalID,
-		CreatedAt: timestamp.New(row.CreatedAt), UpdatedAt: timestamp.New(row.UpdatedAt),
-	}
-}
-
-func toAPIScore(score *int16) *int32 {
-	if score == nil {
-		return nil
-	}
-	wide := int32(*score)
-	return &wide
 }
 
 func fromAPILeadUpdate(in api.LeadUpdate) lead.Change {

@@ -25,10 +25,7 @@ func (s *leads) ListLeads(ctx context.Context, r api.ListLeadsRequestObject) (ap
 	if err != nil {
 		return nil, err
 	}
-	return api.ListLeads200JSONResponse{
-		Body:    each(rows.Rows, toAPILead),
-		Headers: api.ListLeads200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
-	}, nil
+	return leadList{rows: rows.Rows, link: s.links.next(ctx, rows.Next), next: rows.Next}, nil
 }
 
 // CreateLead implements api.StrictServerInterface.
@@ -37,9 +34,7 @@ func (s *leads) CreateLead(ctx context.Context, r api.CreateLeadRequestObject) (
 	if err != nil {
 		return nil, err
 	}
-	return api.CreateLead201JSONResponse{
-		Body: toAPILead(row), Headers: api.CreateLead201ResponseHeaders{Location: location("/leads", row.ID)},
-	}, nil
+	return createdLead{row}, nil
 }
 
 // GetLead implements api.StrictServerInterface.
@@ -48,7 +43,7 @@ func (s *leads) GetLead(ctx context.Context, r api.GetLeadRequestObject) (api.Ge
 	if err != nil {
 		return nil, err
 	}
-	return api.GetLead200JSONResponse(toAPILead(row)), nil
+	return oneLead{row}, nil
 }
 
 // UpdateLead implements api.StrictServerInterface.
@@ -57,7 +52,7 @@ func (s *leads) UpdateLead(ctx context.Context, r api.UpdateLeadRequestObject) (
 	if err != nil {
 		return nil, err
 	}
-	return api.UpdateLead200JSONResponse(toAPILead(row)), nil
+	return oneLead{row}, nil
 }
 
 // UpdateLeadStatus implements api.StrictServerInterface.
@@ -66,7 +61,7 @@ func (s *leads) UpdateLeadStatus(ctx context.Context, r api.UpdateLeadStatusRequ
 	if err != nil {
 		return nil, err
 	}
-	return api.UpdateLeadStatus200JSONResponse(toAPILead(row)), nil
+	return oneLead{row}, nil
 }
 
 // DeleteLead implements api.StrictServerInterface.

@@ -87,3 +87,14 @@ func FuzzCursor(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkCursor writes and reads a cursor.
+func BenchmarkCursor(b *testing.B) {
+	codec := page.NewCodec([]byte("key"))
+	b.ReportAllocs()
+	for b.Loop() {
+		cursor := codec.Encode(list(), page.Start())
+		_, err := codec.Decode(list(), page.Request{Cursor: &cursor})
+		require.NoError(b, err)
+	}
+}

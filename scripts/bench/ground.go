@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/avelto/convo/db"
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/clock"
+	"github.com/avelto/convo/internal/demo"
+	"github.com/avelto/convo/internal/id"
+	"github.com/avelto/convo/internal/postgres"
+	"github.com/avelto/convo/internal/postgres/embedded"
+	"github.com/avelto/convo/internal/token"
+	"github.com/avelto/convo/internal/workspace"
+)
+
+const (
+	sampleIDs = 2000          // ids of each workspace that single reads ask for
+	noLimit   = 1_000_000_000 // requests a minute: the limit counts and never refuses
+)
+
+// ground is the database that all contestants stand on.
+type ground struct {
+	server     *embedded.Server
+	on         *postgres.DB
+	url        string
+	dir        string
+	workspaces []tenant
+}
+
+type tenant struct {
+	token string
+	ids   []uuid.UUID
+}
+
+func prepare(ctx context.Context, dir string, workspaces, leads int) (*ground, error) {
+	server, err := embedded.Start(ctx, embedded.Options{Dir: dir})
+	if err != nil {
+		return nil, fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	g := &ground{server: server, url: server.URL("postgres"), dir: dir}
+	if g.on, err = postgres.Open(ctx, g.url, postgres.Options{}); err != nil {
+		return nil, fmt.Errorf("open: %w", err)
+	}
+	if err := db.Up(ctx, g.on.Pool()); err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	for i := range workspaces {
+		fmt.Fprintf(os.Stderr, "\rloading workspace %d of %d", i+1, workspaces)
+		if err := g.load(ctx, i, leads); err != nil {
+			return nil, err
+		}
+	}
+	fmt.Fprintln(os.Stderr)
+	if _, err := g.on.Exec(ctx, "UPDATE workspaces SET rate_limit_per_minute = $1", noLimit); err != nil {
+		return nil, fmt.Errorf("lift the limits: %w", err)
+	}
+	for _, statement := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
+		if _, err := g.on.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol); err != nil {
+			return nil, fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return g, nil
+}
+
+func (g *ground) load(ctx context.Context, i, leads int) error {
+	ids := id.NewGenerator(clock.System{})
+	space, err := (&workspace.Service{DB: g.on, IDs: ids}).Ensure(ctx, "bench-"+strconv.Itoa(i), "Bench")
+	if err != nil {
+		return fmt.Errorf("workspace: %w", err)
+	}
+	plaintext, _, err := (&token.Service{DB: g.on, IDs: ids, Clock: clock.System{}}).Create(ctx, token.NewToken{
+		WorkspaceID: space.ID, Name: "bench", Scopes: []api.Scope{api.ScopeLeadsRead, api.ScopeLeadsWrite},
+	})
+	if err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
+	if err := demo.LoadLeads(ctx, g.on, space.ID, time.Now(), leads, func(int) {}); err != nil {
+		return fmt.Errorf("leads: %w", err)
+	}
+	rows, err := g.on.Query(ctx, "SELECT id FROM leads TABLESAMPLE BERNOULLI (20) WHERE workspace_id = $1 LIMIT $2", space.ID, sampleIDs)
+	if err != nil {
+		return fmt.Errorf("sample ids: %w", err)
+	}
+	sample, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return fmt.Errorf("sample ids: %w", err)
+	}
+	g.workspaces = append(g.workspaces, tenant{token: plaintext, ids: sample})
+	return nil
+}
+
+func (g *ground) close(ctx context.Context) error {
+	g.on.Close()
+	return g.server.Stop(ctx)
+}
+
+// cpu returns the CPU time that PostgreSQL has used so far, of backends that have
+// ended too.
+func (g *ground) cpu() (time.Duration, error) {
+	content, err := os.ReadFile(filepath.Join(g.dir, "data", "postmaster.pid"))
+	if err != nil {
+		return 0, fmt.Errorf("PostgreSQL's pid: %w", err)
+	}
+	line, _, _ := strings.Cut(string(content), "\n")
+	// Inside a user namespace the file has the same pid: only users differ.
+	postmaster, err := strconv.Atoi(line)
+	if err != nil {
+		return 0, fmt.Errorf("PostgreSQL's pid: %w", err)
+	}
+	total, err := processCPU(postmaster, true)
+	if err != nil {
+		return 0, err
+	}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", postmaster, postmaster))
+	if err != nil {
+		return 0, fmt.Errorf("PostgreSQL's processes: %w", err)
+	}
+	for child := range strings.FieldsSeq(string(children)) {
+		pid, err := strconv.Atoi(child)
+		if err != nil {
+			return 0, fmt.Errorf("PostgreSQL's processes: %w", err)
+		}
+		if used, err := processCPU(pid, false); err == nil { // one may end meanwhile
+			total += used
+		}
+	}
+	return total, nil
+}
