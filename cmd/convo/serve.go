@@ -29,10 +29,12 @@ func (c *serveCommand) Run(ctx context.Context) error {
 
 // serve runs a server until ctx ends. ready is called once it listens.
 func serve(ctx context.Context, from database, config app.Config, key []byte, ready func(*app.App, *postgres.DB, net.Addr) error) error {
-	log, err := app.NewLogger(config.LogLevel)
+	log, flush, err := app.NewLogger(os.Stderr, config.LogLevel)
 	if err != nil {
 		return err
 	}
+	defer flush()
+	app.TuneGC(os.Getenv)
 	tracing := app.TracingWanted(os.Getenv)
 	if tracing {
 		stop, err := app.StartTracing(ctx)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
@@ -167,15 +166,6 @@ func (a *App) clean(ctx context.Context) {
 		case <-ticker.C:
 		}
 	}
-}
-
-// NewLogger returns a logger of JSON lines on standard error.
-func NewLogger(level string) (*slog.Logger, error) {
-	var least slog.Level
-	if err := least.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("log level: %w", err)
-	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: least})), nil
 }
 
 // IsClosed reports whether a server ended because it was told to.
