@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 
 	"github.com/avelto/convo/gen/db"
 )
@@ -40,6 +41,10 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 		config.ConnConfig.Tracer = otelpgx.NewTracer()
 	}
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		pgxuuid.Register(conn.TypeMap()) // in binary, where each id would go by way of a string
+		return nil
+	}
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

@@ -172,9 +172,13 @@ func network(ip string) string {
 // older X- forms.
 func announce(header http.Header, class spec.RateClass, taken ratelimit.Result, reset int, ends time.Time) {
 	limit, remaining := strconv.Itoa(class.Requests), strconv.Itoa(taken.Remaining)
-	header.Set("RateLimit-Policy", `"`+class.Name+`";q=`+limit+`;w=`+strconv.Itoa(int(class.Window.Seconds())))
-	header.Set("RateLimit", `"`+class.Name+`";r=`+remaining+`;t=`+strconv.Itoa(reset))
-	header.Set("X-RateLimit-Limit", limit)
-	header.Set("X-RateLimit-Remaining", remaining)
-	header.Set("X-RateLimit-Reset", strconv.FormatInt(ends.Add(time.Second-1).Unix(), 10))
+	values := [...]string{
+		`"` + class.Name + `";q=` + limit + `;w=` + strconv.Itoa(int(class.Window.Seconds())),
+		`"` + class.Name + `";r=` + remaining + `;t=` + strconv.Itoa(reset),
+		limit, remaining, strconv.FormatInt(ends.Add(time.Second-1).Unix(), 10),
+	}
+	// By their canonical names and out of one array: this is on every answer.
+	for i, name := range [...]string{"Ratelimit-Policy", "Ratelimit", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"} {
+		header[name] = values[i : i+1 : i+1]
+	}
 }

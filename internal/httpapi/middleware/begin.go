@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -67,7 +68,7 @@ func requestID(header http.Header) string {
 		return own
 	}
 	fresh := uuid.Must(uuid.NewV7())
-	return "req_" + strings.ReplaceAll(fresh.String(), "-", "")
+	return "req_" + hex.EncodeToString(fresh[:])
 }
 
 func unusual(c rune) bool {

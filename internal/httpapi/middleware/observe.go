@@ -55,9 +55,11 @@ func (o *Observer) Report(c echo.Context, call *Call) {
 	attributes := make([]slog.Attr, 0, 9)
 	attributes = append(attributes,
 		slog.String("requestId", call.RequestID), slog.String("operationId", operation),
-		slog.String("method", c.Request().Method), slog.String("path", c.Path()),
 		slog.Int("status", status), slog.Float64("durationMs", float64(took.Microseconds())/1e3),
 		slog.Int64("bytes", c.Response().Size))
+	if call.Operation == nil {
+		attributes = append(attributes, slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path))
+	}
 	if call.Principal != nil {
 		attributes = append(attributes, slog.String("workspaceId", call.Principal.WorkspaceID.String()))
 	}
