@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 
 	"github.com/avelto/convo/gen/db"
 )
@@ -42,7 +41,7 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	}
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		pgxuuid.Register(conn.TypeMap()) // in binary, where each id would go by way of a string
+		registerUUID(conn.TypeMap())
 		return nil
 	}
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"

@@ -39,8 +39,29 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return append(b, '"'), nil
 }
 
-// AppendFormat appends the moment in Layout to b.
-func (t Time) AppendFormat(b []byte) []byte { return t.UTC().AppendFormat(b, Layout) }
+// AppendFormat appends the moment in Layout to b. It does by hand what
+// time.AppendFormat does in thrice the time: a list has a hundred moments.
+func (t Time) AppendFormat(b []byte) []byte {
+	utc := t.UTC()
+	year, month, day := utc.Date()
+	if year < 0 || year > 9999 {
+		return utc.AppendFormat(b, Layout)
+	}
+	hour, minute, second := utc.Clock()
+	b = pad(b, year/100)
+	b = pad(b, year%100)
+	b = pad(append(b, '-'), int(month))
+	b = pad(append(b, '-'), day)
+	b = pad(append(b, 'T'), hour)
+	b = pad(append(b, ':'), minute)
+	b = pad(append(b, ':'), second)
+	milliseconds := utc.Nanosecond() / int(time.Millisecond)
+	b = append(b, '.', byte('0'+milliseconds/100))
+	return append(pad(b, milliseconds%100), 'Z')
+}
+
+// pad appends a number in two digits.
+func pad(b []byte, n int) []byte { return append(b, '0'+byte(n/10), '0'+byte(n%10)) }
 
 // MarshalText implements encoding.TextMarshaler; it never fails.
 func (t Time) MarshalText() ([]byte, error) { return t.AppendFormat(nil), nil }

@@ -28,6 +28,18 @@ func TestExactlyThreeDecimalsInUTC(t *testing.T) {
 	require.Nil(t, timestamp.NewPtr(nil))
 }
 
+// FuzzAppendFormat holds the digits against those of package time.
+func FuzzAppendFormat(f *testing.F) {
+	for _, seed := range []int64{0, 1777550400123, -62135596800000, 253402300799999, 253402300800000, -99999999999999} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, milliseconds int64) {
+		at := time.UnixMilli(milliseconds)
+		require.Equal(t, at.UTC().Format(timestamp.Layout), timestamp.New(at).String())
+		require.Equal(t, at.UTC().Format(timestamp.Layout), string(timestamp.New(at).AppendFormat(nil)))
+	})
+}
+
 func TestParametersAreRFC3339(t *testing.T) {
 	t.Parallel()
 	var at timestamp.Time

@@ -1,0 +1,39 @@
+package postgres
+
+import (
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
+)
+
+// registerUUID lets ids come and go in binary. By itself pgx takes uuid.UUID for a
+// database/sql type, and reads each id by way of a string; the library that mends
+// that is, when reading, asked too late.
+func registerUUID(types *pgtype.Map) {
+	pgxuuid.Register(types)
+	types.RegisterType(&pgtype.Type{Name: "uuid", OID: pgtype.UUIDOID, Codec: uuidCodec{}})
+}
+
+type uuidCodec struct{ pgxuuid.UUIDCodec }
+
+// PlanScan implements pgtype.Codec.
+func (c uuidCodec) PlanScan(types *pgtype.Map, oid uint32, format int16, target any) pgtype.ScanPlan {
+	if _, ok := target.(*uuid.UUID); ok && format == pgtype.BinaryFormatCode {
+		return binaryUUID{}
+	}
+	return c.UUIDCodec.PlanScan(types, oid, format, target)
+}
+
+type binaryUUID struct{}
+
+// Scan implements pgtype.ScanPlan.
+func (binaryUUID) Scan(source []byte, target any) error {
+	id, ok := target.(*uuid.UUID)
+	if !ok || len(source) != len(id) {
+		return fmt.Errorf("cannot read %d bytes as a UUID", len(source))
+	}
+	copy(id[:], source)
+	return nil
+}
