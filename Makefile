@@ -10,7 +10,7 @@ SPEC_DIR := $(CURDIR)/.cache/spec-coverage
 TESTFLAGS ?=
 FUZZTIME ?= 20s
 
-.PHONY: help run build test cover fuzz check generate drift lint fmt spec-lint sql-check vuln redis
+.PHONY: help run build bench test cover fuzz check generate drift lint fmt spec-lint sql-check vuln redis
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ check: ## All that CI runs: drift, linters, specification, SQL, vulnerabilities,
 	@echo "== linters"; $(MAKE) lint
 	@echo "== vulnerabilities"; $(MAKE) vuln
 	@echo "== tests"; $(MAKE) test TESTFLAGS="-race $(TESTFLAGS)"
+
+bench: ## Measure against a hand-written floor and the usual wiring; writes docs/performance.md.
+	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/bench ./scripts/bench && bin/bench
 
 generate: ## Derive gen/ from openapi/openapi.json, queries and migrations.
 	@$(GENERATE) oapi-codegen -config oapi-codegen.yaml openapi/openapi.json

@@ -34,7 +34,6 @@ func serve(ctx context.Context, from database, config app.Config, key []byte, re
 		return err
 	}
 	defer flush()
-	app.TuneGC(os.Getenv)
 	tracing := app.TracingWanted(os.Getenv)
 	if tracing {
 		stop, err := app.StartTracing(ctx)
@@ -66,5 +65,6 @@ func serve(ctx context.Context, from database, config app.Config, key []byte, re
 	} else {
 		log.InfoContext(ctx, "listening", "addr", listener.Addr().String())
 	}
+	app.TuneGC(os.Getenv)
 	return a.Serve(ctx, listener, config)
 }

@@ -23,7 +23,7 @@ func TestTheSecretKeyMustBeLongEnough(t *testing.T) {
 func TestTracingIsOnWhereItIsAskedFor(t *testing.T) {
 	t.Parallel()
 	for want, environments := range map[bool][]map[string]string{
-		true:  {{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}, {"OTEL_TRACES_EXPORTER": "console"}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://x"}},
+		true:  {{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}, {"OTEL_TRACES_EXPORTER": "otlp"}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://x"}},
 		false: {{}, {"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}, {"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}},
 	} {
 		for _, environment := range environments {

@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"time"
 
-	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/trace"
 )
@@ -53,10 +53,10 @@ func (a *App) drain(ctx context.Context, server *http.Server, patience time.Dura
 	return nil
 }
 
-// StartTracing sends spans where OpenTelemetry's own environment variables say,
-// and returns what sends the last of them.
+// StartTracing sends spans by OTLP over HTTP to where OpenTelemetry's own
+// environment variables say, and returns what sends the last of them.
 func StartTracing(ctx context.Context) (stop func(context.Context) error, err error) {
-	exporter, err := autoexport.NewSpanExporter(ctx)
+	exporter, err := otlptracehttp.New(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("start tracing: %w", err)
 	}
@@ -67,15 +67,13 @@ func StartTracing(ctx context.Context) (stop func(context.Context) error, err er
 }
 
 // TracingWanted reports whether OpenTelemetry's environment variables ask for
-// traces; getenv is os.Getenv.
+// traces by OTLP; getenv is os.Getenv.
 func TracingWanted(getenv func(string) string) bool {
-	if getenv("OTEL_SDK_DISABLED") == "true" || getenv("OTEL_TRACES_EXPORTER") == "none" {
+	if getenv("OTEL_SDK_DISABLED") == "true" {
 		return false
 	}
-	for _, name := range []string{"OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
-		if getenv(name) != "" {
-			return true
-		}
+	if exporter := getenv("OTEL_TRACES_EXPORTER"); exporter != "" {
+		return exporter == "otlp"
 	}
-	return false
+	return getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
