@@ -4,7 +4,7 @@ import "runtime/debug"
 
 const (
 	// gcPercent trades memory for time: a request leaves some 10 KB behind and next
-	// to nothing stays, so that collecting half as often costs a few megabytes.
+	// to nothing stays, so that collecting less often costs a few megabytes.
 	gcPercent = 200
 	// memoryLimit is where collecting gets more frequent again, in bytes.
 	memoryLimit = 1 << 30

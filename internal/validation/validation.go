@@ -34,7 +34,8 @@ type Validator struct {
 	body      *openapi3.Schema // of a JSON body; nil where there is none
 }
 
-// New returns the validator of an operation.
+// New returns the validator of an operation. Path parameters must be UUIDs, or it
+// panics: they are checked as such, without the library's way through styles.
 func New(operation *spec.Operation) *Validator {
 	v := &Validator{
 		operation: operation, query: map[string]*openapi3.Parameter{},
@@ -42,8 +43,13 @@ func New(operation *spec.Operation) *Validator {
 		route: &routers.Route{Spec: &openapi3.T{OpenAPI: "3.0.3"}},
 	}
 	for _, parameter := range operation.Parameters {
-		if parameter.In == openapi3.ParameterInQuery {
+		switch parameter.In {
+		case openapi3.ParameterInQuery:
 			v.query[parameter.Name] = parameter
+		case openapi3.ParameterInPath:
+			if parameter.Schema.Value.Format != "uuid" {
+				panic("validation: the path parameter " + parameter.Name + " of " + operation.ID + " is no UUID")
+			}
 		}
 	}
 	if operation.Body != nil {
@@ -57,20 +63,27 @@ func New(operation *spec.Operation) *Validator {
 // Parameters checks path, query and headers. The path parameters come from the
 // router. It returns every broken rule, or an error where the query cannot be
 // read at all.
-func (v *Validator) Parameters(r *http.Request, path map[string]string) ([]api.FieldError, error) {
+func (v *Validator) Parameters(r *http.Request, path func(name string) string) ([]api.FieldError, error) {
 	query, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, err
 	}
 	broken := v.checkNames(query)
 	input := &openapi3filter.RequestValidationInput{
-		Request: r, PathParams: path, QueryParams: query, Route: v.route,
+		Request: r, QueryParams: query, Route: v.route,
 		Options: &openapi3filter.Options{
 			MultiError: true, SkipSettingDefaults: true, SchemaValidationOptions: formats,
 		},
 	}
 	for _, parameter := range v.operation.Parameters {
 		location := parameter.In + "." + parameter.Name
+		if parameter.In == openapi3.ParameterInPath {
+			// Every path parameter is an id: see New.
+			if checkUUID(path(parameter.Name)) != nil {
+				broken = append(broken, api.FieldError{Location: location, Message: "must be " + formatName("uuid")})
+			}
+			continue
+		}
 		if parameter.In == openapi3.ParameterInHeader {
 			if fault := checkHeader(r.Header.Values(parameter.Name)); fault != "" {
 				broken = append(broken, api.FieldError{Location: location, Message: fault})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/labstack/echo/v4"
+	echomiddleware "github.com/labstack/echo/v4/middleware"
 
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/clock"
@@ -63,6 +65,9 @@ func (*wiredCommand) Run(ctx context.Context) error {
 	}
 	s := &wired{pool: pool, router: router, ids: id.NewGenerator(clock.System{})}
 	e := echo.New()
+	e.Logger.SetOutput(os.Stderr)
+	// As in Echo's guide, and as is measured of ours: ids, a line a request, recovery.
+	e.Use(echomiddleware.RequestID(), echomiddleware.Logger(), echomiddleware.Recover())
 	e.GET("/readyz", func(c echo.Context) error { return c.NoContent(http.StatusOK) })
 	group := e.Group("/api/v1", s.validate)
 	group.GET("/leads", s.list)

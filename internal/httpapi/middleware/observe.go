@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -18,6 +19,16 @@ type Observer struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	limited  *prometheus.CounterVec
+	// counters keeps what requests has for an outcome: to look it up by labels takes
+	// longer than to count.
+	counters  sync.Map // outcome → prometheus.Counter
+	durations sync.Map // operation → prometheus.Observer
+}
+
+// outcome is an operation and the status that it was answered with.
+type outcome struct {
+	operation string
+	status    int
 }
 
 // NewObserver registers its metrics: rate, errors and duration by operationId,
@@ -40,6 +51,19 @@ func NewObserver(log *slog.Logger, registry prometheus.Registerer) *Observer {
 	return o
 }
 
+func (o *Observer) count(of outcome, took time.Duration) {
+	counter, ok := o.counters.Load(of)
+	if !ok {
+		counter, _ = o.counters.LoadOrStore(of, o.requests.WithLabelValues(of.operation, strconv.Itoa(of.status)))
+	}
+	duration, ok := o.durations.Load(of.operation)
+	if !ok {
+		duration, _ = o.durations.LoadOrStore(of.operation, o.duration.WithLabelValues(of.operation))
+	}
+	counter.(prometheus.Counter).Inc()                     //nolint:forcetypeassert // nothing else is stored
+	duration.(prometheus.Observer).Observe(took.Seconds()) //nolint:forcetypeassert // likewise
+}
+
 // Report logs and counts an answered request.
 func (o *Observer) Report(c echo.Context, call *Call) {
 	took, status := time.Since(call.Started), c.Response().Status
@@ -47,8 +71,7 @@ func (o *Observer) Report(c echo.Context, call *Call) {
 	if call.Operation != nil {
 		operation = call.Operation.ID
 	}
-	o.requests.WithLabelValues(operation, strconv.Itoa(status)).Inc()
-	o.duration.WithLabelValues(operation).Observe(took.Seconds())
+	o.count(outcome{operation, status}, took)
 	if status == http.StatusTooManyRequests {
 		o.limited.WithLabelValues(operation).Inc()
 	}

@@ -34,7 +34,7 @@ func Validate(document *spec.Document) echo.MiddlewareFunc {
 
 func check(c echo.Context, call *Call, validator *validation.Validator) error {
 	r := c.Request()
-	broken, err := validator.Parameters(r, pathParameters(c))
+	broken, err := validator.Parameters(r, c.Param)
 	if err != nil {
 		return err
 	}
@@ -62,16 +62,4 @@ func checkBody(r *http.Request, call *Call, validator *validation.Validator) ([]
 		call.body, r.Body = body.Raw, body
 	}
 	return faults, err
-}
-
-func pathParameters(c echo.Context) map[string]string {
-	names := c.ParamNames()
-	if len(names) == 0 {
-		return nil
-	}
-	parameters := make(map[string]string, len(names))
-	for i, value := range c.ParamValues() {
-		parameters[names[i]] = value
-	}
-	return parameters
 }
