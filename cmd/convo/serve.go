@@ -66,5 +66,6 @@ func serve(ctx context.Context, from database, config app.Config, key []byte, re
 		log.InfoContext(ctx, "listening", "addr", listener.Addr().String())
 	}
 	app.TuneGC(os.Getenv)
+	a.Slim()
 	return a.Serve(ctx, listener, config)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -46,6 +47,7 @@ type App struct {
 	// Scopes are all that a token can carry.
 	Scopes []api.Scope
 
+	document      *spec.Document
 	db            *postgres.DB
 	log           *slog.Logger
 	authenticator *token.Authenticator
@@ -75,7 +77,7 @@ func New(config Config, parts Parts) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("job queue: %w", err)
 	}
-	a := &App{Scopes: document.Scopes, db: parts.DB, log: parts.Log, uses: token.NewUses(parts.DB)}
+	a := &App{Scopes: document.Scopes, document: document, db: parts.DB, log: parts.Log, uses: token.NewUses(parts.DB)}
 	a.authenticator = token.NewAuthenticator(parts.DB, parts.Clock, a.uses)
 	a.idempotency = &idempotency.Store{DB: parts.DB, Clock: parts.Clock}
 	if err := a.limits(config, &parts); err != nil {
@@ -148,8 +150,12 @@ func (a *App) Run(ctx context.Context) {
 	}
 }
 
-// Flush writes what is otherwise written every few seconds.
-func (a *App) Flush(ctx context.Context) error { return a.uses.Flush(ctx) }
+// Slim gives back the memory that only the start needed. It is for a process that
+// is a server and nothing else: the document is that of the whole process.
+func (a *App) Slim() {
+	a.document.Forget()
+	debug.FreeOSMemory()
+}
 
 func (a *App) clean(ctx context.Context) {
 	ticker := time.NewTicker(cleanEvery)

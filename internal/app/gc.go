@@ -11,8 +11,7 @@ const (
 )
 
 // TuneGC sets the garbage collector for this server, where the operator has not
-// done so by GOGC or GOMEMLIMIT, and gives back what only the start needed; getenv
-// is os.Getenv.
+// done so by GOGC or GOMEMLIMIT; getenv is os.Getenv.
 func TuneGC(getenv func(string) string) {
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -20,5 +19,4 @@ func TuneGC(getenv func(string) string) {
 	if getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
-	debug.FreeOSMemory()
 }
