@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"context"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -20,10 +22,31 @@ func (l linker) next(ctx context.Context, cursor *string) *string {
 		return nil
 	}
 	here := middleware.CallFrom(ctx).URL
-	query := here.Query()
-	query.Set("cursor", *cursor)
-	link := "<" + l.publicURL + here.Path + "?" + query.Encode() + `>; rel="next"`
+	link := "<" + l.publicURL + here.Path + "?" + withCursor(here.RawQuery, *cursor) + `>; rel="next"`
 	return &link
+}
+
+// withCursor puts a cursor, which needs no escaping, in the place of the query's
+// own. The query was found valid.
+func withCursor(raw, cursor string) string {
+	if strings.Contains(raw, "%") { // the name itself may be escaped
+		query, err := url.ParseQuery(raw)
+		if err == nil {
+			query.Del("cursor")
+			raw = query.Encode()
+		}
+	}
+	var b strings.Builder
+	b.Grow(len(raw) + len("&cursor=") + len(cursor))
+	for part := range strings.SplitSeq(raw, "&") {
+		if part != "" && !strings.HasPrefix(part, "cursor=") {
+			b.WriteString(part)
+			b.WriteByte('&')
+		}
+	}
+	b.WriteString("cursor=")
+	b.WriteString(cursor)
+	return b.String()
 }
 
 // location returns the path of a resource.

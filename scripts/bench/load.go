@@ -31,7 +31,6 @@ type workload struct {
 
 const leadBody = `{"fields":{"name":"Anna Nowak","email":"anna.nowak@example.com","phone":"+48 111 222 333","company":"Nowak Shoes Ltd","note":"Asked for ten pairs of winter boots, size 39"},"source":"external-form"}`
 
-//nolint:gosec // load need not be unpredictable
 var workloads = []workload{
 	{"list 50", 500, http.StatusOK, func(buf []byte, t tenant) []byte {
 		return fmt.Appendf(buf, "GET /api/v1/leads?limit=50 HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n\r\n", t.token)
@@ -149,11 +148,11 @@ func closedLoop(ctx context.Context, g *ground, s *server, work workload, conns 
 		if err != nil {
 			return nil, err
 		}
-		defer c.conn.Close() //nolint:errcheck // it did its work
+		defer c.conn.Close()
 		var took []time.Duration
 		for time.Since(started) < length && ctx.Err() == nil {
 			begun := time.Now()
-			if err := c.ask(work, g.workspaces[rand.IntN(len(g.workspaces))]); err != nil { //nolint:gosec // as above
+			if err := c.ask(work, g.workspaces[rand.IntN(len(g.workspaces))]); err != nil {
 				return nil, err
 			}
 			took = append(took, time.Since(begun))
@@ -200,10 +199,10 @@ func openLoop(ctx context.Context, g *ground, s *server, length time.Duration) (
 			if err != nil {
 				return nil, err
 			}
-			defer c.conn.Close() //nolint:errcheck // it did its work
+			defer c.conn.Close()
 			var took []time.Duration
 			for at := range due {
-				if err := c.ask(work, g.workspaces[rand.IntN(len(g.workspaces))]); err != nil { //nolint:gosec // as above
+				if err := c.ask(work, g.workspaces[rand.IntN(len(g.workspaces))]); err != nil {
 					return nil, err
 				}
 				took = append(took, time.Since(at))

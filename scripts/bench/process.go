@@ -59,7 +59,7 @@ func start(ctx context.Context, dir, name string, command, environment []string)
 	if err != nil {
 		return nil, fmt.Errorf("log of %s: %w", name, err)
 	}
-	defer output.Close() //nolint:errcheck // the process has its own
+	defer output.Close()
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), environment...)
 	cmd.Stdout, cmd.Stderr = output, output

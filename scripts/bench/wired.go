@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -65,9 +64,8 @@ func (*wiredCommand) Run(ctx context.Context) error {
 	}
 	s := &wired{pool: pool, router: router, ids: id.NewGenerator(clock.System{})}
 	e := echo.New()
-	e.Logger.SetOutput(os.Stderr)
 	// As in Echo's guide, and as is measured of ours: ids, a line a request, recovery.
-	e.Use(echomiddleware.RequestID(), echomiddleware.Logger(), echomiddleware.Recover())
+	e.Use(echomiddleware.RequestID(), echomiddleware.RequestLogger(), echomiddleware.Recover())
 	e.GET("/readyz", func(c echo.Context) error { return c.NoContent(http.StatusOK) })
 	group := e.Group("/api/v1", s.validate)
 	group.GET("/leads", s.list)
