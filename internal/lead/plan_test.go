@@ -116,7 +116,7 @@ type plan struct {
 	Rows     float64 `json:"Actual Rows"`
 	Loops    float64 `json:"Actual Loops"`
 	Removed  float64 `json:"Rows Removed by Filter"`
-	Plans    []plan
+	Plans    []plan  `json:"Plans"`
 }
 
 // visits runs a statement by its generic plan and returns how many rows its scans
@@ -142,7 +142,9 @@ func visits(t *testing.T, on *postgres.DB, statement spy) int {
 		return err
 	})
 	require.NoError(t, err)
-	var explained []struct{ Plan plan }
+	var explained []struct {
+		Plan plan `json:"Plan"`
+	}
 	require.NoError(t, json.Unmarshal(raw, &explained))
 	touched := count(explained[0].Plan)
 	require.GreaterOrEqual(t, touched, 0)
