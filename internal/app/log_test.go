@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,13 @@ func (s *sink) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// said returns the writes so far.
+func (s *sink) said() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.writes)
+}
+
 func TestLinesAreWrittenTogetherAndInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -36,18 +44,18 @@ func TestLinesAreWrittenTogetherAndInTime(t *testing.T) {
 		log.Info("one")
 		log.Info("two")
 		synctest.Wait()
-		require.Empty(t, to.writes)
+		require.Empty(t, to.said())
 		time.Sleep(100 * time.Millisecond) // of the bubble's clock
 		synctest.Wait()
-		require.Len(t, to.writes, 1)
-		require.Equal(t, 2, strings.Count(to.writes[0], "\n"))
+		require.Len(t, to.said(), 1)
+		require.Equal(t, 2, strings.Count(to.said()[0], "\n"))
 		log.With("a", 1).WithGroup("g").Info("three", "b", 2)
 		log.Warn("now")
-		require.Len(t, to.writes, 2)
-		require.Contains(t, to.writes[1], `"a":1,"g":{"b":2}`)
+		require.Len(t, to.said(), 2)
+		require.Contains(t, to.said()[1], `"a":1,"g":{"b":2}`)
 		log.Info("last")
 		flush()
-		require.Len(t, to.writes, 3)
+		require.Len(t, to.said(), 3)
 	})
 	_, _, err := app.NewLogger(&bytes.Buffer{}, "loud")
 	require.ErrorContains(t, err, "log level")
