@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -173,6 +172,3 @@ func (a *App) clean(ctx context.Context) {
 		}
 	}
 }
-
-// IsClosed reports whether a server ended because it was told to.
-func IsClosed(err error) bool { return err == nil || errors.Is(err, http.ErrServerClosed) }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -37,7 +38,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, config Config) e
 	}
 	stopLoops()
 	<-looped
-	if !IsClosed(err) {
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil

@@ -121,11 +121,9 @@ func appendText(b []byte, text *string) []byte {
 	if text == nil {
 		return append(b, "null"...)
 	}
-	quoted, err := jsontext.AppendQuote(b, *text)
-	if err != nil {
-		// Invalid UTF-8, which PostgreSQL stores nowhere: it was replaced.
-		return quoted
-	}
+	// It fails on invalid UTF-8 alone, which PostgreSQL stores nowhere, and then has
+	// appended replacements.
+	quoted, _ := jsontext.AppendQuote(b, *text)
 	return quoted
 }
 
