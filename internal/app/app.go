@@ -154,6 +154,9 @@ func (a *App) Run(ctx context.Context) {
 func (a *App) Slim() {
 	a.document.Forget()
 	debug.FreeOSMemory()
+	if err := forgetBinary(); err != nil {
+		a.log.Warn("memory of the start kept", "error", err)
+	}
 }
 
 func (a *App) clean(ctx context.Context) {

@@ -1,7 +1,8 @@
+//go:build linux
+
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -19,6 +20,7 @@ const (
 	openRounds = 3
 	openTime   = 5 * time.Second
 	openConns  = 64
+	answerSize = 64 << 10 // bytes that an answer usually fits in
 )
 
 // workload is one kind of request. rate is a second's number in the open loop.
@@ -45,9 +47,8 @@ var workloads = []workload{
 
 // caller is a connection that sends one request after the other.
 type caller struct {
-	conn   net.Conn
-	reader *bufio.Reader
-	buf    []byte
+	conn net.Conn
+	buf  []byte
 }
 
 func dial(ctx context.Context, addr string) (*caller, error) {
@@ -55,74 +56,47 @@ func dial(ctx context.Context, addr string) (*caller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	return &caller{conn: conn, reader: bufio.NewReaderSize(conn, 64<<10)}, nil
+	return &caller{conn: conn, buf: make([]byte, 0, answerSize)}, nil
 }
 
 func (c *caller) ask(work workload, t tenant) error {
-	c.buf = work.write(c.buf[:0], t)
-	if _, err := c.conn.Write(c.buf); err != nil {
+	if _, err := c.conn.Write(work.write(c.buf[:0], t)); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
-	status, err := c.receive()
+	for c.buf = c.buf[:0]; ; {
+		c.buf = slices.Grow(c.buf, answerSize/2)
+		n, err := c.conn.Read(c.buf[len(c.buf):cap(c.buf)])
+		if err != nil {
+			return fmt.Errorf("receive: %w", err)
+		}
+		c.buf = c.buf[:len(c.buf)+n]
+		if done, err := answered(c.buf, work.status); done || err != nil {
+			return err
+		}
+	}
+}
+
+// answered tells whether a whole answer is there, and refuses another status than
+// the expected. It reads no more than the bench needs, so that the load takes
+// little of the machine from the servers.
+func answered(answer []byte, status int) (done bool, err error) {
+	head, body, found := bytes.Cut(answer, []byte("\r\n\r\n"))
+	if !found {
+		return false, nil
+	}
+	if got := string(head[len("HTTP/1.1 "):min(len(head), len("HTTP/1.1 200"))]); got != strconv.Itoa(status) {
+		return true, fmt.Errorf("answered %s", got)
+	}
+	_, length, found := bytes.Cut(head, []byte("Content-Length: "))
+	if !found { // chunked; what is sent has no line end within
+		return bytes.HasSuffix(body, []byte("\r\n0\r\n\r\n")), nil
+	}
+	length, _, _ = bytes.Cut(length, []byte("\r\n"))
+	n, err := strconv.Atoi(string(length))
 	if err != nil {
-		return fmt.Errorf("receive: %w", err)
+		return true, fmt.Errorf("length: %w", err)
 	}
-	if status != work.status {
-		return fmt.Errorf("answered %d", status)
-	}
-	return nil
-}
-
-// receive reads an answer and throws its body away. It is no more than the bench
-// needs, so that the load takes little of the machine from the servers.
-func (c *caller) receive() (status int, err error) {
-	line, err := c.reader.ReadSlice('\n')
-	if err != nil || len(line) < len("HTTP/1.1 200") {
-		return 0, errors.Join(err, errors.New("no status line"))
-	}
-	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
-		return 0, fmt.Errorf("status: %w", err)
-	}
-	length, chunked := 0, false
-	for {
-		if line, err = c.reader.ReadSlice('\n'); err != nil {
-			return 0, fmt.Errorf("header: %w", err)
-		}
-		name, value, _ := bytes.Cut(bytes.TrimSpace(line), []byte(": "))
-		switch string(name) {
-		case "":
-			if !chunked {
-				_, err = c.reader.Discard(length)
-				return status, err
-			}
-			return status, c.discardChunks()
-		case "Content-Length":
-			if length, err = strconv.Atoi(string(value)); err != nil {
-				return 0, fmt.Errorf("length: %w", err)
-			}
-		case "Transfer-Encoding":
-			chunked = true
-		}
-	}
-}
-
-func (c *caller) discardChunks() error {
-	for {
-		line, err := c.reader.ReadSlice('\n')
-		if err != nil {
-			return fmt.Errorf("chunk: %w", err)
-		}
-		size, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 16, 32)
-		if err != nil {
-			return fmt.Errorf("chunk: %w", err)
-		}
-		if _, err := c.reader.Discard(int(size) + len("\r\n")); err != nil {
-			return fmt.Errorf("chunk: %w", err)
-		}
-		if size == 0 {
-			return nil
-		}
-	}
+	return len(body) >= n, nil
 }
 
 // cell is one measurement.
@@ -143,22 +117,7 @@ func closedLoop(ctx context.Context, g *ground, s *server, work workload, conns 
 		return cell{}, err
 	}
 	started := time.Now()
-	latencies, err := inParallel(conns, func(int) ([]time.Duration, error) {
-		c, err := dial(ctx, s.addr)
-		if err != nil {
-			return nil, err
-		}
-		defer c.conn.Close()
-		var took []time.Duration
-		for time.Since(started) < length && ctx.Err() == nil {
-			begun := time.Now()
-			if err := c.ask(work, g.workspaces[rand.IntN(len(g.workspaces))]); err != nil {
-				return nil, err
-			}
-			took = append(took, time.Since(begun))
-		}
-		return took, ctx.Err()
-	})
+	latencies, err := saturate(ctx, g, s.addr, work, conns, length)
 	if err != nil {
 		return cell{}, err
 	}

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Bench measures the server against two references on a database of its own, and
 // writes the figures to docs/performance.md.
 //
@@ -35,7 +37,6 @@ type runCommand struct {
 	Conns      int           `default:"32" help:"Connections of the closed loop."`
 	Binary     string        `default:"bin/convo" type:"path"`
 	Out        string        `default:"docs/performance.md" type:"path"`
-	CPUProfile string        `help:"Leave a CPU profile of the server in this directory." type:"path"`
 }
 
 // Run implements the command.
