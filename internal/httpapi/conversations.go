@@ -11,6 +11,7 @@ import (
 	"github.com/avelto/convo/internal/conversation"
 	"github.com/avelto/convo/internal/httpapi/middleware"
 	"github.com/avelto/convo/internal/page"
+	"github.com/avelto/convo/internal/representation"
 )
 
 // conversations serves the tag Conversations.
@@ -31,7 +32,7 @@ func (s *conversations) ListConversations(ctx context.Context, r api.ListConvers
 	}
 	return api.ListConversations200JSONResponse{
 		Body: each(rows.Rows, func(row db.ConversationListRow) api.Conversation {
-			return toAPIConversation(row.Conversation, row.Contact)
+			return representation.Conversation(row.Conversation, row.Contact)
 		}),
 		Headers: api.ListConversations200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
 	}, nil
@@ -53,7 +54,7 @@ func (s *conversations) SendOperatorMessage(ctx context.Context, r api.SendOpera
 		return nil, err
 	}
 	return api.SendOperatorMessage201JSONResponse{
-		Body: toAPIMessage(row),
+		Body: representation.Message(row),
 		// A message has no address of its own: it stands in its conversation.
 		Headers: api.SendOperatorMessage201ResponseHeaders{Location: location("/conversations", r.ID)},
 	}, nil
@@ -93,7 +94,7 @@ func (s *conversations) ListTags(ctx context.Context, r api.ListTagsRequestObjec
 		return nil, err
 	}
 	return api.ListTags200JSONResponse{
-		Body:    each(rows.Rows, toAPITag),
+		Body:    each(rows.Rows, representation.Tag),
 		Headers: api.ListTags200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
 	}, nil
 }
@@ -105,7 +106,7 @@ func (s *conversations) CreateTag(ctx context.Context, r api.CreateTagRequestObj
 		return nil, err
 	}
 	return api.CreateTag201JSONResponse{
-		Body: toAPITag(row), Headers: api.CreateTag201ResponseHeaders{Location: location("/tags", row.ID)},
+		Body: representation.Tag(row), Headers: api.CreateTag201ResponseHeaders{Location: location("/tags", row.ID)},
 	}, nil
 }
 

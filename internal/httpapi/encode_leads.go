@@ -5,16 +5,11 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/google/uuid"
-
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/timestamp"
+	"github.com/avelto/convo/internal/representation"
 )
 
-// Leads are the hot rows: they are written by appending, where encoding/json
-// would take five times as long and parse the stored fields again. A fuzz test
-// holds the result against encoding/json and the document.
+// Answers with leads, the hot rows, are appended (see representation.AppendLead).
 
 // leadList answers listLeads.
 type leadList struct {
@@ -35,7 +30,7 @@ func (l leadList) VisitListLeadsResponse(w http.ResponseWriter) error {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendLead(b, &l.rows[i])
+			b = representation.AppendLead(b, &l.rows[i])
 		}
 		return append(b, ']')
 	})
@@ -46,7 +41,7 @@ type oneLead struct{ row db.Lead }
 
 // VisitGetLeadResponse implements api.GetLeadResponseObject.
 func (l oneLead) VisitGetLeadResponse(w http.ResponseWriter) error {
-	return writeJSON(w, http.StatusOK, func(b []byte) []byte { return appendLead(b, &l.row) })
+	return writeJSON(w, http.StatusOK, func(b []byte) []byte { return representation.AppendLead(b, &l.row) })
 }
 
 // VisitUpdateLeadResponse implements api.UpdateLeadResponseObject.
@@ -65,7 +60,7 @@ type createdLead struct{ row db.Lead }
 // VisitCreateLeadResponse implements api.CreateLeadResponseObject.
 func (l createdLead) VisitCreateLeadResponse(w http.ResponseWriter) error {
 	w.Header().Set("Location", *location("/leads", l.row.ID))
-	return writeJSON(w, http.StatusCreated, func(b []byte) []byte { return appendLead(b, &l.row) })
+	return writeJSON(w, http.StatusCreated, func(b []byte) []byte { return representation.AppendLead(b, &l.row) })
 }
 
 // buffers are used again: a page of 50 leads takes some 16 KB.
@@ -88,59 +83,4 @@ func writeJSON(w http.ResponseWriter, status int, appendBody func([]byte) []byte
 		buffers.Put(buffer)
 	}
 	return err
-}
-
-// appendLead appends a lead as the schema Lead has it.
-func appendLead(b []byte, row *db.Lead) []byte {
-	b = append(b, `{"id":`...)
-	b = appendUUID(b, &row.ID)
-	b = append(b, `,"status":"`...)
-	b = append(b, row.Status...) // one of five words
-	b = append(b, `","fields":`...)
-	b = append(b, row.Fields...) // JSON already
-	b = append(b, `,"score":`...)
-	if row.Score == nil {
-		b = append(b, "null"...)
-	} else {
-		b = strconv.AppendInt(b, int64(*row.Score), 10)
-	}
-	b = append(b, `,"source":`...)
-	b = appendText(b, row.Source)
-	b = append(b, `,"conversationId":`...)
-	b = appendUUID(b, row.ConversationID)
-	b = append(b, `,"crmExternalId":`...)
-	b = appendText(b, row.CrmExternalID)
-	b = append(b, `,"createdAt":"`...)
-	b = timestamp.New(row.CreatedAt).AppendFormat(b)
-	b = append(b, `","updatedAt":"`...)
-	b = timestamp.New(row.UpdatedAt).AppendFormat(b)
-	return append(b, `"}`...)
-}
-
-func appendText(b []byte, text *string) []byte {
-	if text == nil {
-		return append(b, "null"...)
-	}
-	// It fails on invalid UTF-8 alone, which PostgreSQL stores nowhere, and then has
-	// appended replacements.
-	quoted, _ := jsontext.AppendQuote(b, *text)
-	return quoted
-}
-
-const hexDigits = "0123456789abcdef"
-
-// appendUUID appends an id in quotes, or null.
-func appendUUID(b []byte, id *uuid.UUID) []byte {
-	if id == nil {
-		return append(b, "null"...)
-	}
-	b = append(b, '"')
-	for i, octet := range id {
-		switch i {
-		case 4, 6, 8, 10:
-			b = append(b, '-')
-		}
-		b = append(b, hexDigits[octet>>4], hexDigits[octet&0xf])
-	}
-	return append(b, '"')
 }
