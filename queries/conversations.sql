@@ -96,3 +96,11 @@ UPDATE conversations SET
     first_operator_reply_at = coalesce(first_operator_reply_at, @sent_at),
     updated_at = @sent_at
 WHERE workspace_id = @workspace_id AND id = @id;
+
+-- name: ConversationListByIDs :many
+-- Some conversations with their contacts, in the order of their ids.
+SELECT sqlc.embed(conversations), sqlc.embed(contacts)
+FROM conversations
+JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
+WHERE conversations.workspace_id = @workspace_id AND conversations.id = ANY(@ids::uuid[])
+ORDER BY conversations.id;

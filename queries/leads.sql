@@ -35,10 +35,16 @@ SELECT * FROM leads WHERE workspace_id = @workspace_id AND id = @id;
 SELECT * FROM leads WHERE workspace_id = @workspace_id AND id = @id FOR UPDATE;
 
 -- name: LeadCreate :one
--- A lead created by request: stage NEW, no score, no conversation.
-INSERT INTO leads (workspace_id, id, status, fields, source, created_at, updated_at)
-VALUES (@workspace_id, @id, 'NEW', @fields, sqlc.narg('source'), @created_at, @created_at)
-RETURNING *;
+-- A lead created by request: stage NEW, no score, no conversation. Its event is
+-- recorded by the same statement, which saves round trips and a transaction.
+WITH created AS (
+    INSERT INTO leads (workspace_id, id, status, fields, source, created_at, updated_at)
+    VALUES (@workspace_id, @id, 'NEW', @fields, sqlc.narg('source'), @created_at, @created_at)
+    RETURNING *
+), recorded AS (
+    SELECT record_events(@workspace_id, ARRAY[@event_id::uuid], ARRAY['lead.created'], ARRAY[@event_data::text], @created_at)
+)
+SELECT created.* FROM created CROSS JOIN recorded;
 
 -- name: LeadUpdate :one
 -- Merges fields (a null removes its member) and sets score and CRM id.

@@ -11,9 +11,10 @@ JOIN conversation_tags ON conversation_tags.workspace_id = tags.workspace_id AND
 WHERE tags.workspace_id = @workspace_id AND conversation_tags.conversation_id = @conversation_id
 ORDER BY lower(tags.name);
 
--- name: TagCount :one
--- How many of ids are tags of the workspace.
-SELECT count(*) FROM tags WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[]);
+-- name: TagListByIDs :many
+-- Those of ids that are tags of the workspace, by name.
+SELECT * FROM tags WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[])
+ORDER BY lower(name);
 
 -- name: TagCreate :one
 -- A tag; violates tags_name_key where the name is taken.

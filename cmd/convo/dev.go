@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/avelto/convo/internal/app"
 	"github.com/avelto/convo/internal/clock"
 	"github.com/avelto/convo/internal/demo"
+	"github.com/avelto/convo/internal/egress"
 	"github.com/avelto/convo/internal/id"
 	"github.com/avelto/convo/internal/postgres"
 	"github.com/avelto/convo/internal/postgres/embedded"
@@ -55,8 +57,18 @@ func (c *devCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, database{DatabaseURL: url}, c.Config, raw, func(a *app.App, on *postgres.DB, addr net.Addr) error {
-		return c.welcome(ctx, a, on, addr)
+	for _, network := range egress.Loopback() {
+		c.AllowedTargets = append(c.AllowedTargets, network.String())
+	}
+	d := daemon{
+		database: database{DatabaseURL: url}, config: c.Config, key: raw, publicURL: true,
+		listening: func(a *app.App, _ *slog.Logger, on *postgres.DB, addr net.Addr) error {
+			return c.welcome(ctx, a, on, addr)
+		},
+	}
+	return d.run(ctx, func(ctx context.Context, config app.Config, parts app.Parts) (*app.App, error) {
+		parts.Workers = true
+		return app.New(ctx, config, parts)
 	})
 }
 

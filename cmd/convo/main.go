@@ -14,6 +14,7 @@ import (
 // commands are the binary's subcommands; each is a file beside this one.
 type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Serve the API over an existing PostgreSQL."`
+	Work    workCommand    `cmd:"" help:"Deliver webhooks and run jobs, without serving."`
 	Dev     devCommand     `cmd:"" help:"Serve everything on a private PostgreSQL with demo data."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up or down, or say where it is."`
 	Seed    seedCommand    `cmd:"" help:"Load demo data, or a large number of leads."`

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 
@@ -16,6 +17,7 @@ type serveCommand struct {
 	app.Config
 
 	SecretKey string `env:"CONVO_SECRET_KEY" help:"At least 32 bytes in hexadecimal, the same for all replicas."`
+	Workers   bool   `default:"true" env:"CONVO_WORKERS" help:"Deliver webhooks and run jobs too; without, convo work must." negatable:""`
 }
 
 // Run implements the command.
@@ -24,12 +26,50 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, c.database, c.Config, key, nil)
+	d := daemon{database: c.database, config: c.Config, key: key, listening: func(_ *app.App, log *slog.Logger, _ *postgres.DB, addr net.Addr) error {
+		log.InfoContext(ctx, "listening", "addr", addr.String(), "workers", c.Workers)
+		return nil
+	}}
+	return d.run(ctx, func(ctx context.Context, config app.Config, parts app.Parts) (*app.App, error) {
+		parts.Workers = c.Workers
+		return app.New(ctx, config, parts)
+	})
 }
 
-// serve runs a server until ctx ends. ready is called once it listens.
-func serve(ctx context.Context, from database, config app.Config, key []byte, ready func(*app.App, *postgres.DB, net.Addr) error) error {
-	log, flush, err := app.NewLogger(os.Stderr, config.LogLevel)
+type workCommand struct {
+	database
+	app.Config
+
+	SecretKey string `env:"CONVO_SECRET_KEY" help:"The same as that of the servers."`
+}
+
+// Run implements the command.
+func (c *workCommand) Run(ctx context.Context) error {
+	key, err := app.ParseKey(c.SecretKey)
+	if err != nil {
+		return err
+	}
+	d := daemon{database: c.database, config: c.Config, key: key, listening: func(_ *app.App, log *slog.Logger, _ *postgres.DB, addr net.Addr) error {
+		log.InfoContext(ctx, "working", "addr", addr.String())
+		return nil
+	}}
+	return d.run(ctx, app.NewWorker)
+}
+
+// daemon is a server or worker from start to end.
+type daemon struct {
+	database  database
+	config    app.Config
+	key       []byte
+	publicURL bool // links name the address that is listened on, where none is set
+	listening func(a *app.App, log *slog.Logger, on *postgres.DB, addr net.Addr) error
+}
+
+// build is app.New or app.NewWorker.
+type build func(ctx context.Context, config app.Config, parts app.Parts) (*app.App, error)
+
+func (d daemon) run(ctx context.Context, build build) error {
+	log, flush, err := app.NewLogger(os.Stderr, d.config.LogLevel)
 	if err != nil {
 		return err
 	}
@@ -42,30 +82,26 @@ func serve(ctx context.Context, from database, config app.Config, key []byte, re
 		}
 		defer stop(context.WithoutCancel(ctx)) //nolint:errcheck // spans that cannot be sent any more
 	}
-	on, err := from.open(ctx, postgres.Options{MaxConns: config.DatabaseConns, Tracing: tracing})
+	on, err := d.database.open(ctx, postgres.Options{MaxConns: d.config.DatabaseConns, Tracing: tracing})
 	if err != nil {
 		return err
 	}
 	defer on.Close()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", config.Addr)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", d.config.Addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	if ready != nil && config.PublicURL == "" {
-		config.PublicURL = "http://" + listener.Addr().String()
+	if d.publicURL && d.config.PublicURL == "" {
+		d.config.PublicURL = "http://" + listener.Addr().String()
 	}
-	a, err := app.New(config, app.Parts{DB: on, Key: key, Log: log, Clock: clock.System{}, Tracing: tracing})
+	a, err := build(ctx, d.config, app.Parts{DB: on, Key: d.key, Log: log, Clock: clock.System{}, Tracing: tracing})
 	if err != nil {
 		return err
 	}
-	if ready != nil {
-		if err := ready(a, on, listener.Addr()); err != nil {
-			return err
-		}
-	} else {
-		log.InfoContext(ctx, "listening", "addr", listener.Addr().String())
+	if err := d.listening(a, log, on, listener.Addr()); err != nil {
+		return err
 	}
 	app.TuneGC(os.Getenv)
 	a.Slim()
-	return a.Serve(ctx, listener, config)
+	return a.Serve(ctx, listener, d.config)
 }

@@ -302,10 +302,12 @@ const (
 	ErrorCodeInternalError            ErrorCode = "internal_error"
 	ErrorCodeInvalidCursor            ErrorCode = "invalid_cursor"
 	ErrorCodeInvalidFields            ErrorCode = "invalid_fields"
+	ErrorCodeInvalidWebhookURL        ErrorCode = "invalid_webhook_url"
 	ErrorCodeJobFinished              ErrorCode = "job_finished"
 	ErrorCodeMalformedRequest         ErrorCode = "malformed_request"
 	ErrorCodeMethodNotAllowed         ErrorCode = "method_not_allowed"
 	ErrorCodeMissingScope             ErrorCode = "missing_scope"
+	ErrorCodeNotAWebhook              ErrorCode = "not_a_webhook"
 	ErrorCodeNotFound                 ErrorCode = "not_found"
 	ErrorCodeNotImplemented           ErrorCode = "not_implemented"
 	ErrorCodePayloadTooLarge          ErrorCode = "payload_too_large"
@@ -342,6 +344,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeInvalidFields:
 		return true
+	case ErrorCodeInvalidWebhookURL:
+		return true
 	case ErrorCodeJobFinished:
 		return true
 	case ErrorCodeMalformedRequest:
@@ -349,6 +353,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeMethodNotAllowed:
 		return true
 	case ErrorCodeMissingScope:
+		return true
+	case ErrorCodeNotAWebhook:
 		return true
 	case ErrorCodeNotFound:
 		return true
@@ -433,6 +439,24 @@ func (e EventType) Valid() bool {
 	case EventTypeMessageDeliveryChanged:
 		return true
 	case EventTypeWebhookPing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IntegrationErrorCode.
+const (
+	IntegrationErrorCodeWebhookDisabled IntegrationErrorCode = "webhook.disabled"
+	IntegrationErrorCodeWebhookFailing  IntegrationErrorCode = "webhook.failing"
+)
+
+// Valid indicates whether the value is a known member of the IntegrationErrorCode enum.
+func (e IntegrationErrorCode) Valid() bool {
+	switch e {
+	case IntegrationErrorCodeWebhookDisabled:
+		return true
+	case IntegrationErrorCodeWebhookFailing:
 		return true
 	default:
 		return false
@@ -1174,6 +1198,11 @@ type ConversationAssignedEvent struct {
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
+	// Sequence Number of the event in its workspace, in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
 	// Timestamp When it happened.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
@@ -1218,6 +1247,11 @@ type ConversationClosedEvent struct {
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
+	// Sequence Number of the event in its workspace, in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
 	// Timestamp When it happened.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
@@ -1246,6 +1280,11 @@ type ConversationCreatedEvent struct {
 	//
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
+
+	// Sequence Number of the event in its workspace, in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
 
 	// Timestamp When it happened.
 	//
@@ -1328,6 +1367,11 @@ type ConversationHandedOffEvent struct {
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
+	// Sequence Number of the event in its workspace, in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
 	// Timestamp When it happened.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
@@ -1356,6 +1400,11 @@ type ConversationReopenedEvent struct {
 	//
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
+
+	// Sequence Number of the event in its workspace, in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
 
 	// Timestamp When it happened.
 	//
@@ -1395,6 +1444,11 @@ type ConversationTagsChangedEvent struct {
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
+	// Sequence Number of the event in its workspace, in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
 	// Timestamp When it happened.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
@@ -1417,6 +1471,9 @@ type DeliveryStatus string
 
 // ErrorCode Stable machine-readable reason of an error. New codes may be added; treat an unknown one by its HTTP status.
 type ErrorCode string
+
+// Event One event, as it is sent to webhooks.
+type Event = json.RawMessage
 
 // EventType Something that happened in the workspace.
 type EventType string
@@ -1441,6 +1498,9 @@ type Integration struct {
 	// Examples: 2026-04-30T12:00:00.000Z
 	CreatedAt timestamp.Time `json:"createdAt"`
 
+	// Error Why `status` is `ERROR` or `DISABLED`, where it is not by your doing.
+	Error *IntegrationError `json:"error,omitempty"`
+
 	// Events Events it is subscribed to; only with `WEBHOOK`.
 	Events *[]EventType `json:"events,omitempty"`
 
@@ -1449,8 +1509,11 @@ type Integration struct {
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Status `CONNECTED`: in use. `DISABLED`: switched off by you or after days of nothing but failures. `ERROR`: the latest attempts failed.
+	// Status `CONNECTED`: in use. `DISABLED`: switched off, by you or after five days of nothing but failures or an answer 410. `ERROR`: the latest attempts failed.
 	Status IntegrationStatus `json:"status"`
+
+	// Temporary Events are not sent to `url`: whoever made it reads them from `GET /events` and sends them on, as `convo listen` does. It is removed by itself after 24 hours.
+	Temporary *bool `json:"temporary,omitempty"`
 
 	// Type What kind of integration it is.
 	Type IntegrationType `json:"type"`
@@ -1464,7 +1527,24 @@ type Integration struct {
 	URL *string `json:"url,omitempty"`
 }
 
-// IntegrationStatus `CONNECTED`: in use. `DISABLED`: switched off by you or after days of nothing but failures. `ERROR`: the latest attempts failed.
+// IntegrationError What went wrong with an integration.
+type IntegrationError struct {
+	// At Since when.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	At timestamp.Time `json:"at"`
+
+	// Code `webhook.failing`: the latest attempts failed and more will follow. `webhook.disabled`: nothing is sent any more until you switch it on again.
+	Code IntegrationErrorCode `json:"code"`
+
+	// Message What happened, in words.
+	Message string `json:"message"`
+}
+
+// IntegrationErrorCode `webhook.failing`: the latest attempts failed and more will follow. `webhook.disabled`: nothing is sent any more until you switch it on again.
+type IntegrationErrorCode string
+
+// IntegrationStatus `CONNECTED`: in use. `DISABLED`: switched off, by you or after five days of nothing but failures or an answer 410. `ERROR`: the latest attempts failed.
 type IntegrationStatus string
 
 // IntegrationType What kind of integration it is.
@@ -1546,6 +1626,11 @@ type KnowledgeJobCompletedEvent struct {
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
+	// Sequence Number of the event in its workspace, in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
 	// Timestamp When it happened.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
@@ -1583,6 +1668,11 @@ type KnowledgeJobFailedEvent struct {
 	//
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
+
+	// Sequence Number of the event in its workspace, in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
 
 	// Timestamp When it happened.
 	//
@@ -1758,6 +1848,11 @@ type LeadCreatedEvent struct {
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
+	// Sequence Number of the event in its workspace, in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
 	// Timestamp When it happened.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
@@ -1820,6 +1915,11 @@ type LeadStatusChangedEvent struct {
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
+	// Sequence Number of the event in its workspace, in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
 	// Timestamp When it happened.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
@@ -1866,6 +1966,11 @@ type LeadUpdatedEvent struct {
 	//
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
+
+	// Sequence Number of the event in its workspace, in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
 
 	// Timestamp When it happened.
 	//
@@ -1938,6 +2043,11 @@ type MessageCreatedEvent struct {
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
+	// Sequence Number of the event in its workspace, in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
 	// Timestamp When it happened.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
@@ -1974,6 +2084,11 @@ type MessageDeliveryChangedEvent struct {
 	//
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
+
+	// Sequence Number of the event in its workspace, in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
 
 	// Timestamp When it happened.
 	//
@@ -2105,6 +2220,9 @@ type WebhookCreate struct {
 	// Events Names of the events to send, see `EventType`. Each needs the scope that reads its data.
 	Events []string `json:"events"`
 
+	// Temporary Events are not sent to `url`: whoever made it reads them from `GET /events` and sends them on, as `convo listen` does. It is removed by itself after 24 hours.
+	Temporary *bool `json:"temporary,omitempty"`
+
 	// Type Always `WEBHOOK`.
 	Type WebhookCreateType `json:"type"`
 
@@ -2122,6 +2240,9 @@ type WebhookCreated struct {
 	// Examples: 2026-04-30T12:00:00.000Z
 	CreatedAt timestamp.Time `json:"createdAt"`
 
+	// Error Why `status` is `ERROR` or `DISABLED`, where it is not by your doing.
+	Error *IntegrationError `json:"error,omitempty"`
+
 	// Events Events it is subscribed to; only with `WEBHOOK`.
 	Events []EventType `json:"events"`
 
@@ -2133,8 +2254,11 @@ type WebhookCreated struct {
 	// SigningSecret Key of the signatures: `wh_` and 48 hexadecimal digits. Shown in this answer and never again.
 	SigningSecret *string `json:"signingSecret,omitempty"`
 
-	// Status `CONNECTED`: in use. `DISABLED`: switched off by you or after days of nothing but failures. `ERROR`: the latest attempts failed.
+	// Status `CONNECTED`: in use. `DISABLED`: switched off, by you or after five days of nothing but failures or an answer 410. `ERROR`: the latest attempts failed.
 	Status IntegrationStatus `json:"status"`
+
+	// Temporary Events are not sent to `url`: whoever made it reads them from `GET /events` and sends them on, as `convo listen` does. It is removed by itself after 24 hours.
+	Temporary *bool `json:"temporary,omitempty"`
 
 	// Type What kind of integration it is.
 	Type IntegrationType `json:"type"`
@@ -2151,7 +2275,7 @@ type WebhookCreated struct {
 // WebhookDelivery The delivery of one event to one subscription.
 type WebhookDelivery struct {
 	// Attempts Attempts so far, oldest first.
-	Attempts []WebhookAttempt `json:"attempts"`
+	Attempts json.RawMessage `json:"attempts"`
 
 	// CreatedAt When the event happened.
 	//
@@ -2194,6 +2318,11 @@ type WebhookPingEvent struct {
 	//
 	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
+
+	// Sequence Number of the event in its workspace, in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
 
 	// Timestamp When it happened.
 	//
@@ -2288,6 +2417,15 @@ type ListConversationsParams struct {
 
 	// Cursor Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After Only events with a higher `sequence`.
+	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit At most this many rows, 1 to 200.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListIntegrationsParams defines parameters for ListIntegrations.
@@ -2445,6 +2583,9 @@ type ServerInterface interface {
 	// SendOperatorMessage Send an operator reply
 	// (POST /conversations/{id}/operator-message)
 	SendOperatorMessage(ctx echo.Context, id ID) error
+	// ListEvents Poll events
+	// (GET /events)
+	ListEvents(ctx echo.Context, params ListEventsParams) error
 	// ListIntegrations List webhooks and other integrations
 	// (GET /integrations)
 	ListIntegrations(ctx echo.Context, params ListIntegrationsParams) error
@@ -2786,6 +2927,31 @@ func (w *ServerInterfaceWrapper) SendOperatorMessage(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SendOperatorMessage(ctx, id)
+	return err
+}
+
+// ListEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEventsParams
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEvents(ctx, params)
 	return err
 }
 
@@ -3362,6 +3528,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/conversations/:id", wrapper.GetConversation, options.OperationMiddlewares["getConversation"]...)
 	router.POST(options.BaseURL+"/conversations/:id/operator-message", wrapper.SendOperatorMessage, options.OperationMiddlewares["sendOperatorMessage"]...)
 	router.POST(options.BaseURL+"/conversations/bulk", wrapper.BulkUpdateConversations, options.OperationMiddlewares["bulkUpdateConversations"]...)
+	router.GET(options.BaseURL+"/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
 	router.GET(options.BaseURL+"/integrations", wrapper.ListIntegrations, options.OperationMiddlewares["listIntegrations"]...)
 	router.DELETE(options.BaseURL+"/integrations/:id", wrapper.DeleteIntegration, options.OperationMiddlewares["deleteIntegration"]...)
 	router.GET(options.BaseURL+"/integrations/:id", wrapper.GetIntegration, options.OperationMiddlewares["getIntegration"]...)
@@ -3694,6 +3861,42 @@ func (response SendOperatorMessage201JSONResponse) VisitSendOperatorMessageRespo
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEventsRequestObject struct {
+	Params ListEventsParams
+}
+
+type ListEventsResponseObject interface {
+	VisitListEventsResponse(w http.ResponseWriter) error
+}
+
+type ListEvents200ResponseHeaders struct {
+	Link            *string
+	XLatestSequence *int64
+}
+
+type ListEvents200JSONResponse struct {
+	Body    []Event
+	Headers ListEvents200ResponseHeaders
+}
+
+func (response ListEvents200JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XLatestSequence != nil {
+		w.Header().Set("X-Latest-Sequence", fmt.Sprint(*response.Headers.XLatestSequence))
+	}
+	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4504,6 +4707,9 @@ type StrictServerInterface interface {
 	// SendOperatorMessage Send an operator reply
 	// (POST /conversations/{id}/operator-message)
 	SendOperatorMessage(ctx context.Context, request SendOperatorMessageRequestObject) (SendOperatorMessageResponseObject, error)
+	// ListEvents Poll events
+	// (GET /events)
+	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
 	// ListIntegrations List webhooks and other integrations
 	// (GET /integrations)
 	ListIntegrations(ctx context.Context, request ListIntegrationsRequestObject) (ListIntegrationsResponseObject, error)
@@ -4956,6 +5162,31 @@ func (sh *strictHandler) SendOperatorMessage(ctx echo.Context, id ID) error {
 		return err
 	} else if validResponse, ok := response.(SendOperatorMessageResponseObject); ok {
 		return validResponse.VisitSendOperatorMessageResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListEvents operation middleware
+func (sh *strictHandler) ListEvents(ctx echo.Context, params ListEventsParams) error {
+	var request ListEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEvents(ctx.Request().Context(), request.(ListEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEventsResponseObject); ok {
+		return validResponse.VisitListEventsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -160,6 +160,65 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 	return items, nil
 }
 
+const conversationListByIDs = `-- name: ConversationListByIDs :many
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at
+FROM conversations
+JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
+WHERE conversations.workspace_id = $1 AND conversations.id = ANY($2::uuid[])
+ORDER BY conversations.id
+`
+
+type ConversationListByIDsParams struct {
+	WorkspaceID uuid.UUID
+	IDs         []uuid.UUID
+}
+
+type ConversationListByIDsRow struct {
+	Conversation Conversation
+	Contact      Contact
+}
+
+// Some conversations with their contacts, in the order of their ids.
+func (q *Queries) ConversationListByIDs(ctx context.Context, db DBTX, arg ConversationListByIDsParams) ([]ConversationListByIDsRow, error) {
+	rows, err := db.Query(ctx, conversationListByIDs, arg.WorkspaceID, arg.IDs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ConversationListByIDsRow{}
+	for rows.Next() {
+		var i ConversationListByIDsRow
+		if err := rows.Scan(
+			&i.Conversation.WorkspaceID,
+			&i.Conversation.ID,
+			&i.Conversation.AgentID,
+			&i.Conversation.ChannelID,
+			&i.Conversation.ContactID,
+			&i.Conversation.Status,
+			&i.Conversation.Sentiment,
+			&i.Conversation.AssignedOperatorID,
+			&i.Conversation.LastMessageAt,
+			&i.Conversation.HandedOffAt,
+			&i.Conversation.FirstOperatorReplyAt,
+			&i.Conversation.CreatedAt,
+			&i.Conversation.UpdatedAt,
+			&i.Contact.WorkspaceID,
+			&i.Contact.ID,
+			&i.Contact.Name,
+			&i.Contact.Email,
+			&i.Contact.Phone,
+			&i.Contact.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const conversationListTagged = `-- name: ConversationListTagged :many
 SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at
 FROM conversation_tags

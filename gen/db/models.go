@@ -86,6 +86,20 @@ type ConversationTag struct {
 	TagID          uuid.UUID
 }
 
+type Event struct {
+	WorkspaceID uuid.UUID
+	Sequence    int64
+	ID          uuid.UUID
+	Type        string
+	Data        []byte
+	OccurredAt  time.Time
+}
+
+type EventCounter struct {
+	WorkspaceID uuid.UUID
+	Latest      int64
+}
+
 type IdempotencyKey struct {
 	WorkspaceID uuid.UUID
 	Key         string
@@ -94,6 +108,27 @@ type IdempotencyKey struct {
 	Header      []byte
 	Body        []byte
 	CreatedAt   time.Time
+}
+
+type Integration struct {
+	WorkspaceID             uuid.UUID
+	ID                      uuid.UUID
+	Type                    string
+	URL                     *string
+	Events                  []string
+	Status                  string
+	Secret                  []byte
+	PreviousSecret          []byte
+	PreviousSecretExpiresAt *time.Time
+	ExpiresAt               *time.Time
+	ErrorCode               *string
+	ErrorMessage            *string
+	ErrorAt                 *time.Time
+	Failures                int32
+	FailingSince            *time.Time
+	PausedUntil             *time.Time
+	CreatedAt               time.Time
+	UpdatedAt               time.Time
 }
 
 type Lead struct {
@@ -135,6 +170,19 @@ type Tag struct {
 	ID          uuid.UUID
 	Name        string
 	CreatedAt   time.Time
+}
+
+type WebhookDelivery struct {
+	WorkspaceID   uuid.UUID
+	IntegrationID uuid.UUID
+	ID            uuid.UUID
+	EventSequence int64
+	Status        string
+	NextAttemptAt time.Time
+	LeasedUntil   *time.Time
+	Tries         int32
+	Attempts      []byte
+	CreatedAt     time.Time
 }
 
 type Workspace struct {

@@ -12,23 +12,6 @@ import (
 	"github.com/google/uuid"
 )
 
-const tagCount = `-- name: TagCount :one
-SELECT count(*) FROM tags WHERE workspace_id = $1 AND id = ANY($2::uuid[])
-`
-
-type TagCountParams struct {
-	WorkspaceID uuid.UUID
-	IDs         []uuid.UUID
-}
-
-// How many of ids are tags of the workspace.
-func (q *Queries) TagCount(ctx context.Context, db DBTX, arg TagCountParams) (int64, error) {
-	row := db.QueryRow(ctx, tagCount, arg.WorkspaceID, arg.IDs)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const tagCreate = `-- name: TagCreate :one
 INSERT INTO tags (workspace_id, id, name, created_at)
 VALUES ($1, $2, $3, $4)
@@ -113,6 +96,42 @@ type TagListByConversationParams struct {
 // The tags of a conversation, by name.
 func (q *Queries) TagListByConversation(ctx context.Context, db DBTX, arg TagListByConversationParams) ([]Tag, error) {
 	rows, err := db.Query(ctx, tagListByConversation, arg.WorkspaceID, arg.ConversationID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Tag{}
+	for rows.Next() {
+		var i Tag
+		if err := rows.Scan(
+			&i.WorkspaceID,
+			&i.ID,
+			&i.Name,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tagListByIDs = `-- name: TagListByIDs :many
+SELECT workspace_id, id, name, created_at FROM tags WHERE workspace_id = $1 AND id = ANY($2::uuid[])
+ORDER BY lower(name)
+`
+
+type TagListByIDsParams struct {
+	WorkspaceID uuid.UUID
+	IDs         []uuid.UUID
+}
+
+// Those of ids that are tags of the workspace, by name.
+func (q *Queries) TagListByIDs(ctx context.Context, db DBTX, arg TagListByIDsParams) ([]Tag, error) {
+	rows, err := db.Query(ctx, tagListByIDs, arg.WorkspaceID, arg.IDs)
 	if err != nil {
 		return nil, err
 	}

@@ -34,16 +34,18 @@ var Key = bytes.Repeat([]byte{7}, 32)
 
 // Server is a running server with a database of its own.
 type Server struct {
-	URL      string // with the base path
-	Origin   string // without
-	Handler  http.Handler
-	DB       *postgres.DB
-	Clock    *clock.Fake
-	IDs      *id.Generator
-	Tokens   *token.Service
-	Document *spec.Document
-	log      *lockedBuffer
-	checker  *checker
+	URL     string // with the base path
+	Origin  string // without
+	Handler http.Handler
+	// DatabaseURL is the server's, for another beside it.
+	DatabaseURL string
+	DB          *postgres.DB
+	Clock       *clock.Fake
+	IDs         *id.Generator
+	Tokens      *token.Service
+	Document    *spec.Document
+	log         *lockedBuffer
+	checker     *checker
 }
 
 // Options change a server; the zero value is a server as it is shipped, but for
@@ -54,6 +56,8 @@ type Options struct {
 	DatabaseURL string
 	// RateLimits counts requests as a shipped server does.
 	RateLimits bool
+	// Workers delivers webhooks, to loopback too.
+	Workers bool
 }
 
 // unlimited admits everybody.
@@ -80,13 +84,16 @@ func New(t testing.TB, options Options) *Server {
 	}
 	s := &Server{
 		DB: on, Document: document, Clock: clock.NewFake(time.Date(2026, time.April, 30, 12, 0, 0, 0, time.UTC)),
-		log: &lockedBuffer{}, checker: shared(),
+		log: &lockedBuffer{}, checker: shared(), DatabaseURL: options.DatabaseURL,
 	}
 	parts := app.Parts{DB: on, Key: Key, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
+	if parts.Workers = options.Workers; options.Workers {
+		options.Config.AllowedTargets = []string{"127.0.0.0/8", "::1/128"}
+	}
 	if !options.RateLimits && options.Config.RedisURL == "" {
 		parts.Limiter = unlimited{}
 	}
-	a, err := app.New(options.Config, parts)
+	a, err := app.New(t.Context(), options.Config, parts)
 	require.NoError(t, err)
 	s.Handler, s.Tokens, s.IDs = a.Handler, a.Tokens, id.NewGenerator(s.Clock)
 	s.run(t, a)

@@ -22,9 +22,11 @@ import (
 	"github.com/avelto/convo/internal/channel"
 	"github.com/avelto/convo/internal/clock"
 	"github.com/avelto/convo/internal/conversation"
+	"github.com/avelto/convo/internal/event"
 	"github.com/avelto/convo/internal/httpapi"
 	"github.com/avelto/convo/internal/id"
 	"github.com/avelto/convo/internal/idempotency"
+	"github.com/avelto/convo/internal/integration"
 	"github.com/avelto/convo/internal/lead"
 	"github.com/avelto/convo/internal/page"
 	"github.com/avelto/convo/internal/postgres"
@@ -32,9 +34,6 @@ import (
 	"github.com/avelto/convo/internal/spec"
 	"github.com/avelto/convo/internal/token"
 )
-
-// cleanEvery is how often expired idempotency keys are forgotten.
-const cleanEvery = time.Hour
 
 // App is a server and the loops that it needs beside it. A process may hold
 // several.
@@ -46,14 +45,11 @@ type App struct {
 	// Scopes are all that a token can carry.
 	Scopes []api.Scope
 
-	document      *spec.Document
-	db            *postgres.DB
-	log           *slog.Logger
-	authenticator *token.Authenticator
-	uses          *token.Uses
-	idempotency   *idempotency.Store
-	redis         *redis.Client
-	health        *health
+	document *spec.Document // nil where nothing is served
+	log      *slog.Logger
+	redis    *redis.Client
+	health   *health
+	loops    []func(context.Context)
 }
 
 // Parts are what an App is built on. Limiter is nil but for tests.
@@ -64,10 +60,11 @@ type Parts struct {
 	Clock   clock.Clock
 	Limiter ratelimit.Limiter
 	Tracing bool
+	Workers bool // work too, beside serving
 }
 
 // New builds an App; the database must have the newest schema.
-func New(config Config, parts Parts) (*App, error) {
+func New(ctx context.Context, config Config, parts Parts) (*App, error) {
 	document, err := spec.Published()
 	if err != nil {
 		return nil, fmt.Errorf("openapi.json: %w", err)
@@ -76,15 +73,24 @@ func New(config Config, parts Parts) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("job queue: %w", err)
 	}
-	a := &App{Scopes: document.Scopes, document: document, db: parts.DB, log: parts.Log, uses: token.NewUses(parts.DB)}
-	a.authenticator = token.NewAuthenticator(parts.DB, parts.Clock, a.uses)
-	a.idempotency = &idempotency.Store{DB: parts.DB, Clock: parts.Clock}
+	a := &App{Scopes: document.Scopes, document: document, log: parts.Log, health: &health{db: parts.DB}}
+	uses := token.NewUses(parts.DB)
+	authenticator := token.NewAuthenticator(parts.DB, parts.Clock, uses)
+	a.loops = append(a.loops, func(ctx context.Context) { authenticator.Listen(ctx, parts.Log) },
+		func(ctx context.Context) { uses.Run(ctx, parts.Log) })
 	if err := a.limits(config, &parts); err != nil {
 		return nil, err
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newPoolCollector(parts.DB.Pool()))
+	registry := newRegistry(parts.DB)
+	out, err := newOutbound(config, parts.Key, parts.Clock)
+	if err != nil {
+		return nil, err
+	}
+	if parts.Workers {
+		if err := a.work(ctx, config, parts, out, registry); err != nil {
+			return nil, err
+		}
+	}
 	trusted, err := config.trustOptions()
 	if err != nil {
 		return nil, err
@@ -93,20 +99,45 @@ func New(config Config, parts Parts) (*App, error) {
 	a.Tokens = &token.Service{DB: parts.DB, IDs: ids, Clock: parts.Clock}
 	handler, err := httpapi.New(httpapi.Dependencies{
 		Document: document, Log: parts.Log, Metrics: registry, Clock: parts.Clock, Limiter: parts.Limiter,
-		Authenticator: a.authenticator, Idempotency: a.idempotency,
+		Authenticator: authenticator, Idempotency: &idempotency.Store{DB: parts.DB, Clock: parts.Clock},
 		Leads:         &lead.Service{DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages},
 		Conversations: &conversation.Service{DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages, Jobs: jobs},
 		Agents:        &agent.Service{DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages},
 		Channels:      &channel.Service{DB: parts.DB, Pages: pages},
 		Analytics:     &analytics.Service{DB: parts.DB, Clock: parts.Clock},
-		PublicURL:     config.PublicURL, TrustedProxies: trusted,
+		Integrations: &integration.Service{
+			DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages, Types: document.Events, Guard: out.guard, Box: out.box, Sender: out.sender,
+		},
+		Events:    &event.Feed{DB: parts.DB, Types: document.Events},
+		PublicURL: config.PublicURL, TrustedProxies: trusted,
 		RequestTimeout: config.RequestTimeout, Tracing: parts.Tracing,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("API: %w", err)
 	}
-	a.health = &health{db: parts.DB}
 	a.Handler = a.health.mount(handler, registry)
+	return a, nil
+}
+
+func newRegistry(on *postgres.DB) *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newPoolCollector(on.Pool()))
+	return registry
+}
+
+// NewWorker builds an App that serves health and metrics alone, and works.
+func NewWorker(ctx context.Context, config Config, parts Parts) (*App, error) {
+	a := &App{log: parts.Log, health: &health{db: parts.DB}}
+	registry := newRegistry(parts.DB)
+	out, err := newOutbound(config, parts.Key, parts.Clock)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.work(ctx, config, parts, out, registry); err != nil {
+		return nil, err
+	}
+	a.Handler = a.health.mount(http.NotFoundHandler(), registry)
 	return a, nil
 }
 
@@ -138,9 +169,9 @@ const redisPatience = 250 * time.Millisecond
 // put away what they held.
 func (a *App) Run(ctx context.Context) {
 	var loops sync.WaitGroup
-	loops.Go(func() { a.authenticator.Listen(ctx, a.log) })
-	loops.Go(func() { a.uses.Run(ctx, a.log) })
-	loops.Go(func() { a.clean(ctx) })
+	for _, loop := range a.loops {
+		loops.Go(func() { loop(ctx) })
+	}
 	loops.Wait()
 	if a.redis != nil {
 		if err := a.redis.Close(); err != nil {
@@ -152,26 +183,11 @@ func (a *App) Run(ctx context.Context) {
 // Slim gives back the memory that only the start needed. It is for a process that
 // is a server and nothing else: the document is that of the whole process.
 func (a *App) Slim() {
-	a.document.Forget()
+	if a.document != nil {
+		a.document.Forget()
+	}
 	debug.FreeOSMemory()
 	if err := forgetBinary(); err != nil {
 		a.log.Warn("memory of the start kept", "error", err)
-	}
-}
-
-func (a *App) clean(ctx context.Context) {
-	ticker := time.NewTicker(cleanEvery)
-	defer ticker.Stop()
-	for {
-		if gone, err := a.idempotency.DeleteExpired(ctx); err != nil && ctx.Err() == nil {
-			a.log.WarnContext(ctx, "expired idempotency keys not deleted", "error", err)
-		} else if gone > 0 {
-			a.log.InfoContext(ctx, "expired idempotency keys deleted", "count", gone)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
 	}
 }

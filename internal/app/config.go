@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/avelto/convo/internal/webhook"
 )
 
 const (
@@ -20,14 +22,31 @@ const (
 
 // Config is all that an operator can set, by environment or flag.
 type Config struct {
-	Addr            string        `default:"127.0.0.1:8080" env:"CONVO_ADDR" help:"Address to listen on."`
-	PublicURL       string        `env:"CONVO_PUBLIC_URL" help:"Where clients reach the server, for links: https://api.example.com. Relative links when empty." name:"public-url"`
-	RedisURL        string        `env:"REDIS_URL" help:"Redis that replicas share their rate limits in. Counted in this process when empty." name:"redis-url"`
-	TrustedProxies  []string      `env:"CONVO_TRUSTED_PROXIES" help:"Networks (CIDR) whose X-Forwarded-For is believed." placeholder:"CIDR"`
-	DatabaseConns   int32         `default:"0" env:"CONVO_DATABASE_CONNS" help:"Most connections to the database; 0 takes 4 or the number of cores, if more."`
-	RequestTimeout  time.Duration `default:"30s" env:"CONVO_REQUEST_TIMEOUT" help:"Longest that a request may take."`
-	ShutdownTimeout time.Duration `default:"20s" env:"CONVO_SHUTDOWN_TIMEOUT" help:"Longest wait for running requests at shutdown."`
-	LogLevel        string        `default:"info" enum:"debug,info,warn,error" env:"CONVO_LOG_LEVEL" help:"Least level logged: debug, info, warn or error."`
+	Addr            string          `default:"127.0.0.1:8080" env:"CONVO_ADDR" help:"Address to listen on."`
+	PublicURL       string          `env:"CONVO_PUBLIC_URL" help:"Where clients reach the server, for links: https://api.example.com. Relative links when empty." name:"public-url"`
+	RedisURL        string          `env:"REDIS_URL" help:"Redis that replicas share their rate limits in. Counted in this process when empty." name:"redis-url"`
+	TrustedProxies  []string        `env:"CONVO_TRUSTED_PROXIES" help:"Networks (CIDR) whose X-Forwarded-For is believed." placeholder:"CIDR"`
+	DatabaseConns   int32           `default:"0" env:"CONVO_DATABASE_CONNS" help:"Most connections to the database; 0 takes 4 or the number of cores, if more."`
+	RequestTimeout  time.Duration   `default:"30s" env:"CONVO_REQUEST_TIMEOUT" help:"Longest that a request may take."`
+	ShutdownTimeout time.Duration   `default:"20s" env:"CONVO_SHUTDOWN_TIMEOUT" help:"Longest wait for running requests at shutdown."`
+	AllowedTargets  []string        `env:"CONVO_ALLOWED_TARGETS" help:"Networks (CIDR) that webhooks may reach although they are private." placeholder:"CIDR"`
+	WebhookTimeout  time.Duration   `default:"15s" env:"CONVO_WEBHOOK_TIMEOUT" help:"Longest that a webhook may take for its answer."`
+	WebhookRetries  []time.Duration `env:"CONVO_WEBHOOK_RETRIES" help:"Waits after failed attempts to reach a webhook. When empty, the nine of the documentation, 5s to 24h." placeholder:"5s,5m,…"`
+	LogLevel        string          `default:"info" enum:"debug,info,warn,error" env:"CONVO_LOG_LEVEL" help:"Least level logged: debug, info, warn or error."`
+}
+
+func (c Config) webhookTimeout() time.Duration {
+	if c.WebhookTimeout <= 0 {
+		return webhook.Timeout
+	}
+	return c.WebhookTimeout
+}
+
+func (c Config) webhookRetries() []time.Duration {
+	if len(c.WebhookRetries) == 0 {
+		return webhook.Schedule
+	}
+	return c.WebhookRetries
 }
 
 // ParseKey reads the secret key: at least 32 bytes in hexadecimal.

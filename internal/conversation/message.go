@@ -12,6 +12,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/event"
 	"github.com/avelto/convo/internal/postgres"
 )
 
@@ -60,7 +61,11 @@ func (s *Service) Reply(ctx context.Context, workspaceID, conversationID uuid.UU
 		if _, err := s.Jobs.InsertTx(ctx, tx, SendMessage{WorkspaceID: workspaceID, MessageID: messageID}, nil); err != nil {
 			return fmt.Errorf("queue message: %w", err)
 		}
-		return nil
+		created, err := event.MessageCreated(message)
+		if err != nil {
+			return err
+		}
+		return event.Record(ctx, tx, s.IDs, workspaceID, now, created)
 	})
 	return message, err
 }

@@ -12,6 +12,7 @@ import (
 // size says how much there is of what.
 type size struct {
 	agents, operators, tags int
+	integrations            []api.IntegrationType
 	channelTypes            []api.ChannelType
 	conversations           int
 	leadsEachStage          int // half of them scored
@@ -20,6 +21,7 @@ type size struct {
 var (
 	plentiful = size{
 		agents: 3, operators: 3, tags: 4, conversations: 36, leadsEachStage: 6,
+		integrations: []api.IntegrationType{api.IntegrationTypeCRM, api.IntegrationTypeCALENDAR},
 		channelTypes: []api.ChannelType{
 			api.ChannelTypeWEBSITE, api.ChannelTypeTELEGRAM, api.ChannelTypeWHATSAPP, api.ChannelTypeMESSENGER, api.ChannelTypeVIBER,
 			api.ChannelTypeEMAIL, api.ChannelTypeSLACK, api.ChannelTypeDISCORD, api.ChannelTypeSMS, api.ChannelTypeVOICE,
@@ -65,6 +67,15 @@ func (s *story) workspace(slug, name string, of size) {
 			s.lead(c, stage, i%2 == 0)
 		}
 	}
+	for _, kind := range of.integrations {
+		s.integration(c, kind)
+	}
+}
+
+func (s *story) integration(c *cast, kind api.IntegrationType) {
+	integrationID, now := s.ids.New()
+	s.row("integrations", []string{"workspace_id", "id", "type", "events", "status", "created_at", "updated_at"},
+		c.workspaceID, integrationID, string(kind), []string{}, string(api.IntegrationStatusCONNECTED), now, now)
 }
 
 func (s *story) people(c *cast, of size) {

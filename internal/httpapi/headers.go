@@ -21,31 +21,37 @@ func (l linker) next(ctx context.Context, cursor *string) *string {
 	if cursor == nil {
 		return nil
 	}
+	return l.with(ctx, "cursor", *cursor)
+}
+
+// with returns a Link header to the same list with another value of a parameter.
+func (l linker) with(ctx context.Context, parameter, value string) *string {
 	here := middleware.CallFrom(ctx).URL
-	link := "<" + l.publicURL + here.Path + "?" + withCursor(here.RawQuery, *cursor) + `>; rel="next"`
+	link := "<" + l.publicURL + here.Path + "?" + replaced(here.RawQuery, parameter, value) + `>; rel="next"`
 	return &link
 }
 
-// withCursor puts a cursor, which needs no escaping, in the place of the query's
-// own. The query was found valid.
-func withCursor(raw, cursor string) string {
+// replaced puts a value, which needs no escaping, in the place of the query's own.
+// The query was found valid.
+func replaced(raw, parameter, value string) string {
 	if strings.Contains(raw, "%") { // the name itself may be escaped
 		query, err := url.ParseQuery(raw)
 		if err == nil {
-			query.Del("cursor")
+			query.Del(parameter)
 			raw = query.Encode()
 		}
 	}
+	parameter += "="
 	var b strings.Builder
-	b.Grow(len(raw) + len("&cursor=") + len(cursor))
+	b.Grow(len(raw) + len("&") + len(parameter) + len(value))
 	for part := range strings.SplitSeq(raw, "&") {
-		if part != "" && !strings.HasPrefix(part, "cursor=") {
+		if part != "" && !strings.HasPrefix(part, parameter) {
 			b.WriteString(part)
 			b.WriteByte('&')
 		}
 	}
-	b.WriteString("cursor=")
-	b.WriteString(cursor)
+	b.WriteString(parameter)
+	b.WriteString(value)
 	return b.String()
 }
 

@@ -18,6 +18,6 @@ func TestTheNextPageKeepsTheQuery(t *testing.T) {
 		"tagIds=a%2Cb&cursor=old":  "tagIds=a%2Cb&cursor=C",
 		"status=WON&cursor=a%2Bb&": "status=WON&cursor=C",
 	} {
-		require.Equal(t, want, withCursor(raw, "C"), raw)
+		require.Equal(t, want, replaced(raw, "cursor", "C"), raw)
 	}
 }

@@ -22,7 +22,7 @@ func newDatabase(t *testing.T) string {
 
 // foreign are ids of a workspace that the caller's token does not belong to.
 type foreign struct {
-	lead, conversation, agent, channel, operator, tag uuid.UUID
+	lead, conversation, agent, channel, operator, tag, webhook, delivery uuid.UUID
 }
 
 // decision says how an operation is tried with another workspace's ids.
@@ -43,7 +43,10 @@ func TestNoOperationCrossesWorkspaces(t *testing.T) {
 		channel:      apitest.First[api.Channel](t, s, rich, "/channels").ID,
 		operator:     apitest.First[api.Operator](t, s, rich, "/operators").ID,
 		tag:          apitest.First[api.Tag](t, s, rich, "/tags").ID,
+		webhook:      subscribe(t, s, rich.Token, "https://hooks.example.com", api.EventTypeLeadCreated).ID,
 	}
+	s.Post(t, rich.Token, "/leads", `{"fields":{"name":"A"}}`).Want(t, http.StatusCreated)
+	ids.delivery = deliveries(t, s, rich.Token, ids.webhook)[0].ID
 	before := snapshot(t, s, rich.ID)
 	decisions := isolationDecisions()
 	for _, o := range s.Document.Operations {
@@ -75,13 +78,21 @@ func isolationDecisions() map[string]decision {
 		"getAgent":            absent(http.MethodGet, "/agents/%s", "", func(ids foreign) uuid.UUID { return ids.agent }),
 		"updateAgent":         absent(http.MethodPatch, "/agents/%s", `{"name":"x"}`, func(ids foreign) uuid.UUID { return ids.agent }),
 
+		"listIntegrations":             hides("/integrations", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.webhook} }),
+		"listEvents":                   hides("/events", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.lead} }),
+		"getIntegration":               absent(http.MethodGet, "/integrations/%s", "", func(ids foreign) uuid.UUID { return ids.webhook }),
+		"updateIntegration":            absent(http.MethodPatch, "/integrations/%s", `{"status":"DISABLED"}`, func(ids foreign) uuid.UUID { return ids.webhook }),
+		"deleteIntegration":            absent(http.MethodDelete, "/integrations/%s", "", func(ids foreign) uuid.UUID { return ids.webhook }),
+		"rotateIntegrationSecret":      absent(http.MethodPost, "/integrations/%s/rotate-secret", "", func(ids foreign) uuid.UUID { return ids.webhook }),
+		"testIntegration":              absent(http.MethodPost, "/integrations/%s/test", "", func(ids foreign) uuid.UUID { return ids.webhook }),
+		"listIntegrationDeliveries":    absent(http.MethodGet, "/integrations/%s/deliveries", "", func(ids foreign) uuid.UUID { return ids.webhook }),
+		"redeliverIntegrationDelivery": redeliversNothing,
+
 		// These take no id: what they make is the caller's own.
-		"createLead": nothingToCross, "createTag": nothingToCross, "createAgent": nothingToCross, "getOpenAPIDocument": nothingToCross,
+		"createLead": nothingToCross, "createWebhook": nothingToCross, "createTag": nothingToCross, "createAgent": nothingToCross, "getOpenAPIDocument": nothingToCross,
 		// These touch no data yet.
 		"uploadKnowledge": stub, "crawlKnowledge": stub, "listKnowledgeJobs": stub, "getKnowledgeJob": stub, "cancelKnowledgeJob": stub,
-		"listKnowledgeSources": stub, "deleteKnowledgeSource": stub, "searchKnowledge": stub, "createWebhook": stub, "listIntegrations": stub,
-		"getIntegration": stub, "updateIntegration": stub, "deleteIntegration": stub, "rotateIntegrationSecret": stub,
-		"testIntegration": stub, "listIntegrationDeliveries": stub, "redeliverIntegrationDelivery": stub,
+		"listKnowledgeSources": stub, "deleteKnowledgeSource": stub, "searchKnowledge": stub,
 	}
 }
 
@@ -133,6 +144,16 @@ func filtersHide(t *testing.T, s *apitest.Server, token string, ids foreign) {
 	}
 }
 
+// redeliversNothing tries another's delivery below another's webhook and below one's
+// own.
+func redeliversNothing(t *testing.T, s *apitest.Server, token string, ids foreign) {
+	t.Helper()
+	own := subscribe(t, s, token, "https://hooks.example.com", api.EventTypeLeadCreated).ID
+	for _, webhook := range []uuid.UUID{ids.webhook, own} {
+		absent(http.MethodPost, "/integrations/"+webhook.String()+"/deliveries/%s/redeliver", "", func(ids foreign) uuid.UUID { return ids.delivery })(t, s, token, ids)
+	}
+}
+
 func bulkSkips(t *testing.T, s *apitest.Server, token string, ids foreign) {
 	t.Helper()
 	answer := s.Post(t, token, "/conversations/bulk", map[string]any{"ids": []uuid.UUID{ids.conversation}, "action": "close"})
@@ -147,7 +168,7 @@ func bulkSkips(t *testing.T, s *apitest.Server, token string, ids foreign) {
 func snapshot(t *testing.T, s *apitest.Server, workspaceID uuid.UUID) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, table := range []string{"agents", "channels", "operators", "tags", "contacts", "conversations", "conversation_tags", "conversation_status_changes", "messages", "leads"} {
+	for _, table := range []string{"agents", "channels", "operators", "tags", "contacts", "conversations", "conversation_tags", "conversation_status_changes", "messages", "leads", "integrations", "events", "webhook_deliveries"} {
 		var rows json.RawMessage
 		err := s.DB.QueryRow(t.Context(), "SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY to_jsonb(r)::text), '[]') FROM "+table+" AS r WHERE workspace_id = $1", workspaceID).Scan(&rows)
 		require.NoError(t, err)

@@ -19,8 +19,10 @@ import (
 	"github.com/avelto/convo/internal/channel"
 	"github.com/avelto/convo/internal/clock"
 	"github.com/avelto/convo/internal/conversation"
+	"github.com/avelto/convo/internal/event"
 	"github.com/avelto/convo/internal/httpapi/middleware"
 	"github.com/avelto/convo/internal/idempotency"
+	"github.com/avelto/convo/internal/integration"
 	"github.com/avelto/convo/internal/lead"
 	"github.com/avelto/convo/internal/problem"
 	"github.com/avelto/convo/internal/ratelimit"
@@ -35,6 +37,8 @@ type Dependencies struct {
 	Agents        *agent.Service
 	Channels      *channel.Service
 	Analytics     *analytics.Service
+	Integrations  *integration.Service
+	Events        *event.Feed
 	Idempotency   *idempotency.Store
 	Authenticator middleware.Authenticator
 	Limiter       ratelimit.Limiter
@@ -77,7 +81,7 @@ func New(d Dependencies) (http.Handler, error) {
 	all := &service{
 		leads: &leads{d.Leads, links}, conversations: &conversations{d.Conversations, links},
 		agents: &agents{d.Agents, links}, channels: &channels{d.Channels, links},
-		analyticsTag: &analyticsTag{d.Analytics}, knowledge: &knowledge{}, webhooks: &webhooks{},
+		analyticsTag: &analyticsTag{d.Analytics}, knowledge: &knowledge{}, webhooks: &webhooks{d.Integrations, d.Events, links},
 		meta: newMeta(d.Document.JSON),
 	}
 	e := echo.New()

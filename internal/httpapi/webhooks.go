@@ -2,54 +2,141 @@ package httpapi
 
 import (
 	"context"
+	"strconv"
+	"time"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/event"
+	"github.com/avelto/convo/internal/httpapi/middleware"
+	"github.com/avelto/convo/internal/integration"
+	"github.com/avelto/convo/internal/page"
+	"github.com/avelto/convo/internal/timestamp"
+	"github.com/avelto/convo/internal/webhook"
 )
 
-// webhooks serves the tag Webhooks, whose engine this release does not have yet.
-type webhooks struct{}
+// defaultOverlap is how long an old secret signs on where the caller does not say.
+const defaultOverlap = 24 * time.Hour
+
+// webhooks serves the tag Webhooks.
+type webhooks struct {
+	service *integration.Service
+	feed    *event.Feed
+	links   linker
+}
 
 // CreateWebhook implements api.StrictServerInterface.
-func (*webhooks) CreateWebhook(context.Context, api.CreateWebhookRequestObject) (api.CreateWebhookResponseObject, error) {
-	return nil, errNotImplemented()
+func (s *webhooks) CreateWebhook(ctx context.Context, r api.CreateWebhookRequestObject) (api.CreateWebhookResponseObject, error) {
+	row, secret, err := s.service.CreateWebhook(ctx, middleware.WorkspaceID(ctx), middleware.Has(ctx), integration.NewWebhook{
+		URL: r.Body.URL, Events: r.Body.Events, Temporary: r.Body.Temporary != nil && *r.Body.Temporary,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.CreateWebhook201JSONResponse{
+		Body:    toAPIWebhookCreated(row, secret),
+		Headers: api.CreateWebhook201ResponseHeaders{Location: location("/integrations", row.ID)},
+	}, nil
 }
 
 // ListIntegrations implements api.StrictServerInterface.
-func (*webhooks) ListIntegrations(context.Context, api.ListIntegrationsRequestObject) (api.ListIntegrationsResponseObject, error) {
-	return nil, errNotImplemented()
+func (s *webhooks) ListIntegrations(ctx context.Context, r api.ListIntegrationsRequestObject) (api.ListIntegrationsResponseObject, error) {
+	rows, err := s.service.List(ctx, middleware.WorkspaceID(ctx), page.Request(r.Params))
+	if err != nil {
+		return nil, err
+	}
+	return api.ListIntegrations200JSONResponse{
+		Body:    each(rows.Rows, toAPIIntegration),
+		Headers: api.ListIntegrations200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
+	}, nil
 }
 
 // GetIntegration implements api.StrictServerInterface.
-func (*webhooks) GetIntegration(context.Context, api.GetIntegrationRequestObject) (api.GetIntegrationResponseObject, error) {
-	return nil, errNotImplemented()
+func (s *webhooks) GetIntegration(ctx context.Context, r api.GetIntegrationRequestObject) (api.GetIntegrationResponseObject, error) {
+	row, err := s.service.Get(ctx, middleware.WorkspaceID(ctx), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetIntegration200JSONResponse(toAPIIntegration(row)), nil
 }
 
 // UpdateIntegration implements api.StrictServerInterface.
-func (*webhooks) UpdateIntegration(context.Context, api.UpdateIntegrationRequestObject) (api.UpdateIntegrationResponseObject, error) {
-	return nil, errNotImplemented()
+func (s *webhooks) UpdateIntegration(ctx context.Context, r api.UpdateIntegrationRequestObject) (api.UpdateIntegrationResponseObject, error) {
+	change := integration.Change{URL: r.Body.URL, Events: r.Body.Events, Status: (*string)(r.Body.Status)}
+	row, err := s.service.Update(ctx, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx), change)
+	if err != nil {
+		return nil, err
+	}
+	return api.UpdateIntegration200JSONResponse(toAPIIntegration(row)), nil
 }
 
 // DeleteIntegration implements api.StrictServerInterface.
-func (*webhooks) DeleteIntegration(context.Context, api.DeleteIntegrationRequestObject) (api.DeleteIntegrationResponseObject, error) {
-	return nil, errNotImplemented()
+func (s *webhooks) DeleteIntegration(ctx context.Context, r api.DeleteIntegrationRequestObject) (api.DeleteIntegrationResponseObject, error) {
+	if err := s.service.Delete(ctx, middleware.WorkspaceID(ctx), r.ID); err != nil {
+		return nil, err
+	}
+	return api.DeleteIntegration204Response{}, nil
 }
 
 // RotateIntegrationSecret implements api.StrictServerInterface.
-func (*webhooks) RotateIntegrationSecret(context.Context, api.RotateIntegrationSecretRequestObject) (api.RotateIntegrationSecretResponseObject, error) {
-	return nil, errNotImplemented()
+func (s *webhooks) RotateIntegrationSecret(ctx context.Context, r api.RotateIntegrationSecretRequestObject) (api.RotateIntegrationSecretResponseObject, error) {
+	overlap := defaultOverlap
+	if r.Body != nil && r.Body.OverlapHours != nil {
+		overlap = time.Duration(*r.Body.OverlapHours) * time.Hour
+	}
+	secret, until, err := s.service.RotateSecret(ctx, middleware.WorkspaceID(ctx), r.ID, overlap)
+	if err != nil {
+		return nil, err
+	}
+	return api.RotateIntegrationSecret200JSONResponse{SigningSecret: &secret, PreviousSecretExpiresAt: timestamp.NewPtr(until)}, nil
 }
 
 // TestIntegration implements api.StrictServerInterface.
-func (*webhooks) TestIntegration(context.Context, api.TestIntegrationRequestObject) (api.TestIntegrationResponseObject, error) {
-	return nil, errNotImplemented()
+func (s *webhooks) TestIntegration(ctx context.Context, r api.TestIntegrationRequestObject) (api.TestIntegrationResponseObject, error) {
+	attempt, err := s.service.Ping(ctx, middleware.WorkspaceID(ctx), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return api.TestIntegration200JSONResponse(webhook.Show(attempt)), nil
 }
 
 // ListIntegrationDeliveries implements api.StrictServerInterface.
-func (*webhooks) ListIntegrationDeliveries(context.Context, api.ListIntegrationDeliveriesRequestObject) (api.ListIntegrationDeliveriesResponseObject, error) {
-	return nil, errNotImplemented()
+func (s *webhooks) ListIntegrationDeliveries(ctx context.Context, r api.ListIntegrationDeliveriesRequestObject) (api.ListIntegrationDeliveriesResponseObject, error) {
+	rows, err := s.service.Deliveries(ctx, middleware.WorkspaceID(ctx), r.ID, page.Request(r.Params))
+	if err != nil {
+		return nil, err
+	}
+	return api.ListIntegrationDeliveries200JSONResponse{
+		Body:    each(rows.Rows, toAPIDelivery),
+		Headers: api.ListIntegrationDeliveries200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
+	}, nil
 }
 
 // RedeliverIntegrationDelivery implements api.StrictServerInterface.
-func (*webhooks) RedeliverIntegrationDelivery(context.Context, api.RedeliverIntegrationDeliveryRequestObject) (api.RedeliverIntegrationDeliveryResponseObject, error) {
-	return nil, errNotImplemented()
+func (s *webhooks) RedeliverIntegrationDelivery(ctx context.Context, r api.RedeliverIntegrationDeliveryRequestObject) (api.RedeliverIntegrationDeliveryResponseObject, error) {
+	row, err := s.service.Redeliver(ctx, middleware.WorkspaceID(ctx), r.ID, r.DeliveryID)
+	if err != nil {
+		return nil, err
+	}
+	collection := *location("/integrations", r.ID) + "/deliveries" // a delivery stands in its list
+	return api.RedeliverIntegrationDelivery202JSONResponse{
+		Body: toAPIRedelivered(row), Headers: api.RedeliverIntegrationDelivery202ResponseHeaders{Location: &collection},
+	}, nil
+}
+
+// ListEvents implements api.StrictServerInterface.
+func (s *webhooks) ListEvents(ctx context.Context, r api.ListEventsRequestObject) (api.ListEventsResponseObject, error) {
+	request := page.Request{Limit: r.Params.Limit}
+	var after int64
+	if r.Params.After != nil {
+		after = *r.Params.After
+	}
+	rows, latest, err := s.feed.After(ctx, middleware.WorkspaceID(ctx), middleware.Has(ctx), after, request.Size())
+	if err != nil {
+		return nil, err
+	}
+	answer := eventList{rows: rows, latest: latest}
+	if len(rows) == int(request.Size()) {
+		answer.link = s.links.with(ctx, "after", strconv.FormatInt(rows[len(rows)-1].Sequence, 10))
+	}
+	return answer, nil
 }

@@ -44,6 +44,9 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
+	// Stored is the body to keep, where it must differ: a secret shown once is not
+	// kept and not replayed.
+	Stored []byte
 }
 
 // Do runs fn in a transaction and stores its answer, or returns the stored one of
@@ -97,9 +100,13 @@ func (s *Store) put(ctx context.Context, tx pgx.Tx, request Request, answer Answ
 	if err != nil {
 		return fmt.Errorf("store answer: %w", err)
 	}
+	body := answer.Body
+	if answer.Stored != nil {
+		body = answer.Stored
+	}
 	err = db.New().IdempotencyKeyPut(ctx, tx, db.IdempotencyKeyPutParams{
 		WorkspaceID: request.WorkspaceID, Key: request.Key, Fingerprint: request.Fingerprint,
-		Status: int32(answer.Status), Header: header, Body: answer.Body, CreatedAt: s.Clock.Now(),
+		Status: int32(answer.Status), Header: header, Body: body, CreatedAt: s.Clock.Now(),
 	})
 	if err != nil {
 		return fmt.Errorf("store answer: %w", err)

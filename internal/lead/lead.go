@@ -2,6 +2,7 @@
 package lead
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/clock"
+	"github.com/avelto/convo/internal/event"
 	"github.com/avelto/convo/internal/id"
 	"github.com/avelto/convo/internal/page"
 	"github.com/avelto/convo/internal/postgres"
@@ -43,13 +45,18 @@ type NewLead struct {
 // Create stores a lead in stage NEW, without a score.
 func (s *Service) Create(ctx context.Context, workspaceID uuid.UUID, in NewLead) (db.Lead, error) {
 	leadID, now := s.IDs.New()
+	eventID, _ := s.IDs.New()
+	created := event.LeadCreated(db.Lead{
+		ID: leadID, Status: string(api.LeadStatusNEW), Fields: in.Fields, Source: in.Source, CreatedAt: now, UpdatedAt: now,
+	})
 	row, err := db.New().LeadCreate(ctx, s.DB, db.LeadCreateParams{
 		WorkspaceID: workspaceID, ID: leadID, Fields: in.Fields, Source: in.Source, CreatedAt: now,
+		EventID: eventID, EventData: string(created.Data),
 	})
 	if err != nil {
 		return db.Lead{}, fmt.Errorf("create lead: %w", err)
 	}
-	return row, nil
+	return db.Lead(row), nil
 }
 
 // Change is what to change of a lead. A nil Fields and a nil function leave the
@@ -84,7 +91,10 @@ func (s *Service) Update(ctx context.Context, workspaceID, leadID uuid.UUID, cha
 		if row, err = db.New().LeadUpdate(ctx, tx, params); err != nil {
 			return fmt.Errorf("update lead: %w", err)
 		}
-		return checkFields(row.Fields)
+		if err := checkFields(row.Fields); err != nil || same(before, row) {
+			return err
+		}
+		return event.Record(ctx, tx, s.IDs, workspaceID, params.UpdatedAt, event.LeadUpdated(row))
 	})
 	return row, err
 }
@@ -95,13 +105,14 @@ func (s *Service) SetStatus(ctx context.Context, workspaceID, leadID uuid.UUID, 
 		if row, err = lock(ctx, tx, workspaceID, leadID); err != nil || row.Status == string(status) {
 			return err
 		}
+		previous, now := row.Status, s.Clock.Now()
 		row, err = db.New().LeadSetStatus(ctx, tx, db.LeadSetStatusParams{
-			WorkspaceID: workspaceID, ID: leadID, Status: string(status), UpdatedAt: s.Clock.Now(),
+			WorkspaceID: workspaceID, ID: leadID, Status: string(status), UpdatedAt: now,
 		})
 		if err != nil {
 			return fmt.Errorf("set lead status: %w", err)
 		}
-		return nil
+		return event.Record(ctx, tx, s.IDs, workspaceID, now, event.LeadStatusChanged(row, previous))
 	})
 	return row, err
 }
@@ -122,6 +133,14 @@ func lock(ctx context.Context, tx pgx.Tx, workspaceID, leadID uuid.UUID) (db.Lea
 	row, err := db.New().LeadLock(ctx, tx, db.LeadLockParams{WorkspaceID: workspaceID, ID: leadID})
 	return row, apierr.Found("lock lead", err)
 }
+
+// same reports whether a change left a lead as it was. Stored fields are in
+// PostgreSQL's one form.
+func same(a, b db.Lead) bool {
+	return bytes.Equal(a.Fields, b.Fields) && equal(a.Score, b.Score) && equal(a.CrmExternalID, b.CrmExternalID)
+}
+
+func equal[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
 
 func checkFields(raw json.RawMessage) error {
 	var fields map[string]json.RawMessage

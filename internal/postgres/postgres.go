@@ -52,6 +52,20 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	return &DB{pool: pool}, nil
 }
 
+// Unflushed opens another pool on the same database, whose commits do not wait for
+// the disk (synchronous_commit): a crash of PostgreSQL may undo the latest. It is
+// for what is done again then. The caller closes it.
+func (d *DB) Unflushed(ctx context.Context, maxConns int32) (*DB, error) {
+	config := d.pool.Config()
+	config.MaxConns, config.MinConns = maxConns, 0
+	config.ConnConfig.RuntimeParams["synchronous_commit"] = "off"
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open database pool: %w", err)
+	}
+	return &DB{pool: pool}, nil
+}
+
 // Pool returns the pool itself, for what needs a connection of its own.
 func (d *DB) Pool() *pgxpool.Pool { return d.pool }
 

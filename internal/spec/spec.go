@@ -37,8 +37,9 @@ type Operation struct {
 	MaxBody    int64 // bytes; 0 where the operation takes no body
 	Body       *openapi3.RequestBody
 	Parameters []*openapi3.Parameter
-	Idempotent bool // takes an Idempotency-Key
-	Stub       bool // answered 501 by this release
+	Idempotent bool     // takes an Idempotency-Key
+	Stub       bool     // answered 501 by this release
+	ShownOnce  []string // members of the answer that a replay leaves out
 	Definition *openapi3.Operation
 }
 
@@ -68,7 +69,9 @@ type Document struct {
 	RateLimits map[string]RateClass
 	Errors     map[api.ErrorCode]ErrorKind
 	Scopes     []api.Scope // all that a token can carry
-	routes     map[string]*Operation
+	// Events say which scope reads the data of an event; an empty one stands for none.
+	Events map[api.EventType]api.Scope
+	routes map[string]*Operation
 }
 
 // Published is the document that this build was made from, read once.
@@ -86,7 +89,7 @@ func Load(raw []byte) (*Document, error) {
 		return nil, fmt.Errorf("document: %w", err)
 	}
 	d := &Document{JSON: raw, OpenAPI: parsed, routes: map[string]*Operation{}}
-	if err := errors.Join(d.readRateLimits(), d.readErrors(), d.readOperations()); err != nil {
+	if err := errors.Join(d.readRateLimits(), d.readErrors(), d.readOperations(), d.readEvents()); err != nil {
 		return nil, err
 	}
 	for _, scope := range parsed.Components.Schemas["Scope"].Value.Enum {
@@ -155,7 +158,23 @@ func (d *Document) operation(method, path string, def *openapi3.Operation) (*Ope
 			}
 		}
 	}
+	o.readShownOnce(def)
 	return o, o.readSecurity(def)
+}
+
+// readShownOnce finds the secrets in the answers.
+func (o *Operation) readShownOnce(def *openapi3.Operation) {
+	for _, answer := range def.Responses.Map() {
+		media := answer.Value.Content.Get("application/json")
+		if media == nil || media.Schema == nil {
+			continue
+		}
+		for name, property := range media.Schema.Value.Properties {
+			if once, _ := property.Value.Extensions["x-shown-once"].(bool); once {
+				o.ShownOnce = append(o.ShownOnce, name)
+			}
+		}
+	}
 }
 
 func (o *Operation) readSecurity(def *openapi3.Operation) error {
@@ -216,6 +235,18 @@ func (d *Document) readErrors() error {
 			return fmt.Errorf("x-error-codes: %s is incomplete", code)
 		}
 		d.Errors[api.ErrorCode(code)] = ErrorKind{Status: int(status), Title: title}
+	}
+	return nil
+}
+
+func (d *Document) readEvents() error {
+	d.Events = map[api.EventType]api.Scope{}
+	for name, item := range d.OpenAPI.Webhooks {
+		scope, _ := item.Post.Extensions["x-required-scope"].(string)
+		if kind := api.EventType(name); !kind.Valid() || scope != "" && !api.Scope(scope).Valid() {
+			return fmt.Errorf("webhook %s: unknown event or scope %q", name, scope)
+		}
+		d.Events[api.EventType(name)] = api.Scope(scope)
 	}
 	return nil
 }

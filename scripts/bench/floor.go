@@ -19,6 +19,7 @@ import (
 
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/clock"
+	"github.com/avelto/convo/internal/event"
 	"github.com/avelto/convo/internal/id"
 	"github.com/avelto/convo/internal/timestamp"
 	"github.com/avelto/convo/internal/token"
@@ -152,13 +153,23 @@ func (f *floor) create(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	leadID, now := f.ids.New()
-	row, err := db.New().LeadCreate(r.Context(), f.pool, db.LeadCreateParams{WorkspaceID: workspace, ID: leadID, Fields: in.Fields, Source: in.Source, CreatedAt: now})
+	row, err := db.New().LeadCreate(r.Context(), f.pool, newLead(f.ids, workspace, in.Fields, in.Source))
 	if err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	answer(w, http.StatusCreated, floorLead(nil, row))
+	answer(w, http.StatusCreated, floorLead(nil, db.Lead(row)))
+}
+
+// newLead is what all contestants give to the same statement.
+func newLead(ids *id.Generator, workspace uuid.UUID, fields []byte, source *string) db.LeadCreateParams {
+	leadID, now := ids.New()
+	eventID, _ := ids.New()
+	created := event.LeadCreated(db.Lead{ID: leadID, Status: "NEW", Fields: fields, Source: source, CreatedAt: now, UpdatedAt: now})
+	return db.LeadCreateParams{
+		WorkspaceID: workspace, ID: leadID, Fields: fields, Source: source, CreatedAt: now,
+		EventID: eventID, EventData: string(created.Data),
+	}
 }
 
 func answer(w http.ResponseWriter, status int, body []byte) {

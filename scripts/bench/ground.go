@@ -37,6 +37,7 @@ type ground struct {
 	url        string
 	dir        string
 	workspaces []tenant
+	space      uuid.UUID // of the webhooks
 }
 
 type tenant struct {

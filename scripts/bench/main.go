@@ -4,6 +4,7 @@
 // writes the figures to docs/performance.md.
 //
 //	make bench
+//	make bench-webhooks
 //
 // It needs bin/convo and a Linux /proc, takes some six minutes, and stops by
 // itself.
@@ -24,9 +25,12 @@ import (
 
 // commands are the bench itself and the references, which it runs as processes.
 type commands struct {
-	Run   runCommand   `cmd:"" default:"withargs" help:"Measure and write the table."`
-	Floor floorCommand `cmd:"" help:"Serve the floor: net/http, pgx and appended JSON."`
-	Wired wiredCommand `cmd:"" help:"Serve the stack as it is normally wired."`
+	Run      runCommand      `cmd:"" default:"withargs" help:"Measure and write the table."`
+	Webhooks webhooksCommand `cmd:"" help:"Measure deliveries to webhooks and write their table."`
+	Plain    plainCommand    `cmd:"" help:"Deliver by batches of SKIP LOCKED."`
+	River    riverCommand    `cmd:"" help:"Deliver by a River job each."`
+	Floor    floorCommand    `cmd:"" help:"Serve the floor: net/http, pgx and appended JSON."`
+	Wired    wiredCommand    `cmd:"" help:"Serve the stack as it is normally wired."`
 }
 
 type runCommand struct {

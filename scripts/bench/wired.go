@@ -153,14 +153,11 @@ func (s *wired) create(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	leadID, now := s.ids.New()
-	row, err := db.New().LeadCreate(c.Request().Context(), s.pool, db.LeadCreateParams{
-		WorkspaceID: c.Get("workspace").(uuid.UUID), ID: leadID, Fields: raw, Source: in.Source, CreatedAt: now,
-	})
+	row, err := db.New().LeadCreate(c.Request().Context(), s.pool, newLead(s.ids, c.Get("workspace").(uuid.UUID), raw, in.Source))
 	if err != nil {
 		return err
 	}
-	lead, err := toWired(row)
+	lead, err := toWired(db.Lead(row))
 	if err != nil {
 		return err
 	}

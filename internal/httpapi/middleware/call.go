@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/spec"
 	"github.com/avelto/convo/internal/token"
 )
@@ -39,3 +40,7 @@ func CallFrom(ctx context.Context) *Call {
 // WorkspaceID returns the workspace that the caller's token belongs to. Only
 // handlers of operations that need a token may ask.
 func WorkspaceID(ctx context.Context) uuid.UUID { return CallFrom(ctx).Principal.WorkspaceID }
+
+// Has tells which scopes the caller's token has. Only handlers of operations that
+// need a token may ask.
+func Has(ctx context.Context) func(api.Scope) bool { return CallFrom(ctx).Principal.Has }

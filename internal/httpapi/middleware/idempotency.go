@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 
@@ -33,7 +35,11 @@ func Idempotent(store *idempotency.Store) echo.MiddlewareFunc {
 				WorkspaceID: call.Principal.WorkspaceID, Key: key, Fingerprint: fingerprint(r, call.body),
 			}
 			stored, replayed, err := store.Do(r.Context(), request, func(ctx context.Context) (idempotency.Answer, error) {
-				return record(ctx, c, next)
+				answer, err := record(ctx, c, next)
+				if err == nil && len(call.Operation.ShownOnce) > 0 {
+					answer.Stored, err = without(answer.Body, call.Operation.ShownOnce)
+				}
+				return answer, err
 			})
 			if err != nil {
 				return err
@@ -69,6 +75,18 @@ func record(ctx context.Context, c echo.Context, next echo.HandlerFunc) (idempot
 		return idempotency.Answer{}, err
 	}
 	return idempotency.Answer{Status: recorder.status, Header: recorder.header, Body: recorder.body.Bytes()}, nil
+}
+
+// without returns a JSON object less some members.
+func without(body []byte, names []string) ([]byte, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		return nil, fmt.Errorf("answer with secrets: %w", err)
+	}
+	for _, name := range names {
+		delete(members, name)
+	}
+	return json.Marshal(members)
 }
 
 func reply(w http.ResponseWriter, answer idempotency.Answer, replayed bool) error {

@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/avelto/convo/db"
+	"github.com/avelto/convo/internal/clock"
+	"github.com/avelto/convo/internal/egress"
+	"github.com/avelto/convo/internal/maintenance"
+	"github.com/avelto/convo/internal/postgres"
+	"github.com/avelto/convo/internal/seal"
+	"github.com/avelto/convo/internal/webhook"
+)
+
+const (
+	// webhookConns are the dispatcher's: one reads, one writes, one is spare.
+	webhookConns = 3
+	// idlePerEndpoint is how many connections to an endpoint stay open unused.
+	idlePerEndpoint = 16
+	jobPoll         = 5 * time.Second
+	stopPatience    = 20 * time.Second
+)
+
+// workers do what requests leave to be done: they deliver webhooks and clear away
+// what is no longer kept. Any number of processes can work on one database.
+type workers struct {
+	dispatcher *webhook.Dispatcher
+	database   *postgres.DB
+	jobs       *river.Client[pgx.Tx]
+	log        *slog.Logger
+}
+
+// outbound is what sends to webhooks.
+type outbound struct {
+	guard  *egress.Guard
+	box    *seal.Box
+	sender *webhook.Sender
+}
+
+func newOutbound(config Config, key []byte, c clock.Clock) (*outbound, error) {
+	allowed, err := egress.ParsePrefixes(config.AllowedTargets)
+	if err != nil {
+		return nil, fmt.Errorf("allowed targets: %w", err)
+	}
+	box, err := seal.New(key, "webhook secrets")
+	if err != nil {
+		return nil, err
+	}
+	guard := egress.NewGuard(allowed)
+	return &outbound{guard: guard, box: box, sender: webhook.NewSender(guard, c, config.webhookTimeout(), idlePerEndpoint)}, nil
+}
+
+// work adds workers to what the app runs.
+func (a *App) work(ctx context.Context, config Config, parts Parts, out *outbound, metrics prometheus.Registerer) error {
+	jobs, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{
+		Schema: db.RiverSchema, Logger: parts.Log, FetchPollInterval: jobPoll,
+		Queues:       map[string]river.QueueConfig{maintenance.Queue: {MaxWorkers: 1}},
+		Workers:      maintenance.Workers(parts.DB, parts.Clock, parts.Log),
+		PeriodicJobs: maintenance.Schedule(),
+	})
+	if err != nil {
+		return fmt.Errorf("job queue: %w", err)
+	}
+	database, err := parts.DB.Unflushed(ctx, webhookConns)
+	if err != nil {
+		return err
+	}
+	dispatcher := webhook.NewDispatcher(webhook.Options{
+		DB: database, Box: out.box, Sender: out.sender, Clock: parts.Clock, Log: parts.Log, Metrics: metrics,
+		Schedule: config.webhookRetries(), Timeout: config.webhookTimeout(),
+	})
+	w := &workers{dispatcher: dispatcher, database: database, jobs: jobs, log: parts.Log}
+	a.loops = append(a.loops, w.run)
+	return nil
+}
+
+// run works until ctx ends and what was begun is done.
+func (w *workers) run(ctx context.Context) {
+	var loops sync.WaitGroup
+	loops.Go(func() { w.dispatcher.Run(ctx) })
+	loops.Go(func() { w.runJobs(ctx) })
+	loops.Wait()
+	w.database.Close()
+}
+
+func (w *workers) runJobs(ctx context.Context) {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	if err := w.jobs.Start(running); err != nil {
+		w.log.ErrorContext(ctx, "job queue not started", "error", err)
+		return
+	}
+	<-ctx.Done()
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+	defer cancel()
+	if err := w.jobs.Stop(patience); err != nil && !errors.Is(err, context.Canceled) {
+		w.log.WarnContext(ctx, "jobs cut short", "error", err)
+	}
+}

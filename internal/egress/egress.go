@@ -1,0 +1,116 @@
+// Package egress guards connections to addresses that users name: webhooks today.
+// What a name stands for is known only when the connection is made, so the address
+// is checked there, after DNS, and not before.
+package egress
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+const (
+	dialTimeout = 10 * time.Second
+	keepAlive   = 30 * time.Second
+)
+
+// Guard lets connections through to public addresses, and to those that the
+// operator allows. Everything that the IANA special-purpose registries list is
+// refused: private, loopback, link-local and with it cloud metadata, multicast,
+// NAT64, 6to4 and IPv4-mapped ones.
+type Guard struct {
+	guardian *ssrf.Guardian
+	allowed  []netip.Prefix
+}
+
+// NewGuard returns a guard with the operator's exceptions.
+func NewGuard(allowed []netip.Prefix) *Guard {
+	var v4, v6 []netip.Prefix
+	for _, prefix := range allowed {
+		if prefix.Addr().Is4() {
+			v4 = append(v4, prefix)
+		} else {
+			v6 = append(v6, prefix)
+		}
+	}
+	return &Guard{
+		allowed: allowed,
+		guardian: ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...),
+			ssrf.WithDeniedV4Prefixes(netip.MustParsePrefix("224.0.0.0/4"))),
+	}
+}
+
+// ParsePrefixes reads networks: 10.0.0.0/8, ::1/128.
+func ParsePrefixes(texts []string) ([]netip.Prefix, error) {
+	prefixes := make([]netip.Prefix, len(texts))
+	for i, text := range texts {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("network %q: %w", text, err)
+		}
+		prefixes[i] = prefix.Masked()
+	}
+	return prefixes, nil
+}
+
+// Loopback are the networks that a server in development may reach.
+func Loopback() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+}
+
+// Dialer makes connections, each checked with the address that it goes to.
+func (g *Guard) Dialer() *net.Dialer {
+	return &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive, Control: g.guardian.Safe}
+}
+
+// Refused reports whether a guard refused to connect.
+func Refused(err error) bool {
+	return errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork) || errors.Is(err, ssrf.ErrProhibitedPort)
+}
+
+// CheckURL says, in words for the caller, what is wrong with an address to send to.
+// It asks no DNS: a name may stand for something else when it is dialled.
+func (g *Guard) CheckURL(raw string) (problem string) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Hostname() == "" {
+		return "must be an absolute URL"
+	}
+	if u.User != nil {
+		return "must not hold a user or password"
+	}
+	if u.Fragment != "" {
+		return "must not have a fragment"
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return "has no such port"
+		}
+	}
+	local := g.allowsLoopback(u.Hostname())
+	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
+		return "must be https"
+	}
+	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && g.guardian.SafeAddr(addr.Unmap()) != nil {
+		return "must not be a private or reserved address"
+	}
+	if u.Hostname() == "localhost" && !local {
+		return "must not be a private or reserved address"
+	}
+	return ""
+}
+
+// allowsLoopback reports whether a host is this machine, and allowed.
+func (g *Guard) allowsLoopback(host string) bool {
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback() && slices.ContainsFunc(g.allowed, func(p netip.Prefix) bool { return p.Contains(addr) })
+}

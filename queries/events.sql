@@ -1,0 +1,18 @@
+-- name: EventRecord :one
+-- Numbers and stores events, with a delivery of each to every subscribed webhook;
+-- answers with the number of the last.
+SELECT record_events(of_workspace_id => @workspace_id, ids => @ids::uuid[], types => @types::text[], payloads => @payloads::text[], moment => @occurred_at)::bigint AS sequence;
+
+-- name: EventList :many
+-- Events of some types after a number, oldest first.
+SELECT * FROM events
+WHERE workspace_id = @workspace_id AND sequence > @after AND type = ANY(@types::text[])
+ORDER BY sequence LIMIT @row_limit;
+
+-- name: EventLatest :one
+-- The number of the latest event.
+SELECT latest FROM event_counters WHERE workspace_id = @workspace_id;
+
+-- name: SystemEventDeleteOld :execrows
+-- Forgets events from before a moment.
+DELETE FROM events WHERE occurred_at < @before;

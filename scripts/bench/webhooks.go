@@ -1,0 +1,355 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/clock"
+	"github.com/avelto/convo/internal/id"
+	"github.com/avelto/convo/internal/seal"
+	"github.com/avelto/convo/internal/webhook"
+)
+
+// webhooksCommand measures how webhooks are delivered, against two references.
+type webhooksCommand struct {
+	Rounds     int    `default:"7" help:"Rounds of the backlog."`
+	Deliveries int    `default:"20000" help:"Deliveries of one backlog."`
+	Binary     string `default:"bin/convo" type:"path"`
+	Out        string `default:"docs/webhooks.md" type:"path"`
+}
+
+const (
+	endpoints    = 10
+	steadyRate   = 200 // events a second
+	steadyTime   = 20 * time.Second
+	backlogLimit = 2 * time.Minute
+)
+
+// deliverer is a contestant: it is given a backlog, and delivers it.
+type deliverer struct {
+	*server
+
+	load func(ctx context.Context, g *ground, s *sink, n int) error
+	left string // counts what is not acknowledged yet
+}
+
+// Run implements the command.
+func (c *webhooksCommand) Run(ctx context.Context) (err error) {
+	dir, err := os.MkdirTemp("", "convo-bench-*")
+	if err != nil {
+		return fmt.Errorf("scratch directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	ground, err := prepare(ctx, filepath.Join(dir, "postgres"), 1, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ground.close(ctx)) }()
+	s, err := openSink(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := ground.prepareWebhooks(ctx, s); err != nil {
+		return err
+	}
+	contestants, err := c.start(ctx, dir, ground)
+	defer func() {
+		for _, d := range contestants {
+			d.stop()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	r := &webhookResults{cells: map[string][]cell{}}
+	if err := c.backlogs(ctx, r, ground, s, contestants); err != nil {
+		return err
+	}
+	ours := contestants[0]
+	if err := c.hanging(ctx, r, ground, s, ours); err != nil {
+		return err
+	}
+	if r.lags, err = steady(ctx, ground, s); err != nil {
+		return err
+	}
+	r.memory = ours.peakMemory()
+	table := r.markdown(c)
+	fmt.Println(table)
+	return writeTable(c.Out, table)
+}
+
+func (c *webhooksCommand) start(ctx context.Context, dir string, g *ground) (all []*deliverer, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("own path: %w", err)
+	}
+	for _, one := range []struct {
+		name    string
+		command []string
+		load    func(context.Context, *ground, *sink, int) error
+		left    string
+	}{
+		{"convo", []string{c.Binary, "work"}, loadEvents, "SELECT count(*) FROM webhook_deliveries WHERE status = 'PENDING'"},
+		{"plain", []string{self, "plain"}, loadPlain, "SELECT count(*) FROM bench_queue"},
+		{"river", []string{self, "river"}, loadRiver, "SELECT count(*) FROM river.river_job WHERE queue = 'bench' AND state <> 'completed'"},
+	} {
+		s, err := start(ctx, dir, one.name, one.command, []string{
+			"DATABASE_URL=" + g.url, "CONVO_DATABASE_CONNS=8", "CONVO_ADDR=127.0.0.1:0", "CONVO_SECRET_KEY=" + strings.Repeat("ab", 32),
+			"CONVO_ALLOWED_TARGETS=127.0.0.0/8",
+		})
+		if s != nil {
+			all = append(all, &deliverer{server: s, load: one.load, left: one.left})
+		}
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// backlogs gives each contestant the same number of deliveries, in turn.
+func (c *webhooksCommand) backlogs(ctx context.Context, r *webhookResults, g *ground, s *sink, contestants []*deliverer) error {
+	for round := -1; round < c.Rounds; round++ { // the first is for warming up
+		for i := range contestants {
+			d := contestants[(i+max(round, 0))%len(contestants)]
+			cell, err := d.deliver(ctx, g, s, c.Deliveries)
+			if err != nil {
+				return fmt.Errorf("%s: %w", d.name, err)
+			}
+			if round >= 0 {
+				r.cells[d.name] = append(r.cells[d.name], cell)
+			}
+		}
+		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, c.Rounds)
+	}
+	return nil
+}
+
+// deliver commits a backlog at once, and waits until the sink has it and the
+// contestant has acknowledged it.
+func (d *deliverer) deliver(ctx context.Context, g *ground, s *sink, n int) (cell, error) {
+	s.reset()
+	// Fresh statistics for everybody: River's query has a plan a hundred times slower
+	// without.
+	if _, err := g.on.Exec(ctx, "VACUUM ANALYZE", pgx.QueryExecModeSimpleProtocol); err != nil {
+		return cell{}, fmt.Errorf("vacuum: %w", err)
+	}
+	before, err := d.used(g)
+	if err != nil {
+		return cell{}, err
+	}
+	if err := d.load(ctx, g, s, n); err != nil {
+		return cell{}, err
+	}
+	loaded, err := g.cpu() // what loading took of PostgreSQL is not the contestant's
+	if err != nil {
+		return cell{}, err
+	}
+	started := time.Now()
+	if err := s.wait(ctx, n); err != nil {
+		return cell{}, err
+	}
+	if err := g.waitUntilNone(ctx, d.left); err != nil {
+		return cell{}, err
+	}
+	elapsed := time.Since(started)
+	after, err := d.used(g)
+	if err != nil {
+		return cell{}, err
+	}
+	return cell{
+		rate: float64(n) / elapsed.Seconds(), cpu: float64((after.own - before.own).Microseconds()) / float64(n),
+		postgres: float64((after.postgres - loaded).Microseconds()) / float64(n),
+	}, nil
+}
+
+type used struct{ own, postgres time.Duration }
+
+func (d *deliverer) used(g *ground) (used, error) {
+	own, err := d.cpu()
+	if err != nil {
+		return used{}, err
+	}
+	pg, err := g.cpu()
+	return used{own, pg}, err
+}
+
+func (g *ground) waitUntilNone(ctx context.Context, query string) error {
+	for deadline := time.Now().Add(backlogLimit); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		var left int
+		if err := g.on.QueryRow(ctx, query).Scan(&left); err != nil {
+			return fmt.Errorf("what is left: %w", err)
+		}
+		if left == 0 {
+			return nil
+		}
+	}
+	return errors.New("deliveries are left")
+}
+
+// prepareWebhooks subscribes the sink, as often as there are endpoints.
+func (g *ground) prepareWebhooks(ctx context.Context, s *sink) error {
+	box, err := seal.New([]byte(strings.Repeat("\xab", 32)), "webhook secrets")
+	if err != nil {
+		return err
+	}
+	ids := id.NewGenerator(clock.System{})
+	if err := g.on.QueryRow(ctx, "SELECT id FROM workspaces").Scan(&g.space); err != nil {
+		return fmt.Errorf("workspace: %w", err)
+	}
+	for i := range endpoints {
+		hook, now := ids.New()
+		_, err := db.New().IntegrationCreateWebhook(ctx, g.on, db.IntegrationCreateWebhookParams{
+			WorkspaceID: g.space, ID: hook, URL: s.url(i), Events: []string{kind(i)}, CreatedAt: now,
+			Secret: box.Seal(webhook.NewSecret(), webhook.Place(g.space, hook)),
+		})
+		if err != nil {
+			return fmt.Errorf("subscribe: %w", err)
+		}
+	}
+	for _, statement := range []string{
+		"CREATE TABLE bench_queue (id bigserial PRIMARY KEY, url text NOT NULL, event uuid NOT NULL, body text NOT NULL)",
+	} {
+		if _, err := g.on.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("prepare: %w", err)
+		}
+	}
+	return nil
+}
+
+// kind is the event of an endpoint: each endpoint has its own, so that a backlog can
+// be dealt out evenly.
+func kind(endpoint int) string { return fmt.Sprintf("bench.%d", endpoint) }
+
+const payload = `{"lead":{"id":"019684aa-5e00-7c3a-9f21-6a0b5f1d2e01","status":"NEW","fields":` +
+	`{"name":"Anna Nowak","email":"anna@example.com","phone":"+48 111 222 333"},"score":null,"source":"external-form",` +
+	`"conversationId":null,"crmExternalId":null,"createdAt":"2026-04-30T12:00:00.000Z","updatedAt":"2026-04-30T12:00:00.000Z"}}`
+
+// loadEvents commits events to our own tables, spread over the endpoints.
+func loadEvents(ctx context.Context, g *ground, _ *sink, n int) error {
+	_, err := g.on.Exec(ctx, `
+		SELECT record_events($1, array_agg(gen_random_uuid()), array_agg('bench.' || i % $2::int), array_agg($3::text), now())
+		FROM generate_series(1, $4::int) AS i`, g.space, endpoints, payload, n)
+	if err != nil {
+		return fmt.Errorf("load events: %w", err)
+	}
+	return nil
+}
+
+// hanging compares the rate of nine endpoints beside a tenth that works with the rate
+// beside one that never answers.
+func (c *webhooksCommand) hanging(ctx context.Context, r *webhookResults, g *ground, s *sink, ours *deliverer) error {
+	for range c.Rounds {
+		for _, hangs := range []bool{false, true} {
+			s.reset()
+			s.hang(hangs)
+			if err := ours.load(ctx, g, s, c.Deliveries); err != nil {
+				return err
+			}
+			started := time.Now()
+			others := c.Deliveries / endpoints * (endpoints - 1)
+			if err := s.waitOthers(ctx, others); err != nil {
+				return err
+			}
+			rate := float64(others) / time.Since(started).Seconds()
+			if hangs {
+				r.beside = append(r.beside, rate)
+			} else {
+				r.healthy = append(r.healthy, rate)
+			}
+			s.hang(false)
+			if err := g.clearDeliveries(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// clearDeliveries waits until nothing is leased, and forgets what is left.
+func (g *ground) clearDeliveries(ctx context.Context) error {
+	if err := g.waitUntilNone(ctx, "SELECT count(*) FROM webhook_deliveries WHERE status = 'PENDING' AND leased_until > now()"); err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		"DELETE FROM webhook_deliveries",
+		"UPDATE integrations SET failures = 0, failing_since = NULL, paused_until = NULL, status = 'CONNECTED'",
+	} {
+		if _, err := g.on.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("clear: %w", err)
+		}
+	}
+	return nil
+}
+
+// steady commits events at a steady rate and returns how long each took to its first
+// attempt, sorted.
+func steady(ctx context.Context, g *ground, s *sink) ([]time.Duration, error) {
+	s.reset()
+	committed := map[uuid.UUID]time.Time{}
+	pace := time.Second / steadyRate
+	for at, end := time.Now(), time.Now().Add(steadyTime); at.Before(end) && ctx.Err() == nil; at = at.Add(pace) {
+		time.Sleep(time.Until(at))
+		event := uuid.New()
+		_, err := g.on.Exec(ctx, "SELECT record_events($1, ARRAY[$2::uuid], ARRAY[$3::text], ARRAY[$4::text], now())",
+			g.space, event, kind(len(committed)%endpoints), payload)
+		if err != nil {
+			return nil, fmt.Errorf("event: %w", err)
+		}
+		committed[event] = time.Now()
+	}
+	if err := s.wait(ctx, len(committed)); err != nil {
+		return nil, err
+	}
+	lags := make([]time.Duration, 0, len(committed))
+	for event, arrived := range s.arrivals() {
+		if at, ok := committed[event]; ok {
+			lags = append(lags, max(0, arrived.Sub(at)))
+		}
+	}
+	slices.Sort(lags)
+	return lags, nil
+}
+
+// webhookResults are what is measured of deliveries.
+type webhookResults struct {
+	cells           map[string][]cell
+	healthy, beside []float64
+	lags            []time.Duration
+	memory          int64
+}
+
+func (r *webhookResults) markdown(c *webhooksCommand) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Medians of %d interleaved rounds; each delivers a backlog of %d events to %d endpoints of a receiver on the same machine.\n\n", c.Rounds, c.Deliveries, endpoints)
+	b.WriteString("| dispatcher | deliveries/s | CPU µs/delivery | PostgreSQL µs/delivery | deliveries/s × river | CPU × river |\n|---|---|---|---|---|---|\n")
+	for _, name := range []string{"convo", "plain", "river"} {
+		cells, rivers := r.cells[name], r.cells["river"]
+		fmt.Fprintf(&b, "| %s | %.0f | %.0f | %.0f | %.2f | %.2f |\n", name,
+			median(cells, func(i int) float64 { return cells[i].rate }),
+			median(cells, func(i int) float64 { return cells[i].cpu }),
+			median(cells, func(i int) float64 { return cells[i].postgres }),
+			median(cells, func(i int) float64 { return cells[i].rate / rivers[i].rate }),
+			median(cells, func(i int) float64 { return cells[i].cpu / rivers[i].cpu }))
+	}
+	fmt.Fprintf(&b, "\n- Peak memory of `convo work`: %.1f MiB.\n", float64(r.memory)/(1<<20))
+	fmt.Fprintf(&b, "- From commit to the first attempt at %d events/s: p50 %s, p99 %s.\n", steadyRate,
+		milliseconds(float64(quantile(r.lags, 0.5))), milliseconds(float64(quantile(r.lags, 0.99))))
+	fmt.Fprintf(&b, "- Nine endpoints beside a tenth that works: %.0f deliveries/s; beside one that hangs: %.0f (× %.2f).\n",
+		median(r.healthy, func(i int) float64 { return r.healthy[i] }), median(r.beside, func(i int) float64 { return r.beside[i] }),
+		median(r.beside, func(i int) float64 { return r.beside[i] / r.healthy[i] }))
+	return b.String()
+}
