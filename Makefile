@@ -22,9 +22,10 @@ build: ## Build bin/convo.
 	@go build -trimpath -o bin/convo ./cmd/convo
 
 test: redis ## Run all tests, then print which statuses of which operations they saw.
-	@rm -rf $(SPEC_DIR) && mkdir -p $(SPEC_DIR)
-	@go run ./scripts/withpostgres env CONVO_SPEC_COVERAGE_DIR=$(SPEC_DIR) go test -count=1 $(TESTFLAGS) ./...
+	@rm -rf $(SPEC_DIR) .cache/tallies && mkdir -p $(SPEC_DIR)
+	@go run ./scripts/withpostgres env CONVO_SPEC_COVERAGE_DIR=$(SPEC_DIR) CONVO_TALLIES_FILE=$(CURDIR)/.cache/tallies go test -count=1 $(TESTFLAGS) ./...
 	@go run ./scripts/speccoverage $(SPEC_DIR)
+	@if [ -f .cache/tallies ]; then cat .cache/tallies; fi
 
 cover: redis ## Run all tests and print how much of the hand-written code they run.
 	@mkdir -p .cache

@@ -48,13 +48,19 @@ UPDATE integrations SET
 WHERE workspace_id = @workspace_id AND id = @id AND failures > 0 AND status <> 'DISABLED';
 
 -- name: SystemIntegrationRecordFailures :one
--- Adds to a row of failures.
+-- Adds to a row of failures. Up to break_at each counts; from there on, one for each
+-- time that the endpoint was tried again: what still came of the attempts before is no
+-- news. Then it is held back already.
 UPDATE integrations SET
     status = 'ERROR', error_code = 'webhook.failing', error_message = @message::text,
     error_at = coalesce(failing_since, @at::timestamptz), failing_since = coalesce(failing_since, @at::timestamptz),
-    failures = failures + @count
+    failures = CASE
+        WHEN paused_until > @at::timestamptz THEN failures
+        WHEN failures >= @break_at::integer THEN failures + 1
+        ELSE least(failures + @count::integer, @break_at::integer)
+    END
 WHERE workspace_id = @workspace_id AND id = @id AND status <> 'DISABLED'
-RETURNING failures, failing_since::timestamptz AS failing_since;
+RETURNING failures, failing_since::timestamptz AS failing_since, coalesce(paused_until > @at::timestamptz, false)::boolean AS held;
 
 -- name: SystemIntegrationPause :exec
 -- Holds back all deliveries to it.

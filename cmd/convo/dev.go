@@ -30,7 +30,10 @@ type devCommand struct {
 	DataDir string `default:".convo" env:"CONVO_DATA_DIR" help:"Where data is kept between starts." type:"path"`
 }
 
-const keyBytes = 32
+const (
+	keyBytes      = 32
+	demoTokenFile = "demo-token"
+)
 
 // Run implements the command.
 func (c *devCommand) Run(ctx context.Context) (err error) {
@@ -77,7 +80,7 @@ func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, a
 	if _, err := demo.Load(ctx, on); err != nil {
 		return err
 	}
-	plaintext, err := c.keep("demo-token", func() (string, error) { return demoToken(ctx, a, on) })
+	plaintext, err := c.keep(demoTokenFile, func() (string, error) { return demoToken(ctx, a, on) })
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Serve the API over an existing PostgreSQL."`
 	Work    workCommand    `cmd:"" help:"Deliver webhooks and run jobs, without serving."`
 	Dev     devCommand     `cmd:"" help:"Serve everything on a private PostgreSQL with demo data."`
+	Listen  listenCommand  `cmd:"" help:"Bring events of a running server to an address on this machine."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up or down, or say where it is."`
 	Seed    seedCommand    `cmd:"" help:"Load demo data, or a large number of leads."`
 	Token   tokenCommand   `cmd:"" help:"Create, list and revoke API tokens."`

@@ -348,14 +348,19 @@ const systemIntegrationRecordFailures = `-- name: SystemIntegrationRecordFailure
 UPDATE integrations SET
     status = 'ERROR', error_code = 'webhook.failing', error_message = $1::text,
     error_at = coalesce(failing_since, $2::timestamptz), failing_since = coalesce(failing_since, $2::timestamptz),
-    failures = failures + $3
-WHERE workspace_id = $4 AND id = $5 AND status <> 'DISABLED'
-RETURNING failures, failing_since::timestamptz AS failing_since
+    failures = CASE
+        WHEN paused_until > $2::timestamptz THEN failures
+        WHEN failures >= $3::integer THEN failures + 1
+        ELSE least(failures + $4::integer, $3::integer)
+    END
+WHERE workspace_id = $5 AND id = $6 AND status <> 'DISABLED'
+RETURNING failures, failing_since::timestamptz AS failing_since, coalesce(paused_until > $2::timestamptz, false)::boolean AS held
 `
 
 type SystemIntegrationRecordFailuresParams struct {
 	Message     string
 	At          time.Time
+	BreakAt     int32
 	Count       int32
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
@@ -364,19 +369,23 @@ type SystemIntegrationRecordFailuresParams struct {
 type SystemIntegrationRecordFailuresRow struct {
 	Failures     int32
 	FailingSince time.Time
+	Held         bool
 }
 
-// Adds to a row of failures.
+// Adds to a row of failures. Up to break_at each counts; from there on, one for each
+// time that the endpoint was tried again: what still came of the attempts before is no
+// news. Then it is held back already.
 func (q *Queries) SystemIntegrationRecordFailures(ctx context.Context, db DBTX, arg SystemIntegrationRecordFailuresParams) (SystemIntegrationRecordFailuresRow, error) {
 	row := db.QueryRow(ctx, systemIntegrationRecordFailures,
 		arg.Message,
 		arg.At,
+		arg.BreakAt,
 		arg.Count,
 		arg.WorkspaceID,
 		arg.ID,
 	)
 	var i SystemIntegrationRecordFailuresRow
-	err := row.Scan(&i.Failures, &i.FailingSince)
+	err := row.Scan(&i.Failures, &i.FailingSince, &i.Held)
 	return i, err
 }
 

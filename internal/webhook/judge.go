@@ -74,7 +74,7 @@ func (d *Dispatcher) recover(ctx context.Context, id laneID) error {
 func (d *Dispatcher) fail(ctx context.Context, id laneID, v *verdict) error {
 	now := d.Clock.Now()
 	row, err := db.New().SystemIntegrationRecordFailures(ctx, d.DB, db.SystemIntegrationRecordFailuresParams{
-		WorkspaceID: id.workspace, ID: id.integration, Message: text(v.last), At: now, Count: v.failed,
+		WorkspaceID: id.workspace, ID: id.integration, Message: text(v.last), At: now, Count: v.failed, BreakAt: breakAt,
 	})
 	if postgres.IsNotFound(err) {
 		return nil // deleted or switched off meanwhile
@@ -86,7 +86,7 @@ func (d *Dispatcher) fail(ctx context.Context, id laneID, v *verdict) error {
 		return d.disable(ctx, id, "Every attempt failed for five days. The latest: "+text(v.last))
 	}
 	hold := pause(d.Schedule, int(row.Failures))
-	if hold == 0 {
+	if hold == 0 || row.Held {
 		return nil
 	}
 	until := now.Add(hold)

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -38,11 +39,11 @@ func delay(schedule []time.Duration, tries int, asked time.Duration) (time.Durat
 }
 
 // pause returns how long to hold back from an endpoint after so many failures in a
-// row, beginning with the schedule's first step; 0 while it is not down. After it, a
-// single delivery tries whether it is up again.
+// row: the schedule's first step, and twice as long each time that it still fails; 0
+// while it is not down. After it, a single delivery tries whether it is up again.
 func pause(schedule []time.Duration, failures int) time.Duration {
 	if failures < breakAt || len(schedule) == 0 {
 		return 0
 	}
-	return min(schedule[0]<<min(failures-breakAt, maxSteps), max(maxPause, schedule[0]))
+	return min(schedule[0]<<min(failures-breakAt, maxSteps), maxPause, slices.Max(schedule))
 }

@@ -29,6 +29,8 @@ const (
 type Options struct {
 	// Dir holds the cluster and is made where it is absent. Data is kept in it.
 	Dir string
+	// Port to listen on; 0 takes a free one.
+	Port int
 	// Volatile gives up durability for speed: for tests.
 	Volatile bool
 	// Logf tells what takes long, such as a download. It may be nil.
@@ -75,7 +77,7 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	if _, err := os.Stat(filepath.Join(s.data, "postmaster.pid")); err == nil {
 		_ = s.Stop(ctx) // a stale file, which the server clears itself, makes this fail
 	}
-	return s, s.start(ctx, dir, options.Volatile)
+	return s, s.start(ctx, dir, options.Port, options.Volatile)
 }
 
 // URL returns the connection URL of a database of the server.
@@ -115,7 +117,7 @@ func (s *Server) initialize(ctx context.Context, dir string) error {
 	return nil
 }
 
-func (s *Server) start(ctx context.Context, dir string, volatile bool) error {
+func (s *Server) start(ctx context.Context, dir string, port int, volatile bool) error {
 	settings := map[string]string{
 		"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "200",
 		"shared_buffers": "256MB", "timezone": "UTC", "log_min_messages": "warning",
@@ -126,8 +128,10 @@ func (s *Server) start(ctx context.Context, dir string, volatile bool) error {
 	var err error
 	// Another process may take the free port before the server does.
 	for range 3 {
-		if s.port, err = freePort(ctx); err != nil {
-			return err
+		if s.port = port; port == 0 {
+			if s.port, err = freePort(ctx); err != nil {
+				return err
+			}
 		}
 		flags := []string{"-p", strconv.Itoa(s.port)}
 		for name, value := range settings {
