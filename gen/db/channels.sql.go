@@ -30,7 +30,7 @@ func (q *Queries) ChannelList(ctx context.Context, db DBTX, arg ChannelListParam
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Channel{}
+	items := make([]Channel, 0, arg.RowLimit)
 	for rows.Next() {
 		var i Channel
 		if err := rows.Scan(

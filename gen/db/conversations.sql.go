@@ -126,7 +126,7 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ConversationListRow{}
+	items := make([]ConversationListRow, 0, arg.RowLimit)
 	for rows.Next() {
 		var i ConversationListRow
 		if err := rows.Scan(
@@ -272,7 +272,7 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ConversationListTaggedRow{}
+	items := make([]ConversationListTaggedRow, 0, arg.RowLimit)
 	for rows.Next() {
 		var i ConversationListTaggedRow
 		if err := rows.Scan(

@@ -53,7 +53,7 @@ func (q *Queries) EventList(ctx context.Context, db DBTX, arg EventListParams) (
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Event{}
+	items := make([]Event, 0, arg.RowLimit)
 	for rows.Next() {
 		var i Event
 		if err := rows.Scan(

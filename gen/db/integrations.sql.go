@@ -136,7 +136,7 @@ func (q *Queries) IntegrationList(ctx context.Context, db DBTX, arg IntegrationL
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Integration{}
+	items := make([]Integration, 0, arg.RowLimit)
 	for rows.Next() {
 		var i Integration
 		if err := rows.Scan(

@@ -159,7 +159,7 @@ func (q *Queries) LeadListByScore(ctx context.Context, db DBTX, arg LeadListBySc
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Lead{}
+	items := make([]Lead, 0, arg.RowLimit)
 	for rows.Next() {
 		var i Lead
 		if err := rows.Scan(
@@ -212,7 +212,7 @@ func (q *Queries) LeadListByScoreAndStatus(ctx context.Context, db DBTX, arg Lea
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Lead{}
+	items := make([]Lead, 0, arg.RowLimit)
 	for rows.Next() {
 		var i Lead
 		if err := rows.Scan(
@@ -258,7 +258,7 @@ func (q *Queries) LeadListNewest(ctx context.Context, db DBTX, arg LeadListNewes
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Lead{}
+	items := make([]Lead, 0, arg.RowLimit)
 	for rows.Next() {
 		var i Lead
 		if err := rows.Scan(
@@ -308,7 +308,7 @@ func (q *Queries) LeadListNewestByStatus(ctx context.Context, db DBTX, arg LeadL
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Lead{}
+	items := make([]Lead, 0, arg.RowLimit)
 	for rows.Next() {
 		var i Lead
 		if err := rows.Scan(

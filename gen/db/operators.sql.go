@@ -47,7 +47,7 @@ func (q *Queries) OperatorList(ctx context.Context, db DBTX, arg OperatorListPar
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Operator{}
+	items := make([]Operator, 0, arg.RowLimit)
 	for rows.Next() {
 		var i Operator
 		if err := rows.Scan(

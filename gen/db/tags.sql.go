@@ -62,7 +62,7 @@ func (q *Queries) TagList(ctx context.Context, db DBTX, arg TagListParams) ([]Ta
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Tag{}
+	items := make([]Tag, 0, arg.RowLimit)
 	for rows.Next() {
 		var i Tag
 		if err := rows.Scan(

@@ -285,7 +285,7 @@ func (q *Queries) WebhookDeliveryList(ctx context.Context, db DBTX, arg WebhookD
 		return nil, err
 	}
 	defer rows.Close()
-	items := []WebhookDeliveryListRow{}
+	items := make([]WebhookDeliveryListRow, 0, arg.RowLimit)
 	for rows.Next() {
 		var i WebhookDeliveryListRow
 		if err := rows.Scan(

@@ -4,8 +4,8 @@ import "runtime/debug"
 
 const (
 	// gcPercent trades memory for time: 5 MB stay and a request leaves some 10 KB
-	// behind, so that collecting half as often costs 10 MB.
-	gcPercent = 240
+	// behind, so that collecting half as often costs a few megabytes.
+	gcPercent = 200
 	// memoryLimit is where collecting gets more frequent again, in bytes.
 	memoryLimit = 1 << 30
 )

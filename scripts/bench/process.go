@@ -41,7 +41,7 @@ func (c *runCommand) startAll(ctx context.Context, dir string, g *ground) ([]*se
 		command []string
 	}{
 		{"floor", []string{self, "floor"}},
-		{"convo", []string{c.Binary, "serve"}},
+		{"convo", []string{c.Binary, "serve", "--workers=false"}},
 		{"wired", []string{self, "wired"}},
 	} {
 		s, err := start(ctx, dir, one.name, one.command, []string{"DATABASE_URL=" + g.url, "CONVO_DATABASE_CONNS=16", "CONVO_ADDR=127.0.0.1:0", key})
