@@ -63,6 +63,9 @@ func (c *devCommand) Run(ctx context.Context) (err error) {
 	for _, network := range egress.Loopback() {
 		c.AllowedTargets = append(c.AllowedTargets, network.String())
 	}
+	if c.Storage == app.DefaultStorage {
+		c.Storage = filepath.Join(c.DataDir, "files")
+	}
 	d := daemon{
 		database: database{DatabaseURL: url}, config: c.Config, key: raw, publicURL: true,
 		listening: func(a *app.App, _ *slog.Logger, on *postgres.DB, addr net.Addr) error {

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/avelto/convo/internal/app"
 )
 
 // commands are the binary's subcommands; each is a file beside this one.
@@ -20,6 +22,7 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up or down, or say where it is."`
 	Seed    seedCommand    `cmd:"" help:"Load demo data, or a large number of leads."`
 	Token   tokenCommand   `cmd:"" help:"Create, list and revoke API tokens."`
+	Extract extractCommand `cmd:"" hidden:"" help:"Read one file from standard input, in a process of its own."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -36,7 +39,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	parser, err := kong.New(&commands{},
 		kong.Name("convo"), kong.Description("A public API for conversational lead capture."),
-		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.UsageOnError(), kong.Vars{"storage": app.DefaultStorage}, kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		return fmt.Errorf("commands: %w", err)
 	}

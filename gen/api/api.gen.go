@@ -300,6 +300,7 @@ const (
 	ErrorCodeIdempotencyKeyInUse      ErrorCode = "idempotency_key_in_use"
 	ErrorCodeIdempotencyKeyReused     ErrorCode = "idempotency_key_reused"
 	ErrorCodeInternalError            ErrorCode = "internal_error"
+	ErrorCodeInvalidCrawlURL          ErrorCode = "invalid_crawl_url"
 	ErrorCodeInvalidCursor            ErrorCode = "invalid_cursor"
 	ErrorCodeInvalidFields            ErrorCode = "invalid_fields"
 	ErrorCodeInvalidWebhookURL        ErrorCode = "invalid_webhook_url"
@@ -309,7 +310,6 @@ const (
 	ErrorCodeMissingScope             ErrorCode = "missing_scope"
 	ErrorCodeNotAWebhook              ErrorCode = "not_a_webhook"
 	ErrorCodeNotFound                 ErrorCode = "not_found"
-	ErrorCodeNotImplemented           ErrorCode = "not_implemented"
 	ErrorCodePayloadTooLarge          ErrorCode = "payload_too_large"
 	ErrorCodeRateLimited              ErrorCode = "rate_limited"
 	ErrorCodeRequestTimeout           ErrorCode = "request_timeout"
@@ -340,6 +340,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeInternalError:
 		return true
+	case ErrorCodeInvalidCrawlURL:
+		return true
 	case ErrorCodeInvalidCursor:
 		return true
 	case ErrorCodeInvalidFields:
@@ -357,8 +359,6 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeNotAWebhook:
 		return true
 	case ErrorCodeNotFound:
-		return true
-	case ErrorCodeNotImplemented:
 		return true
 	case ErrorCodePayloadTooLarge:
 		return true
@@ -532,6 +532,45 @@ const (
 func (e KnowledgeJobCompletedEventType) Valid() bool {
 	switch e {
 	case KnowledgeJobCompletedEventTypeKnowledgeJobCompleted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KnowledgeJobErrorCode.
+const (
+	KnowledgeJobErrorCodeCorruptFile      KnowledgeJobErrorCode = "corrupt_file"
+	KnowledgeJobErrorCodeCrawlFailed      KnowledgeJobErrorCode = "crawl_failed"
+	KnowledgeJobErrorCodeEncryptedFile    KnowledgeJobErrorCode = "encrypted_file"
+	KnowledgeJobErrorCodeInternalError    KnowledgeJobErrorCode = "internal_error"
+	KnowledgeJobErrorCodeNoText           KnowledgeJobErrorCode = "no_text"
+	KnowledgeJobErrorCodeParserFailed     KnowledgeJobErrorCode = "parser_failed"
+	KnowledgeJobErrorCodeTimedOut         KnowledgeJobErrorCode = "timed_out"
+	KnowledgeJobErrorCodeTooLargeUnpacked KnowledgeJobErrorCode = "too_large_unpacked"
+	KnowledgeJobErrorCodeTooManyPages     KnowledgeJobErrorCode = "too_many_pages"
+)
+
+// Valid indicates whether the value is a known member of the KnowledgeJobErrorCode enum.
+func (e KnowledgeJobErrorCode) Valid() bool {
+	switch e {
+	case KnowledgeJobErrorCodeCorruptFile:
+		return true
+	case KnowledgeJobErrorCodeCrawlFailed:
+		return true
+	case KnowledgeJobErrorCodeEncryptedFile:
+		return true
+	case KnowledgeJobErrorCodeInternalError:
+		return true
+	case KnowledgeJobErrorCodeNoText:
+		return true
+	case KnowledgeJobErrorCodeParserFailed:
+		return true
+	case KnowledgeJobErrorCodeTimedOut:
+		return true
+	case KnowledgeJobErrorCodeTooLargeUnpacked:
+		return true
+	case KnowledgeJobErrorCodeTooManyPages:
 		return true
 	default:
 		return false
@@ -1565,6 +1604,29 @@ type IntegrationUpdate struct {
 // IntegrationUpdateStatus Switches the subscription on or off.
 type IntegrationUpdateStatus string
 
+// KnowledgeAcceptedType A kind of file that can be uploaded.
+type KnowledgeAcceptedType struct {
+	// ContentType Media type to send it with.
+	//
+	// Examples: application/pdf
+	ContentType string `json:"contentType"`
+
+	// Description What it is.
+	//
+	// Examples: PDF document
+	Description string `json:"description"`
+
+	// Extension Usual end of its name.
+	//
+	// Examples: .pdf
+	Extension string `json:"extension"`
+
+	// MaxBytes Largest that is taken.
+	//
+	// Examples: 10485760
+	MaxBytes int64 `json:"maxBytes"`
+}
+
 // KnowledgeCrawlCreate A site to crawl.
 type KnowledgeCrawlCreate struct {
 	// Depth How many links away from there to go.
@@ -1651,11 +1713,14 @@ type KnowledgeJobCompletedEventType string
 // KnowledgeJobError Why a job failed.
 type KnowledgeJobError struct {
 	// Code Stable reason.
-	Code string `json:"code"`
+	Code KnowledgeJobErrorCode `json:"code"`
 
 	// Message The same in English.
 	Message string `json:"message"`
 }
+
+// KnowledgeJobErrorCode Stable reason.
+type KnowledgeJobErrorCode string
 
 // KnowledgeJobFailedEvent Body of `knowledge.job.failed`.
 type KnowledgeJobFailedEvent struct {
@@ -1693,7 +1758,7 @@ type KnowledgeJobFailedEventType string
 
 // KnowledgeJobProgress Progress of a job. An upload counts as one page.
 type KnowledgeJobProgress struct {
-	// Failures Why, one entry a page.
+	// Failures Why, one entry a page, the first 100.
 	Failures []KnowledgePageFailure `json:"failures"`
 
 	// PagesDone Pages taken in.
@@ -1704,6 +1769,9 @@ type KnowledgeJobProgress struct {
 
 	// PagesFound Pages known so far.
 	PagesFound int32 `json:"pagesFound"`
+
+	// PagesSkipped Pages left out: unchanged, doubles of others, or not to be read by robots.txt.
+	PagesSkipped int32 `json:"pagesSkipped"`
 }
 
 // KnowledgeJobStatus How far a job has come. The last three are final.
@@ -2613,6 +2681,9 @@ type ServerInterface interface {
 	// TestIntegration Send a test event
 	// (POST /integrations/{id}/test)
 	TestIntegration(ctx echo.Context, id ID) error
+	// ListAcceptedTypes List accepted types
+	// (GET /knowledge/accepted-types)
+	ListAcceptedTypes(ctx echo.Context) error
 	// CrawlKnowledge Crawl a URL into the knowledge base
 	// (POST /knowledge/crawl)
 	CrawlKnowledge(ctx echo.Context) error
@@ -2634,6 +2705,9 @@ type ServerInterface interface {
 	// DeleteKnowledgeSource Delete a source
 	// (DELETE /knowledge/sources/{id})
 	DeleteKnowledgeSource(ctx echo.Context, id ID) error
+	// RefreshKnowledgeSource Refresh a source
+	// (POST /knowledge/sources/{id}/refresh)
+	RefreshKnowledgeSource(ctx echo.Context, id ID) error
 	// UploadKnowledge Upload a knowledge file
 	// (POST /knowledge/upload)
 	UploadKnowledge(ctx echo.Context, params UploadKnowledgeParams) error
@@ -3125,6 +3199,15 @@ func (w *ServerInterfaceWrapper) TestIntegration(ctx echo.Context) error {
 	return err
 }
 
+// ListAcceptedTypes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAcceptedTypes(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAcceptedTypes(ctx)
+	return err
+}
+
 // CrawlKnowledge converts echo context to params.
 func (w *ServerInterfaceWrapper) CrawlKnowledge(ctx echo.Context) error {
 	var err error
@@ -3238,6 +3321,22 @@ func (w *ServerInterfaceWrapper) DeleteKnowledgeSource(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DeleteKnowledgeSource(ctx, id)
+	return err
+}
+
+// RefreshKnowledgeSource converts echo context to params.
+func (w *ServerInterfaceWrapper) RefreshKnowledgeSource(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RefreshKnowledgeSource(ctx, id)
 	return err
 }
 
@@ -3538,6 +3637,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/integrations/:id/rotate-secret", wrapper.RotateIntegrationSecret, options.OperationMiddlewares["rotateIntegrationSecret"]...)
 	router.POST(options.BaseURL+"/integrations/:id/test", wrapper.TestIntegration, options.OperationMiddlewares["testIntegration"]...)
 	router.POST(options.BaseURL+"/integrations/webhook", wrapper.CreateWebhook, options.OperationMiddlewares["createWebhook"]...)
+	router.GET(options.BaseURL+"/knowledge/accepted-types", wrapper.ListAcceptedTypes, options.OperationMiddlewares["listAcceptedTypes"]...)
 	router.POST(options.BaseURL+"/knowledge/crawl", wrapper.CrawlKnowledge, options.OperationMiddlewares["crawlKnowledge"]...)
 	router.GET(options.BaseURL+"/knowledge/jobs", wrapper.ListKnowledgeJobs, options.OperationMiddlewares["listKnowledgeJobs"]...)
 	router.GET(options.BaseURL+"/knowledge/jobs/:id", wrapper.GetKnowledgeJob, options.OperationMiddlewares["getKnowledgeJob"]...)
@@ -3545,6 +3645,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/knowledge/search", wrapper.SearchKnowledge, options.OperationMiddlewares["searchKnowledge"]...)
 	router.GET(options.BaseURL+"/knowledge/sources", wrapper.ListKnowledgeSources, options.OperationMiddlewares["listKnowledgeSources"]...)
 	router.DELETE(options.BaseURL+"/knowledge/sources/:id", wrapper.DeleteKnowledgeSource, options.OperationMiddlewares["deleteKnowledgeSource"]...)
+	router.POST(options.BaseURL+"/knowledge/sources/:id/refresh", wrapper.RefreshKnowledgeSource, options.OperationMiddlewares["refreshKnowledgeSource"]...)
 	router.POST(options.BaseURL+"/knowledge/upload", wrapper.UploadKnowledge, options.OperationMiddlewares["uploadKnowledge"]...)
 	router.GET(options.BaseURL+"/leads", wrapper.ListLeads, options.OperationMiddlewares["listLeads"]...)
 	router.POST(options.BaseURL+"/leads", wrapper.CreateLead, options.OperationMiddlewares["createLead"]...)
@@ -4145,6 +4246,27 @@ func (response TestIntegration200JSONResponse) VisitTestIntegrationResponse(w ht
 	return err
 }
 
+type ListAcceptedTypesRequestObject struct {
+}
+
+type ListAcceptedTypesResponseObject interface {
+	VisitListAcceptedTypesResponse(w http.ResponseWriter) error
+}
+
+type ListAcceptedTypes200JSONResponse []KnowledgeAcceptedType
+
+func (response ListAcceptedTypes200JSONResponse) VisitListAcceptedTypesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CrawlKnowledgeRequestObject struct {
 	Body *CrawlKnowledgeJSONRequestBody
 }
@@ -4329,6 +4451,38 @@ type DeleteKnowledgeSource204Response struct {
 func (response DeleteKnowledgeSource204Response) VisitDeleteKnowledgeSourceResponse(w http.ResponseWriter) error {
 	w.WriteHeader(204)
 	return nil
+}
+
+type RefreshKnowledgeSourceRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type RefreshKnowledgeSourceResponseObject interface {
+	VisitRefreshKnowledgeSourceResponse(w http.ResponseWriter) error
+}
+
+type RefreshKnowledgeSource202ResponseHeaders struct {
+	Location *string
+}
+
+type RefreshKnowledgeSource202JSONResponse struct {
+	Body    KnowledgeJob
+	Headers RefreshKnowledgeSource202ResponseHeaders
+}
+
+func (response RefreshKnowledgeSource202JSONResponse) VisitRefreshKnowledgeSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type UploadKnowledgeRequestObject struct {
@@ -4737,6 +4891,9 @@ type StrictServerInterface interface {
 	// TestIntegration Send a test event
 	// (POST /integrations/{id}/test)
 	TestIntegration(ctx context.Context, request TestIntegrationRequestObject) (TestIntegrationResponseObject, error)
+	// ListAcceptedTypes List accepted types
+	// (GET /knowledge/accepted-types)
+	ListAcceptedTypes(ctx context.Context, request ListAcceptedTypesRequestObject) (ListAcceptedTypesResponseObject, error)
 	// CrawlKnowledge Crawl a URL into the knowledge base
 	// (POST /knowledge/crawl)
 	CrawlKnowledge(ctx context.Context, request CrawlKnowledgeRequestObject) (CrawlKnowledgeResponseObject, error)
@@ -4758,6 +4915,9 @@ type StrictServerInterface interface {
 	// DeleteKnowledgeSource Delete a source
 	// (DELETE /knowledge/sources/{id})
 	DeleteKnowledgeSource(ctx context.Context, request DeleteKnowledgeSourceRequestObject) (DeleteKnowledgeSourceResponseObject, error)
+	// RefreshKnowledgeSource Refresh a source
+	// (POST /knowledge/sources/{id}/refresh)
+	RefreshKnowledgeSource(ctx context.Context, request RefreshKnowledgeSourceRequestObject) (RefreshKnowledgeSourceResponseObject, error)
 	// UploadKnowledge Upload a knowledge file
 	// (POST /knowledge/upload)
 	UploadKnowledge(ctx context.Context, request UploadKnowledgeRequestObject) (UploadKnowledgeResponseObject, error)
@@ -5490,6 +5650,29 @@ func (sh *strictHandler) TestIntegration(ctx echo.Context, id ID) error {
 	return nil
 }
 
+// ListAcceptedTypes operation middleware
+func (sh *strictHandler) ListAcceptedTypes(ctx echo.Context) error {
+	var request ListAcceptedTypesRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAcceptedTypes(ctx.Request().Context(), request.(ListAcceptedTypesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAcceptedTypes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAcceptedTypesResponseObject); ok {
+		return validResponse.VisitListAcceptedTypesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // CrawlKnowledge operation middleware
 func (sh *strictHandler) CrawlKnowledge(ctx echo.Context) error {
 	var request CrawlKnowledgeRequestObject
@@ -5701,6 +5884,31 @@ func (sh *strictHandler) DeleteKnowledgeSource(ctx echo.Context, id ID) error {
 		return err
 	} else if validResponse, ok := response.(DeleteKnowledgeSourceResponseObject); ok {
 		return validResponse.VisitDeleteKnowledgeSourceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RefreshKnowledgeSource operation middleware
+func (sh *strictHandler) RefreshKnowledgeSource(ctx echo.Context, id ID) error {
+	var request RefreshKnowledgeSourceRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RefreshKnowledgeSource(ctx.Request().Context(), request.(RefreshKnowledgeSourceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefreshKnowledgeSource")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RefreshKnowledgeSourceResponseObject); ok {
+		return validResponse.VisitRefreshKnowledgeSourceResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

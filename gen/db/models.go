@@ -131,6 +131,67 @@ type Integration struct {
 	UpdatedAt               time.Time
 }
 
+type KnowledgeChunk struct {
+	WorkspaceID uuid.UUID
+	SourceID    uuid.UUID
+	ID          uuid.UUID
+	DocumentURL string
+	Heading     *string
+	Page        *int32
+	Content     string
+	Terms       interface{}
+}
+
+type KnowledgeDocument struct {
+	WorkspaceID uuid.UUID
+	SourceID    uuid.UUID
+	URL         string
+	ContentHash []byte
+	JobID       *uuid.UUID
+}
+
+type KnowledgeJob struct {
+	WorkspaceID  uuid.UUID
+	ID           uuid.UUID
+	SourceID     *uuid.UUID
+	Type         string
+	Status       string
+	FileName     *string
+	URL          *string
+	Refresh      bool
+	ErrorCode    *string
+	ErrorMessage *string
+	LeasedUntil  *time.Time
+	CreatedAt    time.Time
+	StartedAt    *time.Time
+	FinishedAt   *time.Time
+}
+
+type KnowledgePage struct {
+	WorkspaceID uuid.UUID
+	JobID       uuid.UUID
+	URL         string
+	Position    *int64
+	Depth       int32
+	State       string
+	Reason      *string
+}
+
+type KnowledgeSource struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+	Type        string
+	FileName    *string
+	ContentType *string
+	SizeBytes   *int64
+	Sha256      []byte
+	URL         *string
+	Depth       *int32
+	ChunkCount  int32
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
 type Lead struct {
 	WorkspaceID    uuid.UUID
 	ID             uuid.UUID

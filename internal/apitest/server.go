@@ -87,6 +87,9 @@ func New(t testing.TB, options Options) *Server {
 		log: &lockedBuffer{}, checker: shared(), DatabaseURL: options.DatabaseURL,
 	}
 	parts := app.Parts{DB: on, Key: Key, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
+	if options.Config.Storage == "" {
+		options.Config.Storage = t.TempDir()
+	}
 	if parts.Workers = options.Workers; options.Workers {
 		options.Config.AllowedTargets = []string{"127.0.0.0/8", "::1/128"}
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/avelto/convo/internal/id"
 	"github.com/avelto/convo/internal/idempotency"
 	"github.com/avelto/convo/internal/integration"
+	"github.com/avelto/convo/internal/knowledge"
 	"github.com/avelto/convo/internal/lead"
 	"github.com/avelto/convo/internal/page"
 	"github.com/avelto/convo/internal/postgres"
@@ -61,6 +62,8 @@ type Parts struct {
 	Limiter ratelimit.Limiter
 	Tracing bool
 	Workers bool // work too, beside serving
+	// ExtractBinary reads files (see extract.Runner); empty for this very program.
+	ExtractBinary string
 }
 
 // New builds an App; the database must have the newest schema.
@@ -82,7 +85,7 @@ func New(ctx context.Context, config Config, parts Parts) (*App, error) {
 		return nil, err
 	}
 	registry := newRegistry(parts.DB)
-	out, err := newOutbound(config, parts.Key, parts.Clock)
+	out, err := newOutbound(ctx, config, parts.Key, parts.Clock)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +111,9 @@ func New(ctx context.Context, config Config, parts Parts) (*App, error) {
 		Integrations: &integration.Service{
 			DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages, Types: document.Events, Guard: out.guard, Box: out.box, Sender: out.sender,
 		},
+		Knowledge: &knowledge.Service{
+			DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages, Blobs: out.blobs, Guard: out.guard, Jobs: jobs,
+		},
 		Events:    &event.Feed{DB: parts.DB, Types: document.Events},
 		PublicURL: config.PublicURL, TrustedProxies: trusted,
 		RequestTimeout: config.RequestTimeout, Tracing: parts.Tracing,
@@ -130,7 +136,7 @@ func newRegistry(on *postgres.DB) *prometheus.Registry {
 func NewWorker(ctx context.Context, config Config, parts Parts) (*App, error) {
 	a := &App{log: parts.Log, health: &health{db: parts.DB}}
 	registry := newRegistry(parts.DB)
-	out, err := newOutbound(config, parts.Key, parts.Clock)
+	out, err := newOutbound(ctx, config, parts.Key, parts.Clock)
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,8 @@ type Config struct {
 	AllowedTargets  []string        `env:"CONVO_ALLOWED_TARGETS" help:"Networks (CIDR) that webhooks may reach although they are private." placeholder:"CIDR"`
 	WebhookTimeout  time.Duration   `default:"15s" env:"CONVO_WEBHOOK_TIMEOUT" help:"Longest that a webhook may take for its answer."`
 	WebhookRetries  []time.Duration `env:"CONVO_WEBHOOK_RETRIES" help:"Waits after failed attempts to reach a webhook. When empty, the nine of the documentation, 5s to 24h." placeholder:"5s,5m,…"`
+	Storage         string          `env:"CONVO_STORAGE" default:"${storage}" help:"Where uploaded files are kept: a directory, or s3://KEY:SECRET@HOST/BUCKET?region=R. All servers and workers share it."`
+	CrawlPages      int             `default:"200" env:"CONVO_CRAWL_PAGES" help:"Most pages that a crawl takes in."`
 	LogLevel        string          `default:"info" enum:"debug,info,warn,error" env:"CONVO_LOG_LEVEL" help:"Least level logged: debug, info, warn or error."`
 }
 

@@ -14,8 +14,12 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/avelto/convo/db"
+	"github.com/avelto/convo/internal/blob"
 	"github.com/avelto/convo/internal/clock"
 	"github.com/avelto/convo/internal/egress"
+	"github.com/avelto/convo/internal/extract"
+	"github.com/avelto/convo/internal/id"
+	"github.com/avelto/convo/internal/knowledge"
 	"github.com/avelto/convo/internal/maintenance"
 	"github.com/avelto/convo/internal/postgres"
 	"github.com/avelto/convo/internal/seal"
@@ -27,8 +31,13 @@ const (
 	webhookConns = 3
 	// idlePerEndpoint is how many connections to an endpoint stay open unused.
 	idlePerEndpoint = 16
-	jobPoll         = 5 * time.Second
-	stopPatience    = 20 * time.Second
+	jobPoll         = time.Second
+	// knowledgeJobs is how many sources a process takes in at once.
+	knowledgeJobs     = 4
+	defaultCrawlPages = 200
+	// DefaultStorage is where files are kept where the operator does not say.
+	DefaultStorage = ".convo/files"
+	stopPatience   = 20 * time.Second
 )
 
 // workers do what requests leave to be done: they deliver webhooks and clear away
@@ -40,14 +49,15 @@ type workers struct {
 	log        *slog.Logger
 }
 
-// outbound is what sends to webhooks.
+// outbound is what deals with the world outside: webhooks, sites, storage.
 type outbound struct {
+	blobs  blob.Store
 	guard  *egress.Guard
 	box    *seal.Box
 	sender *webhook.Sender
 }
 
-func newOutbound(config Config, key []byte, c clock.Clock) (*outbound, error) {
+func newOutbound(ctx context.Context, config Config, key []byte, c clock.Clock) (*outbound, error) {
 	allowed, err := egress.ParsePrefixes(config.AllowedTargets)
 	if err != nil {
 		return nil, fmt.Errorf("allowed targets: %w", err)
@@ -56,17 +66,35 @@ func newOutbound(config Config, key []byte, c clock.Clock) (*outbound, error) {
 	if err != nil {
 		return nil, err
 	}
+	storage := config.Storage
+	if storage == "" {
+		storage = DefaultStorage
+	}
+	blobs, err := blob.Open(ctx, storage)
+	if err != nil {
+		return nil, err
+	}
 	guard := egress.NewGuard(allowed)
-	return &outbound{guard: guard, box: box, sender: webhook.NewSender(guard, c, config.webhookTimeout(), idlePerEndpoint)}, nil
+	return &outbound{blobs: blobs, guard: guard, box: box, sender: webhook.NewSender(guard, c, config.webhookTimeout(), idlePerEndpoint)}, nil
 }
 
 // work adds workers to what the app runs.
 func (a *App) work(ctx context.Context, config Config, parts Parts, out *outbound, metrics prometheus.Registerer) error {
+	pages := config.CrawlPages
+	if pages == 0 {
+		pages = defaultCrawlPages
+	}
+	handlers := maintenance.Workers(parts.DB, parts.Clock, parts.Log)
+	river.AddWorker(handlers, &knowledge.TakeUpWorker{DB: parts.DB, Clock: parts.Clock})
+	river.AddWorker(handlers, &knowledge.Worker{
+		DB: parts.DB, IDs: id.NewGenerator(parts.Clock), Clock: parts.Clock, Blobs: out.blobs, Guard: out.guard,
+		Extract: &extract.Runner{Binary: parts.ExtractBinary}, MaxPages: pages, Log: parts.Log,
+	})
 	jobs, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{
 		Schema: db.RiverSchema, Logger: parts.Log, FetchPollInterval: jobPoll,
-		Queues:       map[string]river.QueueConfig{maintenance.Queue: {MaxWorkers: 1}},
-		Workers:      maintenance.Workers(parts.DB, parts.Clock, parts.Log),
-		PeriodicJobs: maintenance.Schedule(),
+		Queues:       map[string]river.QueueConfig{maintenance.Queue: {MaxWorkers: 1}, knowledge.Queue: {MaxWorkers: knowledgeJobs}},
+		Workers:      handlers,
+		PeriodicJobs: append(maintenance.Schedule(), knowledge.Schedule()...),
 	})
 	if err != nil {
 		return fmt.Errorf("job queue: %w", err)
@@ -103,7 +131,7 @@ func (w *workers) runJobs(ctx context.Context) {
 	<-ctx.Done()
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
-	if err := w.jobs.Stop(patience); err != nil && !errors.Is(err, context.Canceled) {
+	if err := w.jobs.StopAndCancel(patience); err != nil && !errors.Is(err, context.Canceled) {
 		w.log.WarnContext(ctx, "jobs cut short", "error", err)
 	}
 }

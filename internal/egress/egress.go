@@ -77,7 +77,12 @@ func Refused(err error) bool {
 
 // CheckURL says, in words for the caller, what is wrong with an address to send to.
 // It asks no DNS: a name may stand for something else when it is dialled.
-func (g *Guard) CheckURL(raw string) (problem string) {
+func (g *Guard) CheckURL(raw string) (problem string) { return g.check(raw, false) }
+
+// CheckPage is CheckURL for an address to read from, which may be plain http.
+func (g *Guard) CheckPage(raw string) (problem string) { return g.check(raw, true) }
+
+func (g *Guard) check(raw string, plain bool) (problem string) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.Hostname() == "" {
 		return "must be an absolute URL"
@@ -94,7 +99,7 @@ func (g *Guard) CheckURL(raw string) (problem string) {
 		}
 	}
 	local := g.allowsLoopback(u.Hostname())
-	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !local && !plain) {
 		return "must be https"
 	}
 	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && g.guardian.SafeAddr(addr.Unmap()) != nil {

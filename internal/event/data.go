@@ -66,6 +66,15 @@ func MessageCreated(row db.Message) (Event, error) {
 	})
 }
 
+// KnowledgeJobEnded is knowledge.job.completed or knowledge.job.failed.
+func KnowledgeJobEnded(job api.KnowledgeJob) (Event, error) {
+	kind := api.EventTypeKnowledgeJobCompleted
+	if job.Status == api.KnowledgeJobStatusFAILED {
+		kind = api.EventTypeKnowledgeJobFailed
+	}
+	return marshal(kind, map[string]any{"job": job})
+}
+
 // WebhookPing is webhook.ping.
 func WebhookPing(integrationID uuid.UUID) (Event, error) {
 	return marshal(api.EventTypeWebhookPing, map[string]any{"integrationId": integrationID})

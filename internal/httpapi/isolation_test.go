@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -22,7 +21,7 @@ func newDatabase(t *testing.T) string {
 
 // foreign are ids of a workspace that the caller's token does not belong to.
 type foreign struct {
-	lead, conversation, agent, channel, operator, tag, webhook, delivery uuid.UUID
+	lead, conversation, agent, channel, operator, tag, webhook, delivery, job, source uuid.UUID
 }
 
 // decision says how an operation is tried with another workspace's ids.
@@ -47,6 +46,10 @@ func TestNoOperationCrossesWorkspaces(t *testing.T) {
 	}
 	s.Post(t, rich.Token, "/leads", `{"fields":{"name":"A"}}`).Want(t, http.StatusCreated)
 	ids.delivery = deliveries(t, s, rich.Token, ids.webhook)[0].ID
+	job := apitest.Decode[api.KnowledgeJob](t, s.Do(t, apitest.Request{
+		Method: http.MethodPost, Path: "/knowledge/upload", Token: rich.Token, Body: "shoes", Header: map[string]string{"Content-Type": "text/plain"},
+	}).Want(t, http.StatusAccepted))
+	ids.job, ids.source = job.ID, *job.SourceID
 	before := snapshot(t, s, rich.ID)
 	decisions := isolationDecisions()
 	for _, o := range s.Document.Operations {
@@ -90,20 +93,23 @@ func isolationDecisions() map[string]decision {
 
 		// These take no id: what they make is the caller's own.
 		"createLead": nothingToCross, "createWebhook": nothingToCross, "createTag": nothingToCross, "createAgent": nothingToCross, "getOpenAPIDocument": nothingToCross,
-		// These touch no data yet.
-		"uploadKnowledge": stub, "crawlKnowledge": stub, "listKnowledgeJobs": stub, "getKnowledgeJob": stub, "cancelKnowledgeJob": stub,
-		"listKnowledgeSources": stub, "deleteKnowledgeSource": stub, "searchKnowledge": stub,
+		"listKnowledgeJobs":      hides("/knowledge/jobs", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.job, ids.source} }),
+		"listKnowledgeSources":   hides("/knowledge/sources", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.source} }),
+		"getKnowledgeJob":        absent(http.MethodGet, "/knowledge/jobs/%s", "", func(ids foreign) uuid.UUID { return ids.job }),
+		"cancelKnowledgeJob":     absent(http.MethodPost, "/knowledge/jobs/%s/cancel", "", func(ids foreign) uuid.UUID { return ids.job }),
+		"deleteKnowledgeSource":  absent(http.MethodDelete, "/knowledge/sources/%s", "", func(ids foreign) uuid.UUID { return ids.source }),
+		"refreshKnowledgeSource": absent(http.MethodPost, "/knowledge/sources/%s/refresh", "", func(ids foreign) uuid.UUID { return ids.source }),
+		"searchKnowledge":        searchFindsNothing,
+		"uploadKnowledge":        nothingToCross, "crawlKnowledge": nothingToCross, "listAcceptedTypes": nothingToCross,
 	}
 }
 
 func nothingToCross(*testing.T, *apitest.Server, string, foreign) {}
 
-// stub holds only while the operation is answered 501: then it must be decided.
-func stub(t *testing.T, s *apitest.Server, _ string, _ foreign) {
+func searchFindsNothing(t *testing.T, s *apitest.Server, token string, ids foreign) {
 	t.Helper()
-	name := t.Name()[strings.LastIndex(t.Name(), "/")+1:]
-	for _, o := range s.Document.Operations {
-		require.False(t, o.ID == name && !o.Stub, "%s is served now: decide how it is tried", name)
+	for _, body := range []map[string]any{{"query": "shoes"}, {"query": "shoes", "sourceIds": []uuid.UUID{ids.source}}} {
+		require.JSONEq(t, "[]", string(s.Post(t, token, "/knowledge/search", body).Want(t, http.StatusOK).Body))
 	}
 }
 
@@ -168,7 +174,7 @@ func bulkSkips(t *testing.T, s *apitest.Server, token string, ids foreign) {
 func snapshot(t *testing.T, s *apitest.Server, workspaceID uuid.UUID) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, table := range []string{"agents", "channels", "operators", "tags", "contacts", "conversations", "conversation_tags", "conversation_status_changes", "messages", "leads", "integrations", "events", "webhook_deliveries"} {
+	for _, table := range []string{"agents", "channels", "operators", "tags", "contacts", "conversations", "conversation_tags", "conversation_status_changes", "messages", "leads", "integrations", "events", "webhook_deliveries", "knowledge_sources", "knowledge_jobs", "knowledge_pages", "knowledge_documents", "knowledge_chunks"} {
 		var rows json.RawMessage
 		err := s.DB.QueryRow(t.Context(), "SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY to_jsonb(r)::text), '[]') FROM "+table+" AS r WHERE workspace_id = $1", workspaceID).Scan(&rows)
 		require.NoError(t, err)

@@ -3,7 +3,7 @@ package httpapi_test
 import (
 	"testing"
 
-	"github.com/avelto/convo/internal/testdb"
+	"github.com/avelto/convo/internal/apitest"
 )
 
-func TestMain(m *testing.M) { testdb.Main(m) }
+func TestMain(m *testing.M) { apitest.Main(m) }

@@ -23,6 +23,7 @@ import (
 	"github.com/avelto/convo/internal/httpapi/middleware"
 	"github.com/avelto/convo/internal/idempotency"
 	"github.com/avelto/convo/internal/integration"
+	"github.com/avelto/convo/internal/knowledge"
 	"github.com/avelto/convo/internal/lead"
 	"github.com/avelto/convo/internal/problem"
 	"github.com/avelto/convo/internal/ratelimit"
@@ -39,6 +40,7 @@ type Dependencies struct {
 	Analytics     *analytics.Service
 	Integrations  *integration.Service
 	Events        *event.Feed
+	Knowledge     *knowledge.Service
 	Idempotency   *idempotency.Store
 	Authenticator middleware.Authenticator
 	Limiter       ratelimit.Limiter
@@ -61,7 +63,7 @@ type service struct {
 	*agents
 	*channels
 	*analyticsTag
-	*knowledge
+	*knowledgeTag
 	*webhooks
 	*meta
 }
@@ -81,7 +83,7 @@ func New(d Dependencies) (http.Handler, error) {
 	all := &service{
 		leads: &leads{d.Leads, links}, conversations: &conversations{d.Conversations, links},
 		agents: &agents{d.Agents, links}, channels: &channels{d.Channels, links},
-		analyticsTag: &analyticsTag{d.Analytics}, knowledge: &knowledge{}, webhooks: &webhooks{d.Integrations, d.Events, links},
+		analyticsTag: &analyticsTag{d.Analytics}, knowledgeTag: &knowledgeTag{service: d.Knowledge, links: links, maxUpload: maxUpload(d.Document)}, webhooks: &webhooks{d.Integrations, d.Events, links},
 		meta: newMeta(d.Document.JSON),
 	}
 	e := echo.New()
@@ -96,6 +98,16 @@ func New(d Dependencies) (http.Handler, error) {
 		return nil, err
 	}
 	return headAsGet(e), nil
+}
+
+// maxUpload is the largest file that the document lets in, in bytes.
+func maxUpload(document *spec.Document) int64 {
+	for _, operation := range document.Operations {
+		if operation.ID == "uploadKnowledge" {
+			return operation.MaxBody
+		}
+	}
+	return 0
 }
 
 // chain lays the way of a request. What is in Pre runs before Echo matches the

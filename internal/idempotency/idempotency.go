@@ -32,11 +32,13 @@ type Store struct {
 	Clock clock.Clock
 }
 
-// Request is a request with a key. The fingerprint tells it from others.
+// Request is a request with a key. The fingerprint tells it from others; it is asked
+// for once the request is done, or where there is a stored answer: it may have to read
+// a body to its end.
 type Request struct {
 	WorkspaceID uuid.UUID
 	Key         string
-	Fingerprint []byte
+	Fingerprint func() ([]byte, error)
 }
 
 // Answer is what a request was answered with.
@@ -85,7 +87,11 @@ func (s *Store) claim(ctx context.Context, tx pgx.Tx, request Request) (Answer, 
 	} else if err != nil {
 		return Answer{}, false, fmt.Errorf("get idempotency key: %w", err)
 	}
-	if !bytes.Equal(row.Fingerprint, request.Fingerprint) {
+	fingerprint, err := request.Fingerprint()
+	if err != nil {
+		return Answer{}, false, err
+	}
+	if !bytes.Equal(row.Fingerprint, fingerprint) {
 		return Answer{}, false, apierr.New(api.ErrorCodeIdempotencyKeyReused, "This Idempotency-Key was used with a different request.")
 	}
 	answer := Answer{Status: int(row.Status), Body: row.Body}
@@ -100,12 +106,16 @@ func (s *Store) put(ctx context.Context, tx pgx.Tx, request Request, answer Answ
 	if err != nil {
 		return fmt.Errorf("store answer: %w", err)
 	}
+	fingerprint, err := request.Fingerprint()
+	if err != nil {
+		return err
+	}
 	body := answer.Body
 	if answer.Stored != nil {
 		body = answer.Stored
 	}
 	err = db.New().IdempotencyKeyPut(ctx, tx, db.IdempotencyKeyPutParams{
-		WorkspaceID: request.WorkspaceID, Key: request.Key, Fingerprint: request.Fingerprint,
+		WorkspaceID: request.WorkspaceID, Key: request.Key, Fingerprint: fingerprint,
 		Status: int32(answer.Status), Header: header, Body: body, CreatedAt: s.Clock.Now(),
 	})
 	if err != nil {

@@ -28,7 +28,7 @@ func setup(t *testing.T) (*idempotency.Store, *clock.Fake, func(key, fingerprint
 	space, err := (&workspace.Service{DB: store.DB, IDs: id.NewGenerator(c)}).Ensure(t.Context(), "acme", "Acme")
 	require.NoError(t, err)
 	return store, c, func(key, fingerprint string) idempotency.Request {
-		return idempotency.Request{WorkspaceID: space.ID, Key: key, Fingerprint: []byte(fingerprint)}
+		return idempotency.Request{WorkspaceID: space.ID, Key: key, Fingerprint: func() ([]byte, error) { return []byte(fingerprint), nil }}
 	}
 }
 

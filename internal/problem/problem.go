@@ -108,10 +108,3 @@ func challenge(header http.Header, e *apierr.Error) {
 		header.Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="convo", error="insufficient_scope", scope=%q`, e.MissingScope))
 	}
 }
-
-// IsNotImplemented reports whether an error says that an operation is not served
-// by this release: nobody's fault.
-func IsNotImplemented(err error) bool {
-	var known *apierr.Error
-	return errors.As(err, &known) && known.Code == api.ErrorCodeNotImplemented
-}

@@ -38,7 +38,6 @@ type Operation struct {
 	Body       *openapi3.RequestBody
 	Parameters []*openapi3.Parameter
 	Idempotent bool     // takes an Idempotency-Key
-	Stub       bool     // answered 501 by this release
 	ShownOnce  []string // members of the answer that a replay leaves out
 	Definition *openapi3.Operation
 }
@@ -136,7 +135,6 @@ func (d *Document) operation(method, path string, def *openapi3.Operation) (*Ope
 	if _, ok := d.RateLimits[o.RateClass]; !ok {
 		return nil, fmt.Errorf("x-rate-limit names no class: %q", o.RateClass)
 	}
-	o.Stub, _ = def.Extensions["x-not-implemented"].(bool)
 	for _, ref := range def.Parameters {
 		if err := translate(ref.Value.Schema); err != nil {
 			return nil, fmt.Errorf("parameter %s: %w", ref.Value.Name, err)

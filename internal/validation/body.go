@@ -61,7 +61,7 @@ func (v *Validator) TakesJSON() bool { return v.body != nil }
 func (v *Validator) ReadBody(r *http.Request) (*Body, []api.FieldError, error) {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, nil, readError(err)
+		return nil, nil, ReadError(err)
 	}
 	if len(raw) == 0 && !v.operation.Body.Required {
 		return nil, nil, nil
@@ -85,7 +85,8 @@ func TooLarge(limit int64) error {
 	return apierr.New(api.ErrorCodePayloadTooLarge, "The body must not exceed %d bytes.", limit)
 }
 
-func readError(err error) error {
+// ReadError is the answer to a body that could not be read to its end.
+func ReadError(err error) error {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

@@ -74,7 +74,7 @@ func (b *bed) failed(t *testing.T, n int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		var failures int
-		require.NoError(t, b.DB.QueryRow(t.Context(), "SELECT CASE WHEN failures < 5 OR paused_until IS NOT NULL THEN failures ELSE -1 END FROM integrations WHERE id = $1", b.hook).Scan(&failures))
+		require.NoError(t, b.DB.QueryRow(t.Context(), "SELECT CASE WHEN failures < 5 OR paused_until > $2 THEN failures ELSE -1 END FROM integrations WHERE id = $1", b.hook, b.Clock.Now()).Scan(&failures))
 		return failures == n
 	}, time.Minute, 5*time.Millisecond)
 }

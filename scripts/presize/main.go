@@ -27,9 +27,9 @@ func presize(code []byte) []byte {
 
 func main() {
 	for _, path := range os.Args[1:] {
-		code, err := os.ReadFile(path) //nolint:gosec // a path of the caller's
+		code, err := os.ReadFile(path)
 		if err == nil {
-			err = os.WriteFile(path, presize(code), 0o644) //nolint:gosec // source code
+			err = os.WriteFile(path, presize(code), 0o644)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "presize:", err)

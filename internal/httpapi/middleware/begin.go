@@ -25,7 +25,10 @@ func Begin(timeout time.Duration, writer *problem.Writer, report func(echo.Conte
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r := c.Request()
-			call := &Call{RequestID: requestID(r.Header), Started: time.Now(), URL: r.URL}
+			call := &Call{
+				RequestID: requestID(r.Header), Started: time.Now(), URL: r.URL,
+				ContentType: r.Header.Get("Content-Type"), ContentLength: r.ContentLength,
+			}
 			ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), callKey{}, call), timeout)
 			defer cancel()
 			c.SetRequest(r.WithContext(ctx))

@@ -20,6 +20,10 @@ type Call struct {
 	RequestID string
 	Started   time.Time
 	URL       *url.URL
+	// ContentType and ContentLength are the body's, as announced; -1 where its length
+	// is not.
+	ContentType   string
+	ContentLength int64
 	// Operation is nil where the path or method is not part of the API.
 	Operation *spec.Operation
 	// Principal is nil where no live token was presented.

@@ -6,12 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/avelto/convo/internal/idempotency"
+	"github.com/avelto/convo/internal/validation"
 )
 
 const (
@@ -32,7 +34,7 @@ func Idempotent(store *idempotency.Store) echo.MiddlewareFunc {
 				return next(c)
 			}
 			request := idempotency.Request{
-				WorkspaceID: call.Principal.WorkspaceID, Key: key, Fingerprint: fingerprint(r, call.body),
+				WorkspaceID: call.Principal.WorkspaceID, Key: key, Fingerprint: fingerprint(r, call),
 			}
 			stored, replayed, err := store.Do(r.Context(), request, func(ctx context.Context) (idempotency.Answer, error) {
 				answer, err := record(ctx, c, next)
@@ -49,15 +51,31 @@ func Idempotent(store *idempotency.Store) echo.MiddlewareFunc {
 	}
 }
 
-// fingerprint tells requests apart: by method, target and body.
-func fingerprint(r *http.Request, body []byte) []byte {
-	hash := sha256.New()
+// fingerprint tells requests apart: by method, target and body. A body that was not
+// read yet is hashed while its handler reads it, and then to its end.
+func fingerprint(r *http.Request, call *Call) func() ([]byte, error) {
+	sum := sha256.New()
 	for _, part := range []string{r.Method, r.URL.Path, r.URL.RawQuery} {
-		hash.Write([]byte(part))
-		hash.Write([]byte{0})
+		sum.Write([]byte(part))
+		sum.Write([]byte{0})
 	}
-	hash.Write(body)
-	return hash.Sum(nil)
+	if call.body != nil || r.Body == nil {
+		sum.Write(call.body)
+		return func() ([]byte, error) { return sum.Sum(nil), nil }
+	}
+	body := hashed{Reader: io.TeeReader(r.Body, sum), Closer: r.Body}
+	r.Body = body
+	return func() ([]byte, error) {
+		if _, err := io.Copy(io.Discard, body); err != nil {
+			return nil, validation.ReadError(err)
+		}
+		return sum.Sum(nil), nil
+	}
+}
+
+type hashed struct {
+	io.Reader
+	io.Closer
 }
 
 // record runs the handler and keeps its answer from the client until the

@@ -9,8 +9,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/avelto/convo/internal/problem"
 )
 
 // Observer logs and counts requests.
@@ -88,7 +86,7 @@ func (o *Observer) Report(c echo.Context, call *Call) {
 	}
 	level := slog.LevelInfo
 	if call.cause != nil {
-		if status >= http.StatusInternalServerError && !problem.IsNotImplemented(call.cause) {
+		if status >= http.StatusInternalServerError {
 			level = slog.LevelError
 		}
 		attributes = append(attributes, slog.String("error", call.cause.Error()))

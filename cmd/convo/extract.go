@@ -1,0 +1,19 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/avelto/convo/internal/extract"
+)
+
+// extractCommand is the process in which one file of a user is read.
+type extractCommand struct {
+	Kind    string `arg:""`
+	Address string `arg:"" optional:""`
+}
+
+// Run implements the command.
+func (c *extractCommand) Run(ctx context.Context) error {
+	return extract.Main(ctx, c.Kind, c.Address, os.Stdin, os.Stdout)
+}

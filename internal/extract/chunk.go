@@ -1,0 +1,72 @@
+package extract
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+)
+
+// maxChunk is how many characters a passage has, unless a sentence has more.
+const maxChunk = 1200
+
+// Chunk is a passage: sentences that stand together under one heading or on one page.
+type Chunk struct {
+	Heading string
+	Page    int
+	Text    string
+}
+
+// Chunks splits a document into passages, at headings, pages and ends of sentences.
+func Chunks(d Document) []Chunk {
+	var chunks []Chunk
+	for _, section := range d.Sections {
+		var b strings.Builder
+		size := 0
+		flush := func() {
+			if text := strings.TrimSpace(b.String()); text != "" {
+				chunks = append(chunks, Chunk{Heading: section.Heading, Page: section.Page, Text: text})
+			}
+			b.Reset()
+			size = 0
+		}
+		state := -1
+		for rest := section.Text; rest != ""; {
+			var sentence string
+			sentence, rest, state = uniseg.FirstSentenceInString(rest, state)
+			for piece := range pieces(sentence) {
+				n := utf8.RuneCountInString(piece)
+				if size > 0 && size+n > maxChunk {
+					flush()
+				}
+				b.WriteString(piece)
+				size += n
+			}
+		}
+		flush()
+	}
+	return chunks
+}
+
+// pieces cuts what is no sentence but a wall.
+func pieces(sentence string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for utf8.RuneCountInString(sentence) > maxChunk {
+			at := 0
+			for range maxChunk {
+				_, n := utf8.DecodeRuneInString(sentence[at:])
+				at += n
+			}
+			if space := strings.LastIndexByte(sentence[:at], ' '); space > 0 {
+				at = space + 1
+			}
+			if !yield(sentence[:at]) {
+				return
+			}
+			sentence = sentence[at:]
+		}
+		if sentence != "" {
+			yield(sentence)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package extract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	pdfium_errors "github.com/klippa-app/go-pdfium/errors"
+	"github.com/klippa-app/go-pdfium/requests"
+	"github.com/klippa-app/go-pdfium/webassembly"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+const pdfiumWait = 30 * time.Second
+
+// readPDF reads a PDF page by page. PDFium runs in WebAssembly: what it does wrong
+// stays inside.
+func readPDF(ctx context.Context, content []byte) (Document, error) {
+	config := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling)
+	// Compiling takes seconds; it is done once a machine and user.
+	if dir, err := os.UserCacheDir(); err == nil {
+		if cache, err := wazero.NewCompilationCacheWithDir(filepath.Join(dir, "convo", "wazero")); err == nil {
+			defer cache.Close(ctx)
+			config = config.WithCompilationCache(cache)
+		}
+	}
+	pool, err := webassembly.Init(webassembly.Config{MinIdle: 1, MaxIdle: 1, MaxTotal: 1, RuntimeConfig: config})
+	if err != nil {
+		return Document{}, fmt.Errorf("start PDFium: %w", err)
+	}
+	defer pool.Close()
+	pdfium, err := pool.GetInstance(pdfiumWait)
+	if err != nil {
+		return Document{}, fmt.Errorf("start PDFium: %w", err)
+	}
+	file, err := pdfium.OpenDocument(&requests.OpenDocument{File: &content})
+	if errors.Is(err, pdfium_errors.ErrPassword) || errors.Is(err, pdfium_errors.ErrSecurity) {
+		return Document{}, failed(Encrypted, "It is protected by a password.")
+	} else if err != nil {
+		return Document{}, failed(Corrupt, "It cannot be read as a PDF.")
+	}
+	count, err := pdfium.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: file.Document})
+	if err != nil {
+		return Document{}, failed(Corrupt, "Its pages cannot be counted.")
+	}
+	if count.PageCount > maxPages {
+		return Document{}, failed(TooMany, "It has %d pages; %d are taken.", count.PageCount, maxPages)
+	}
+	var document Document
+	total := 0
+	for i := range count.PageCount {
+		page, err := pdfium.GetPageText(&requests.GetPageText{Page: requests.Page{ByIndex: &requests.PageByIndex{Document: file.Document, Index: i}}})
+		if err != nil {
+			return Document{}, failed(Corrupt, "Page %d cannot be read.", i+1)
+		}
+		text := strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(strings.ReplaceAll(page.Text, "\r\n", "\n"), "\x00", ""), "\uFFFD"))
+		if text == "" {
+			continue
+		}
+		document.Sections = append(document.Sections, Section{Page: i + 1, Text: text})
+		if total += len(text); total > maxText {
+			return document, nil // refused by check
+		}
+	}
+	return document, nil
+}

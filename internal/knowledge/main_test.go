@@ -1,0 +1,9 @@
+package knowledge_test
+
+import (
+	"testing"
+
+	"github.com/avelto/convo/internal/apitest"
+)
+
+func TestMain(m *testing.M) { apitest.Main(m) }
