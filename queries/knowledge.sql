@@ -84,7 +84,7 @@ WHERE workspace_id = @workspace_id AND source_id = @source_id::uuid AND status I
 -- name: SystemKnowledgeJobListForsaken :many
 -- Jobs that nobody is at.
 SELECT workspace_id, id FROM knowledge_jobs
-WHERE status IN ('PENDING', 'PROCESSING') AND coalesce(leased_until, created_at + interval '30 seconds') <= @now::timestamptz
+WHERE status IN ('PENDING', 'PROCESSING') AND coalesce(leased_until, created_at + interval '20 seconds') <= @now::timestamptz
 LIMIT 1000;
 
 -- name: KnowledgePageAdd :exec

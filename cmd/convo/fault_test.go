@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -29,11 +28,9 @@ import (
 )
 
 const (
-	// talliesVariable names a file that the tallies are added to.
-	talliesVariable = "CONVO_TALLIES_FILE"
-	outage          = 10 * time.Second
-	patience        = 2 * time.Minute
-	callers         = 4
+	outage   = 10 * time.Second
+	patience = 2 * time.Minute
+	callers  = 4
 )
 
 // faults is a product in real processes: a database, a server, two workers, and
@@ -77,6 +74,16 @@ func TestNothingIsLostWhateverDies(t *testing.T) {
 	f.check(t, load)
 }
 
+// liftLimits lets every workspace ask as often as it likes.
+func liftLimits(t *testing.T, databaseURL string) {
+	t.Helper()
+	connection, err := pgx.Connect(t.Context(), databaseURL)
+	require.NoError(t, err)
+	_, err = connection.Exec(t.Context(), "UPDATE workspaces SET rate_limit_per_minute = 1000000")
+	require.NoError(t, err)
+	require.NoError(t, connection.Close(t.Context()))
+}
+
 // midDelivery waits for a moment at which deliveries are under way.
 func (f *faults) midDelivery(t *testing.T) {
 	t.Helper()
@@ -101,11 +108,7 @@ func startFaults(t *testing.T) *faults {
 	f.workers = []*process{start(t, f.environment, "work"), start(t, f.environment, "work")}
 	f.run(t, "seed", "--leads", "1", "--workspace", "acme")
 	f.token = strings.TrimSpace(f.run(t, "token", "create", "--workspace", "acme", "--name", "faults", "--scope", "leads:read", "--scope", "leads:write"))
-	connection, err := pgx.Connect(t.Context(), address)
-	require.NoError(t, err)
-	_, err = connection.Exec(t.Context(), "UPDATE workspaces SET rate_limit_per_minute = 1000000")
-	require.NoError(t, err)
-	require.NoError(t, connection.Close(t.Context()))
+	liftLimits(t, address)
 	f.receivers = badReceivers(t)
 	for name, receiver := range f.receivers {
 		status, body := f.send(t.Context(), "/integrations/webhook", "webhook-"+strings.ReplaceAll(name, " ", "-"), fmt.Sprintf(`{"type":"WEBHOOK","url":%q,"events":["lead.created"]}`, receiver.URL))
@@ -299,7 +302,7 @@ func (f *faults) check(t *testing.T, l *load) {
 		return len(collect(t, connection, "SELECT id FROM webhook_deliveries WHERE status <> 'SUCCEEDED'")) == 0
 	}
 	require.Eventually(t, none, patience, 20*time.Millisecond, "a delivery was given up, or is not acknowledged")
-	f.report(t, tallies.String())
+	apitest.Tallyf(t, "%s", &tallies)
 }
 
 // distinct returns the leads that were heard of. The same lead must always come with
@@ -329,14 +332,4 @@ func collect(t *testing.T, connection *pgx.Conn, query string) []uuid.UUID {
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 	require.NoError(t, err)
 	return ids
-}
-
-func (f *faults) report(t *testing.T, tallies string) {
-	t.Helper()
-	t.Log(tallies)
-	path := os.Getenv(talliesVariable)
-	if path == "" {
-		return
-	}
-	require.NoError(t, os.WriteFile(path, []byte(tallies+"\n"), 0o600))
 }

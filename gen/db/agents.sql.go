@@ -112,7 +112,8 @@ func (q *Queries) AgentList(ctx context.Context, db DBTX, arg AgentListParams) (
 	defer rows.Close()
 	items := make([]Agent, 0, arg.RowLimit)
 	for rows.Next() {
-		var i Agent
+		items = append(items, Agent{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -128,7 +129,6 @@ func (q *Queries) AgentList(ctx context.Context, db DBTX, arg AgentListParams) (
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

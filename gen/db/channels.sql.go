@@ -32,7 +32,8 @@ func (q *Queries) ChannelList(ctx context.Context, db DBTX, arg ChannelListParam
 	defer rows.Close()
 	items := make([]Channel, 0, arg.RowLimit)
 	for rows.Next() {
-		var i Channel
+		items = append(items, Channel{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -43,7 +44,6 @@ func (q *Queries) ChannelList(ctx context.Context, db DBTX, arg ChannelListParam
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

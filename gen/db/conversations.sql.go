@@ -128,7 +128,8 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 	defer rows.Close()
 	items := make([]ConversationListRow, 0, arg.RowLimit)
 	for rows.Next() {
-		var i ConversationListRow
+		items = append(items, ConversationListRow{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.Conversation.WorkspaceID,
 			&i.Conversation.ID,
@@ -152,7 +153,6 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -274,7 +274,8 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 	defer rows.Close()
 	items := make([]ConversationListTaggedRow, 0, arg.RowLimit)
 	for rows.Next() {
-		var i ConversationListTaggedRow
+		items = append(items, ConversationListTaggedRow{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.Conversation.WorkspaceID,
 			&i.Conversation.ID,
@@ -298,7 +299,6 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -55,7 +55,8 @@ func (q *Queries) EventList(ctx context.Context, db DBTX, arg EventListParams) (
 	defer rows.Close()
 	items := make([]Event, 0, arg.RowLimit)
 	for rows.Next() {
-		var i Event
+		items = append(items, Event{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.Sequence,
@@ -66,7 +67,6 @@ func (q *Queries) EventList(ctx context.Context, db DBTX, arg EventListParams) (
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -138,7 +138,8 @@ func (q *Queries) IntegrationList(ctx context.Context, db DBTX, arg IntegrationL
 	defer rows.Close()
 	items := make([]Integration, 0, arg.RowLimit)
 	for rows.Next() {
-		var i Integration
+		items = append(items, Integration{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -161,7 +162,6 @@ func (q *Queries) IntegrationList(ctx context.Context, db DBTX, arg IntegrationL
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

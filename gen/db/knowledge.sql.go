@@ -101,7 +101,8 @@ func (q *Queries) KnowledgeChunkSearch(ctx context.Context, db DBTX, arg Knowled
 	defer rows.Close()
 	items := make([]KnowledgeChunkSearchRow, 0, arg.RowLimit)
 	for rows.Next() {
-		var i KnowledgeChunkSearchRow
+		items = append(items, KnowledgeChunkSearchRow{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.ID,
 			&i.SourceID,
@@ -114,7 +115,6 @@ func (q *Queries) KnowledgeChunkSearch(ctx context.Context, db DBTX, arg Knowled
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -471,7 +471,8 @@ func (q *Queries) KnowledgeJobList(ctx context.Context, db DBTX, arg KnowledgeJo
 	defer rows.Close()
 	items := make([]KnowledgeJob, 0, arg.RowLimit)
 	for rows.Next() {
-		var i KnowledgeJob
+		items = append(items, KnowledgeJob{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -490,7 +491,6 @@ func (q *Queries) KnowledgeJobList(ctx context.Context, db DBTX, arg KnowledgeJo
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -926,7 +926,8 @@ func (q *Queries) KnowledgeSourceList(ctx context.Context, db DBTX, arg Knowledg
 	defer rows.Close()
 	items := make([]KnowledgeSource, 0, arg.RowLimit)
 	for rows.Next() {
-		var i KnowledgeSource
+		items = append(items, KnowledgeSource{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -943,7 +944,6 @@ func (q *Queries) KnowledgeSourceList(ctx context.Context, db DBTX, arg Knowledg
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -1001,7 +1001,7 @@ func (q *Queries) KnowledgeSourceRecount(ctx context.Context, db DBTX, arg Knowl
 
 const systemKnowledgeJobListForsaken = `-- name: SystemKnowledgeJobListForsaken :many
 SELECT workspace_id, id FROM knowledge_jobs
-WHERE status IN ('PENDING', 'PROCESSING') AND coalesce(leased_until, created_at + interval '30 seconds') <= $1::timestamptz
+WHERE status IN ('PENDING', 'PROCESSING') AND coalesce(leased_until, created_at + interval '20 seconds') <= $1::timestamptz
 LIMIT 1000
 `
 

@@ -161,7 +161,8 @@ func (q *Queries) LeadListByScore(ctx context.Context, db DBTX, arg LeadListBySc
 	defer rows.Close()
 	items := make([]Lead, 0, arg.RowLimit)
 	for rows.Next() {
-		var i Lead
+		items = append(items, Lead{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -176,7 +177,6 @@ func (q *Queries) LeadListByScore(ctx context.Context, db DBTX, arg LeadListBySc
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -214,7 +214,8 @@ func (q *Queries) LeadListByScoreAndStatus(ctx context.Context, db DBTX, arg Lea
 	defer rows.Close()
 	items := make([]Lead, 0, arg.RowLimit)
 	for rows.Next() {
-		var i Lead
+		items = append(items, Lead{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -229,7 +230,6 @@ func (q *Queries) LeadListByScoreAndStatus(ctx context.Context, db DBTX, arg Lea
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -260,7 +260,8 @@ func (q *Queries) LeadListNewest(ctx context.Context, db DBTX, arg LeadListNewes
 	defer rows.Close()
 	items := make([]Lead, 0, arg.RowLimit)
 	for rows.Next() {
-		var i Lead
+		items = append(items, Lead{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -275,7 +276,6 @@ func (q *Queries) LeadListNewest(ctx context.Context, db DBTX, arg LeadListNewes
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -310,7 +310,8 @@ func (q *Queries) LeadListNewestByStatus(ctx context.Context, db DBTX, arg LeadL
 	defer rows.Close()
 	items := make([]Lead, 0, arg.RowLimit)
 	for rows.Next() {
-		var i Lead
+		items = append(items, Lead{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -325,7 +326,6 @@ func (q *Queries) LeadListNewestByStatus(ctx context.Context, db DBTX, arg LeadL
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

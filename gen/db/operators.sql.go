@@ -49,7 +49,8 @@ func (q *Queries) OperatorList(ctx context.Context, db DBTX, arg OperatorListPar
 	defer rows.Close()
 	items := make([]Operator, 0, arg.RowLimit)
 	for rows.Next() {
-		var i Operator
+		items = append(items, Operator{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -58,7 +59,6 @@ func (q *Queries) OperatorList(ctx context.Context, db DBTX, arg OperatorListPar
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -64,7 +64,8 @@ func (q *Queries) TagList(ctx context.Context, db DBTX, arg TagListParams) ([]Ta
 	defer rows.Close()
 	items := make([]Tag, 0, arg.RowLimit)
 	for rows.Next() {
-		var i Tag
+		items = append(items, Tag{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -73,7 +74,6 @@ func (q *Queries) TagList(ctx context.Context, db DBTX, arg TagListParams) ([]Ta
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -287,7 +287,8 @@ func (q *Queries) WebhookDeliveryList(ctx context.Context, db DBTX, arg WebhookD
 	defer rows.Close()
 	items := make([]WebhookDeliveryListRow, 0, arg.RowLimit)
 	for rows.Next() {
-		var i WebhookDeliveryListRow
+		items = append(items, WebhookDeliveryListRow{})
+		i := &items[len(items)-1]
 		if err := rows.Scan(
 			&i.WebhookDelivery.WorkspaceID,
 			&i.WebhookDelivery.IntegrationID,
@@ -304,7 +305,6 @@ func (q *Queries) WebhookDeliveryList(ctx context.Context, db DBTX, arg WebhookD
 		); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

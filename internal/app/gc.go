@@ -3,9 +3,9 @@ package app
 import "runtime/debug"
 
 const (
-	// gcPercent trades memory for time: 5 MB stay and a request leaves some 10 KB
-	// behind, so that collecting half as often costs a few megabytes.
-	gcPercent = 200
+	// gcPercent trades memory for time: 7 MB stay and a request leaves some 10 KB
+	// behind, so that collecting less often costs a few megabytes.
+	gcPercent = 130
 	// memoryLimit is where collecting gets more frequent again, in bytes.
 	memoryLimit = 1 << 30
 )

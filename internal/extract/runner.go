@@ -100,8 +100,8 @@ func (r *Runner) run(ctx context.Context, kind Kind, file io.Reader, address str
 		return Document{}, failed(ParserDied, "It could not be read: its reader ran out of memory or failed.")
 	}
 	var said reply
-	if err := json.Unmarshal(out.Bytes(), &said); err != nil || said.Document == nil && said.Error == nil {
-		return Document{}, fmt.Errorf("reply of the reading process: %w: %s", err, stderr.Bytes())
+	if err := json.Unmarshal(out.kept, &said); err != nil || said.Document == nil && said.Error == nil {
+		return Document{}, fmt.Errorf("reply of the reading process: %w: %s", err, stderr.kept)
 	}
 	if said.Error != nil {
 		return Document{}, said.Error
@@ -109,19 +109,20 @@ func (r *Runner) run(ctx context.Context, kind Kind, file io.Reader, address str
 	return *said.Document, nil
 }
 
-// bounded keeps what is written up to a limit, and refuses more.
+// bounded keeps what is written up to a limit, and refuses more. It is no bytes.Buffer:
+// that would read by itself, without end.
 type bounded struct {
-	bytes.Buffer
-
+	kept  []byte
 	limit int
 	full  bool
 }
 
 // Write implements io.Writer.
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > b.limit {
+	if len(b.kept)+len(p) > b.limit {
 		b.full = true
 		return 0, io.ErrShortWrite
 	}
-	return b.Buffer.Write(p)
+	b.kept = append(b.kept, p...)
+	return len(p), nil
 }

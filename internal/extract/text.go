@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"strings"
 
-	"github.com/wlynxg/chardet"
+	"github.com/saintfish/chardet"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
@@ -26,8 +26,10 @@ func readText(content []byte) (Document, error) {
 func decode(content []byte) (string, error) {
 	encoding, _, certain := charset.DetermineEncoding(content, "text/plain; charset=")
 	if !certain {
-		if guessed, name := charset.Lookup(chardet.Detect(content).Encoding); guessed != nil && name != "replacement" {
-			encoding = guessed
+		if best, err := chardet.NewTextDetector().DetectBest(content); err == nil {
+			if guessed, name := charset.Lookup(best.Charset); guessed != nil && name != "replacement" {
+				encoding = guessed
+			}
 		}
 	}
 	text, err := encoding.NewDecoder().Bytes(content)

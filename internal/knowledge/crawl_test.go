@@ -178,3 +178,25 @@ func TestASiteThatCannotBeReadFails(t *testing.T) {
 	}
 	b.Post(t, b.token, "/knowledge/crawl", `{"url":"https://example.com","depth":6}`).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
 }
+
+func TestARunningCrawlIsCancelled(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	reached := make(chan struct{}, 1)
+	stuck := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			http.NotFound(w, r)
+			return
+		}
+		reached <- struct{}{}
+		<-r.Context().Done() // until its caller gives up
+	}))
+	t.Cleanup(stuck.Close)
+	answer := b.Post(t, b.token, "/knowledge/crawl", map[string]any{"url": stuck.URL, "depth": 0})
+	job := apitest.Decode[api.KnowledgeJob](t, answer.Want(t, http.StatusAccepted))
+	<-reached
+	cancelled := b.Post(t, b.token, "/knowledge/jobs/"+job.ID.String()+"/cancel", nil).Want(t, http.StatusOK)
+	require.Equal(t, api.KnowledgeJobStatusCANCELLED, apitest.Decode[api.KnowledgeJob](t, cancelled).Status)
+	require.Equal(t, api.KnowledgeJobStatusCANCELLED, b.wait(t, job).Status)
+	require.JSONEq(t, "[]", string(b.Get(t, b.token, "/knowledge/sources").Want(t, http.StatusOK).Body))
+}

@@ -25,10 +25,10 @@ const (
 	maxAttempts = 5
 	// lease is how long a worker has a job without a sign of life; a job whose worker
 	// died is taken up when it has ended.
-	lease     = 30 * time.Second
+	lease     = 20 * time.Second
 	heartbeat = 5 * time.Second
 	// TakeUpEvery is how often forsaken jobs are looked for.
-	TakeUpEvery = 10 * time.Second
+	TakeUpEvery = 5 * time.Second
 )
 
 var errCancelled = errors.New("knowledge: the job was cancelled")

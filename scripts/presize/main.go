@@ -1,5 +1,6 @@
-// Presize lets generated lists begin with room for all the rows that they ask for,
-// where sqlc lets them grow by doubling: a page of 50 leads leaves a third less behind.
+// Presize lets generated lists begin with room for all the rows that they ask for, and
+// read each row into its place, where sqlc lets them grow by doubling and copies each
+// row there: a page of 50 leads leaves half as much behind.
 //
 //	go run ./scripts/presize gen/db/*.sql.go
 package main
@@ -14,6 +15,8 @@ var (
 	function = regexp.MustCompile(`(?s)\nfunc \(q \*Queries\) .*?\n}\n`)
 	limited  = regexp.MustCompile(`arg\.RowLimit`)
 	empty    = regexp.MustCompile(`items := (\[\]\w+)\{\}`)
+	row      = regexp.MustCompile(`(?m)^\t\tvar i (\w+)$`)
+	copied   = regexp.MustCompile(`(?m)^\t\titems = append\(items, i\)\n`)
 )
 
 func presize(code []byte) []byte {
@@ -21,7 +24,9 @@ func presize(code []byte) []byte {
 		if !limited.Match(body) {
 			return body
 		}
-		return empty.ReplaceAll(body, []byte("items := make($1, 0, arg.RowLimit)"))
+		body = empty.ReplaceAll(body, []byte("items := make($1, 0, arg.RowLimit)"))
+		body = row.ReplaceAll(body, []byte("\t\titems = append(items, $1{})\n\t\ti := &items[len(items)-1]"))
+		return copied.ReplaceAll(body, nil)
 	})
 }
 
