@@ -10,7 +10,7 @@ SPEC_DIR := $(CURDIR)/.cache/spec-coverage
 TESTFLAGS ?=
 FUZZTIME ?= 20s
 
-.PHONY: help run build bench bench-webhooks test cover fuzz check generate drift lint fmt spec-lint sql-check vuln redis
+.PHONY: help run build bench bench-search bench-webhooks test cover fuzz check generate drift lint fmt spec-lint sql-check vuln redis
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ check: ## All that CI runs: drift, linters, specification, SQL, vulnerabilities,
 
 bench: ## Measure against a hand-written floor and the usual wiring; writes docs/performance.md.
 	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/bench ./scripts/bench && bin/bench
+
+bench-search: ## Measure the search in 100,000 passages.
+	@go run ./scripts/withpostgres go test -run NONE -bench Search -benchtime 500x ./internal/knowledge
 
 bench-webhooks: ## Measure deliveries to webhooks against two references; writes docs/webhooks.md.
 	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/bench ./scripts/bench && bin/bench webhooks

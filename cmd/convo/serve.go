@@ -69,6 +69,7 @@ type daemon struct {
 type build func(ctx context.Context, config app.Config, parts app.Parts) (*app.App, error)
 
 func (d daemon) run(ctx context.Context, build build) error {
+	app.TuneStart(os.Getenv)
 	log, flush, err := app.NewLogger(os.Stderr, d.config.LogLevel)
 	if err != nil {
 		return err

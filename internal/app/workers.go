@@ -32,6 +32,7 @@ const (
 	// idlePerEndpoint is how many connections to an endpoint stay open unused.
 	idlePerEndpoint = 16
 	jobPoll         = time.Second
+	keepJobs        = time.Hour // after they are done
 	// knowledgeJobs is how many sources a process takes in at once.
 	knowledgeJobs     = 4
 	defaultCrawlPages = 200
@@ -91,7 +92,7 @@ func (a *App) work(ctx context.Context, config Config, parts Parts, out *outboun
 		Extract: &extract.Runner{Binary: parts.ExtractBinary}, MaxPages: pages, Log: parts.Log,
 	})
 	jobs, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{
-		Schema: db.RiverSchema, Logger: parts.Log, FetchPollInterval: jobPoll,
+		Schema: db.RiverSchema, Logger: parts.Log, FetchPollInterval: jobPoll, CompletedJobRetentionPeriod: keepJobs,
 		Queues:       map[string]river.QueueConfig{maintenance.Queue: {MaxWorkers: 1}, knowledge.Queue: {MaxWorkers: knowledgeJobs}},
 		Workers:      handlers,
 		PeriodicJobs: append(maintenance.Schedule(), knowledge.Schedule()...),

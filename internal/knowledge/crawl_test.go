@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -199,4 +200,38 @@ func TestARunningCrawlIsCancelled(t *testing.T) {
 	require.Equal(t, api.KnowledgeJobStatusCANCELLED, apitest.Decode[api.KnowledgeJob](t, cancelled).Status)
 	require.Equal(t, api.KnowledgeJobStatusCANCELLED, b.wait(t, job).Status)
 	require.JSONEq(t, "[]", string(b.Get(t, b.token, "/knowledge/sources").Want(t, http.StatusOK).Body))
+}
+
+func TestASlowPageIsGivenUpAndADelayIsHonoured(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	var mu sync.Mutex
+	var moments []time.Time
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/robots.txt":
+			_, _ = w.Write([]byte("User-agent: *\nDisallow: /nothing\n\nUser-agent: ConvoBot\nCrawl-delay: 1\n"))
+			return
+		case "/slow":
+			<-r.Context().Done()
+			return
+		case "/", "/a", "/b":
+			mu.Lock()
+			moments = append(moments, time.Now())
+			mu.Unlock()
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = w.Write([]byte(page("Page "+r.URL.Path, "Words of "+r.URL.Path, "/a", "/b", "/slow")))
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(slow.Close)
+	job := b.crawl(t, slow.URL, 1)
+	require.Equal(t, api.KnowledgeJobStatusCOMPLETED, job.Status)
+	require.Equal(t, int32(3), job.Progress.PagesDone)
+	require.Len(t, job.Progress.Failures, 1)
+	require.Equal(t, "did not answer in time", job.Progress.Failures[0].Reason)
+	for i := range moments[1:] {
+		require.GreaterOrEqual(t, moments[i+1].Sub(moments[i]), time.Second)
+	}
 }
