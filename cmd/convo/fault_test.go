@@ -122,7 +122,7 @@ func badReceivers(t *testing.T) map[string]*apitest.Receiver {
 	t.Helper()
 	const bad = 20 // requests, after which they are well
 	return map[string]*apitest.Receiver{
-		"well": apitest.NewReceiver(t, nil),
+		"is well": apitest.NewReceiver(t, nil),
 		"answers 500 nine times": apitest.NewReceiver(t, func(n int, w http.ResponseWriter, _ *http.Request) {
 			if n < 9 {
 				w.WriteHeader(http.StatusInternalServerError)

@@ -37,6 +37,8 @@ type Server struct {
 	URL     string // with the base path
 	Origin  string // without
 	Handler http.Handler
+	// Storage is the directory in which it keeps files.
+	Storage string
 	// DatabaseURL is the server's, for another beside it.
 	DatabaseURL string
 	DB          *postgres.DB
@@ -82,14 +84,14 @@ func New(t testing.TB, options Options) *Server {
 	if options.Config.RequestTimeout == 0 {
 		options.Config.RequestTimeout = 30 * time.Second
 	}
-	s := &Server{
-		DB: on, Document: document, Clock: clock.NewFake(time.Date(2026, time.April, 30, 12, 0, 0, 0, time.UTC)),
-		log: &lockedBuffer{}, checker: shared(), DatabaseURL: options.DatabaseURL,
-	}
-	parts := app.Parts{DB: on, Key: Key, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
 	if options.Config.Storage == "" {
 		options.Config.Storage = t.TempDir()
 	}
+	s := &Server{
+		DB: on, Document: document, Clock: clock.NewFake(time.Date(2026, time.April, 30, 12, 0, 0, 0, time.UTC)),
+		log: &lockedBuffer{}, checker: shared(), DatabaseURL: options.DatabaseURL, Storage: options.Config.Storage,
+	}
+	parts := app.Parts{DB: on, Key: Key, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
 	if parts.Workers = options.Workers; options.Workers {
 		options.Config.AllowedTargets = []string{"127.0.0.0/8", "::1/128"}
 	}

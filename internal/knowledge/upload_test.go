@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -261,12 +262,22 @@ func TestASourceGoesWithAllThatIsItsOwn(t *testing.T) {
 	refreshed := b.wait(t, apitest.Decode[api.KnowledgeJob](t, b.Post(t, b.token, path+"/refresh", nil).Want(t, http.StatusAccepted)))
 	require.Equal(t, api.KnowledgeJobStatusCOMPLETED, refreshed.Status)
 	require.Len(t, b.search(t, "returns"), 1)
+	require.Len(t, b.files(t), 1)
 	b.Delete(t, b.token, path).Want(t, http.StatusNoContent)
 	require.Empty(t, b.search(t, "returns"))
+	require.Empty(t, b.files(t), "its file is gone")
 	b.Delete(t, b.token, path).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
 	b.Post(t, b.token, path+"/refresh", nil).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
 	ended := apitest.Decode[api.KnowledgeJob](t, b.Get(t, b.token, "/knowledge/jobs/"+job.ID.String()).Want(t, http.StatusOK))
 	require.Nil(t, ended.SourceID)
+}
+
+// files are those that the server keeps.
+func (b *bed) files(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(b.Storage, "*", "*"))
+	require.NoError(t, err)
+	return found
 }
 
 func TestTheEndOfAJobIsTold(t *testing.T) {
