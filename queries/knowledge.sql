@@ -52,10 +52,6 @@ SELECT * FROM knowledge_jobs
 WHERE workspace_id = @workspace_id AND id < @before_id
 ORDER BY id DESC LIMIT @row_limit;
 
--- name: KnowledgeJobLock :one
--- One job, held until the transaction ends.
-SELECT * FROM knowledge_jobs WHERE workspace_id = @workspace_id AND id = @id FOR UPDATE;
-
 -- name: KnowledgeJobClaim :one
 -- Takes a job that nobody is at; none where somebody is, or where it has ended.
 UPDATE knowledge_jobs SET status = 'PROCESSING', started_at = coalesce(started_at, @now::timestamptz), leased_until = @until::timestamptz
@@ -68,7 +64,7 @@ UPDATE knowledge_jobs SET leased_until = @until::timestamptz WHERE workspace_id 
 
 -- name: KnowledgeJobRelease :exec
 -- Gives a job back that has not ended.
-UPDATE knowledge_jobs SET leased_until = NULL WHERE workspace_id = @workspace_id AND id = @id AND status = 'PROCESSING';
+UPDATE knowledge_jobs SET leased_until = @now::timestamptz WHERE workspace_id = @workspace_id AND id = @id AND status = 'PROCESSING';
 
 -- name: KnowledgeJobEnd :one
 -- Ends a job that has not ended.
@@ -81,11 +77,13 @@ RETURNING *;
 UPDATE knowledge_jobs SET status = 'CANCELLED', finished_at = @now::timestamptz, leased_until = NULL
 WHERE workspace_id = @workspace_id AND source_id = @source_id::uuid AND status IN ('PENDING', 'PROCESSING');
 
--- name: SystemKnowledgeJobListForsaken :many
--- Jobs that nobody is at.
-SELECT workspace_id, id FROM knowledge_jobs
-WHERE status IN ('PENDING', 'PROCESSING') AND coalesce(leased_until, created_at + interval '20 seconds') <= @now::timestamptz
-LIMIT 1000;
+-- name: SystemKnowledgeJobTakeUp :many
+-- Jobs that nobody has been at for a while, each named once in that time: one that
+-- only waits its turn must not be queued again and again.
+UPDATE knowledge_jobs SET leased_until = @now::timestamptz
+WHERE status = 'PENDING' AND coalesce(leased_until, created_at) <= @pending_before::timestamptz
+  OR status = 'PROCESSING' AND coalesce(leased_until, created_at) <= @processing_before::timestamptz
+RETURNING workspace_id, id;
 
 -- name: KnowledgePageAdd :exec
 -- Pages that were found; those that are known stay as they are.

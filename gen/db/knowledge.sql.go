@@ -498,38 +498,6 @@ func (q *Queries) KnowledgeJobList(ctx context.Context, db DBTX, arg KnowledgeJo
 	return items, nil
 }
 
-const knowledgeJobLock = `-- name: KnowledgeJobLock :one
-SELECT workspace_id, id, source_id, type, status, file_name, url, refresh, error_code, error_message, leased_until, created_at, started_at, finished_at FROM knowledge_jobs WHERE workspace_id = $1 AND id = $2 FOR UPDATE
-`
-
-type KnowledgeJobLockParams struct {
-	WorkspaceID uuid.UUID
-	ID          uuid.UUID
-}
-
-// One job, held until the transaction ends.
-func (q *Queries) KnowledgeJobLock(ctx context.Context, db DBTX, arg KnowledgeJobLockParams) (KnowledgeJob, error) {
-	row := db.QueryRow(ctx, knowledgeJobLock, arg.WorkspaceID, arg.ID)
-	var i KnowledgeJob
-	err := row.Scan(
-		&i.WorkspaceID,
-		&i.ID,
-		&i.SourceID,
-		&i.Type,
-		&i.Status,
-		&i.FileName,
-		&i.URL,
-		&i.Refresh,
-		&i.ErrorCode,
-		&i.ErrorMessage,
-		&i.LeasedUntil,
-		&i.CreatedAt,
-		&i.StartedAt,
-		&i.FinishedAt,
-	)
-	return i, err
-}
-
 const knowledgeJobProlong = `-- name: KnowledgeJobProlong :execrows
 UPDATE knowledge_jobs SET leased_until = $1::timestamptz WHERE workspace_id = $2 AND id = $3 AND status = 'PROCESSING'
 `
@@ -550,17 +518,18 @@ func (q *Queries) KnowledgeJobProlong(ctx context.Context, db DBTX, arg Knowledg
 }
 
 const knowledgeJobRelease = `-- name: KnowledgeJobRelease :exec
-UPDATE knowledge_jobs SET leased_until = NULL WHERE workspace_id = $1 AND id = $2 AND status = 'PROCESSING'
+UPDATE knowledge_jobs SET leased_until = $1::timestamptz WHERE workspace_id = $2 AND id = $3 AND status = 'PROCESSING'
 `
 
 type KnowledgeJobReleaseParams struct {
+	Now         time.Time
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
 }
 
 // Gives a job back that has not ended.
 func (q *Queries) KnowledgeJobRelease(ctx context.Context, db DBTX, arg KnowledgeJobReleaseParams) error {
-	_, err := db.Exec(ctx, knowledgeJobRelease, arg.WorkspaceID, arg.ID)
+	_, err := db.Exec(ctx, knowledgeJobRelease, arg.Now, arg.WorkspaceID, arg.ID)
 	return err
 }
 
@@ -999,31 +968,35 @@ func (q *Queries) KnowledgeSourceRecount(ctx context.Context, db DBTX, arg Knowl
 	return err
 }
 
-const systemKnowledgeJobListForsaken = `-- name: SystemKnowledgeJobListForsaken :many
-SELECT workspace_id, id FROM knowledge_jobs
-WHERE status IN ('PENDING', 'PROCESSING') AND coalesce(leased_until, created_at + interval '20 seconds') <= $1::timestamptz
-LIMIT 1000
+const systemKnowledgeJobTakeUp = `-- name: SystemKnowledgeJobTakeUp :many
+UPDATE knowledge_jobs SET leased_until = $1::timestamptz
+WHERE status = 'PENDING' AND coalesce(leased_until, created_at) <= $2::timestamptz
+  OR status = 'PROCESSING' AND coalesce(leased_until, created_at) <= $3::timestamptz
+RETURNING workspace_id, id
 `
 
-type SystemKnowledgeJobListForsakenParams struct {
-	Now time.Time
+type SystemKnowledgeJobTakeUpParams struct {
+	Now              time.Time
+	PendingBefore    time.Time
+	ProcessingBefore time.Time
 }
 
-type SystemKnowledgeJobListForsakenRow struct {
+type SystemKnowledgeJobTakeUpRow struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
 }
 
-// Jobs that nobody is at.
-func (q *Queries) SystemKnowledgeJobListForsaken(ctx context.Context, db DBTX, arg SystemKnowledgeJobListForsakenParams) ([]SystemKnowledgeJobListForsakenRow, error) {
-	rows, err := db.Query(ctx, systemKnowledgeJobListForsaken, arg.Now)
+// Jobs that nobody has been at for a while, each named once in that time: one that
+// only waits its turn must not be queued again and again.
+func (q *Queries) SystemKnowledgeJobTakeUp(ctx context.Context, db DBTX, arg SystemKnowledgeJobTakeUpParams) ([]SystemKnowledgeJobTakeUpRow, error) {
+	rows, err := db.Query(ctx, systemKnowledgeJobTakeUp, arg.Now, arg.PendingBefore, arg.ProcessingBefore)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []SystemKnowledgeJobListForsakenRow{}
+	items := []SystemKnowledgeJobTakeUpRow{}
 	for rows.Next() {
-		var i SystemKnowledgeJobListForsakenRow
+		var i SystemKnowledgeJobTakeUpRow
 		if err := rows.Scan(&i.WorkspaceID, &i.ID); err != nil {
 			return nil, err
 		}

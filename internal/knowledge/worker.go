@@ -27,6 +27,10 @@ const (
 	// died is taken up when it has ended.
 	lease     = 20 * time.Second
 	heartbeat = 5 * time.Second
+	// pendingGrace and processingGrace are how long a job is left to the queue, and to
+	// its own retries, before it counts as forsaken.
+	pendingGrace    = 45 * time.Second
+	processingGrace = 20 * time.Second
 	// TakeUpEvery is how often forsaken jobs are looked for.
 	TakeUpEvery = 5 * time.Second
 )
@@ -76,7 +80,7 @@ func (w *Worker) Work(ctx context.Context, queued *river.Job[Run]) error {
 	// Given back: another takes it up where it is.
 	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), heartbeat)
 	defer cancel()
-	if err := db.New().KnowledgeJobRelease(back, w.DB, db.KnowledgeJobReleaseParams{WorkspaceID: job.WorkspaceID, ID: job.ID}); err != nil {
+	if err := db.New().KnowledgeJobRelease(back, w.DB, db.KnowledgeJobReleaseParams{WorkspaceID: job.WorkspaceID, ID: job.ID, Now: w.Clock.Now()}); err != nil {
 		w.Log.WarnContext(ctx, "knowledge job not given back", "jobId", job.ID, "error", err)
 	}
 	return err
@@ -216,16 +220,21 @@ type TakeUpWorker struct {
 
 // Work implements river.Worker.
 func (w *TakeUpWorker) Work(ctx context.Context, _ *river.Job[TakeUp]) error {
-	rows, err := db.New().SystemKnowledgeJobListForsaken(ctx, w.DB, db.SystemKnowledgeJobListForsakenParams{Now: w.Clock.Now()})
-	if err != nil {
-		return fmt.Errorf("forsaken jobs: %w", err)
-	}
 	jobs := river.ClientFromContext[pgx.Tx](ctx)
-	for _, row := range rows {
-		// A second job of the same does no harm: only one has the lease.
-		if _, err := jobs.Insert(ctx, Run{WorkspaceID: row.WorkspaceID, JobID: row.ID}, nil); err != nil {
-			return fmt.Errorf("queue forsaken job: %w", err)
+	return postgres.WithTx(ctx, w.DB, func(ctx context.Context, tx pgx.Tx) error {
+		now := w.Clock.Now()
+		rows, err := db.New().SystemKnowledgeJobTakeUp(ctx, tx, db.SystemKnowledgeJobTakeUpParams{
+			Now: now, PendingBefore: now.Add(-pendingGrace), ProcessingBefore: now.Add(-processingGrace),
+		})
+		if err != nil {
+			return fmt.Errorf("forsaken jobs: %w", err)
 		}
-	}
-	return nil
+		for _, row := range rows {
+			// A second job of the same does no harm: only one has the lease.
+			if _, err := jobs.InsertTx(ctx, tx, Run{WorkspaceID: row.WorkspaceID, JobID: row.ID}, nil); err != nil {
+				return fmt.Errorf("queue forsaken job: %w", err)
+			}
+		}
+		return nil
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -159,17 +160,23 @@ func (d *Dispatcher) makeRoom(webhooks []db.Integration, now time.Time) map[lane
 	defer d.mu.Unlock()
 	d.forgetIdle()
 	room, left := map[laneID]int32{}, maxHeld-d.held
+	// In another order each time: the first must not take all the room for ever.
+	rand.Shuffle(len(webhooks), func(i, j int) { webhooks[i], webhooks[j] = webhooks[j], webhooks[i] })
 	for _, row := range webhooks {
-		target, err := NewTarget(d.Box, row, now)
-		if err != nil {
-			d.Log.Error("webhook left out", "error", err)
-			continue
-		}
 		l, ok := d.lanes[row.ID]
 		if !ok {
 			l = &lane{}
 			d.lanes[row.ID] = l
 		}
+		target, err := NewTarget(d.Box, row, now)
+		if err != nil {
+			if !l.broken { // it is looked at many times a second
+				d.Log.Error("webhook left out", "error", err)
+			}
+			l.broken = true
+			continue
+		}
+		l.broken = false
 		l.target, l.failures = target, row.Failures
 		if n := min(l.room(), left); n > 0 {
 			room[laneID{row.WorkspaceID, row.ID}] = int32(n)

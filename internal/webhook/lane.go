@@ -34,6 +34,7 @@ type lane struct {
 	pace     time.Duration // of one post, smoothed; 0 before the first
 	waiting  []job
 	running  int
+	broken   bool // its secret or address cannot be read
 }
 
 // job is one attempt to make. After expires another worker may take it.
