@@ -30,7 +30,7 @@ const (
 	// pendingGrace and processingGrace are how long a job is left to the queue, and to
 	// its own retries, before it counts as forsaken.
 	pendingGrace    = 45 * time.Second
-	processingGrace = 20 * time.Second
+	processingGrace = 5 * time.Second
 	// TakeUpEvery is how often forsaken jobs are looked for.
 	TakeUpEvery = 5 * time.Second
 )
