@@ -21,13 +21,13 @@ run: ## Serve everything on a private PostgreSQL with demo data.
 build: ## Build bin/convo.
 	@go build -trimpath -o bin/convo ./cmd/convo
 
-test: redis ## Run all tests, then print which statuses of which operations they saw.
+test: redis scripts/tools/node_modules ## Run all tests, then print which statuses of which operations they saw.
 	@rm -rf $(SPEC_DIR) .cache/tallies && mkdir -p $(SPEC_DIR)
 	@go run ./scripts/withpostgres env CONVO_SPEC_COVERAGE_DIR=$(SPEC_DIR) CONVO_TALLIES_FILE=$(CURDIR)/.cache/tallies go test -count=1 $(TESTFLAGS) ./...
 	@go run ./scripts/speccoverage $(SPEC_DIR)
 	@if [ -f .cache/tallies ]; then cat .cache/tallies; fi
 
-cover: redis ## Run all tests and print how much of the hand-written code they run.
+cover: redis scripts/tools/node_modules ## Run all tests and print how much of the hand-written code they run.
 	@mkdir -p .cache
 	@go run ./scripts/withpostgres go test -count=1 -coverpkg=./cmd/...,./db/...,./internal/... -coverprofile=.cache/coverage.out ./... >/dev/null
 	@go tool cover -func=.cache/coverage.out | tail -n 1
@@ -57,8 +57,9 @@ bench-search: ## Measure the search in 100,000 passages.
 bench-webhooks: ## Measure deliveries to webhooks against two references; writes docs/webhooks.md.
 	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/bench ./scripts/bench && bin/bench webhooks
 
-generate: ## Derive gen/ from openapi/openapi.json, queries and migrations.
+generate: ## Derive gen/ and openapi/postman.json from openapi/openapi.json, queries and migrations.
 	@$(GENERATE) oapi-codegen -config oapi-codegen.yaml openapi/openapi.json
+	@go run ./scripts/postman <openapi/openapi.json >.postman.tmp && mv .postman.tmp openapi/postman.json || { rm -f .postman.tmp; exit 1; }
 	@$(GENERATE) sqlc generate
 	@go run ./scripts/presize gen/db/*.sql.go
 	@go run ./scripts/withpostgres go run ./scripts/constraints > .constraints.tmp && mv .constraints.tmp gen/db/constraints.gen.go || { rm -f .constraints.tmp; exit 1; }

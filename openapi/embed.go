@@ -7,3 +7,8 @@ import _ "embed"
 //
 //go:embed openapi.json
 var JSON []byte
+
+// Postman is the collection for Postman, format 2.1, derived from JSON.
+//
+//go:embed postman.json
+var Postman []byte

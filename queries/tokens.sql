@@ -16,13 +16,24 @@ WHERE api_tokens.workspace_id = used.workspace_id AND api_tokens.id = used.id
 
 -- name: TokenCreate :one
 -- A token; its plaintext is known to the caller alone.
-INSERT INTO api_tokens (workspace_id, id, name, token_hash, last_four, scopes, created_at, expires_at)
-VALUES (@workspace_id, @id, @name, @token_hash, @last_four, @scopes, @created_at, sqlc.narg('expires_at'))
+INSERT INTO api_tokens (workspace_id, id, name, token_hash, last_four, scopes, created_by, created_at, expires_at)
+VALUES (@workspace_id, @id, @name, @token_hash, @last_four, @scopes, sqlc.narg('created_by'), @created_at, sqlc.narg('expires_at'))
 RETURNING *;
 
 -- name: TokenList :many
--- Latest tokens first.
-SELECT * FROM api_tokens WHERE workspace_id = @workspace_id ORDER BY id DESC;
+-- Latest tokens first, with who made them.
+SELECT sqlc.embed(api_tokens), users.name AS creator
+FROM api_tokens
+LEFT JOIN users ON users.id = api_tokens.created_by
+WHERE api_tokens.workspace_id = @workspace_id ORDER BY api_tokens.id DESC;
+
+-- name: TokenLock :one
+-- One token, held until the transaction ends.
+SELECT * FROM api_tokens WHERE workspace_id = @workspace_id AND id = @id FOR NO KEY UPDATE;
+
+-- name: TokenSetExpiry :exec
+-- Says when a token ends.
+UPDATE api_tokens SET expires_at = @expires_at WHERE workspace_id = @workspace_id AND id = @id;
 
 -- name: TokenRevoke :execrows
 -- Revokes a token; 0 rows where there is none that lives.

@@ -9,3 +9,7 @@ SELECT EXISTS (SELECT 1 FROM workspaces);
 -- name: SystemWorkspaceCreate :one
 -- A workspace; violates workspaces_slug_key where the slug is taken.
 INSERT INTO workspaces (id, slug, name, created_at) VALUES (@id, @slug, @name, @created_at) RETURNING *;
+
+-- name: SystemWorkspaceList :many
+-- All workspaces, by slug.
+SELECT * FROM workspaces ORDER BY slug;

@@ -5,8 +5,8 @@ cd "$(dirname "$0")/.."
 before=$(git status --porcelain -- gen openapi)
 make --no-print-directory generate
 after=$(git status --porcelain -- gen openapi)
-if [ "$before" != "$after" ] || ! git diff --quiet -- gen; then
-  git --no-pager diff --stat -- gen openapi
+if [ "$before" != "$after" ] || ! git diff --quiet -- gen openapi/postman.json; then
+  git --no-pager diff --stat -- gen openapi/postman.json
   git status --porcelain -- gen openapi
   echo "Generated code differs from what is committed: run 'make generate' and commit." >&2
   exit 1

@@ -21,6 +21,7 @@ import (
 	"github.com/avelto/convo/internal/postgres/embedded"
 	"github.com/avelto/convo/internal/spec"
 	"github.com/avelto/convo/internal/token"
+	"github.com/avelto/convo/internal/user"
 	"github.com/avelto/convo/internal/workspace"
 )
 
@@ -33,6 +34,7 @@ type devCommand struct {
 const (
 	keyBytes      = 32
 	demoTokenFile = "demo-token"
+	demoEmail     = "demo@example.com"
 )
 
 // Run implements the command.
@@ -87,12 +89,17 @@ func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, a
 	if err != nil {
 		return err
 	}
+	password, err := c.keep("demo-password", func() (string, error) { return demoPassword(ctx, on) })
+	if err != nil {
+		return err
+	}
 	base := "http://" + addr.String()
 	fmt.Printf(`
   Convo is running, with demo data in the workspaces %q and %q.
 
   API       %s%s
-  Document  %s%s/openapi.json
+  Docs      %s/docs   Document  %s%s/openapi.json
+  Console   %s/app   sign in as %s with %s
   Health    %s/readyz   Metrics  %s/metrics
   Data      %s
   Token     %s   (workspace %s, every scope)
@@ -103,7 +110,8 @@ func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, a
 
   Stop with Ctrl-C.
 
-`, demo.Slug, demo.OtherSlug, base, spec.BasePath, base, spec.BasePath, base, base, c.DataDir,
+`, demo.Slug, demo.OtherSlug, base, spec.BasePath, base, base, spec.BasePath,
+		base, demoEmail, password, base, base, c.DataDir,
 		plaintext, demo.Slug, plaintext, base, spec.BasePath)
 	return nil
 }
@@ -118,6 +126,33 @@ func demoToken(ctx context.Context, a *app.App, on *postgres.DB) (string, error)
 	}
 	plaintext, _, err := a.Tokens.Create(ctx, token.NewToken{WorkspaceID: space.ID, Name: "convo dev", Scopes: a.Scopes})
 	return plaintext, err
+}
+
+// demoPassword creates somebody who can sign in to both demo workspaces, or gives them
+// another password where they are there already.
+func demoPassword(ctx context.Context, on *postgres.DB) (string, error) {
+	ids, made := id.NewGenerator(clock.System{}), user.NewPassword()
+	users := &user.Service{DB: on, IDs: ids, Clock: clock.System{}, Hasher: user.NewHasher()}
+	row, err := users.ByEmail(ctx, demoEmail)
+	if err == nil {
+		return made, users.SetPassword(ctx, row.ID, made)
+	} else if !errors.Is(err, user.ErrUnknown) {
+		return "", err
+	}
+	if row, err = users.Create(ctx, user.New{Email: demoEmail, Name: "Demo User", Password: made}); err != nil {
+		return "", err
+	}
+	spaces := &workspace.Service{DB: on, IDs: ids}
+	for _, slug := range []string{demo.Slug, demo.OtherSlug} {
+		space, err := spaces.BySlug(ctx, slug)
+		if err != nil {
+			return "", err
+		}
+		if err := users.Join(ctx, row.ID, space.ID); err != nil {
+			return "", err
+		}
+	}
+	return made, nil
 }
 
 // keep returns what a file of the data directory holds, and makes it first where

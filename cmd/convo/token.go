@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/audit"
 	"github.com/avelto/convo/internal/clock"
 	"github.com/avelto/convo/internal/id"
 	"github.com/avelto/convo/internal/postgres"
@@ -37,18 +39,20 @@ type tokenCreateCommand struct {
 
 // Run implements the command.
 func (c *tokenCreateCommand) Run(ctx context.Context) error {
-	return inWorkspace(ctx, c.database, c.Workspace, func(tokens *token.Service, space db.Workspace) error {
-		scopes := make([]api.Scope, len(c.Scope))
-		for i, scope := range c.Scope {
-			scopes[i] = api.Scope(scope)
-		}
-		plaintext, _, err := tokens.Create(ctx, token.NewToken{WorkspaceID: space.ID, Name: c.Name, Scopes: scopes, ExpiresIn: c.ExpiresIn})
-		if err != nil {
-			return err
-		}
-		fmt.Println(plaintext)
-		return nil
+	scopes := make([]api.Scope, len(c.Scope))
+	for i, scope := range c.Scope {
+		scopes[i] = api.Scope(scope)
+	}
+	var plaintext string
+	err := inWorkspace(ctx, c.database, c.Workspace, func(ctx context.Context, tokens *token.Service, space db.Workspace) (audit.Entry, error) {
+		var err error
+		plaintext, _, err = tokens.Create(ctx, token.NewToken{WorkspaceID: space.ID, Name: c.Name, Scopes: scopes, ExpiresIn: c.ExpiresIn})
+		return audit.Entry{Action: "api_token.created", Target: c.Name}, err
 	})
+	if err == nil {
+		fmt.Println(plaintext)
+	}
+	return err
 }
 
 type tokenListCommand struct {
@@ -59,18 +63,19 @@ type tokenListCommand struct {
 
 // Run implements the command.
 func (c *tokenListCommand) Run(ctx context.Context) error {
-	return inWorkspace(ctx, c.database, c.Workspace, func(tokens *token.Service, space db.Workspace) error {
+	return inWorkspace(ctx, c.database, c.Workspace, func(ctx context.Context, tokens *token.Service, space db.Workspace) (audit.Entry, error) {
 		rows, err := tokens.List(ctx, space.ID)
 		if err != nil {
-			return err
+			return audit.Entry{}, err
 		}
 		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "ID\tNAME\tTOKEN\tSCOPES\tLAST USED\tEXPIRES\tREVOKED")
-		for _, row := range rows {
+		for _, listed := range rows {
+			row := listed.APIToken
 			fmt.Fprintf(w, "%s\t%s\t%s…%s\t%s\t%s\t%s\t%s\n", row.ID, row.Name, token.Prefix, row.LastFour,
 				strings.Join(row.Scopes, ","), when(row.LastUsedAt), when(row.ExpiresAt), when(row.RevokedAt))
 		}
-		return w.Flush()
+		return audit.Entry{}, w.Flush()
 	})
 }
 
@@ -94,19 +99,18 @@ func (c *tokenRevokeCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("token id: %w", err)
 	}
-	return inWorkspace(ctx, c.database, c.Workspace, func(tokens *token.Service, space db.Workspace) error {
+	return inWorkspace(ctx, c.database, c.Workspace, func(ctx context.Context, tokens *token.Service, space db.Workspace) (audit.Entry, error) {
 		revoked, err := tokens.Revoke(ctx, space.ID, tokenID)
-		if err != nil {
-			return err
+		if err == nil && !revoked {
+			err = errors.New("no live token of this id in the workspace")
 		}
-		if !revoked {
-			return errors.New("no live token of this id in the workspace")
-		}
-		return nil
+		return audit.Entry{Action: "api_token.revoked", Target: tokenID.String()}, err
 	})
 }
 
-func inWorkspace(ctx context.Context, from database, slug string, do func(*token.Service, db.Workspace) error) error {
+// inWorkspace does something to a workspace's tokens, in one transaction with the entry
+// of the audit log that do returns; none where its action is empty.
+func inWorkspace(ctx context.Context, from database, slug string, do func(context.Context, *token.Service, db.Workspace) (audit.Entry, error)) error {
 	on, err := from.open(ctx, postgres.Options{})
 	if err != nil {
 		return err
@@ -117,5 +121,12 @@ func inWorkspace(ctx context.Context, from database, slug string, do func(*token
 	if err != nil {
 		return err
 	}
-	return do(&token.Service{DB: on, IDs: ids, Clock: clock.System{}}, space)
+	return postgres.WithTx(ctx, on, func(ctx context.Context, _ pgx.Tx) error {
+		entry, err := do(ctx, &token.Service{DB: on, IDs: ids, Clock: clock.System{}}, space)
+		if err != nil || entry.Action == "" {
+			return err
+		}
+		entry.WorkspaceID, entry.ActorType, entry.ActorName = space.ID, audit.System, "command line"
+		return (&audit.Log{DB: on, IDs: ids}).Record(ctx, entry)
+	})
 }

@@ -910,7 +910,7 @@ type Agent struct {
 
 	// ID Id of the agent.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// ModelName Name of the model at that provider.
@@ -968,7 +968,7 @@ type AgentDetail struct {
 
 	// ID Id of the agent.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// MaxTokens Upper bound of tokens in one answer.
@@ -1152,7 +1152,7 @@ type Channel struct {
 
 	// ID Id of the channel.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Name Name of the channel.
@@ -1172,7 +1172,7 @@ type Contact struct {
 
 	// ID Id of the contact.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Name Name, where the channel or the contact gave one.
@@ -1186,7 +1186,7 @@ type Contact struct {
 type Conversation struct {
 	// AgentID The agent that answers in it.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	AgentID uuid.UUID `json:"agentId"`
 
 	// AssignedOperatorID The operator it is assigned to, if any.
@@ -1194,7 +1194,7 @@ type Conversation struct {
 
 	// ChannelID The channel that it came in by.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ChannelID uuid.UUID `json:"channelId"`
 
 	// Contact The person on the other side of a conversation.
@@ -1207,7 +1207,7 @@ type Conversation struct {
 
 	// ID Id of the conversation.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// LastMessageAt When its latest message was written; null while it has none.
@@ -1234,7 +1234,7 @@ type ConversationAssignedEvent struct {
 
 	// ID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Sequence Number of the event in its workspace, in the order of the changes.
@@ -1252,7 +1252,7 @@ type ConversationAssignedEvent struct {
 
 	// WorkspaceID The workspace in which it happened.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
@@ -1283,7 +1283,7 @@ type ConversationClosedEvent struct {
 
 	// ID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Sequence Number of the event in its workspace, in the order of the changes.
@@ -1301,7 +1301,7 @@ type ConversationClosedEvent struct {
 
 	// WorkspaceID The workspace in which it happened.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
@@ -1317,7 +1317,7 @@ type ConversationCreatedEvent struct {
 
 	// ID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Sequence Number of the event in its workspace, in the order of the changes.
@@ -1335,7 +1335,7 @@ type ConversationCreatedEvent struct {
 
 	// WorkspaceID The workspace in which it happened.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
@@ -1346,7 +1346,7 @@ type ConversationCreatedEventType string
 type ConversationDetail struct {
 	// AgentID The agent that answers in it.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	AgentID uuid.UUID `json:"agentId"`
 
 	// AssignedOperator The operator it is assigned to, or null.
@@ -1357,7 +1357,7 @@ type ConversationDetail struct {
 
 	// ChannelID The channel that it came in by.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ChannelID uuid.UUID `json:"channelId"`
 
 	// Contact The person on the other side of a conversation.
@@ -1370,7 +1370,7 @@ type ConversationDetail struct {
 
 	// ID Id of the conversation.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// LastMessageAt When its latest message was written; null while it has none.
@@ -1403,7 +1403,7 @@ type ConversationHandedOffEvent struct {
 
 	// ID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Sequence Number of the event in its workspace, in the order of the changes.
@@ -1421,7 +1421,7 @@ type ConversationHandedOffEvent struct {
 
 	// WorkspaceID The workspace in which it happened.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
@@ -1437,7 +1437,7 @@ type ConversationReopenedEvent struct {
 
 	// ID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Sequence Number of the event in its workspace, in the order of the changes.
@@ -1455,7 +1455,7 @@ type ConversationReopenedEvent struct {
 
 	// WorkspaceID The workspace in which it happened.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
@@ -1480,7 +1480,7 @@ type ConversationTagsChangedEvent struct {
 
 	// ID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Sequence Number of the event in its workspace, in the order of the changes.
@@ -1498,7 +1498,7 @@ type ConversationTagsChangedEvent struct {
 
 	// WorkspaceID The workspace in which it happened.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
@@ -1545,7 +1545,7 @@ type Integration struct {
 
 	// ID Id of the integration.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Status `CONNECTED`: in use. `DISABLED`: switched off, by you or after five days of nothing but failures or an answer 410. `ERROR`: the latest attempts failed.
@@ -1654,7 +1654,7 @@ type KnowledgeJob struct {
 
 	// ID Id of the job.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Progress Progress of a job. An upload counts as one page.
@@ -1685,7 +1685,7 @@ type KnowledgeJobCompletedEvent struct {
 
 	// ID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Sequence Number of the event in its workspace, in the order of the changes.
@@ -1703,7 +1703,7 @@ type KnowledgeJobCompletedEvent struct {
 
 	// WorkspaceID The workspace in which it happened.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
@@ -1731,7 +1731,7 @@ type KnowledgeJobFailedEvent struct {
 
 	// ID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Sequence Number of the event in its workspace, in the order of the changes.
@@ -1749,7 +1749,7 @@ type KnowledgeJobFailedEvent struct {
 
 	// WorkspaceID The workspace in which it happened.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
@@ -1802,7 +1802,7 @@ type KnowledgeSearch struct {
 type KnowledgeSearchResult struct {
 	// ChunkID Id of the passage.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ChunkID uuid.UUID `json:"chunkId"`
 
 	// Heading Heading it stands under.
@@ -1819,7 +1819,7 @@ type KnowledgeSearchResult struct {
 
 	// SourceID Its source.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	SourceID uuid.UUID `json:"sourceId"`
 
 	// URL Address of the page.
@@ -1841,7 +1841,7 @@ type KnowledgeSource struct {
 
 	// ID Id of the source.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Type How the knowledge came in.
@@ -1877,7 +1877,7 @@ type Lead struct {
 
 	// ID Id of the lead; UUID version 7, so ids sort by time of creation.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Score How promising the lead is, 0 to 100; null while nobody has scored it.
@@ -1913,7 +1913,7 @@ type LeadCreatedEvent struct {
 
 	// ID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Sequence Number of the event in its workspace, in the order of the changes.
@@ -1931,7 +1931,7 @@ type LeadCreatedEvent struct {
 
 	// WorkspaceID The workspace in which it happened.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
@@ -1980,7 +1980,7 @@ type LeadStatusChangedEvent struct {
 
 	// ID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Sequence Number of the event in its workspace, in the order of the changes.
@@ -1998,7 +1998,7 @@ type LeadStatusChangedEvent struct {
 
 	// WorkspaceID The workspace in which it happened.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
@@ -2032,7 +2032,7 @@ type LeadUpdatedEvent struct {
 
 	// ID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Sequence Number of the event in its workspace, in the order of the changes.
@@ -2050,7 +2050,7 @@ type LeadUpdatedEvent struct {
 
 	// WorkspaceID The workspace in which it happened.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
@@ -2075,7 +2075,7 @@ type Message struct {
 
 	// ID Id of the message.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Role `USER`: the contact wrote it. `ASSISTANT`: the workspace's side did, agent and operator alike.
@@ -2099,7 +2099,7 @@ type MessageCreatedEvent struct {
 	Data struct {
 		// ConversationID The message's conversation.
 		//
-		// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+		// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 		ConversationID uuid.UUID `json:"conversationId"`
 
 		// Message One message of a conversation.
@@ -2108,7 +2108,7 @@ type MessageCreatedEvent struct {
 
 	// ID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Sequence Number of the event in its workspace, in the order of the changes.
@@ -2126,7 +2126,7 @@ type MessageCreatedEvent struct {
 
 	// WorkspaceID The workspace in which it happened.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
@@ -2138,7 +2138,7 @@ type MessageDeliveryChangedEvent struct {
 	Data struct {
 		// ConversationID The message's conversation.
 		//
-		// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+		// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 		ConversationID uuid.UUID `json:"conversationId"`
 
 		// Message One message of a conversation.
@@ -2150,7 +2150,7 @@ type MessageDeliveryChangedEvent struct {
 
 	// ID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Sequence Number of the event in its workspace, in the order of the changes.
@@ -2168,7 +2168,7 @@ type MessageDeliveryChangedEvent struct {
 
 	// WorkspaceID The workspace in which it happened.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
@@ -2182,7 +2182,7 @@ type MessageRole string
 type Operator struct {
 	// ID Id of the operator.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Name Name shown to contacts.
@@ -2250,7 +2250,7 @@ type Sentiment string
 type Tag struct {
 	// ID Id of the tag.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Name Name of the tag, unique in the workspace whatever its case.
@@ -2316,7 +2316,7 @@ type WebhookCreated struct {
 
 	// ID Id of the integration.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// SigningSecret Key of the signatures: `wh_` and 48 hexadecimal digits. Shown in this answer and never again.
@@ -2352,7 +2352,7 @@ type WebhookDelivery struct {
 
 	// EventID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	EventID uuid.UUID `json:"eventId"`
 
 	// EventType Something that happened in the workspace.
@@ -2360,7 +2360,7 @@ type WebhookDelivery struct {
 
 	// ID Id of the delivery.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// NextAttemptAt When the next attempt is due.
@@ -2378,13 +2378,13 @@ type WebhookPingEvent struct {
 	Data struct {
 		// IntegrationID The subscription under test.
 		//
-		// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+		// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 		IntegrationID uuid.UUID `json:"integrationId"`
 	} `json:"data"`
 
 	// ID Id of the event, the same over retries.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
 	// Sequence Number of the event in its workspace, in the order of the changes.
@@ -2402,7 +2402,7 @@ type WebhookPingEvent struct {
 
 	// WorkspaceID The workspace in which it happened.
 	//
-	// Examples: 019684aa-5e00-7c3a-9f21-6a0b5f1d2e01
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
@@ -2566,6 +2566,12 @@ type ListOperatorsParams struct {
 
 	// Cursor Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetPostmanCollectionParams defines parameters for GetPostmanCollection.
+type GetPostmanCollectionParams struct {
+	// IfNoneMatch The `ETag` of your copy; the answer is 304 while it is current.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // ListTagsParams defines parameters for ListTags.
@@ -2735,6 +2741,9 @@ type ServerInterface interface {
 	// ListOperators List operators
 	// (GET /operators)
 	ListOperators(ctx echo.Context, params ListOperatorsParams) error
+	// GetPostmanCollection Fetch the Postman collection
+	// (GET /postman.json)
+	GetPostmanCollection(ctx echo.Context, params GetPostmanCollectionParams) error
 	// ListTags List tags
 	// (GET /tags)
 	ListTags(ctx echo.Context, params ListTagsParams) error
@@ -3535,6 +3544,35 @@ func (w *ServerInterfaceWrapper) ListOperators(ctx echo.Context) error {
 	return err
 }
 
+// GetPostmanCollection converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPostmanCollection(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetPostmanCollectionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPostmanCollection(ctx, params)
+	return err
+}
+
 // ListTags converts echo context to params.
 func (w *ServerInterfaceWrapper) ListTags(ctx echo.Context) error {
 	var err error
@@ -3655,6 +3693,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/leads/:id/status", wrapper.UpdateLeadStatus, options.OperationMiddlewares["updateLeadStatus"]...)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.GetOpenAPIDocument, options.OperationMiddlewares["getOpenAPIDocument"]...)
 	router.GET(options.BaseURL+"/operators", wrapper.ListOperators, options.OperationMiddlewares["listOperators"]...)
+	router.GET(options.BaseURL+"/postman.json", wrapper.GetPostmanCollection, options.OperationMiddlewares["getPostmanCollection"]...)
 	router.GET(options.BaseURL+"/tags", wrapper.ListTags, options.OperationMiddlewares["listTags"]...)
 	router.POST(options.BaseURL+"/tags", wrapper.CreateTag, options.OperationMiddlewares["createTag"]...)
 
@@ -4758,6 +4797,58 @@ func (response ListOperators200JSONResponse) VisitListOperatorsResponse(w http.R
 	return err
 }
 
+type GetPostmanCollectionRequestObject struct {
+	Params GetPostmanCollectionParams
+}
+
+type GetPostmanCollectionResponseObject interface {
+	VisitGetPostmanCollectionResponse(w http.ResponseWriter) error
+}
+
+type GetPostmanCollection200ResponseHeaders struct {
+	CacheControl *string
+	ETag         *string
+}
+
+type GetPostmanCollection200JSONResponse struct {
+	Body    map[string]interface{}
+	Headers GetPostmanCollection200ResponseHeaders
+}
+
+func (response GetPostmanCollection200JSONResponse) VisitGetPostmanCollectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPostmanCollection304ResponseHeaders struct {
+	ETag *string
+}
+
+type GetPostmanCollection304Response struct {
+	Headers GetPostmanCollection304ResponseHeaders
+}
+
+func (response GetPostmanCollection304Response) VisitGetPostmanCollectionResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
 type ListTagsRequestObject struct {
 	Params ListTagsParams
 }
@@ -4945,6 +5036,9 @@ type StrictServerInterface interface {
 	// ListOperators List operators
 	// (GET /operators)
 	ListOperators(ctx context.Context, request ListOperatorsRequestObject) (ListOperatorsResponseObject, error)
+	// GetPostmanCollection Fetch the Postman collection
+	// (GET /postman.json)
+	GetPostmanCollection(ctx context.Context, request GetPostmanCollectionRequestObject) (GetPostmanCollectionResponseObject, error)
 	// ListTags List tags
 	// (GET /tags)
 	ListTags(ctx context.Context, request ListTagsRequestObject) (ListTagsResponseObject, error)
@@ -6203,6 +6297,31 @@ func (sh *strictHandler) ListOperators(ctx echo.Context, params ListOperatorsPar
 		return err
 	} else if validResponse, ok := response.(ListOperatorsResponseObject); ok {
 		return validResponse.VisitListOperatorsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPostmanCollection operation middleware
+func (sh *strictHandler) GetPostmanCollection(ctx echo.Context, params GetPostmanCollectionParams) error {
+	var request GetPostmanCollectionRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPostmanCollection(ctx.Request().Context(), request.(GetPostmanCollectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPostmanCollection")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPostmanCollectionResponseObject); ok {
+		return validResponse.VisitGetPostmanCollectionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

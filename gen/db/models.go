@@ -21,6 +21,7 @@ type APIToken struct {
 	ExpiresAt   *time.Time
 	RevokedAt   *time.Time
 	LastUsedAt  *time.Time
+	CreatedBy   *uuid.UUID
 }
 
 type Agent struct {
@@ -35,6 +36,20 @@ type Agent struct {
 	MaxTokens     int32
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+}
+
+type AuditEntry struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+	ActorType   string
+	ActorID     *uuid.UUID
+	ActorName   string
+	Action      string
+	Target      string
+	IP          string
+	UserAgent   string
+	RequestID   string
+	CreatedAt   time.Time
 }
 
 type Channel struct {
@@ -205,6 +220,12 @@ type Lead struct {
 	UpdatedAt      time.Time
 }
 
+type Membership struct {
+	WorkspaceID uuid.UUID
+	UserID      uuid.UUID
+	CreatedAt   time.Time
+}
+
 type Message struct {
 	WorkspaceID    uuid.UUID
 	ID             uuid.UUID
@@ -226,11 +247,26 @@ type Operator struct {
 	CreatedAt   time.Time
 }
 
+type Session struct {
+	Token  string
+	Data   []byte
+	Expiry time.Time
+}
+
 type Tag struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
 	Name        string
 	CreatedAt   time.Time
+}
+
+type User struct {
+	ID                uuid.UUID
+	Email             string
+	Name              string
+	PasswordHash      string
+	PasswordChangedAt time.Time
+	CreatedAt         time.Time
 }
 
 type WebhookDelivery struct {

@@ -69,9 +69,9 @@ func (q *Queries) SystemTokenRecordUse(ctx context.Context, db DBTX, arg SystemT
 }
 
 const tokenCreate = `-- name: TokenCreate :one
-INSERT INTO api_tokens (workspace_id, id, name, token_hash, last_four, scopes, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-RETURNING workspace_id, id, name, token_hash, last_four, scopes, created_at, expires_at, revoked_at, last_used_at
+INSERT INTO api_tokens (workspace_id, id, name, token_hash, last_four, scopes, created_by, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+RETURNING workspace_id, id, name, token_hash, last_four, scopes, created_at, expires_at, revoked_at, last_used_at, created_by
 `
 
 type TokenCreateParams struct {
@@ -81,6 +81,7 @@ type TokenCreateParams struct {
 	TokenHash   []byte
 	LastFour    string
 	Scopes      []string
+	CreatedBy   *uuid.UUID
 	CreatedAt   time.Time
 	ExpiresAt   *time.Time
 }
@@ -94,6 +95,7 @@ func (q *Queries) TokenCreate(ctx context.Context, db DBTX, arg TokenCreateParam
 		arg.TokenHash,
 		arg.LastFour,
 		arg.Scopes,
+		arg.CreatedBy,
 		arg.CreatedAt,
 		arg.ExpiresAt,
 	)
@@ -109,39 +111,50 @@ func (q *Queries) TokenCreate(ctx context.Context, db DBTX, arg TokenCreateParam
 		&i.ExpiresAt,
 		&i.RevokedAt,
 		&i.LastUsedAt,
+		&i.CreatedBy,
 	)
 	return i, err
 }
 
 const tokenList = `-- name: TokenList :many
-SELECT workspace_id, id, name, token_hash, last_four, scopes, created_at, expires_at, revoked_at, last_used_at FROM api_tokens WHERE workspace_id = $1 ORDER BY id DESC
+SELECT api_tokens.workspace_id, api_tokens.id, api_tokens.name, api_tokens.token_hash, api_tokens.last_four, api_tokens.scopes, api_tokens.created_at, api_tokens.expires_at, api_tokens.revoked_at, api_tokens.last_used_at, api_tokens.created_by, users.name AS creator
+FROM api_tokens
+LEFT JOIN users ON users.id = api_tokens.created_by
+WHERE api_tokens.workspace_id = $1 ORDER BY api_tokens.id DESC
 `
 
 type TokenListParams struct {
 	WorkspaceID uuid.UUID
 }
 
-// Latest tokens first.
-func (q *Queries) TokenList(ctx context.Context, db DBTX, arg TokenListParams) ([]APIToken, error) {
+type TokenListRow struct {
+	APIToken APIToken
+	Creator  *string
+}
+
+// Latest tokens first, with who made them.
+func (q *Queries) TokenList(ctx context.Context, db DBTX, arg TokenListParams) ([]TokenListRow, error) {
 	rows, err := db.Query(ctx, tokenList, arg.WorkspaceID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []APIToken{}
+	items := []TokenListRow{}
 	for rows.Next() {
-		var i APIToken
+		var i TokenListRow
 		if err := rows.Scan(
-			&i.WorkspaceID,
-			&i.ID,
-			&i.Name,
-			&i.TokenHash,
-			&i.LastFour,
-			&i.Scopes,
-			&i.CreatedAt,
-			&i.ExpiresAt,
-			&i.RevokedAt,
-			&i.LastUsedAt,
+			&i.APIToken.WorkspaceID,
+			&i.APIToken.ID,
+			&i.APIToken.Name,
+			&i.APIToken.TokenHash,
+			&i.APIToken.LastFour,
+			&i.APIToken.Scopes,
+			&i.APIToken.CreatedAt,
+			&i.APIToken.ExpiresAt,
+			&i.APIToken.RevokedAt,
+			&i.APIToken.LastUsedAt,
+			&i.APIToken.CreatedBy,
+			&i.Creator,
 		); err != nil {
 			return nil, err
 		}
@@ -151,6 +164,35 @@ func (q *Queries) TokenList(ctx context.Context, db DBTX, arg TokenListParams) (
 		return nil, err
 	}
 	return items, nil
+}
+
+const tokenLock = `-- name: TokenLock :one
+SELECT workspace_id, id, name, token_hash, last_four, scopes, created_at, expires_at, revoked_at, last_used_at, created_by FROM api_tokens WHERE workspace_id = $1 AND id = $2 FOR NO KEY UPDATE
+`
+
+type TokenLockParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// One token, held until the transaction ends.
+func (q *Queries) TokenLock(ctx context.Context, db DBTX, arg TokenLockParams) (APIToken, error) {
+	row := db.QueryRow(ctx, tokenLock, arg.WorkspaceID, arg.ID)
+	var i APIToken
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.Name,
+		&i.TokenHash,
+		&i.LastFour,
+		&i.Scopes,
+		&i.CreatedAt,
+		&i.ExpiresAt,
+		&i.RevokedAt,
+		&i.LastUsedAt,
+		&i.CreatedBy,
+	)
+	return i, err
 }
 
 const tokenRevoke = `-- name: TokenRevoke :execrows
@@ -171,4 +213,20 @@ func (q *Queries) TokenRevoke(ctx context.Context, db DBTX, arg TokenRevokeParam
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const tokenSetExpiry = `-- name: TokenSetExpiry :exec
+UPDATE api_tokens SET expires_at = $1 WHERE workspace_id = $2 AND id = $3
+`
+
+type TokenSetExpiryParams struct {
+	ExpiresAt   *time.Time
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Says when a token ends.
+func (q *Queries) TokenSetExpiry(ctx context.Context, db DBTX, arg TokenSetExpiryParams) error {
+	_, err := db.Exec(ctx, tokenSetExpiry, arg.ExpiresAt, arg.WorkspaceID, arg.ID)
+	return err
 }

@@ -75,3 +75,34 @@ func (q *Queries) SystemWorkspaceExists(ctx context.Context, db DBTX) (bool, err
 	err := row.Scan(&exists)
 	return exists, err
 }
+
+const systemWorkspaceList = `-- name: SystemWorkspaceList :many
+SELECT id, slug, name, rate_limit_per_minute, created_at FROM workspaces ORDER BY slug
+`
+
+// All workspaces, by slug.
+func (q *Queries) SystemWorkspaceList(ctx context.Context, db DBTX) ([]Workspace, error) {
+	rows, err := db.Query(ctx, systemWorkspaceList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Workspace{}
+	for rows.Next() {
+		var i Workspace
+		if err := rows.Scan(
+			&i.ID,
+			&i.Slug,
+			&i.Name,
+			&i.RateLimitPerMinute,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

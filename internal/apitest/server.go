@@ -60,6 +60,8 @@ type Options struct {
 	RateLimits bool
 	// Workers delivers webhooks, to loopback too.
 	Workers bool
+	// PublicURL makes links and samples name the server's own address.
+	PublicURL bool
 }
 
 // unlimited admits everybody.
@@ -98,14 +100,18 @@ func New(t testing.TB, options Options) *Server {
 	if !options.RateLimits && options.Config.RedisURL == "" {
 		parts.Limiter = unlimited{}
 	}
+	listener := httptest.NewUnstartedServer(nil)
+	if options.PublicURL {
+		options.Config.PublicURL = "http://" + listener.Listener.Addr().String()
+	}
 	a, err := app.New(t.Context(), options.Config, parts)
 	require.NoError(t, err)
 	s.Handler, s.Tokens, s.IDs = a.Handler, a.Tokens, id.NewGenerator(s.Clock)
-	s.run(t, a)
+	s.run(t, a, listener)
 	return s
 }
 
-func (s *Server) run(t testing.TB, a *app.App) {
+func (s *Server) run(t testing.TB, a *app.App, listener *httptest.Server) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan struct{})
@@ -113,7 +119,8 @@ func (s *Server) run(t testing.TB, a *app.App) {
 		defer close(ended)
 		a.Run(ctx)
 	}()
-	listener := httptest.NewServer(a.Handler)
+	listener.Config.Handler = a.Handler
+	listener.Start()
 	s.Origin, s.URL = listener.URL, listener.URL+spec.BasePath
 	t.Cleanup(func() {
 		listener.Close()

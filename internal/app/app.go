@@ -19,8 +19,10 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/agent"
 	"github.com/avelto/convo/internal/analytics"
+	"github.com/avelto/convo/internal/audit"
 	"github.com/avelto/convo/internal/channel"
 	"github.com/avelto/convo/internal/clock"
+	"github.com/avelto/convo/internal/console"
 	"github.com/avelto/convo/internal/conversation"
 	"github.com/avelto/convo/internal/event"
 	"github.com/avelto/convo/internal/httpapi"
@@ -34,6 +36,7 @@ import (
 	"github.com/avelto/convo/internal/ratelimit"
 	"github.com/avelto/convo/internal/spec"
 	"github.com/avelto/convo/internal/token"
+	"github.com/avelto/convo/internal/user"
 )
 
 // App is a server and the loops that it needs beside it. A process may hold
@@ -94,12 +97,18 @@ func New(ctx context.Context, config Config, parts Parts) (*App, error) {
 			return nil, err
 		}
 	}
-	trusted, err := config.trustOptions()
+	clientIP, err := config.clientIP()
 	if err != nil {
 		return nil, err
 	}
 	ids, pages := id.NewGenerator(parts.Clock), page.NewCodec(parts.Key)
 	a.Tokens = &token.Service{DB: parts.DB, IDs: ids, Clock: parts.Clock}
+	recorder := audit.NewRecorder(parts.DB, ids)
+	a.loops = append(a.loops, func(ctx context.Context) { recorder.Run(ctx, parts.Log) })
+	figures := &analytics.Service{DB: parts.DB, Clock: parts.Clock}
+	integrations := &integration.Service{
+		DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages, Types: document.Events, Guard: out.guard, Box: out.box, Sender: out.sender,
+	}
 	handler, err := httpapi.New(httpapi.Dependencies{
 		Document: document, Log: parts.Log, Metrics: registry, Clock: parts.Clock, Limiter: parts.Limiter,
 		Authenticator: authenticator, Idempotency: &idempotency.Store{DB: parts.DB, Clock: parts.Clock},
@@ -107,21 +116,27 @@ func New(ctx context.Context, config Config, parts Parts) (*App, error) {
 		Conversations: &conversation.Service{DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages, Jobs: jobs},
 		Agents:        &agent.Service{DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages},
 		Channels:      &channel.Service{DB: parts.DB, Pages: pages},
-		Analytics:     &analytics.Service{DB: parts.DB, Clock: parts.Clock},
-		Integrations: &integration.Service{
-			DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages, Types: document.Events, Guard: out.guard, Box: out.box, Sender: out.sender,
-		},
+		Analytics:     figures, Integrations: integrations, Audit: recorder,
 		Knowledge: &knowledge.Service{
 			DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages, Blobs: out.blobs, Guard: out.guard, Jobs: jobs,
 		},
 		Events:    &event.Feed{DB: parts.DB, Types: document.Events},
-		PublicURL: config.PublicURL, TrustedProxies: trusted,
+		PublicURL: config.PublicURL, ClientIP: clientIP,
 		RequestTimeout: config.RequestTimeout, Tracing: parts.Tracing,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("API: %w", err)
 	}
-	a.Handler = a.health.mount(handler, registry)
+	behindSignIn, err := console.New(console.Dependencies{
+		DB: parts.DB, Tokens: a.Tokens, Integrations: integrations, Analytics: figures, Recorder: recorder,
+		Users: &user.Service{DB: parts.DB, IDs: ids, Clock: parts.Clock, Hasher: user.NewHasher()},
+		Audit: &audit.Log{DB: parts.DB, IDs: ids}, Limiter: parts.Limiter, Clock: parts.Clock, Log: parts.Log,
+		Document: document, ClientIP: clientIP, PublicURL: config.PublicURL,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	a.Handler = a.health.mount(withPages(handler, behindSignIn, config, parts.Log), registry)
 	return a, nil
 }
 

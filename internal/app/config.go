@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -63,9 +64,11 @@ func ParseKey(text string) ([]byte, error) {
 	return key, nil
 }
 
-func (c Config) trustOptions() ([]echo.TrustOption, error) {
+// clientIP returns what tells where a request comes from: X-Forwarded-For is believed
+// of trusted proxies alone.
+func (c Config) clientIP() (func(*http.Request) string, error) {
 	if len(c.TrustedProxies) == 0 {
-		return nil, nil
+		return echo.ExtractIPDirect(), nil
 	}
 	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
 	for _, text := range c.TrustedProxies {
@@ -75,5 +78,5 @@ func (c Config) trustOptions() ([]echo.TrustOption, error) {
 		}
 		options = append(options, echo.TrustIPRange(network))
 	}
-	return options, nil
+	return echo.ExtractIPFromXFFHeader(options...), nil
 }

@@ -41,8 +41,9 @@ func Load(ctx context.Context, on *postgres.DB) (loaded bool, err error) {
 		}
 		loaded = true
 		s := newStory()
-		s.workspace(Slug, "Demo Shoes", plentiful)
+		shop := s.workspace(Slug, "Demo Shoes", plentiful)
 		s.workspace(OtherSlug, "Other Company", modest)
+		s.documented(shop)
 		return s.store(ctx, tx)
 	})
 	return loaded, err

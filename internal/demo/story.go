@@ -49,7 +49,7 @@ var (
 	replies = []string{"Hi, this is a human. Let me look into it.", "I have put a pair aside for you.", "Your refund is on its way."}
 )
 
-func (s *story) workspace(slug, name string, of size) {
+func (s *story) workspace(slug, name string, of size) *cast {
 	workspaceID, now := s.ids.New()
 	s.row("workspaces", []string{"id", "slug", "name", "created_at"}, workspaceID, slug, name, now)
 	c := &cast{workspaceID: workspaceID}
@@ -70,6 +70,7 @@ func (s *story) workspace(slug, name string, of size) {
 	for _, kind := range of.integrations {
 		s.integration(c, kind)
 	}
+	return c
 }
 
 func (s *story) integration(c *cast, kind api.IntegrationType) {

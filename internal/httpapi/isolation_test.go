@@ -92,7 +92,7 @@ func isolationDecisions() map[string]decision {
 		"redeliverIntegrationDelivery": redeliversNothing,
 
 		// These take no id: what they make is the caller's own.
-		"createLead": nothingToCross, "createWebhook": nothingToCross, "createTag": nothingToCross, "createAgent": nothingToCross, "getOpenAPIDocument": nothingToCross,
+		"createLead": nothingToCross, "createWebhook": nothingToCross, "createTag": nothingToCross, "createAgent": nothingToCross, "getOpenAPIDocument": nothingToCross, "getPostmanCollection": nothingToCross,
 		"listKnowledgeJobs":      hides("/knowledge/jobs", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.job, ids.source} }),
 		"listKnowledgeSources":   hides("/knowledge/sources", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.source} }),
 		"getKnowledgeJob":        absent(http.MethodGet, "/knowledge/jobs/%s", "", func(ids foreign) uuid.UUID { return ids.job }),

@@ -14,43 +14,61 @@ import (
 const documentMaxAge = "public, max-age=300"
 
 // meta serves the tag Meta.
-type meta struct {
-	document []byte
-	etag     string
-}
+type meta struct{ document, postman file }
 
-func newMeta(document []byte) *meta {
-	sum := sha256.Sum256(document)
-	// Weak: a compressed answer is the same document in other bytes.
-	return &meta{document: document, etag: `W/"` + hex.EncodeToString(sum[:16]) + `"`}
-}
+func newMeta(document, postman []byte) *meta { return &meta{newFile(document), newFile(postman)} }
 
 // GetOpenAPIDocument implements api.StrictServerInterface.
 func (s *meta) GetOpenAPIDocument(_ context.Context, r api.GetOpenAPIDocumentRequestObject) (api.GetOpenAPIDocumentResponseObject, error) {
-	if r.Params.IfNoneMatch != nil && matches(*r.Params.IfNoneMatch, s.etag) {
-		return api.GetOpenAPIDocument304Response{Headers: api.GetOpenAPIDocument304ResponseHeaders{ETag: &s.etag}}, nil
+	if s.document.matches(r.Params.IfNoneMatch) {
+		return api.GetOpenAPIDocument304Response{Headers: api.GetOpenAPIDocument304ResponseHeaders{ETag: &s.document.etag}}, nil
 	}
-	return rawDocument{s}, nil
+	return s.document, nil
 }
 
-// rawDocument is the document byte for byte, where the generated answer would
+// GetPostmanCollection implements api.StrictServerInterface.
+func (s *meta) GetPostmanCollection(_ context.Context, r api.GetPostmanCollectionRequestObject) (api.GetPostmanCollectionResponseObject, error) {
+	if s.postman.matches(r.Params.IfNoneMatch) {
+		return api.GetPostmanCollection304Response{Headers: api.GetPostmanCollection304ResponseHeaders{ETag: &s.postman.etag}}, nil
+	}
+	return s.postman, nil
+}
+
+// file is a document that is answered byte for byte, where the generated answer would
 // write it anew.
-type rawDocument struct{ *meta }
+type file struct {
+	content []byte
+	etag    string
+}
+
+func newFile(content []byte) file {
+	sum := sha256.Sum256(content)
+	// Weak: a compressed answer is the same document in other bytes.
+	return file{content: content, etag: `W/"` + hex.EncodeToString(sum[:16]) + `"`}
+}
 
 // VisitGetOpenAPIDocumentResponse implements api.GetOpenAPIDocumentResponseObject.
-func (d rawDocument) VisitGetOpenAPIDocumentResponse(w http.ResponseWriter) error {
+func (f file) VisitGetOpenAPIDocumentResponse(w http.ResponseWriter) error { return f.write(w) }
+
+// VisitGetPostmanCollectionResponse implements api.GetPostmanCollectionResponseObject.
+func (f file) VisitGetPostmanCollectionResponse(w http.ResponseWriter) error { return f.write(w) }
+
+func (f file) write(w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", documentMaxAge)
-	w.Header().Set("ETag", d.etag)
-	_, err := w.Write(d.document)
+	w.Header().Set("ETag", f.etag)
+	_, err := w.Write(f.content)
 	return err
 }
 
 // matches compares weakly, as If-None-Match does (RFC 9110, section 13.1.2).
-func matches(ifNoneMatch, etag string) bool {
-	for candidate := range strings.SplitSeq(ifNoneMatch, ",") {
+func (f file) matches(ifNoneMatch *string) bool {
+	if ifNoneMatch == nil {
+		return false
+	}
+	for candidate := range strings.SplitSeq(*ifNoneMatch, ",") {
 		candidate = strings.TrimSpace(candidate)
-		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(etag, "W/") {
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(f.etag, "W/") {
 			return true
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/agent"
 	"github.com/avelto/convo/internal/analytics"
+	"github.com/avelto/convo/internal/audit"
 	"github.com/avelto/convo/internal/channel"
 	"github.com/avelto/convo/internal/clock"
 	"github.com/avelto/convo/internal/conversation"
@@ -28,6 +29,7 @@ import (
 	"github.com/avelto/convo/internal/problem"
 	"github.com/avelto/convo/internal/ratelimit"
 	"github.com/avelto/convo/internal/spec"
+	"github.com/avelto/convo/openapi"
 )
 
 // Dependencies are what the API is made of.
@@ -41,6 +43,7 @@ type Dependencies struct {
 	Integrations  *integration.Service
 	Events        *event.Feed
 	Knowledge     *knowledge.Service
+	Audit         *audit.Recorder
 	Idempotency   *idempotency.Store
 	Authenticator middleware.Authenticator
 	Limiter       ratelimit.Limiter
@@ -50,8 +53,8 @@ type Dependencies struct {
 	// PublicURL is where clients reach the server, without a path. Empty, links
 	// are relative.
 	PublicURL string
-	// TrustedProxies say whose X-Forwarded-For to believe; nil stands for nobody's.
-	TrustedProxies []echo.TrustOption
+	// ClientIP tells where a request comes from.
+	ClientIP       func(*http.Request) string
 	RequestTimeout time.Duration
 	Tracing        bool
 }
@@ -84,14 +87,10 @@ func New(d Dependencies) (http.Handler, error) {
 		leads: &leads{d.Leads, links}, conversations: &conversations{d.Conversations, links},
 		agents: &agents{d.Agents, links}, channels: &channels{d.Channels, links},
 		analyticsTag: &analyticsTag{d.Analytics}, knowledgeTag: &knowledgeTag{service: d.Knowledge, links: links, maxUpload: maxUpload(d.Document)}, webhooks: &webhooks{d.Integrations, d.Events, links},
-		meta: newMeta(d.Document.JSON),
+		meta: newMeta(d.Document.JSON, openapi.Postman),
 	}
 	e := echo.New()
-	if d.TrustedProxies == nil {
-		e.IPExtractor = echo.ExtractIPDirect()
-	} else {
-		e.IPExtractor = echo.ExtractIPFromXFFHeader(d.TrustedProxies...)
-	}
+	e.IPExtractor = d.ClientIP
 	chain(e, d)
 	api.RegisterHandlersWithBaseURL(e, api.NewStrictHandler(all, nil), spec.BasePath)
 	if err := agree(e, d.Document); err != nil {
@@ -119,7 +118,11 @@ func chain(e *echo.Echo, d Dependencies) {
 	}
 	writer := &problem.Writer{Kinds: d.Document.Errors, Docs: origin + "/docs/errors/"}
 	gate := &middleware.Gate{Document: d.Document, Authenticator: d.Authenticator, Limiter: d.Limiter, Clock: d.Clock}
-	e.Pre(middleware.Begin(d.RequestTimeout, writer, middleware.NewObserver(d.Log, d.Metrics).Report))
+	observe, record := middleware.NewObserver(d.Log, d.Metrics).Report, middleware.Audited(d.Audit)
+	e.Pre(middleware.Begin(d.RequestTimeout, writer, func(c echo.Context, call *middleware.Call) {
+		observe(c, call)
+		record(c, call)
+	}))
 	if d.Tracing {
 		e.Use(otelecho.Middleware(serviceName))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/audit"
 	"github.com/avelto/convo/internal/clock"
 	"github.com/avelto/convo/internal/event"
 	"github.com/avelto/convo/internal/idempotency"
@@ -70,6 +71,12 @@ func (w *worker) Work(ctx context.Context, _ *river.Job[Job]) error {
 		},
 		"webhook deliveries": func() (int64, error) {
 			return q.SystemWebhookDeliveryDeleteOld(ctx, w.on, db.SystemWebhookDeliveryDeleteOldParams{Before: now.Add(-event.Kept)})
+		},
+		"audit entries": func() (int64, error) {
+			return q.SystemAuditEntryDeleteOld(ctx, w.on, db.SystemAuditEntryDeleteOldParams{Before: now.Add(-audit.Kept)})
+		},
+		"sessions": func() (int64, error) {
+			return q.SystemSessionDeleteExpired(ctx, w.on, db.SystemSessionDeleteExpiredParams{Now: now})
 		},
 		"temporary webhooks": func() (int64, error) {
 			return q.SystemIntegrationDeleteExpired(ctx, w.on, db.SystemIntegrationDeleteExpiredParams{Now: now})

@@ -6,6 +6,7 @@ package ratelimit
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -35,4 +36,19 @@ func result(count int64, limit Limit, resetAfter time.Duration) Result {
 		Remaining:  max(0, limit.Requests-int(count)),
 		ResetAfter: resetAfter,
 	}
+}
+
+// Network is what callers are counted by: an address, or of an IPv6 address its /64,
+// which one household or server has to itself.
+func Network(ip string) string {
+	address, err := netip.ParseAddr(ip)
+	if err != nil || address.Unmap().Is4() {
+		return ip
+	}
+	const householdBits = 64
+	prefix, err := address.WithZone("").Prefix(householdBits)
+	if err != nil {
+		return ip
+	}
+	return prefix.String()
 }

@@ -4,7 +4,9 @@
 package spec
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -38,9 +40,14 @@ type Operation struct {
 	Body       *openapi3.RequestBody
 	Parameters []*openapi3.Parameter
 	Idempotent bool     // takes an Idempotency-Key
+	ReadOnly   bool     // changes nothing, whatever its method
+	SDKMethod  string   // resource and method of the SDKs: leads.list
 	ShownOnce  []string // members of the answer that a replay leaves out
 	Definition *openapi3.Operation
 }
+
+// Writes reports whether the operation changes anything.
+func (o *Operation) Writes() bool { return o.Method != http.MethodGet && !o.ReadOnly }
 
 // Route returns the operation's key, made of what a router has matched.
 func (o *Operation) Route() string { return o.Method + " " + o.Path }
@@ -68,6 +75,8 @@ type Document struct {
 	RateLimits map[string]RateClass
 	Errors     map[api.ErrorCode]ErrorKind
 	Scopes     []api.Scope // all that a token can carry
+	// ScopeDescriptions say what each of them lets a token do.
+	ScopeDescriptions map[api.Scope]string
 	// Events say which scope reads the data of an event; an empty one stands for none.
 	Events map[api.EventType]api.Scope
 	routes map[string]*Operation
@@ -91,10 +100,7 @@ func Load(raw []byte) (*Document, error) {
 	if err := errors.Join(d.readRateLimits(), d.readErrors(), d.readOperations(), d.readEvents()); err != nil {
 		return nil, err
 	}
-	for _, scope := range parsed.Components.Schemas["Scope"].Value.Enum {
-		d.Scopes = append(d.Scopes, api.Scope(fmt.Sprint(scope)))
-	}
-	return d, nil
+	return d, d.readScopes()
 }
 
 // Forget drops what only documentation and tests read: texts, examples and answers.
@@ -116,9 +122,17 @@ func (d *Document) Forget() {
 func (d *Document) Find(method, echoPath string) *Operation { return d.routes[method+" "+echoPath] }
 
 func (d *Document) readOperations() error {
-	for _, path := range d.OpenAPI.Paths.InMatchingOrder() {
-		for method, definition := range d.OpenAPI.Paths.Value(path).Operations() {
-			operation, err := d.operation(method, path, definition)
+	paths, err := pathOrder(d.JSON)
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		defined := d.OpenAPI.Paths.Value(path).Operations()
+		for _, method := range methodOrder {
+			if defined[method] == nil {
+				continue
+			}
+			operation, err := d.operation(method, path, defined[method])
 			if err != nil {
 				return fmt.Errorf("%s %s: %w", method, path, err)
 			}
@@ -129,11 +143,69 @@ func (d *Document) readOperations() error {
 	return nil
 }
 
+// methodOrder is the order in which a path's operations are listed. The document has
+// no others.
+var methodOrder = []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete}
+
+// pathOrder returns the document's paths in its own order, which maps lose.
+func pathOrder(raw []byte) ([]string, error) {
+	var top struct {
+		Paths json.RawMessage `json:"paths"`
+	}
+	if err := json.Unmarshal(raw, &top); err != nil {
+		return nil, fmt.Errorf("paths: %w", err)
+	}
+	members, err := Members(top.Paths)
+	if err != nil {
+		return nil, fmt.Errorf("paths: %w", err)
+	}
+	paths := make([]string, len(members))
+	for i, member := range members {
+		paths[i] = member.Name
+	}
+	return paths, nil
+}
+
+// Member is a member of a JSON object.
+type Member struct {
+	Name  string
+	Value json.RawMessage
+}
+
+// Members returns those of a JSON object in its own order; none of nothing.
+func Members(object json.RawMessage) ([]Member, error) {
+	if len(object) == 0 {
+		return nil, nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+		return nil, fmt.Errorf("not a JSON object: %w", err)
+	}
+	var all []Member
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return nil, fmt.Errorf("member: %w", err)
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return nil, fmt.Errorf("member %v: %w", name, err)
+		}
+		all = append(all, Member{fmt.Sprint(name), value})
+	}
+	return all, nil
+}
+
 func (d *Document) operation(method, path string, def *openapi3.Operation) (*Operation, error) {
 	o := &Operation{ID: def.OperationID, Method: method, Path: path, Definition: def}
 	o.RateClass, _ = def.Extensions["x-rate-limit"].(string)
 	if _, ok := d.RateLimits[o.RateClass]; !ok {
 		return nil, fmt.Errorf("x-rate-limit names no class: %q", o.RateClass)
+	}
+	o.ReadOnly, _ = def.Extensions["x-read-only"].(bool)
+	o.SDKMethod, _ = def.Extensions["x-sdk-method"].(string)
+	if o.SDKMethod == "" {
+		return nil, errors.New("x-sdk-method is missing")
 	}
 	for _, ref := range def.Parameters {
 		if err := translate(ref.Value.Schema); err != nil {
@@ -212,7 +284,7 @@ func (d *Document) readRateLimits() error {
 			Name:  name, PerIP: scope == "ip",
 		}
 	}
-	for _, name := range []string{"default", "anonymous"} {
+	for _, name := range []string{"default", "anonymous", "sign-in"} {
 		if _, ok := d.RateLimits[name]; !ok {
 			return fmt.Errorf("x-rate-limits: class %s is missing", name)
 		}
@@ -233,6 +305,22 @@ func (d *Document) readErrors() error {
 			return fmt.Errorf("x-error-codes: %s is incomplete", code)
 		}
 		d.Errors[api.ErrorCode(code)] = ErrorKind{Status: int(status), Title: title}
+	}
+	return nil
+}
+
+func (d *Document) readScopes() error {
+	schema := d.OpenAPI.Components.Schemas["Scope"].Value
+	descriptions, _ := schema.Extensions["x-scope-descriptions"].(map[string]any)
+	d.ScopeDescriptions = make(map[api.Scope]string, len(schema.Enum))
+	for _, value := range schema.Enum {
+		scope := api.Scope(fmt.Sprint(value))
+		text, _ := descriptions[string(scope)].(string)
+		if text == "" {
+			return fmt.Errorf("x-scope-descriptions: %s is missing", scope)
+		}
+		d.Scopes = append(d.Scopes, scope)
+		d.ScopeDescriptions[scope] = text
 	}
 	return nil
 }

@@ -169,7 +169,7 @@ func TestUsesAreWrittenInBatches(t *testing.T) {
 	lastUsed := func() time.Time {
 		rows, err := f.tokens.List(t.Context(), f.space)
 		require.NoError(t, err)
-		return rows[0].LastUsedAt.UTC()
+		return rows[0].APIToken.LastUsedAt.UTC()
 	}
 	require.Equal(t, at, lastUsed())
 	f.uses.Note(&token.Principal{WorkspaceID: f.space, TokenID: f.row}, at.Add(-time.Hour))
@@ -187,7 +187,7 @@ func TestUsesSurviveAFailedWrite(t *testing.T) {
 	require.NoError(t, f.uses.Flush(t.Context()))
 	rows, err := f.tokens.List(t.Context(), f.space)
 	require.NoError(t, err)
-	require.NotNil(t, rows[0].LastUsedAt)
+	require.NotNil(t, rows[0].APIToken.LastUsedAt)
 }
 
 func TestCreateRefusesNonsense(t *testing.T) {

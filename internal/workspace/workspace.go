@@ -5,14 +5,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/id"
 	"github.com/avelto/convo/internal/postgres"
 )
 
-// ErrUnknown means that there is no workspace of this slug.
-var ErrUnknown = errors.New("workspace: unknown slug")
+const maxNameRunes = 100
+
+var (
+	// ErrUnknown means that there is no workspace of this slug.
+	ErrUnknown = errors.New("workspace: unknown slug")
+	// ErrTaken means that another workspace has the slug.
+	ErrTaken = errors.New("workspace: the slug is taken")
+	// ErrSlug means that a text is no slug.
+	ErrSlug = errors.New("workspace: a slug has 1 to 63 lower-case letters, digits and hyphens between them")
+	// ErrName means that a name is empty or above 100 characters.
+	ErrName = errors.New("workspace: a name has 1 to 100 characters")
+)
 
 // Service finds and creates workspaces.
 type Service struct {
@@ -31,16 +42,38 @@ func (s *Service) BySlug(ctx context.Context, slug string) (db.Workspace, error)
 	return row, nil
 }
 
+// Create makes a workspace. It fails with ErrTaken, ErrSlug or ErrName.
+func (s *Service) Create(ctx context.Context, slug, name string) (db.Workspace, error) {
+	if n := utf8.RuneCountInString(name); n == 0 || n > maxNameRunes {
+		return db.Workspace{}, ErrName
+	}
+	workspaceID, now := s.IDs.New()
+	row, err := db.New().SystemWorkspaceCreate(ctx, s.DB, db.SystemWorkspaceCreateParams{ID: workspaceID, Slug: slug, Name: name, CreatedAt: now})
+	switch {
+	case postgres.Violates(err, db.WorkspacesSlugKey):
+		return db.Workspace{}, fmt.Errorf("%w: %q", ErrTaken, slug)
+	case postgres.Violates(err, db.WorkspacesSlugCheck):
+		return db.Workspace{}, fmt.Errorf("%w: %q", ErrSlug, slug)
+	case err != nil:
+		return db.Workspace{}, fmt.Errorf("create workspace: %w", err)
+	}
+	return row, nil
+}
+
 // Ensure returns the workspace of a slug, and creates it where there is none.
 func (s *Service) Ensure(ctx context.Context, slug, name string) (db.Workspace, error) {
 	row, err := s.BySlug(ctx, slug)
 	if !errors.Is(err, ErrUnknown) {
 		return row, err
 	}
-	workspaceID, now := s.IDs.New()
-	row, err = db.New().SystemWorkspaceCreate(ctx, s.DB, db.SystemWorkspaceCreateParams{ID: workspaceID, Slug: slug, Name: name, CreatedAt: now})
+	return s.Create(ctx, slug, name)
+}
+
+// List returns all workspaces, by slug.
+func (s *Service) List(ctx context.Context) ([]db.Workspace, error) {
+	rows, err := db.New().SystemWorkspaceList(ctx, s.DB)
 	if err != nil {
-		return db.Workspace{}, fmt.Errorf("create workspace: %w", err)
+		return nil, fmt.Errorf("list workspaces: %w", err)
 	}
-	return row, nil
+	return rows, nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -145,27 +144,12 @@ func (g *Gate) bucket(c echo.Context, call *Call) (spec.RateClass, string) {
 	class := g.Document.RateLimits[name]
 	if call.Principal == nil || class.PerIP {
 		class = g.Document.RateLimits["anonymous"]
-		return class, "ip " + network(c.RealIP())
+		return class, "ip " + ratelimit.Network(c.RealIP())
 	}
 	if call.Principal.RateLimit > 0 {
 		class.Requests = call.Principal.RateLimit
 	}
 	return class, call.Principal.WorkspaceID.String() + " " + route
-}
-
-// network counts an IPv6 caller by its /64, which one household or server has to
-// itself.
-func network(ip string) string {
-	address, err := netip.ParseAddr(ip)
-	if err != nil || address.Unmap().Is4() {
-		return ip
-	}
-	const householdBits = 64
-	prefix, err := address.WithZone("").Prefix(householdBits)
-	if err != nil {
-		return ip
-	}
-	return prefix.String()
 }
 
 // announce sets the headers of draft-ietf-httpapi-ratelimit-headers and their

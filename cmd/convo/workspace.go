@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"text/tabwriter"
+
+	"github.com/avelto/convo/internal/clock"
+	"github.com/avelto/convo/internal/id"
+	"github.com/avelto/convo/internal/postgres"
+	"github.com/avelto/convo/internal/workspace"
+)
+
+type workspaceCommand struct {
+	Create workspaceCreateCommand `cmd:"" help:"Create a workspace and print its id."`
+	List   workspaceListCommand   `cmd:"" help:"List the workspaces."`
+}
+
+type workspaceCreateCommand struct {
+	database
+
+	Slug string `help:"Short name for commands: lower-case letters, digits and hyphens, 1 to 63 characters." required:""`
+	Name string `help:"Name for people." required:""`
+}
+
+// Run implements the command.
+func (c *workspaceCreateCommand) Run(ctx context.Context) error {
+	return withWorkspaces(ctx, c.database, func(spaces *workspace.Service) error {
+		row, err := spaces.Create(ctx, c.Slug, c.Name)
+		if err != nil {
+			return err
+		}
+		fmt.Println(row.ID)
+		return nil
+	})
+}
+
+type workspaceListCommand struct{ database }
+
+// Run implements the command.
+func (c *workspaceListCommand) Run(ctx context.Context) error {
+	return withWorkspaces(ctx, c.database, func(spaces *workspace.Service) error {
+		rows, err := spaces.List(ctx)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "ID\tSLUG\tNAME\tCREATED")
+		for _, row := range rows {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", row.ID, row.Slug, row.Name, when(&row.CreatedAt))
+		}
+		return w.Flush()
+	})
+}
+
+func withWorkspaces(ctx context.Context, from database, do func(*workspace.Service) error) error {
+	on, err := from.open(ctx, postgres.Options{})
+	if err != nil {
+		return err
+	}
+	defer on.Close()
+	return do(&workspace.Service{DB: on, IDs: id.NewGenerator(clock.System{})})
+}

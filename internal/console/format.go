@@ -1,0 +1,69 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// date writes a day, or a dash.
+func date(at *time.Time) string {
+	if at == nil {
+		return "never"
+	}
+	return at.UTC().Format("2 Jan 2006")
+}
+
+// moment writes a point in time so that people and programs read it.
+func moment(at time.Time) template.HTML {
+	at = at.UTC()
+	return template.HTML(`<time class="nowrap" datetime="` + at.Format(time.RFC3339Nano) + `">` + at.Format("2 Jan 2006 15:04:05") + `</time>`) //nolint:gosec // made of digits
+}
+
+// since says how long ago something was.
+func (c *console) since(at *time.Time) string {
+	if at == nil {
+		return "never"
+	}
+	switch ago := c.Clock.Now().Sub(*at); {
+	case ago < time.Minute:
+		return "just now"
+	case ago < time.Hour:
+		return fmt.Sprintf("%d min ago", int(ago.Minutes()))
+	case ago < day:
+		return fmt.Sprintf("%d h ago", int(ago.Hours()))
+	default:
+		return fmt.Sprintf("%d days ago", int(ago.Hours())/24)
+	}
+}
+
+// tone chooses the colour of a status.
+func tone(status string) string {
+	switch status {
+	case "CONNECTED", "SUCCEEDED", "live":
+		return "good"
+	case "ERROR", "FAILED", "revoked", "sign_in.refused":
+		return "bad"
+	case "PENDING", "expired":
+		return "warm"
+	}
+	return ""
+}
+
+// short is the end of an id, which tells ids of one time apart.
+func short(id uuid.UUID) string {
+	text := id.String()
+	return text[len(text)-8:]
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.1f %%", share*100) }
+
+// duration writes seconds for people, or a dash.
+func duration(seconds *float64) string {
+	if seconds == nil {
+		return "–"
+	}
+	return time.Duration(*seconds * float64(time.Second)).Round(time.Second).String()
+}

@@ -1,0 +1,47 @@
+package demo
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/gen/api"
+)
+
+// The ids and the moment of the document's examples: its samples work as they stand
+// where the demo data is.
+var (
+	documented = time.Date(2026, time.April, 30, 12, 0, 0, 0, time.UTC)
+	exampleOne = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e01")
+	exampleTwo = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e02")
+)
+
+// documented adds the lead, the agent and the conversations of the document's
+// examples.
+func (s *story) documented(c *cast) {
+	s.row("agents", []string{
+		"workspace_id", "id", "name", "status", "system_prompt", "model_provider", "model_name",
+		"temperature", "max_tokens", "created_at", "updated_at",
+	}, c.workspaceID, exampleOne, "Wholesale agent", string(api.AgentStatusPUBLISHED), "You help shops that order many pairs.",
+		"openai", "gpt-4o-mini", 0.4, 1024, documented, documented)
+	s.row("leads", leadColumns, c.workspaceID, exampleOne, string(api.LeadStatusQUALIFIED),
+		fields("Anna Nowak", "anna@example.com", "+48 111 222 333"), new(int16(78)), "external-form", nil, nil, documented, documented)
+	for _, one := range []struct {
+		id     uuid.UUID
+		status api.ConversationStatus
+	}{{exampleOne, api.ConversationStatusHANDEDOFF}, {exampleTwo, api.ConversationStatusOPEN}} {
+		contact, _, _, _ := s.contact(c)
+		d := &dialogue{cast: c, id: one.id, agent: exampleOne, contact: contact, status: api.ConversationStatusOPEN}
+		d.moves = append(d.moves, move{to: api.ConversationStatusOPEN, at: documented})
+		var handedOff *time.Time
+		if one.status == api.ConversationStatusHANDEDOFF {
+			handedOff = &documented
+			d.move(one.status, documented)
+		}
+		s.row("conversations", []string{
+			"workspace_id", "id", "agent_id", "channel_id", "contact_id", "status", "sentiment", "assigned_operator_id",
+			"last_message_at", "handed_off_at", "first_operator_reply_at", "created_at", "updated_at",
+		}, c.workspaceID, one.id, exampleOne, c.channels[0], contact, string(one.status), nil, nil, nil, handedOff, nil, documented, documented)
+		s.aftermath(d, 0)
+	}
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/avelto/convo/internal/apitest"
+	"github.com/avelto/convo/internal/app"
+	"github.com/avelto/convo/internal/testdb"
+)
+
+func TestMain(m *testing.M) { testdb.Main(m) }
+
+// newmanPath is where `make test` installs Postman's own runner.
+const newmanPath = "../tools/node_modules/.bin/newman"
+
+// TestTheCollectionRuns lets Postman's runner send every request of the collection and
+// make every assertion in it.
+func TestTheCollectionRuns(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat(newmanPath); err != nil {
+		t.Fatal("newman is missing: run `make scripts/tools/node_modules` (it needs Node.js)")
+	}
+	s := apitest.New(t, apitest.Options{Config: app.Config{AllowedTargets: []string{"127.0.0.0/8"}}})
+	space := s.Documented(t, apitest.NewReceiver(t, nil).URL)
+	report := filepath.Join(t.TempDir(), "report.json")
+	out, err := exec.CommandContext(t.Context(), newmanPath, "run", "../../openapi/postman.json",
+		"--env-var", "baseUrl="+s.URL, "--env-var", "apiToken="+space.Token,
+		"--reporters", "cli,json", "--reporter-json-export", report, "--color", "off", "--disable-unicode").CombinedOutput()
+	require.NoError(t, err, string(out))
+	raw, err := os.ReadFile(report)
+	require.NoError(t, err)
+	var result struct {
+		Run struct {
+			Stats struct {
+				Requests, Assertions struct{ Total, Failed int }
+			}
+			Failures []any
+		}
+	}
+	require.NoError(t, json.Unmarshal(raw, &result))
+	stats := result.Run.Stats
+	require.Empty(t, result.Run.Failures)
+	require.Equal(t, len(s.Document.Operations), stats.Requests.Total)
+	require.Zero(t, stats.Requests.Failed)
+	require.GreaterOrEqual(t, stats.Assertions.Total, 3*stats.Requests.Total)
+	apitest.Tallyf(t, "newman: %d requests, %d assertions, %d failed", stats.Requests.Total, stats.Assertions.Total, stats.Assertions.Failed)
+}
+
+// TestTheCollectionHasTwoVariables holds it to what importers are promised.
+func TestTheCollectionHasTwoVariables(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../../openapi/postman.json")
+	require.NoError(t, err)
+	var c collection
+	require.NoError(t, json.Unmarshal(raw, &c))
+	require.Equal(t, format, c.Info.Schema)
+	require.Len(t, c.Variable, 2)
+	require.Equal(t, "baseUrl", c.Variable[0].Key)
+	require.Equal(t, "apiToken", c.Variable[1].Key)
+	require.Equal(t, "bearer", c.Auth.Type)
+	require.Equal(t, "{{apiToken}}", c.Auth.Bearer[0].Value)
+	for _, folder := range c.Item {
+		for _, one := range folder.Item {
+			require.Equal(t, []string{"{{baseUrl}}"}, one.Request.URL.Host, one.Name)
+		}
+	}
+}
