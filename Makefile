@@ -10,7 +10,7 @@ SPEC_DIR := $(CURDIR)/.cache/spec-coverage
 TESTFLAGS ?=
 FUZZTIME ?= 20s
 
-.PHONY: help run build bench bench-search bench-webhooks test cover fuzz check generate drift lint fmt spec-lint sql-check vuln redis
+.PHONY: help run build bench bench-search bench-webhooks test test-browser screenshots curl cover fuzz check generate drift lint fmt spec-lint sql-check vuln redis
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,13 +21,19 @@ run: ## Serve everything on a private PostgreSQL with demo data.
 build: ## Build bin/convo.
 	@go build -trimpath -o bin/convo ./cmd/convo
 
-test: redis scripts/tools/node_modules ## Run all tests, then print which statuses of which operations they saw.
+test: redis curl scripts/tools/node_modules ## Run all tests, then print which statuses of which operations they saw.
 	@rm -rf $(SPEC_DIR) .cache/tallies && mkdir -p $(SPEC_DIR)
 	@go run ./scripts/withpostgres env CONVO_SPEC_COVERAGE_DIR=$(SPEC_DIR) CONVO_TALLIES_FILE=$(CURDIR)/.cache/tallies go test -count=1 $(TESTFLAGS) ./...
 	@go run ./scripts/speccoverage $(SPEC_DIR)
 	@if [ -f .cache/tallies ]; then cat .cache/tallies; fi
 
-cover: redis scripts/tools/node_modules ## Run all tests and print how much of the hand-written code they run.
+test-browser: scripts/browser/node_modules ## Run the tests of the pages in a real browser.
+	@scripts/browser/run.sh test
+
+screenshots: scripts/browser/node_modules ## Make the pictures in docs/images anew.
+	@scripts/browser/run.sh screenshots
+
+cover: redis curl scripts/tools/node_modules ## Run all tests and print how much of the hand-written code they run.
 	@mkdir -p .cache
 	@go run ./scripts/withpostgres go test -count=1 -coverpkg=./cmd/...,./db/...,./internal/... -coverprofile=.cache/coverage.out ./... >/dev/null
 	@go tool cover -func=.cache/coverage.out | tail -n 1
@@ -39,7 +45,7 @@ fuzz: ## Fuzz each target for FUZZTIME (20s).
 	  go run ./scripts/withpostgres go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$package | tail -n 3; \
 	done
 
-check: ## All that CI runs: drift, linters, specification, SQL, vulnerabilities, tests with the race detector.
+check: ## All that CI runs: drift, linters, specification, SQL, vulnerabilities, tests with the race detector, pages in a browser.
 	@command -v cc >/dev/null || { echo "The race detector needs a C compiler: install gcc (apt-get install gcc)." >&2; exit 1; }
 	@echo "== generated code"; scripts/drift.sh
 	@echo "== specification"; $(MAKE) spec-lint
@@ -47,6 +53,7 @@ check: ## All that CI runs: drift, linters, specification, SQL, vulnerabilities,
 	@echo "== linters"; $(MAKE) lint
 	@echo "== vulnerabilities"; $(MAKE) vuln
 	@echo "== tests"; $(MAKE) test TESTFLAGS="-race $(TESTFLAGS)"
+	@echo "== browser"; $(MAKE) test-browser
 
 bench: ## Measure against a hand-written floor and the usual wiring; writes docs/performance.md.
 	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/bench ./scripts/bench && bin/bench
@@ -87,6 +94,12 @@ vuln: ## Look for known vulnerabilities.
 
 redis:
 	@scripts/redis.sh
+
+curl:
+	@scripts/install.sh curl curl
+
+scripts/browser/node_modules: scripts/browser/package-lock.json
+	@cd scripts/browser && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund && touch node_modules
 
 scripts/tools/node_modules: scripts/tools/package-lock.json
 	@cd scripts/tools && npm ci --silent --no-audit --no-fund && touch node_modules

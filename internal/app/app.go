@@ -75,7 +75,7 @@ func New(ctx context.Context, config Config, parts Parts) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("openapi.json: %w", err)
 	}
-	jobs, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{Schema: db.RiverSchema, Logger: parts.Log})
+	jobs, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{Schema: db.RiverSchema, Logger: warnings(parts.Log)})
 	if err != nil {
 		return nil, fmt.Errorf("job queue: %w", err)
 	}

@@ -77,3 +77,19 @@ func (u urgent) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (u urgent) WithGroup(name string) slog.Handler {
 	return urgent{u.Handler.WithGroup(name), u.lines}
 }
+
+// warnings passes on what a library warns of, and not what it is doing all the time.
+func warnings(log *slog.Logger) *slog.Logger { return slog.New(quiet{log.Handler()}) }
+
+type quiet struct{ slog.Handler }
+
+// Enabled implements slog.Handler.
+func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && q.Handler.Enabled(ctx, level)
+}
+
+// WithAttrs implements slog.Handler.
+func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(attrs)} }
+
+// WithGroup implements slog.Handler.
+func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }

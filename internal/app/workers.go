@@ -92,7 +92,7 @@ func (a *App) work(ctx context.Context, config Config, parts Parts, out *outboun
 		Extract: &extract.Runner{Binary: parts.ExtractBinary}, MaxPages: pages, Log: parts.Log,
 	})
 	jobs, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{
-		Schema: db.RiverSchema, Logger: parts.Log, FetchPollInterval: jobPoll, CompletedJobRetentionPeriod: keepJobs,
+		Schema: db.RiverSchema, Logger: warnings(parts.Log), FetchPollInterval: jobPoll, CompletedJobRetentionPeriod: keepJobs,
 		Queues:       map[string]river.QueueConfig{maintenance.Queue: {MaxWorkers: 1}, knowledge.Queue: {MaxWorkers: knowledgeJobs}},
 		Workers:      handlers,
 		PeriodicJobs: append(maintenance.Schedule(), knowledge.Schedule()...),

@@ -19,6 +19,9 @@ var (
 // documented adds the lead, the agent and the conversations of the document's
 // examples.
 func (s *story) documented(c *cast) {
+	if now := s.clock.Now(); now.Before(documented) {
+		s.clock.Advance(documented.Sub(now))
+	}
 	s.row("agents", []string{
 		"workspace_id", "id", "name", "status", "system_prompt", "model_provider", "model_name",
 		"temperature", "max_tokens", "created_at", "updated_at",
@@ -26,22 +29,19 @@ func (s *story) documented(c *cast) {
 		"openai", "gpt-4o-mini", 0.4, 1024, documented, documented)
 	s.row("leads", leadColumns, c.workspaceID, exampleOne, string(api.LeadStatusQUALIFIED),
 		fields("Anna Nowak", "anna@example.com", "+48 111 222 333"), new(int16(78)), "external-form", nil, nil, documented, documented)
-	for _, one := range []struct {
-		id     uuid.UUID
-		status api.ConversationStatus
-	}{{exampleOne, api.ConversationStatusHANDEDOFF}, {exampleTwo, api.ConversationStatusOPEN}} {
+	for _, conversationID := range []uuid.UUID{exampleOne, exampleTwo} {
 		contact, _, _, _ := s.contact(c)
-		d := &dialogue{cast: c, id: one.id, agent: exampleOne, contact: contact, status: api.ConversationStatusOPEN}
-		d.moves = append(d.moves, move{to: api.ConversationStatusOPEN, at: documented})
-		var handedOff *time.Time
-		if one.status == api.ConversationStatusHANDEDOFF {
-			handedOff = &documented
-			d.move(one.status, documented)
+		d := &dialogue{cast: c, id: conversationID, agent: exampleOne, contact: contact}
+		d.move(api.ConversationStatusOPEN, documented)
+		s.ask(d)
+		if conversationID == exampleOne {
+			s.handOff(d, true)
 		}
 		s.row("conversations", []string{
 			"workspace_id", "id", "agent_id", "channel_id", "contact_id", "status", "sentiment", "assigned_operator_id",
 			"last_message_at", "handed_off_at", "first_operator_reply_at", "created_at", "updated_at",
-		}, c.workspaceID, one.id, exampleOne, c.channels[0], contact, string(one.status), nil, nil, nil, handedOff, nil, documented, documented)
-		s.aftermath(d, 0)
+		}, c.workspaceID, d.id, d.agent, c.channels[0], contact, string(d.status), "POSITIVE", d.operator,
+			d.messages[len(d.messages)-1].at, d.handedOff, d.replied, documented, s.clock.Now())
+		s.aftermath(d, 1)
 	}
 }

@@ -95,7 +95,7 @@ type schema struct {
 
 func read(raw []byte) (*document, error) {
 	d := &document{}
-	if err := json.Unmarshal(raw, d); err != nil {
+	if err := json.Unmarshal(raw, d); err != nil { //nolint:musttag // the names are OpenAPI's own, whatever their case
 		return nil, fmt.Errorf("read document: %w", err)
 	}
 	return d, nil

@@ -141,7 +141,9 @@ func TestSearchFinds(t *testing.T) {
 	require.Contains(t, none, "Nothing was found")
 	require.NotContains(t, none, "<script>alert")
 	_, index := fetch(t, s.Origin+"/docs/search.json")
-	var entries []struct{ Title, URL string }
+	var entries []struct {
+		URL string `json:"url"`
+	}
 	require.NoError(t, json.Unmarshal([]byte(index), &entries))
 	require.Greater(t, len(entries), len(s.Document.Operations)+len(s.Document.Errors))
 }

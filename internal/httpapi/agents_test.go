@@ -46,9 +46,9 @@ func TestAgentsAreListedInShort(t *testing.T) {
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
 	answer := s.Get(t, rich.Token, "/agents").Want(t, http.StatusOK)
-	require.Len(t, apitest.Decode[[]api.Agent](t, answer), 3)
+	require.Len(t, apitest.Decode[[]api.Agent](t, answer), 4)
 	require.NotContains(t, string(answer.Body), "systemPrompt")
-	require.Len(t, walkPages(t, s, rich.Token, "/agents", 2), 3)
+	require.Len(t, walkPages(t, s, rich.Token, "/agents", 2), 4)
 }
 
 func TestChannelsOfAllTypesAreListed(t *testing.T) {

@@ -18,7 +18,7 @@ func TestConversationsAreFiltered(t *testing.T) {
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
 	all := apitest.Decode[[]api.Conversation](t, s.Get(t, rich.Token, "/conversations?limit=200").Want(t, http.StatusOK))
-	require.Len(t, all, 36)
+	require.Len(t, all, 38)
 	tags := apitest.Decode[[]api.Tag](t, s.Get(t, rich.Token, "/tags").Want(t, http.StatusOK))
 	tagged := map[uuid.UUID]map[uuid.UUID]bool{}
 	for _, c := range all {

@@ -19,9 +19,9 @@ import (
 // document returns a 3.1 document with one operation whose body has a schema.
 func document(schema string) []byte {
 	return fmt.Appendf(nil, `{"openapi":"3.1.0","info":{"title":"t","version":"1"},
-		"x-rate-limits":{"default":{"requests":1,"windowSeconds":1,"scope":"workspace"},"anonymous":{"requests":1,"windowSeconds":1,"scope":"ip"}},
-		"components":{"schemas":{"ErrorCode":{"type":"string","enum":[]},"Scope":{"type":"string","enum":["leads:read"]}}},
-		"paths":{"/x":{"patch":{"operationId":"x","x-rate-limit":"default","security":[],
+		"x-rate-limits":{"default":{"requests":1,"windowSeconds":1,"scope":"workspace"},"anonymous":{"requests":1,"windowSeconds":1,"scope":"ip"},"sign-in":{"requests":1,"windowSeconds":1,"scope":"ip"}},
+		"components":{"schemas":{"ErrorCode":{"type":"string","enum":[]},"Scope":{"type":"string","enum":["leads:read"],"x-scope-descriptions":{"leads:read":"Read leads."}}}},
+		"paths":{"/x":{"patch":{"operationId":"x","x-rate-limit":"default","x-sdk-method":"x.update","security":[],
 			"requestBody":{"required":true,"content":{"application/json":{"schema":%s}}},"responses":{"204":{"description":"ok"}}}}}}`, schema)
 }
 

@@ -1,0 +1,141 @@
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { demoToken, expect, expectAccessible, session, test } from './convo';
+
+test.use({ storageState: session });
+
+test('a token is made, used, rotated and revoked', async ({ page, request, baseURL }) => {
+  const name = 'Browser test';
+  await page.goto('/app/settings/api-tokens');
+  await expectAccessible(page);
+  await page.getByRole('link', { name: 'New token' }).click();
+  await expectAccessible(page);
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel('leads:read').check();
+  await page.getByLabel('Expires').selectOption('in 30 days');
+  await page.getByRole('button', { name: 'Create token' }).click();
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Copy' }).click();
+  const token = await page.evaluate(() => navigator.clipboard.readText());
+  expect(token).toMatch(/^convo_[0-9a-f]{32}$/);
+  const ask = async (key: string) => (await request.get(`${baseURL}/api/v1/leads`, { headers: { Authorization: `Bearer ${key}` } })).status();
+  expect(await ask(token)).toBe(200);
+  await page.getByRole('link', { name: 'I have stored it' }).click();
+  const row = page.getByRole('row', { name }).first();
+  await expect(row).toContainText(`convo_…${token.slice(-4)}`);
+  await page.goBack();
+  await expect(page.locator('body')).not.toContainText(token);
+  await page.goto('/app/settings/api-tokens');
+  await row.getByRole('link', { name: `Rotate ${name}` }).click();
+  await expectAccessible(page);
+  await page.getByLabel('The old token ends').selectOption('at once');
+  await page.getByRole('button', { name: 'Rotate token' }).click();
+  const second = (await page.locator('[data-secret]').textContent())!;
+  expect(await ask(second)).toBe(200);
+  await expect.poll(() => ask(token)).toBe(401);
+  await page.getByRole('link', { name: 'I have stored it' }).click();
+  await row.getByRole('link', { name: `Revoke ${name}` }).click();
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Revoke token' }).click();
+  await expect(page.getByRole('status')).toContainText('is revoked');
+  await expect.poll(() => ask(second)).toBe(401);
+});
+
+test('a webhook is made and its deliveries are watched', async ({ page, request, baseURL }) => {
+  const received: IncomingMessage[] = [];
+  const receiver = createServer((incoming, answer) => {
+    received.push(incoming);
+    incoming.resume();
+    answer.end('thank you');
+  });
+  await new Promise<void>((listening) => { receiver.listen(0, '127.0.0.1', listening); });
+  const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
+  await page.goto('/app/settings/webhooks');
+  await page.getByRole('link', { name: 'New webhook' }).click();
+  await expectAccessible(page);
+  await page.getByLabel('Address').fill(url);
+  await page.getByLabel('lead.created').check();
+  await page.getByRole('button', { name: 'Create webhook' }).click();
+  await expect(page.locator('[data-secret]')).toHaveText(/^wh_[0-9a-f]{48}$/);
+  await page.getByRole('link', { name: 'Go to the webhook' }).click();
+  await page.getByRole('button', { name: 'Send a test event' }).click();
+  await expect(page.getByRole('status')).toContainText('took the test event: 200');
+  await request.post(`${baseURL}/api/v1/leads`, { headers: { Authorization: `Bearer ${demoToken()}` }, data: { fields: { name: 'Watched' } } });
+  await expect.poll(() => received.length).toBe(2);
+  await expect(async () => {
+    await page.getByRole('link', { name: 'Look again' }).click();
+    await expect(page.getByRole('row', { name: 'lead.created' })).toContainText('SUCCEEDED', { timeout: 500 });
+  }).toPass();
+  await expectAccessible(page);
+  await page.getByRole('row', { name: 'lead.created' }).getByRole('button', { name: /^Redeliver/ }).click();
+  await expect.poll(() => received.length).toBe(3);
+  page.on('dialog', (dialog) => dialog.accept());
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await expect(page.getByRole('status')).toContainText('deleted');
+  receiver.close();
+});
+
+test('what is destroyed is asked about first', async ({ page, request, baseURL }) => {
+  const made = await request.post(`${baseURL}/api/v1/integrations/webhook`, {
+    headers: { Authorization: `Bearer ${demoToken()}` }, data: { type: 'WEBHOOK', url: 'https://hooks.example.com/kept', events: ['lead.created'] },
+  });
+  await page.goto(`/app/settings/webhooks/${(await made.json()).id}`);
+  await expect(page.getByText('Nothing was sent yet')).toBeVisible();
+  page.on('dialog', (dialog) => dialog.dismiss());
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('hooks.example.com/kept');
+  await page.goto('/app/settings/webhooks');
+  await expectAccessible(page);
+});
+
+test('analytics are drawn, with tables beside the charts', async ({ page }) => {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.goto('/app/analytics');
+    await expectAccessible(page);
+  }
+  await page.getByLabel('Range').selectOption('the days chosen here');
+  await page.getByLabel('First day').fill('2026-04-01');
+  await page.getByLabel('Last day').fill('2026-04-30');
+  await page.getByLabel('By', { exact: true }).selectOption('day');
+  await page.getByLabel('Grouped by').selectOption('channel');
+  await page.getByRole('button', { name: 'Show' }).click();
+  await expect(page.getByRole('img', { name: /^Conversations opened: \d+ in all/ })).toBeVisible();
+  expect(await page.locator('.bar-mark').count()).toBeGreaterThan(20);
+  await page.getByText('Table: Conversations opened').click();
+  await expect(page.getByRole('region', { name: 'Conversations opened' }).getByRole('row')).toHaveCount(31);
+  await expectAccessible(page);
+});
+
+test('the audit log shows who did what', async ({ page, request, baseURL }) => {
+  await request.post(`${baseURL}/api/v1/leads`, { headers: { Authorization: `Bearer ${demoToken()}` }, data: { fields: { name: 'Audited' } } });
+  await expect(async () => {
+    await page.goto('/app/settings/audit');
+    await expect(page.getByText('createLead').first()).toBeVisible({ timeout: 500 });
+  }).toPass();
+  await expect(page.getByText('sign_in.succeeded').first()).toBeVisible();
+  await expectAccessible(page);
+  const download = page.waitForEvent('download');
+  await page.getByRole('link', { name: 'Export as CSV' }).click();
+  expect((await download).suggestedFilename()).toBe('audit-demo.csv');
+  await page.getByLabel('Done by').selectOption('people');
+  await expect(page).toHaveURL(/by=USER/);
+  await expect(page.getByText('createLead')).toHaveCount(0);
+});
+
+test('another workspace is entered, and a phone shows the console', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.goto('/app/settings/api-tokens');
+  await page.getByLabel('Workspace').selectOption('Other Company');
+  await expect(page).toHaveURL('/app/analytics');
+  await page.goto('/app/settings/api-tokens');
+  await expect(page.getByText('No tokens yet')).toBeVisible();
+  await expectAccessible(page);
+  for (const path of ['/app/analytics', '/app/settings/api-tokens', '/app/settings/api-tokens/new', '/app/settings/webhooks', '/app/settings/audit']) {
+    await page.goto(path);
+    const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+    expect(content, path).toBeLessThanOrEqual(screen);
+  }
+  await page.getByLabel('Workspace').selectOption('Demo Shoes');
+  await expect(page).toHaveURL('/app/analytics');
+});
