@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"html/template"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -65,5 +66,9 @@ func duration(seconds *float64) string {
 	if seconds == nil {
 		return "–"
 	}
-	return time.Duration(*seconds * float64(time.Second)).Round(time.Second).String()
+	text := time.Duration(*seconds * float64(time.Second)).Round(time.Second).String()
+	if strings.HasSuffix(text, "m0s") {
+		return strings.TrimSuffix(text, "0s")
+	}
+	return text
 }

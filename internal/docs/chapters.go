@@ -33,10 +33,10 @@ func (b *builder) chapters(origin string) ([]chapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(guide, endpoints, errorPages, []chapter{
-		{path: Path + "/explorer", title: "Explorer", template: "explorer"},
+	return slices.Concat(guide, endpoints, []chapter{
+		{path: Path + "/explorer", title: "Explorer", template: "explorer", group: "Try it"},
 		{path: "404", title: "Not found", template: "missing"},
-	}), nil
+	}, errorPages), nil
 }
 
 func (b *builder) guide() ([]chapter, error) {

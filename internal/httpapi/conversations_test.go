@@ -86,6 +86,7 @@ func TestOperatorMessageIsStoredWithItsJob(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
+	s.Clock.Advance(time.Hour) // past the demo's last message
 	c := s.Conversation(t, rich, api.ConversationStatusHANDEDOFF)
 	operator := apitest.First[api.Operator](t, s, rich, "/operators")
 	s.Post(t, rich.Token, "/conversations/bulk", map[string]any{"ids": []uuid.UUID{c.ID}, "action": "assign", "operatorId": operator.ID}).Want(t, http.StatusOK)

@@ -1,11 +1,24 @@
 import { mkdirSync } from 'node:fs';
-import { session, test } from './convo';
+import { demoToken, expect, session, test } from './convo';
 
 const images = '../../docs/images';
 
-test.use({ viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1 });
+test.use({ storageState: session, viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1 });
 
-test.beforeAll(() => mkdirSync(images, { recursive: true }));
+test.describe.configure({ mode: 'serial' });
+
+test('something has happened', async ({ request, baseURL }) => {
+  mkdirSync(images, { recursive: true });
+  const options = { headers: { Authorization: `Bearer ${demoToken()}` } };
+  const post = async (path: string, data: object) => (await request.post(`${baseURL}/api/v1${path}`, { ...options, data })).json();
+  const lead = await post('/leads', { fields: { name: 'Anna Nowak', email: 'anna@example.com' } });
+  await request.patch(`${baseURL}/api/v1/leads/${lead.id}/status`, { ...options, data: { status: 'QUALIFIED' } });
+  await post('/tags', { name: 'newsletter' });
+  await post('/integrations/webhook', { type: 'WEBHOOK', url: 'https://hooks.example.com/convo', events: ['lead.created', 'conversation.closed'] });
+  await expect(async () => { // entries of tokens come a moment later
+    expect(await (await request.get(`${baseURL}/app/settings/audit`)).text()).toContain('createWebhook');
+  }).toPass();
+});
 
 const shots: { name: string; path: string; signedIn?: true; colorScheme?: 'dark'; width?: number; wait?: string }[] = [
   { name: 'docs-overview', path: '/docs' },
@@ -16,7 +29,7 @@ const shots: { name: string; path: string; signedIn?: true; colorScheme?: 'dark'
   { name: 'sign-in', path: '/app/sign-in' },
   { name: 'tokens', path: '/app/settings/api-tokens', signedIn: true },
   { name: 'token-new', path: '/app/settings/api-tokens/new', signedIn: true },
-  { name: 'webhooks-empty', path: '/app/settings/webhooks', signedIn: true },
+  { name: 'webhooks', path: '/app/settings/webhooks', signedIn: true },
   { name: 'audit', path: '/app/settings/audit', signedIn: true },
   { name: 'analytics', path: '/app/analytics?days=0&from=2026-04-01&to=2026-05-05&granularity=day', signedIn: true },
   { name: 'analytics-dark', path: '/app/analytics?days=0&from=2026-04-01&to=2026-05-05&granularity=day&groupBy=agent', signedIn: true, colorScheme: 'dark' },

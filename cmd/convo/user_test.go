@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestSomebodyIsMadeAndSignsIn goes the way of an operator who has just set a server up.
+func TestSomebodyIsMadeAndSignsIn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, []string{"CONVO_DATA_DIR=" + dir}, "dev")
+	require.Regexp(t, `^[0-9a-f-]{36}\n$`, runCommand(t, dir, "workspace", "create", "--slug", "acme", "--name", "Acme"))
+	require.Contains(t, runCommand(t, dir, "workspace", "list"), "acme")
+	made := strings.TrimSpace(runCommand(t, dir, "user", "create", "--email", "ola@example.com", "--name", "Ola", "--workspace", "acme"))
+	require.Equal(t, http.StatusSeeOther, signIn(t, p.addr, "ola@example.com", made))
+	change := command(t, []string{"CONVO_DATA_DIR=" + dir}, "user", "password", "--email", "ola@example.com", "--password-stdin")
+	change.Stdin = strings.NewReader("a password of my own\n")
+	out, err := change.CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Empty(t, out, "a password that is known is not printed")
+	require.Equal(t, http.StatusUnauthorized, signIn(t, p.addr, "ola@example.com", made))
+	require.Equal(t, http.StatusSeeOther, signIn(t, p.addr, "ola@example.com", "a password of my own"))
+	require.Empty(t, runCommand(t, dir, "user", "join", "--email", "ola@example.com", "--workspace", "demo"))
+	demo, err := os.ReadFile(filepath.Join(dir, "demo-password"))
+	require.NoError(t, err)
+	require.Contains(t, p.output.String(), "sign in as demo@example.com with "+strings.TrimSpace(string(demo)))
+	require.Equal(t, http.StatusSeeOther, signIn(t, p.addr, "demo@example.com", strings.TrimSpace(string(demo))))
+}
+
+func TestCommandsRefuseWhatCannotBe(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start(t, []string{"CONVO_DATA_DIR=" + dir}, "dev")
+	for want, args := range map[string][]string{
+		"slug is taken":         {"workspace", "create", "--slug", "demo", "--name", "Again"},
+		"lower-case letters":    {"workspace", "create", "--slug", "Not A Slug", "--name", "X"},
+		"unknown slug":          {"user", "create", "--email", "x@example.com", "--name", "X", "--workspace", "none"},
+		"address is taken":      {"user", "create", "--email", "demo@example.com", "--name", "X", "--workspace", "demo"},
+		"not an e-mail address": {"user", "create", "--email", "x", "--name", "X", "--workspace", "demo"},
+		"user: unknown":         {"user", "password", "--email", "none@example.com"},
+	} {
+		refused := command(t, []string{"CONVO_DATA_DIR=" + dir}, args...)
+		var said bytes.Buffer
+		refused.Stderr = &said
+		out, err := refused.Output()
+		require.Error(t, err, args)
+		require.Empty(t, out, "no password of somebody who was not made")
+		require.Contains(t, said.String(), want)
+	}
+	require.NotContains(t, runCommand(t, dir, "user", "create", "--email", "x@example.com", "--name", "X", "--workspace", "demo"), " ", "a failed try leaves nothing behind")
+}
+
+// signIn returns the status that a sign-in is answered with.
+func signIn(t *testing.T, addr, email, password string) int {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	client := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+"/app/sign-in",
+		strings.NewReader(url.Values{"email": {email}, "password": {password}}.Encode()))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answer, err := client.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	return answer.StatusCode
+}
