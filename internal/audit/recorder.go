@@ -15,11 +15,12 @@ import (
 )
 
 const (
-	flushEvery = 250 * time.Millisecond
+	flushEvery = 100 * time.Millisecond
 	// most bounds what is held while the database is away: some 30 MB.
 	most = 50_000
-	// batch is how many entries one statement writes.
-	batch = 1000
+	// batch is how many entries one statement writes: more would be encoded in buffers
+	// that the connection keeps.
+	batch = 128
 )
 
 // Recorder writes entries in batches, for what is done too often to wait for each
@@ -98,19 +99,16 @@ func (r *Recorder) Flush(ctx context.Context) error {
 }
 
 func columns(entries []noted) db.SystemAuditEntryCreateManyParams {
-	var p db.SystemAuditEntryCreateManyParams
-	for _, e := range entries {
-		p.WorkspaceIDs = append(p.WorkspaceIDs, e.WorkspaceID)
-		p.IDs = append(p.IDs, e.id)
-		p.ActorTypes = append(p.ActorTypes, e.ActorType)
-		p.ActorIDs = append(p.ActorIDs, e.ActorID)
-		p.ActorNames = append(p.ActorNames, e.ActorName)
-		p.Actions = append(p.Actions, e.Action)
-		p.Targets = append(p.Targets, clean(e.Target, maxTarget))
-		p.IPs = append(p.IPs, e.IP)
-		p.UserAgents = append(p.UserAgents, clean(e.UserAgent, maxUserAgent))
-		p.RequestIDs = append(p.RequestIDs, e.RequestID)
-		p.CreatedAts = append(p.CreatedAts, e.at)
+	n := len(entries)
+	p := db.SystemAuditEntryCreateManyParams{
+		WorkspaceIDs: make([]uuid.UUID, n), IDs: make([]uuid.UUID, n), ActorTypes: make([]string, n), ActorIDs: make([]uuid.UUID, n),
+		ActorNames: make([]string, n), Actions: make([]string, n), Targets: make([]string, n), IPs: make([]string, n),
+		UserAgents: make([]string, n), RequestIDs: make([]string, n), CreatedAts: make([]time.Time, n),
+	}
+	for i, e := range entries {
+		p.WorkspaceIDs[i], p.IDs[i], p.ActorTypes[i], p.ActorIDs[i] = e.WorkspaceID, e.id, e.ActorType, e.ActorID
+		p.ActorNames[i], p.Actions[i], p.Targets[i], p.IPs[i] = e.ActorName, e.Action, clean(e.Target, maxTarget), e.IP
+		p.UserAgents[i], p.RequestIDs[i], p.CreatedAts[i] = clean(e.UserAgent, maxUserAgent), e.RequestID, e.at
 	}
 	return p
 }
