@@ -10,7 +10,7 @@ SPEC_DIR := $(CURDIR)/.cache/spec-coverage
 TESTFLAGS ?=
 FUZZTIME ?= 20s
 
-.PHONY: help run build bench bench-search bench-webhooks test test-browser screenshots curl cover fuzz check generate drift lint fmt spec-lint sql-check vuln redis
+.PHONY: help run build bench bench-search bench-webhooks test test-browser screenshots sdk curl cover fuzz check generate drift lint fmt spec-lint sql-check vuln redis
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ test: redis curl scripts/tools/node_modules ## Run all tests, then print which s
 
 test-browser: scripts/browser/node_modules ## Run the tests of the pages in a real browser.
 	@scripts/browser/run.sh test
+
+sdk: scripts/browser/node_modules sdk/typescript/node_modules ## Pack the TypeScript SDK, and try it in projects of every kind.
+	@scripts/chromium.sh >/dev/null
+	@CONVO_BROWSER=$$(scripts/chromium.sh) scripts/withserver.sh node sdk/typescript/scripts/prove.mjs
 
 screenshots: scripts/browser/node_modules ## Make the pictures in docs/images anew.
 	@scripts/browser/run.sh screenshots
@@ -54,6 +58,8 @@ check: ## All that CI runs: drift, linters, specification, SQL, vulnerabilities,
 	@echo "== vulnerabilities"; $(MAKE) vuln
 	@echo "== tests"; $(MAKE) test TESTFLAGS="-race $(TESTFLAGS)"
 	@echo "== browser"; $(MAKE) test-browser
+	@echo "== TypeScript SDK"; $(MAKE) sdk
+	@echo "== contract"; $(MAKE) contract
 
 bench: ## Measure against a hand-written floor and the usual wiring; writes docs/performance.md.
 	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/bench ./scripts/bench && bin/bench
@@ -64,10 +70,11 @@ bench-search: ## Measure the search in 100,000 passages.
 bench-webhooks: ## Measure deliveries to webhooks against two references; writes docs/webhooks.md.
 	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/bench ./scripts/bench && bin/bench webhooks
 
-generate: ## Derive gen/ and openapi/postman.json from openapi/openapi.json, queries and migrations.
+generate: ## Derive gen/, openapi/postman.json and the SDK's types from openapi/openapi.json, queries and migrations.
 	@$(GENERATE) oapi-codegen -config oapi-codegen.yaml openapi/openapi.json
 	@go run ./scripts/postman <openapi/openapi.json >.postman.tmp && mv .postman.tmp openapi/postman.json || { rm -f .postman.tmp; exit 1; }
 	@$(GENERATE) sqlc generate
+	@$(MAKE) sdk/typescript/node_modules && cd sdk/typescript && npm run -s generate >/dev/null
 	@go run ./scripts/presize gen/db/*.sql.go
 	@go run ./scripts/withpostgres go run ./scripts/constraints > .constraints.tmp && mv .constraints.tmp gen/db/constraints.gen.go || { rm -f .constraints.tmp; exit 1; }
 
@@ -100,6 +107,9 @@ curl:
 
 scripts/browser/node_modules: scripts/browser/package-lock.json
 	@cd scripts/browser && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund && touch node_modules
+
+sdk/typescript/node_modules: sdk/typescript/package-lock.json
+	@cd sdk/typescript && npm ci --silent --no-audit --no-fund && touch node_modules
 
 scripts/tools/node_modules: scripts/tools/package-lock.json
 	@cd scripts/tools && npm ci --silent --no-audit --no-fund && touch node_modules

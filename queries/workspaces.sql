@@ -13,3 +13,7 @@ INSERT INTO workspaces (id, slug, name, created_at) VALUES (@id, @slug, @name, @
 -- name: SystemWorkspaceList :many
 -- All workspaces, by slug.
 SELECT * FROM workspaces ORDER BY slug;
+
+-- name: SystemWorkspaceSetRateLimit :execrows
+-- Sets or, by null, takes away a workspace's own limit; 0 rows where there is no such slug.
+UPDATE workspaces SET rate_limit_per_minute = sqlc.narg('rate_limit_per_minute') WHERE slug = @slug;

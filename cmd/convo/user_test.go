@@ -20,6 +20,7 @@ func TestSomebodyIsMadeAndSignsIn(t *testing.T) {
 	p := start(t, []string{"CONVO_DATA_DIR=" + dir}, "dev")
 	require.Regexp(t, `^[0-9a-f-]{36}\n$`, runCommand(t, dir, "workspace", "create", "--slug", "acme", "--name", "Acme"))
 	require.Contains(t, runCommand(t, dir, "workspace", "list"), "acme")
+	require.Empty(t, runCommand(t, dir, "workspace", "set-limit", "--slug", "acme", "--per-minute", "5"))
 	made := strings.TrimSpace(runCommand(t, dir, "user", "create", "--email", "ola@example.com", "--name", "Ola", "--workspace", "acme"))
 	require.Equal(t, http.StatusSeeOther, signIn(t, p.addr, "ola@example.com", made))
 	change := command(t, []string{"CONVO_DATA_DIR=" + dir}, "user", "password", "--email", "ola@example.com", "--password-stdin")
@@ -43,6 +44,7 @@ func TestCommandsRefuseWhatCannotBe(t *testing.T) {
 	for want, args := range map[string][]string{
 		"slug is taken":         {"workspace", "create", "--slug", "demo", "--name", "Again"},
 		"lower-case letters":    {"workspace", "create", "--slug", "Not A Slug", "--name", "X"},
+		"slug \"none\"":         {"workspace", "set-limit", "--slug", "none", "--per-minute", "5"},
 		"unknown slug":          {"user", "create", "--email", "x@example.com", "--name", "X", "--workspace", "none"},
 		"address is taken":      {"user", "create", "--email", "demo@example.com", "--name", "X", "--workspace", "demo"},
 		"not an e-mail address": {"user", "create", "--email", "x", "--name", "X", "--workspace", "demo"},

@@ -13,8 +13,9 @@ import (
 )
 
 type workspaceCommand struct {
-	Create workspaceCreateCommand `cmd:"" help:"Create a workspace and print its id."`
-	List   workspaceListCommand   `cmd:"" help:"List the workspaces."`
+	Create   workspaceCreateCommand   `cmd:"" help:"Create a workspace and print its id."`
+	List     workspaceListCommand     `cmd:"" help:"List the workspaces."`
+	SetLimit workspaceSetLimitCommand `cmd:"" help:"Give a workspace a rate limit of its own."`
 }
 
 type workspaceCreateCommand struct {
@@ -33,6 +34,20 @@ func (c *workspaceCreateCommand) Run(ctx context.Context) error {
 		}
 		fmt.Println(row.ID)
 		return nil
+	})
+}
+
+type workspaceSetLimitCommand struct {
+	database
+
+	Slug      string `help:"Slug of the workspace." required:""`
+	PerMinute int32  `help:"Requests a minute for each route; 0 for the document's." required:""`
+}
+
+// Run implements the command.
+func (c *workspaceSetLimitCommand) Run(ctx context.Context) error {
+	return withWorkspaces(ctx, c.database, func(spaces *workspace.Service) error {
+		return spaces.SetRateLimit(ctx, c.Slug, c.PerMinute)
 	})
 }
 

@@ -106,3 +106,21 @@ func (q *Queries) SystemWorkspaceList(ctx context.Context, db DBTX) ([]Workspace
 	}
 	return items, nil
 }
+
+const systemWorkspaceSetRateLimit = `-- name: SystemWorkspaceSetRateLimit :execrows
+UPDATE workspaces SET rate_limit_per_minute = $1 WHERE slug = $2
+`
+
+type SystemWorkspaceSetRateLimitParams struct {
+	RateLimitPerMinute *int32
+	Slug               string
+}
+
+// Sets or, by null, takes away a workspace's own limit; 0 rows where there is no such slug.
+func (q *Queries) SystemWorkspaceSetRateLimit(ctx context.Context, db DBTX, arg SystemWorkspaceSetRateLimitParams) (int64, error) {
+	result, err := db.Exec(ctx, systemWorkspaceSetRateLimit, arg.RateLimitPerMinute, arg.Slug)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}

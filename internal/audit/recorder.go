@@ -20,7 +20,7 @@ const (
 	most = 50_000
 	// batch is how many entries one statement writes: more would be encoded in buffers
 	// that the connection keeps.
-	batch = 128
+	batch = 32
 )
 
 // Recorder writes entries in batches, for what is done too often to wait for each

@@ -69,6 +69,23 @@ func (s *Service) Ensure(ctx context.Context, slug, name string) (db.Workspace, 
 	return s.Create(ctx, slug, name)
 }
 
+// SetRateLimit gives a workspace a limit of its own, in requests a minute for each
+// route; 0 takes it away. Replicas follow within a second. It fails with ErrUnknown.
+func (s *Service) SetRateLimit(ctx context.Context, slug string, perMinute int32) error {
+	params := db.SystemWorkspaceSetRateLimitParams{Slug: slug}
+	if perMinute > 0 {
+		params.RateLimitPerMinute = &perMinute
+	}
+	changed, err := db.New().SystemWorkspaceSetRateLimit(ctx, s.DB, params)
+	if err != nil {
+		return fmt.Errorf("set rate limit: %w", err)
+	}
+	if changed == 0 {
+		return fmt.Errorf("%w %q", ErrUnknown, slug)
+	}
+	return nil
+}
+
 // List returns all workspaces, by slug.
 func (s *Service) List(ctx context.Context) ([]db.Workspace, error) {
 	rows, err := db.New().SystemWorkspaceList(ctx, s.DB)

@@ -4,11 +4,7 @@
 #   run.sh screenshots   makes docs/images anew
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-browser=${CONVO_BROWSER:-$(command -v chromium || command -v google-chrome || command -v chromium-browser || true)}
-if [ -z "$browser" ]; then
-  scripts/install.sh chromium chromium
-  browser=$(command -v chromium)
-fi
+browser=$(scripts/chromium.sh)
 go build -o bin/convo ./cmd/convo
 data=$(mktemp -d)
 trap 'rm -rf "$data"' EXIT

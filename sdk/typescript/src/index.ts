@@ -1,0 +1,47 @@
+import { Knowledge } from './knowledge.js';
+import { Agents, Analytics, Channels, Conversations, Events, Integrations, Leads, Meta, Operators, Tags } from './resources.js';
+import { type ClientOptions, Transport } from './transport.js';
+import { Webhooks } from './webhooks.js';
+
+/** The Convo Public API of one workspace, that of the token. */
+export class AveltoClient {
+  readonly leads: Leads;
+  readonly conversations: Conversations;
+  readonly operators: Operators;
+  readonly tags: Tags;
+  readonly agents: Agents;
+  readonly channels: Channels;
+  readonly analytics: Analytics;
+  readonly knowledge: Knowledge;
+  readonly webhooks: Webhooks;
+  readonly integrations: Integrations;
+  readonly events: Events;
+  readonly meta: Meta;
+
+  constructor(options: ClientOptions) {
+    const transport = new Transport(options);
+    this.leads = new Leads(transport);
+    this.conversations = new Conversations(transport);
+    this.operators = new Operators(transport);
+    this.tags = new Tags(transport);
+    this.agents = new Agents(transport);
+    this.channels = new Channels(transport);
+    this.analytics = new Analytics(transport);
+    this.knowledge = new Knowledge(transport);
+    this.webhooks = new Webhooks(transport);
+    this.integrations = new Integrations(transport);
+    this.events = new Events(transport);
+    this.meta = new Meta(transport);
+  }
+}
+
+export { Call, ListCall, Page } from './call.js';
+export * from './errors.js';
+export { JobError, JobTimeoutError, type UploadOptions, type Uploadable, type WaitOptions } from './knowledge.js';
+export type { Body, Item, Operation, Query, Result } from './resource.js';
+export type * from './schema.js';
+export type { ClientOptions, RequestOptions } from './transport.js';
+export {
+  sign, unwrap, WebhookVerificationError, type IncomingHeaders, type SignOptions, type UnwrapOptions, type VerificationFault,
+  type WebhookEvent, type WebhookEventType,
+} from './webhooks.js';

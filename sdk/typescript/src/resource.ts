@@ -1,0 +1,55 @@
+import { Call, ListCall, Page } from './call.js';
+import type { operations } from './schema.js';
+import type { RequestOptions, Transport, Wanted } from './transport.js';
+
+/** The operations of the document. */
+export type Operation = keyof operations;
+/** The query of an operation. */
+export type Query<O extends Operation> = NonNullable<operations[O]['parameters']['query']>;
+/** The JSON body of an operation. */
+export type Body<O extends Operation> = operations[O] extends { requestBody?: { content: { 'application/json': infer B } } } ? B : never;
+type Answer<R> = R extends { content: { 'application/json': infer J } } ? J : void;
+type Success<R> = R[Extract<keyof R, 200 | 201 | 202 | 204>];
+/** What an operation returns. */
+export type Result<O extends Operation> = Answer<Success<operations[O]['responses']>>;
+/** What a list is made of. */
+export type Item<O extends Operation> = Result<O> extends readonly (infer I)[] ? I : never;
+
+/** What the resources have in common. */
+export abstract class Resource {
+  protected readonly transport: Transport;
+
+  constructor(transport: Transport) {
+    this.transport = transport;
+  }
+
+  protected one<O extends Operation>(wanted: Wanted, options?: RequestOptions): Call<Result<O>> {
+    return new Call(this.#read<Result<O>>(wanted, options));
+  }
+
+  protected many<O extends Operation>(path: string, query: object | undefined, options?: RequestOptions): ListCall<Item<O>> {
+    const first = this.#read<Item<O>[]>({ method: 'GET', path, query }, options);
+    return new ListCall(first.then(({ data, response }) => {
+      const next = nextQuery(response.headers.get('Link'));
+      return { data: Page.of_(data, next && (() => this.many<O>(path, next, options))), response };
+    }));
+  }
+
+  async #read<T>(wanted: Wanted, options?: RequestOptions): Promise<{ data: T; response: Response }> {
+    const response = await this.transport.send(wanted, options);
+    const data = response.status === 204 ? undefined : await response.clone().json();
+    return { data: data as T, response };
+  }
+}
+
+/** The query of the next page, out of `Link: <…>; rel="next"` (RFC 8288). */
+function nextQuery(link: string | null): Record<string, string> | undefined {
+  const found = link?.match(/<([^>]*)>\s*;\s*rel="?next"?/)?.[1];
+  return found === undefined ? undefined : Object.fromEntries(new URL(found, 'http://base').searchParams);
+}
+
+/** An id as a segment of a path. */
+export function segment(id: string): string {
+  if (!id) throw new TypeError('An id is missing.');
+  return encodeURIComponent(id);
+}

@@ -1,0 +1,160 @@
+import { Call, type ListCall } from './call.js';
+import { type Body, type Item, type Query, Resource, type Result, segment } from './resource.js';
+import type { RequestOptions } from './transport.js';
+
+/** People who left their details, and the pipeline they move through. */
+export class Leads extends Resource {
+  list(query?: Query<'listLeads'>, options?: RequestOptions): ListCall<Item<'listLeads'>> {
+    return this.many<'listLeads'>('/leads', query, options);
+  }
+
+  create(lead: Body<'createLead'>, options?: RequestOptions): Call<Result<'createLead'>> {
+    return this.one<'createLead'>({ method: 'POST', path: '/leads', json: lead }, options);
+  }
+
+  get(id: string, options?: RequestOptions): Call<Result<'getLead'>> {
+    return this.one<'getLead'>({ method: 'GET', path: `/leads/${segment(id)}` }, options);
+  }
+
+  update(id: string, change: Body<'updateLead'>, options?: RequestOptions): Call<Result<'updateLead'>> {
+    return this.one<'updateLead'>({ method: 'PATCH', path: `/leads/${segment(id)}`, json: change }, options);
+  }
+
+  delete(id: string, options?: RequestOptions): Call<Result<'deleteLead'>> {
+    return this.one<'deleteLead'>({ method: 'DELETE', path: `/leads/${segment(id)}` }, options);
+  }
+
+  updateStatus(id: string, change: Body<'updateLeadStatus'>, options?: RequestOptions): Call<Result<'updateLeadStatus'>> {
+    return this.one<'updateLeadStatus'>({ method: 'PATCH', path: `/leads/${segment(id)}/status`, json: change }, options);
+  }
+}
+
+/** Filters of conversations; `tagIds` may be a list. */
+export type ConversationQuery = Omit<Query<'listConversations'>, 'tagIds'> & { tagIds?: readonly string[] };
+
+/** Conversations and their transcripts. */
+export class Conversations extends Resource {
+  list(query?: ConversationQuery, options?: RequestOptions): ListCall<Item<'listConversations'>> {
+    return this.many<'listConversations'>('/conversations', query, options);
+  }
+
+  get(id: string, options?: RequestOptions): Call<Result<'getConversation'>> {
+    return this.one<'getConversation'>({ method: 'GET', path: `/conversations/${segment(id)}` }, options);
+  }
+
+  sendOperatorMessage(id: string, message: Body<'sendOperatorMessage'>, options?: RequestOptions): Call<Result<'sendOperatorMessage'>> {
+    return this.one<'sendOperatorMessage'>({ method: 'POST', path: `/conversations/${segment(id)}/operator-message`, json: message }, options);
+  }
+
+  bulk(change: Body<'bulkUpdateConversations'>, options?: RequestOptions): Call<Result<'bulkUpdateConversations'>> {
+    return this.one<'bulkUpdateConversations'>({ method: 'POST', path: '/conversations/bulk', json: change }, options);
+  }
+}
+
+/** People who answer in conversations. */
+export class Operators extends Resource {
+  list(query?: Query<'listOperators'>, options?: RequestOptions): ListCall<Item<'listOperators'>> {
+    return this.many<'listOperators'>('/operators', query, options);
+  }
+}
+
+/** Labels of conversations. */
+export class Tags extends Resource {
+  list(query?: Query<'listTags'>, options?: RequestOptions): ListCall<Item<'listTags'>> {
+    return this.many<'listTags'>('/tags', query, options);
+  }
+
+  create(tag: Body<'createTag'>, options?: RequestOptions): Call<Result<'createTag'>> {
+    return this.one<'createTag'>({ method: 'POST', path: '/tags', json: tag }, options);
+  }
+}
+
+/** Automated agents and their models. */
+export class Agents extends Resource {
+  list(query?: Query<'listAgents'>, options?: RequestOptions): ListCall<Item<'listAgents'>> {
+    return this.many<'listAgents'>('/agents', query, options);
+  }
+
+  create(agent: Body<'createAgent'>, options?: RequestOptions): Call<Result<'createAgent'>> {
+    return this.one<'createAgent'>({ method: 'POST', path: '/agents', json: agent }, options);
+  }
+
+  get(id: string, options?: RequestOptions): Call<Result<'getAgent'>> {
+    return this.one<'getAgent'>({ method: 'GET', path: `/agents/${segment(id)}` }, options);
+  }
+
+  update(id: string, change: Body<'updateAgent'>, options?: RequestOptions): Call<Result<'updateAgent'>> {
+    return this.one<'updateAgent'>({ method: 'PATCH', path: `/agents/${segment(id)}`, json: change }, options);
+  }
+}
+
+/** Ways by which contacts reach the workspace. */
+export class Channels extends Resource {
+  list(query?: Query<'listChannels'>, options?: RequestOptions): ListCall<Item<'listChannels'>> {
+    return this.many<'listChannels'>('/channels', query, options);
+  }
+}
+
+/** Figures of the workspace. */
+export class Analytics extends Resource {
+  overview(query?: Query<'getAnalyticsOverview'>, options?: RequestOptions): Call<Result<'getAnalyticsOverview'>> {
+    return this.one<'getAnalyticsOverview'>({ method: 'GET', path: '/analytics/overview', query }, options);
+  }
+
+  timeseries(query?: Query<'getAnalyticsTimeseries'>, options?: RequestOptions): Call<Result<'getAnalyticsTimeseries'>> {
+    return this.one<'getAnalyticsTimeseries'>({ method: 'GET', path: '/analytics/timeseries', query }, options);
+  }
+}
+
+/** Webhooks and other connections to systems outside. */
+export class Integrations extends Resource {
+  list(query?: Query<'listIntegrations'>, options?: RequestOptions): ListCall<Item<'listIntegrations'>> {
+    return this.many<'listIntegrations'>('/integrations', query, options);
+  }
+
+  get(id: string, options?: RequestOptions): Call<Result<'getIntegration'>> {
+    return this.one<'getIntegration'>({ method: 'GET', path: `/integrations/${segment(id)}` }, options);
+  }
+
+  update(id: string, change: Body<'updateIntegration'>, options?: RequestOptions): Call<Result<'updateIntegration'>> {
+    return this.one<'updateIntegration'>({ method: 'PATCH', path: `/integrations/${segment(id)}`, json: change }, options);
+  }
+
+  delete(id: string, options?: RequestOptions): Call<Result<'deleteIntegration'>> {
+    return this.one<'deleteIntegration'>({ method: 'DELETE', path: `/integrations/${segment(id)}` }, options);
+  }
+
+  rotateSecret(id: string, rotation: Body<'rotateIntegrationSecret'> = {}, options?: RequestOptions): Call<Result<'rotateIntegrationSecret'>> {
+    return this.one<'rotateIntegrationSecret'>({ method: 'POST', path: `/integrations/${segment(id)}/rotate-secret`, json: rotation }, options);
+  }
+
+  test(id: string, options?: RequestOptions): Call<Result<'testIntegration'>> {
+    return this.one<'testIntegration'>({ method: 'POST', path: `/integrations/${segment(id)}/test` }, options);
+  }
+
+  listDeliveries(id: string, query?: Query<'listIntegrationDeliveries'>, options?: RequestOptions): ListCall<Item<'listIntegrationDeliveries'>> {
+    return this.many<'listIntegrationDeliveries'>(`/integrations/${segment(id)}/deliveries`, query, options);
+  }
+
+  redeliver(id: string, deliveryId: string, options?: RequestOptions): Call<Result<'redeliverIntegrationDelivery'>> {
+    return this.one<'redeliverIntegrationDelivery'>({ method: 'POST', path: `/integrations/${segment(id)}/deliveries/${segment(deliveryId)}/redeliver` }, options);
+  }
+}
+
+/** What happened in the workspace, in order. */
+export class Events extends Resource {
+  list(query?: Query<'listEvents'>, options?: RequestOptions): ListCall<Item<'listEvents'>> {
+    return this.many<'listEvents'>('/events', query, options);
+  }
+}
+
+/** The API about itself. */
+export class Meta extends Resource {
+  openapi(options?: RequestOptions): Call<Record<string, unknown>> {
+    return this.one<'getOpenAPIDocument'>({ method: 'GET', path: '/openapi.json' }, options) as Call<Record<string, unknown>>;
+  }
+
+  postman(options?: RequestOptions): Call<Record<string, unknown>> {
+    return this.one<'getPostmanCollection'>({ method: 'GET', path: '/postman.json' }, options) as Call<Record<string, unknown>>;
+  }
+}
