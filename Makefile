@@ -10,7 +10,7 @@ SPEC_DIR := $(CURDIR)/.cache/spec-coverage
 TESTFLAGS ?=
 FUZZTIME ?= 20s
 
-.PHONY: help run build bench bench-search bench-webhooks test test-browser screenshots sdk curl cover fuzz check generate drift lint fmt spec-lint sql-check vuln redis
+.PHONY: help run build bench bench-search bench-webhooks test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint fmt spec-lint sql-check vuln redis
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,12 @@ test-browser: scripts/browser/node_modules ## Run the tests of the pages in a re
 sdk: scripts/browser/node_modules sdk/typescript/node_modules ## Pack the TypeScript SDK, and try it in projects of every kind.
 	@scripts/chromium.sh >/dev/null
 	@CONVO_BROWSER=$$(scripts/chromium.sh) scripts/withserver.sh node sdk/typescript/scripts/prove.mjs
+
+clients: sdk/typescript/node_modules ## Generate clients in Go, Python, TypeScript and Java, compile and try them.
+	@CONVO_LOG_LEVEL=error scripts/withserver.sh scripts/clients/run.sh
+
+contract: ## Hold a running server to the document (Schemathesis), and the document to the last released one (oasdiff).
+	@scripts/contract/run.sh
 
 screenshots: scripts/browser/node_modules ## Make the pictures in docs/images anew.
 	@scripts/browser/run.sh screenshots

@@ -2534,7 +2534,7 @@ type ListKnowledgeSourcesParams struct {
 
 // UploadKnowledgeParams defines parameters for UploadKnowledge.
 type UploadKnowledgeParams struct {
-	// XOriginalName Name of the file; percent-encode what is not ASCII. Only its last path segment is used.
+	// XOriginalName Name of the file; percent-encode what is not ASCII. Only its last path segment is used, 255 characters at most.
 	XOriginalName *string `json:"X-Original-Name,omitempty"`
 }
 

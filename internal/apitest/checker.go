@@ -82,7 +82,7 @@ func (c *checker) check(t testing.TB, request *http.Request, response Response) 
 	}
 	_, pattern := c.routes.Handler(asGet)
 	input, ok := c.found[pattern]
-	if clean := path.Clean(request.URL.Path) == request.URL.Path; !ok || !clean || beforeRouting(response.Status) {
+	if clean := path.Clean(request.URL.Path) == request.URL.Path; !ok || !clean || outsideOfOperations(response.Status) {
 		c.checkUnmatched(t, response)
 		return
 	}
@@ -106,11 +106,10 @@ func (c *checker) check(t testing.TB, request *http.Request, response Response) 
 	}
 }
 
-// beforeRouting reports a status of HTTP itself, which any request may get
-// whatever operation it is for.
-func beforeRouting(status int) bool {
-	return status == http.StatusRequestTimeout || status == http.StatusRequestURITooLong ||
-		status == http.StatusRequestHeaderFieldsTooLarge
+// outsideOfOperations reports a status of HTTP itself, which a request gets before it is
+// known what operation it is for, or because there is none.
+func outsideOfOperations(status int) bool {
+	return status == http.StatusRequestTimeout || status == http.StatusMethodNotAllowed
 }
 
 // checkUnmatched holds answers to unknown paths against the problem's schema.

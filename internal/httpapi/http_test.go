@@ -22,20 +22,30 @@ import (
 	"github.com/avelto/convo/openapi"
 )
 
-func TestDocumentIsServedAsPublished(t *testing.T) {
+func TestDocumentAndCollectionAreServedAsPublished(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
-	answer := s.Get(t, "", "/openapi.json").Want(t, http.StatusOK)
-	require.Equal(t, openapi.JSON, answer.Body)
+	for path, content := range map[string][]byte{"/openapi.json": openapi.JSON, "/postman.json": openapi.Postman} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			servesByETag(t, s, path, content)
+		})
+	}
+}
+
+func servesByETag(t *testing.T, s *apitest.Server, path string, content []byte) {
+	t.Helper()
+	answer := s.Get(t, "", path).Want(t, http.StatusOK)
+	require.Equal(t, content, answer.Body)
 	require.Equal(t, "application/json", answer.Header.Get("Content-Type"))
 	etag := answer.Header.Get("ETag")
 	for _, header := range []string{etag, "*", `"other", ` + etag, strings.TrimPrefix(etag, "W/")} {
-		r := apitest.Request{Method: http.MethodGet, Path: "/openapi.json", Header: map[string]string{"If-None-Match": header}}
+		r := apitest.Request{Method: http.MethodGet, Path: path, Header: map[string]string{"If-None-Match": header}}
 		current := s.Do(t, r).Want(t, http.StatusNotModified)
 		require.Empty(t, current.Body)
 		require.Equal(t, etag, current.Header.Get("ETag"))
 	}
-	r := apitest.Request{Method: http.MethodGet, Path: "/openapi.json", Header: map[string]string{"If-None-Match": `"other"`}}
+	r := apitest.Request{Method: http.MethodGet, Path: path, Header: map[string]string{"If-None-Match": `"other"`}}
 	s.Do(t, r).Want(t, http.StatusOK)
 }
 

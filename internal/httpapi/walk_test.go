@@ -271,3 +271,35 @@ func TestAnUnreachableDatabaseAsksForPatience(t *testing.T) {
 		require.Equal(t, "1", answer.Header.Get("Retry-After"))
 	})
 }
+
+// TestEveryOperationRefusesOverlongHeads sends too long a target and too many headers to
+// each operation.
+func TestEveryOperationRefusesOverlongHeads(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	space := s.Workspace(t, "acme")
+	token := s.Token(t, space)
+	walk(t, s, func(t *testing.T, o *spec.Operation) {
+		t.Helper()
+		r := example(t, o)
+		r.Token = token
+		long := r
+		long.Path += "?x=" + strings.Repeat("1", 9000)
+		s.Do(t, long).Problem(t, http.StatusRequestURITooLong, api.ErrorCodeURITooLong)
+		r.Header["X-Filler"] = strings.Repeat("x", 33<<10)
+		s.Do(t, r).Problem(t, http.StatusRequestHeaderFieldsTooLarge, api.ErrorCodeHeadersTooLarge)
+	})
+}
+
+// TestAPathThatLooksLikeAnIDIsItsOwn asks for what is a path of the document, by a method
+// that only the path with a parameter takes.
+func TestAPathThatLooksLikeAnIDIsItsOwn(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	token := s.Token(t, s.Workspace(t, "acme"))
+	for path, allow := range map[string]string{"/conversations/bulk": "OPTIONS, POST", "/integrations/webhook": "OPTIONS, POST"} {
+		answer := s.Get(t, token, path)
+		answer.Problem(t, http.StatusMethodNotAllowed, api.ErrorCodeMethodNotAllowed)
+		require.Equal(t, allow, answer.Header.Get("Allow"))
+	}
+}

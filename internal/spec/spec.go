@@ -39,8 +39,11 @@ type Operation struct {
 	MaxBody    int64 // bytes; 0 where the operation takes no body
 	Body       *openapi3.RequestBody
 	Parameters []*openapi3.Parameter
-	Idempotent bool     // takes an Idempotency-Key
-	ReadOnly   bool     // changes nothing, whatever its method
+	Idempotent bool // takes an Idempotency-Key
+	ReadOnly   bool // changes nothing, whatever its method
+	// Shadowed are the paths of other operations that this one's path matches too, with
+	// the methods that they take: /conversations/bulk is none of /conversations/{id}.
+	Shadowed   map[string]string
 	SDKMethod  string   // resource and method of the SDKs: leads.list
 	ShownOnce  []string // members of the answer that a replay leaves out
 	Definition *openapi3.Operation
@@ -140,7 +143,40 @@ func (d *Document) readOperations() error {
 			d.routes[method+" "+echoPath(path)] = operation
 		}
 	}
+	d.readShadowed()
 	return nil
+}
+
+// readShadowed finds the paths without parameters that a path with some matches too.
+func (d *Document) readShadowed() {
+	for _, o := range d.Operations {
+		pattern := strings.Split(o.Path, "/")
+		for _, other := range d.Operations {
+			if strings.Contains(other.Path, "{") || !strings.Contains(o.Path, "{") || !matchesTemplate(pattern, strings.Split(other.Path, "/")) {
+				continue
+			}
+			if o.Shadowed == nil {
+				o.Shadowed = map[string]string{}
+			}
+			methods := o.Shadowed[BasePath+other.Path]
+			if methods == "" {
+				methods = http.MethodOptions
+			}
+			o.Shadowed[BasePath+other.Path] = methods + ", " + other.Method
+		}
+	}
+}
+
+func matchesTemplate(pattern, path []string) bool {
+	if len(pattern) != len(path) {
+		return false
+	}
+	for i, part := range pattern {
+		if part != path[i] && !strings.HasPrefix(part, "{") {
+			return false
+		}
+	}
+	return true
 }
 
 // methodOrder is the order in which a path's operations are listed. The document has

@@ -48,6 +48,7 @@ func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
 		r := c.Request()
 		call := CallFrom(r.Context())
 		call.Operation = g.Document.Find(r.Method, c.Path())
+		allowed := g.shadowed(r, call)
 		tooLarge := errors.Join(limitHead(r), limitBody(c, call.Operation))
 		authErr := g.authenticate(r, call)
 		limited := g.limit(c, call)
@@ -58,6 +59,9 @@ func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
 			return authErr // the database fails: nobody's limit is to blame
 		case limited != nil:
 			return limited
+		case allowed != "":
+			c.Response().Header().Set("Allow", allowed)
+			return apierr.New(api.ErrorCodeMethodNotAllowed, "The path does not take this method; see the Allow header.")
 		case call.Operation == nil || call.Operation.Public:
 			return next(c)
 		case authErr != nil:
@@ -67,6 +71,18 @@ func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+// shadowed returns the methods of a path that Echo took for one with a parameter,
+// since it does not take this method; then there is no operation.
+func (g *Gate) shadowed(r *http.Request, call *Call) (allowed string) {
+	if call.Operation == nil || call.Operation.Shadowed == nil {
+		return ""
+	}
+	if allowed = call.Operation.Shadowed[r.URL.Path]; allowed != "" {
+		call.Operation = nil
+	}
+	return allowed
 }
 
 // limitHead refuses overlong targets and heaps of headers.

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Generates clients in other languages from the published document, as its users would, compiles them as they come, and
+# lets each list, create, miss and upload something on a running server (scripts/withserver.sh).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+root=$PWD
+work=$root/.cache/clients
+document=$work/openapi.json
+mkdir -p "$work"
+node -e 'fetch(process.argv[1]).then((r) => r.text()).then((t) => process.stdout.write(t))' "$CONVO_BASE_URL/openapi.json" >"$document"
+
+go_client() {
+  local dir=$work/go
+  rm -rf "$dir" && mkdir -p "$dir/convo"
+  go tool -modfile=scripts/tools/generate.mod oapi-codegen -generate types,client -package convo -o "$dir/convo/convo.go" "$document"
+  cp scripts/clients/go/main.go.txt "$dir/main.go"
+  (cd "$dir" && go mod init clients >/dev/null 2>&1 && go get github.com/oapi-codegen/runtime@v1.8.0 >/dev/null 2>&1 && go mod tidy >/dev/null 2>&1 && go vet ./... && go run .)
+}
+
+python_client() {
+  local dir=$work/python
+  if [ ! -x "$dir/venv/bin/openapi-python-client" ]; then
+    rm -rf "$dir" && mkdir -p "$dir"
+    python3 -m venv "$dir/venv"
+    "$dir/venv/bin/pip" install --quiet --disable-pip-version-check -r scripts/clients/python/requirements.txt
+  fi
+  rm -rf "$dir/convo_client"
+  (cd "$dir" && PATH="$dir/venv/bin:$PATH" venv/bin/openapi-python-client generate --path "$document" --config "$root/scripts/clients/python/config.yaml" --meta none --output-path convo_client --overwrite --fail-on-warning)
+  "$dir/venv/bin/python" -m compileall -q "$dir/convo_client"
+  (cd "$dir" && venv/bin/python "$root/scripts/clients/python/round_trip.py")
+}
+
+typescript_client() {
+  local dir=$work/typescript tools=$root/sdk/typescript/node_modules
+  rm -rf "$dir" && mkdir -p "$dir"
+  ln -s "$tools" "$dir/node_modules"
+  (cd "$dir" && "$tools/.bin/openapi-typescript" "$document" --output schema.d.ts >/dev/null)
+  cp scripts/clients/typescript/round-trip.ts "$dir/"
+  echo '{"type":"module"}' >"$dir/package.json"
+  (cd "$dir" && "$tools/.bin/tsc" --noEmit --strict --skipLibCheck --target es2022 --module nodenext --types node round-trip.ts)
+  "$tools/.bin/esbuild" "$dir/round-trip.ts" --bundle --platform=node --format=esm --outfile="$dir/round-trip.mjs" --log-level=error
+  node "$dir/round-trip.mjs"
+}
+
+java_client() {
+  local dir=$work/java version=7.23.0
+  for tool in java mvn; do
+    command -v $tool >/dev/null || { echo "$tool is missing: install it first (apt-get install default-jdk-headless maven)." >&2; return 1; }
+  done
+  mkdir -p "$dir"
+  local jar=$dir/openapi-generator-cli-$version.jar
+  [ -f "$jar" ] || mvn -q -B dependency:copy -Dartifact=org.openapitools:openapi-generator-cli:$version -DoutputDirectory="$dir"
+  rm -rf "$dir/client"
+  java -jar "$jar" generate -g java --library okhttp-gson -i "$document" -o "$dir/client" \
+    --additional-properties=hideGenerationTimestamp=true,openApiNullable=false,invokerPackage=convo,apiPackage=convo.api,modelPackage=convo.model >"$dir/log" 2>&1 ||
+    { tail -n 40 "$dir/log" >&2; return 1; }
+  mkdir -p "$dir/client/src/main/java/roundtrip"
+  cp scripts/clients/java/RoundTrip.java "$dir/client/src/main/java/roundtrip/"
+  (cd "$dir/client" && mvn -q -B -DskipTests -Dmaven.javadoc.skip=true -Dmaven.source.skip=true compile dependency:build-classpath -Dmdep.outputFile=classpath >"$dir/log" 2>&1) ||
+    { tail -n 40 "$dir/log" >&2; return 1; }
+  java -cp "$dir/client/target/classes:$(cat "$dir/client/classpath")" roundtrip.RoundTrip
+}
+
+for language in ${CLIENTS:-go python typescript java}; do
+  "${language}_client"
+done
