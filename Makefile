@@ -112,10 +112,10 @@ curl:
 	@scripts/install.sh curl curl
 
 scripts/browser/node_modules: scripts/browser/package-lock.json
-	@cd scripts/browser && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund && touch node_modules
+	@cd scripts/browser && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --loglevel=error --no-audit --no-fund >/dev/null && touch node_modules
 
 sdk/typescript/node_modules: sdk/typescript/package-lock.json
-	@cd sdk/typescript && npm ci --silent --no-audit --no-fund && touch node_modules
+	@cd sdk/typescript && npm ci --loglevel=error --no-audit --no-fund >/dev/null && touch node_modules
 
 scripts/tools/node_modules: scripts/tools/package-lock.json
-	@cd scripts/tools && npm ci --silent --no-audit --no-fund && touch node_modules
+	@cd scripts/tools && npm ci --loglevel=error --no-audit --no-fund >/dev/null && touch node_modules

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -71,6 +72,7 @@ type Parts struct {
 
 // New builds an App; the database must have the newest schema.
 func New(ctx context.Context, config Config, parts Parts) (*App, error) {
+	config.PublicURL = strings.TrimRight(config.PublicURL, "/")
 	document, err := spec.Published()
 	if err != nil {
 		return nil, fmt.Errorf("openapi.json: %w", err)
