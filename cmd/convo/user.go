@@ -64,22 +64,22 @@ func (c *userCreateCommand) Run(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			for _, slug := range c.Workspace {
-				if err := join(ctx, users, spaces, row, slug); err != nil {
-					return err
-				}
-			}
-			return nil
+			return join(ctx, users, spaces, row, c.Workspace)
 		})
 	}, text, made)
 }
 
-func join(ctx context.Context, users *user.Service, spaces *workspace.Service, row db.User, slug string) error {
-	space, err := spaces.BySlug(ctx, slug)
-	if err != nil {
-		return err
+func join(ctx context.Context, users *user.Service, spaces *workspace.Service, row db.User, slugs []string) error {
+	for _, slug := range slugs {
+		space, err := spaces.BySlug(ctx, slug)
+		if err != nil {
+			return err
+		}
+		if err := users.Join(ctx, row.ID, space.ID); err != nil {
+			return err
+		}
 	}
-	return users.Join(ctx, row.ID, space.ID)
+	return nil
 }
 
 type userJoinCommand struct {
@@ -96,12 +96,7 @@ func (c *userJoinCommand) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, slug := range c.Workspace {
-			if err := join(ctx, users, spaces, row, slug); err != nil {
-				return err
-			}
-		}
-		return nil
+		return join(ctx, users, spaces, row, c.Workspace)
 	}, "", false)
 }
 

@@ -6,12 +6,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/avelto/convo/internal/rescue"
 )
 
 // policy lets a page load nothing but what this server has, and run nothing inline.
@@ -86,7 +86,10 @@ func Pages(o Options, next http.Handler) http.Handler {
 		protect(w.Header(), o.HTTPS)
 		w.Header().Set("X-Request-Id", requestID)
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-		fault := safely(next, seen, r.WithContext(ctx))
+		fault := rescue.Panics(func() error {
+			next.ServeHTTP(seen, r.WithContext(ctx))
+			return nil
+		})
 		if fault != nil && !seen.begun {
 			o.Fault(seen, r.WithContext(ctx))
 		}
@@ -102,20 +105,6 @@ func Pages(o Options, next http.Handler) http.Handler {
 		}
 		o.Log.LogAttrs(ctx, level, "page", attributes...)
 	})
-}
-
-func safely(next http.Handler, w http.ResponseWriter, r *http.Request) (err error) {
-	defer func() {
-		switch fault := recover(); fault {
-		case nil:
-		case http.ErrAbortHandler:
-			panic(fault)
-		default:
-			err = fmt.Errorf("panic: %v\n%s", fault, debug.Stack())
-		}
-	}()
-	next.ServeHTTP(w, r)
-	return nil
 }
 
 func newRequestID() string {

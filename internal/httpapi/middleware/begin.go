@@ -5,16 +5,15 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/avelto/convo/internal/problem"
+	"github.com/avelto/convo/internal/rescue"
 )
 
 const maxRequestID = 128
@@ -33,27 +32,13 @@ func Begin(timeout time.Duration, writer *problem.Writer, report func(echo.Conte
 			defer cancel()
 			c.SetRequest(r.WithContext(ctx))
 			c.Response().Header().Set("X-Request-Id", call.RequestID)
-			if err := safely(next, c); err != nil {
+			if err := rescue.Panics(func() error { return next(c) }); err != nil {
 				answer(c, call, writer, err)
 			}
 			report(c, call)
 			return nil
 		}
 	}
-}
-
-// safely runs the later steps and turns a panic into an error.
-func safely(next echo.HandlerFunc, c echo.Context) (err error) {
-	defer func() {
-		switch fault := recover(); fault {
-		case nil:
-		case http.ErrAbortHandler:
-			panic(fault)
-		default:
-			err = fmt.Errorf("panic: %v\n%s", fault, debug.Stack())
-		}
-	}()
-	return next(c)
 }
 
 func answer(c echo.Context, call *Call, writer *problem.Writer, err error) {
