@@ -13,7 +13,7 @@ FUZZTIME ?= 20s
 .PHONY: help run build bench bench-search bench-webhooks test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint fmt spec-lint sql-check vuln redis
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## Serve everything on a private PostgreSQL with demo data.
 	@go build -o bin/convo ./cmd/convo && exec bin/convo dev
@@ -55,7 +55,7 @@ fuzz: ## Fuzz each target for FUZZTIME (20s).
 	  go run ./scripts/withpostgres go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$package | tail -n 3; \
 	done
 
-check: ## All that CI runs: drift, linters, specification, SQL, vulnerabilities, tests with the race detector, pages in a browser.
+check: ## All that CI runs: drift, linters, specification, SQL, vulnerabilities, tests with the race detector, pages in a browser, the SDK, the contract.
 	@command -v cc >/dev/null || { echo "The race detector needs a C compiler: install gcc (apt-get install gcc)." >&2; exit 1; }
 	@echo "== generated code"; scripts/drift.sh
 	@echo "== specification"; $(MAKE) spec-lint

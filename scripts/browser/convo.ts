@@ -6,8 +6,8 @@ import { join } from 'node:path';
 
 const file = (name: string) => readFileSync(join(process.env.CONVO_DATA_DIR!, name), 'utf8').trim();
 
-export const email = 'demo@example.com';
-export const password = () => file('demo-password');
+const email = 'demo@example.com';
+const password = () => file('demo-password');
 export const demoToken = () => file('demo-token');
 
 /** The cookies of somebody who has signed in, made once by sign-in.setup.ts. */
@@ -30,6 +30,16 @@ export const test = base.extend<{ quiet: { allow: (pattern: RegExp) => void } }>
     expect(complaints.filter((complaint) => !allowed.some((pattern) => pattern.test(complaint)))).toEqual([]);
   }, { auto: true }],
 });
+
+/** Signs in on the way to a page. */
+export async function signIn(page: Page, path: string) {
+  await page.goto(path);
+  await expect(page).toHaveURL(/sign-in\?next=/);
+  await page.getByLabel('E-mail address').fill(email);
+  await page.getByLabel('Password').fill(password());
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page).toHaveURL(path);
+}
 
 /** Looks for violations of WCAG 2.2 AA and of good practice, as far as a program can. */
 export async function expectAccessible(page: Page, exclude: string[] = []) {

@@ -8,6 +8,7 @@ const pages = ['/docs', '/docs/authentication', '/docs/scopes', '/docs/rate-limi
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`every page is accessible when ${colorScheme}`, async ({ page }) => {
+    test.slow(); // the longest pages have thousands of contrasts
     await page.emulateMedia({ colorScheme });
     // To measure every contrast of the longest pages once is enough.
     for (const path of colorScheme === 'light' ? pages : pages.slice(0, 12)) {
