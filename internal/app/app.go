@@ -105,8 +105,10 @@ func New(ctx context.Context, config Config, parts Parts) (*App, error) {
 	}
 	ids, pages := id.NewGenerator(parts.Clock), page.NewCodec(parts.Key)
 	a.Tokens = &token.Service{DB: parts.DB, IDs: ids, Clock: parts.Clock}
-	recorder := audit.NewRecorder(parts.DB, ids)
-	a.loops = append(a.loops, func(ctx context.Context) { recorder.Run(ctx, parts.Log) })
+	recorder, err := a.record(ctx, parts, ids)
+	if err != nil {
+		return nil, err
+	}
 	figures := &analytics.Service{DB: parts.DB, Clock: parts.Clock}
 	integrations := &integration.Service{
 		DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: pages, Types: document.Events, Guard: out.guard, Box: out.box, Sender: out.sender,
@@ -140,6 +142,20 @@ func New(ctx context.Context, config Config, parts Parts) (*App, error) {
 	}
 	a.Handler = a.health.mount(withPages(handler, behindSignIn, config, parts.Log), registry)
 	return a, nil
+}
+
+// record starts what writes the audit log of tokens, on a connection of its own.
+func (a *App) record(ctx context.Context, parts Parts, ids *id.Generator) (*audit.Recorder, error) {
+	apart, err := parts.DB.Apart(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	recorder := audit.NewRecorder(apart, ids)
+	a.loops = append(a.loops, func(ctx context.Context) {
+		defer apart.Close()
+		recorder.Run(ctx, parts.Log)
+	})
+	return recorder, nil
 }
 
 func newRegistry(on *postgres.DB) *prometheus.Registry {

@@ -8,7 +8,7 @@ const (
 	startGCPercent = 30
 	// gcPercent trades memory for time: 7 MB stay and a request leaves some 10 KB
 	// behind, so that collecting less often costs a few megabytes.
-	gcPercent = 125
+	gcPercent = 110
 	// memoryLimit is where collecting gets more frequent again, in bytes.
 	memoryLimit = 1 << 30
 )

@@ -18,9 +18,8 @@ const (
 	flushEvery = 100 * time.Millisecond
 	// most bounds what is held while the database is away: some 30 MB.
 	most = 50_000
-	// batch is how many entries one statement writes: more would be encoded in buffers
-	// that the connection keeps.
-	batch = 32
+	// batch is how many entries one statement writes.
+	batch = 128
 )
 
 // Recorder writes entries in batches, for what is done too often to wait for each
@@ -41,7 +40,8 @@ type noted struct {
 	at time.Time
 }
 
-// NewRecorder returns a recorder that holds nothing. Run must run for it to write.
+// NewRecorder returns a recorder that holds nothing. Run must run for it to write. What
+// is encoded for a batch stays in the connection's buffer: on should have a single one.
 func NewRecorder(on *postgres.DB, ids *id.Generator) *Recorder { return &Recorder{db: on, ids: ids} }
 
 // Note remembers an entry and returns at once.

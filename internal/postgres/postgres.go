@@ -5,6 +5,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/exaring/otelpgx"
@@ -56,9 +57,19 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 // the disk (synchronous_commit): a crash of PostgreSQL may undo the latest. It is
 // for what is done again then. The caller closes it.
 func (d *DB) Unflushed(ctx context.Context, maxConns int32) (*DB, error) {
+	return d.apart(ctx, maxConns, map[string]string{"synchronous_commit": "off"})
+}
+
+// Apart opens another pool on the same database, for what must neither wait for the
+// requests nor keep them waiting. The caller closes it.
+func (d *DB) Apart(ctx context.Context, maxConns int32) (*DB, error) {
+	return d.apart(ctx, maxConns, nil)
+}
+
+func (d *DB) apart(ctx context.Context, maxConns int32, parameters map[string]string) (*DB, error) {
 	config := d.pool.Config()
 	config.MaxConns, config.MinConns = maxConns, 0
-	config.ConnConfig.RuntimeParams["synchronous_commit"] = "off"
+	maps.Copy(config.ConnConfig.RuntimeParams, parameters)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open database pool: %w", err)
