@@ -12,4 +12,4 @@ fi
 scripts/contract/breaking.sh
 CONVO_TRUSTED_PROXIES=127.0.0.0/8 scripts/withserver.sh bash -c '
   timeout --signal=INT 900 .cache/contract/bin/schemathesis --config-file scripts/contract/schemathesis.toml \
-    run openapi/openapi.json --url "$CONVO_BASE_URL" --no-color'
+    run openapi/openapi.json --url "$CONVO_BASE_URL" --no-color ${SCHEMATHESIS_FLAGS:-}'

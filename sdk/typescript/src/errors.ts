@@ -1,4 +1,4 @@
-import type { FieldError, Problem } from './schema.js';
+import type { FieldError, Problem } from './schema.gen.js';
 
 /** The beginning of every error of this package. */
 export class AveltoError extends Error {

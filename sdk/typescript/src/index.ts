@@ -39,7 +39,7 @@ export { Call, ListCall, Page } from './call.js';
 export * from './errors.js';
 export { JobError, JobTimeoutError, type UploadOptions, type Uploadable, type WaitOptions } from './knowledge.js';
 export type { Body, Item, Operation, Query, Result } from './resource.js';
-export type * from './schema.js';
+export type * from './schema.gen.js';
 export type { ClientOptions, RequestOptions } from './transport.js';
 export {
   sign, unwrap, WebhookVerificationError, type IncomingHeaders, type SignOptions, type UnwrapOptions, type VerificationFault,

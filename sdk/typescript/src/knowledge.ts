@@ -1,7 +1,7 @@
 import { Call, type ListCall } from './call.js';
 import { AveltoError } from './errors.js';
 import { type Body, type Item, type Query, Resource, type Result, segment } from './resource.js';
-import type { KnowledgeJob } from './schema.js';
+import type { KnowledgeJob } from './schema.gen.js';
 import { type RequestOptions, wait } from './transport.js';
 
 /** A file to upload. Node's `fs.createReadStream` and `fs.openAsBlob` give such ones. */

@@ -1,5 +1,5 @@
 import { Call, ListCall, Page } from './call.js';
-import type { operations } from './schema.js';
+import type { operations } from './schema.gen.js';
 import type { RequestOptions, Transport, Wanted } from './transport.js';
 
 /** The operations of the document. */

@@ -1,7 +1,7 @@
 import { Call } from './call.js';
 import { AveltoError } from './errors.js';
 import { type Body, type Item, Resource, type Result } from './resource.js';
-import type { Event } from './schema.js';
+import type { Event } from './schema.gen.js';
 import type { RequestOptions } from './transport.js';
 
 /** An event: `type` tells which, and so what `data` is. */
