@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,8 +26,11 @@ const (
 	keyWorkspace = "workspace"
 	keySince     = "since"  // when they signed in, in Unix milliseconds
 	keyNotice    = "notice" // to be said on the next page
-	keyForm      = "form "  // begins the key of a form that was not sent yet
+	keyForms     = "forms"  // marks of forms that were not sent yet
 )
+
+// mostForms is how many forms may be open at once.
+const mostForms = 20
 
 // signInForm is what the page of the sign-in shows.
 type signInForm struct{ Email, Next string }
@@ -171,11 +175,23 @@ func (c *console) switchWorkspace(w http.ResponseWriter, r *http.Request, v visi
 // make another when the page is loaded again.
 func (c *console) newForm(r *http.Request) string {
 	mark := rand.Text()
-	c.sessions.Put(r.Context(), keyForm+mark, true)
+	open := append(c.openForms(r), mark)
+	open = open[max(0, len(open)-mostForms):] // a session must not grow with each look
+	c.sessions.Put(r.Context(), keyForms, strings.Join(open, " "))
 	return mark
 }
 
 // sendForm uses a form's mark up and reports whether it was not yet.
 func (c *console) sendForm(r *http.Request) bool {
-	return c.sessions.PopBool(r.Context(), keyForm+r.PostFormValue("form"))
+	open := c.openForms(r)
+	i := slices.Index(open, r.PostFormValue("form"))
+	if i < 0 {
+		return false
+	}
+	c.sessions.Put(r.Context(), keyForms, strings.Join(slices.Delete(open, i, i+1), " "))
+	return true
+}
+
+func (c *console) openForms(r *http.Request) []string {
+	return strings.Fields(c.sessions.GetString(r.Context(), keyForms))
 }

@@ -154,8 +154,9 @@ func (c *console) showWebhook(w http.ResponseWriter, r *http.Request, v visitor)
 		Webhook    db.Integration
 		Deliveries []delivery
 		Next       *string
+		Form       string
 		Disabled   bool
-	}{row, shown, found.Next, row.Status == string(api.IntegrationStatusDISABLED)}})
+	}{row, shown, found.Next, c.newForm(r), row.Status == string(api.IntegrationStatusDISABLED)}})
 }
 
 func (c *console) testWebhook(w http.ResponseWriter, r *http.Request, v visitor) error {
@@ -239,12 +240,12 @@ func (c *console) rotateSecret(w http.ResponseWriter, r *http.Request, v visitor
 			return apierr.Malformed("The overlap is 0 to 168 hours.")
 		}
 	}
-	if !c.sendForm(r) && r.PostFormValue("form") != "" {
-		return c.back(w, r, webhooksPath, "That form was sent before: nothing was made again.")
-	}
 	row, err := c.webhook(r, v)
 	if err != nil {
 		return err
+	}
+	if !c.sendForm(r) {
+		return c.back(w, r, webhooksPath+"/"+row.ID.String(), "That form was sent before: nothing was made again.")
 	}
 	var secret string
 	err = postgres.WithTx(r.Context(), c.DB, func(ctx context.Context, _ pgx.Tx) (err error) {

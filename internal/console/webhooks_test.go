@@ -57,8 +57,10 @@ func TestAWebhooksLife(t *testing.T) {
 	}, 10*time.Second, 20*time.Millisecond)
 	p.post(t, page.find(t, `action="(/app/settings/webhooks/[^"]+/redeliver)"`), nil).want(t, http.StatusSeeOther)
 	receiver.WaitFor(t, 3)
-	second := p.post(t, path+"/rotate-secret", nil).want(t, http.StatusOK).find(t, plaintextOf)
+	rotation := url.Values{}
+	second := p.send(t, path, path+"/rotate-secret", rotation).want(t, http.StatusOK).find(t, plaintextOf)
 	require.NotEqual(t, secret, second)
+	p.post(t, path+"/rotate-secret", rotation).want(t, http.StatusSeeOther) // loaded again: once is enough
 	p.post(t, path+"/status", url.Values{"status": {"DISABLED"}}).want(t, http.StatusSeeOther)
 	require.Contains(t, p.get(t, path).Body, "Switch on")
 	p.post(t, path+"/status", url.Values{"status": {"CONNECTED"}}).want(t, http.StatusSeeOther)
