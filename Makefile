@@ -71,7 +71,7 @@ bench: ## Measure against a hand-written floor and the usual wiring; writes docs
 	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/bench ./scripts/bench && bin/bench
 
 bench-search: ## Measure the search in 100,000 passages.
-	@go run ./scripts/withpostgres go test -run NONE -bench Search -benchtime 500x ./internal/knowledge
+	@go run ./scripts/withpostgres go test -run NONE -bench Search -benchtime 500x ./internal/domain/knowledge
 
 bench-webhooks: ## Measure deliveries to webhooks against two references; writes docs/webhooks.md.
 	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/bench ./scripts/bench && bin/bench webhooks

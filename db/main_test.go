@@ -3,7 +3,7 @@ package db_test
 import (
 	"testing"
 
-	"github.com/avelto/convo/internal/testdb"
+	"github.com/avelto/convo/internal/testing/testdb"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }

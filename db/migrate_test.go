@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/db"
-	"github.com/avelto/convo/internal/postgres"
-	"github.com/avelto/convo/internal/testdb"
+	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/testing/testdb"
 )
 
 func open(t *testing.T) *pgxpool.Pool {

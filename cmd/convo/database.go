@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/avelto/convo/db"
-	"github.com/avelto/convo/internal/postgres"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 // urlFile is where `convo dev` writes its database's URL.

@@ -12,17 +12,17 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/app"
-	"github.com/avelto/convo/internal/clock"
 	"github.com/avelto/convo/internal/demo"
-	"github.com/avelto/convo/internal/egress"
-	"github.com/avelto/convo/internal/id"
-	"github.com/avelto/convo/internal/postgres"
-	"github.com/avelto/convo/internal/postgres/embedded"
-	"github.com/avelto/convo/internal/spec"
-	"github.com/avelto/convo/internal/token"
-	"github.com/avelto/convo/internal/user"
-	"github.com/avelto/convo/internal/workspace"
+	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/domain/user"
+	"github.com/avelto/convo/internal/domain/workspace"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/egress"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/postgres/embedded"
 )
 
 type devCommand struct {

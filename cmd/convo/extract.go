@@ -4,7 +4,7 @@ import (
 	"context"
 	"os"
 
-	"github.com/avelto/convo/internal/extract"
+	"github.com/avelto/convo/internal/platform/extract"
 )
 
 // extractCommand is the process in which one file of a user is read.

@@ -18,8 +18,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/avelto/convo/internal/apitest"
-	"github.com/avelto/convo/internal/postgres/embedded"
+	"github.com/avelto/convo/internal/platform/postgres/embedded"
+	"github.com/avelto/convo/internal/testing/apitest"
 )
 
 // knowledgeBed is a server and a worker in real processes.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/avelto/convo/internal/apitest"
+	"github.com/avelto/convo/internal/testing/apitest"
 )
 
 func TestListenBringsSignedEventsAndLeavesNothing(t *testing.T) {

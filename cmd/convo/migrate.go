@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/avelto/convo/db"
-	"github.com/avelto/convo/internal/postgres"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 type migrateCommand struct {

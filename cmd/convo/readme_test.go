@@ -9,7 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
-	"github.com/avelto/convo/internal/spec"
+	"github.com/avelto/convo/internal/api/spec"
 )
 
 func readme(t *testing.T) string {

@@ -9,11 +9,11 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"github.com/avelto/convo/internal/clock"
 	"github.com/avelto/convo/internal/demo"
-	"github.com/avelto/convo/internal/id"
-	"github.com/avelto/convo/internal/postgres"
-	"github.com/avelto/convo/internal/workspace"
+	"github.com/avelto/convo/internal/domain/workspace"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 type seedCommand struct {

@@ -8,8 +8,8 @@ import (
 	"os"
 
 	"github.com/avelto/convo/internal/app"
-	"github.com/avelto/convo/internal/clock"
-	"github.com/avelto/convo/internal/postgres"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 type serveCommand struct {

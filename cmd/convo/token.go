@@ -14,12 +14,12 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/audit"
-	"github.com/avelto/convo/internal/clock"
-	"github.com/avelto/convo/internal/id"
-	"github.com/avelto/convo/internal/postgres"
-	"github.com/avelto/convo/internal/token"
-	"github.com/avelto/convo/internal/workspace"
+	"github.com/avelto/convo/internal/domain/audit"
+	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/domain/workspace"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 type tokenCommand struct {

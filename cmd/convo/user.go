@@ -12,11 +12,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/clock"
-	"github.com/avelto/convo/internal/id"
-	"github.com/avelto/convo/internal/postgres"
-	"github.com/avelto/convo/internal/user"
-	"github.com/avelto/convo/internal/workspace"
+	"github.com/avelto/convo/internal/domain/user"
+	"github.com/avelto/convo/internal/domain/workspace"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 type userCommand struct {

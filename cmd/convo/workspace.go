@@ -6,10 +6,10 @@ import (
 	"os"
 	"text/tabwriter"
 
-	"github.com/avelto/convo/internal/clock"
-	"github.com/avelto/convo/internal/id"
-	"github.com/avelto/convo/internal/postgres"
-	"github.com/avelto/convo/internal/workspace"
+	"github.com/avelto/convo/internal/domain/workspace"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 type workspaceCommand struct {

@@ -6,7 +6,7 @@ CREATE TABLE integrations (
     url                         text,
     events                      text[] NOT NULL,
     status                      text NOT NULL,
-    -- Sealed under the operator's key, see internal/seal.
+    -- Sealed under the operator's key, see internal/platform/seal.
     secret                      bytea,
     previous_secret             bytea,
     previous_secret_expires_at  timestamptz(3),

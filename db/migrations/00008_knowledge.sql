@@ -74,7 +74,7 @@ CREATE TABLE knowledge_documents (
 );
 CREATE INDEX knowledge_documents_content_idx ON knowledge_documents (workspace_id, source_id, content_hash);
 
--- Passages. terms are stems (see internal/language) with their positions, headings
+-- Passages. terms are stems (see internal/platform/language) with their positions, headings
 -- weighing more, and one term for the workspace, so that one index serves all.
 CREATE TABLE knowledge_chunks (
     workspace_id  uuid NOT NULL,

@@ -12,7 +12,7 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/avelto/convo/internal/timestamp"
+	"github.com/avelto/convo/openapi/timestamp"
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/nullable"

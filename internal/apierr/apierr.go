@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/internal/postgres"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 // Code is the stable reason of an error.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/avelto/convo/internal/webhook"
+	"github.com/avelto/convo/internal/domain/webhook"
 )
 
 const (

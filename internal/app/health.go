@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/avelto/convo/internal/postgres"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 const readyPatience = 2 * time.Second

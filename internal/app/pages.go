@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/avelto/convo/internal/console"
-	"github.com/avelto/convo/internal/docs"
-	"github.com/avelto/convo/internal/web"
+	"github.com/avelto/convo/internal/api/console"
+	"github.com/avelto/convo/internal/api/docs"
+	"github.com/avelto/convo/internal/api/web"
 )
 
 // withPages puts the pages that people open beside the API.

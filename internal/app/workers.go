@@ -14,16 +14,16 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/avelto/convo/db"
-	"github.com/avelto/convo/internal/blob"
-	"github.com/avelto/convo/internal/clock"
-	"github.com/avelto/convo/internal/egress"
-	"github.com/avelto/convo/internal/extract"
-	"github.com/avelto/convo/internal/id"
-	"github.com/avelto/convo/internal/knowledge"
-	"github.com/avelto/convo/internal/maintenance"
-	"github.com/avelto/convo/internal/postgres"
-	"github.com/avelto/convo/internal/seal"
-	"github.com/avelto/convo/internal/webhook"
+	"github.com/avelto/convo/internal/domain/knowledge"
+	"github.com/avelto/convo/internal/domain/retention"
+	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/platform/blob"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/egress"
+	"github.com/avelto/convo/internal/platform/extract"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/seal"
 )
 
 const (
@@ -85,7 +85,7 @@ func (a *App) work(ctx context.Context, config Config, parts Parts, out *outboun
 	if pages == 0 {
 		pages = defaultCrawlPages
 	}
-	handlers := maintenance.Workers(parts.DB, parts.Clock, parts.Log)
+	handlers := retention.Workers(parts.DB, parts.Clock, parts.Log)
 	river.AddWorker(handlers, &knowledge.TakeUpWorker{DB: parts.DB, Clock: parts.Clock})
 	river.AddWorker(handlers, &knowledge.Worker{
 		DB: parts.DB, IDs: id.NewGenerator(parts.Clock), Clock: parts.Clock, Blobs: out.blobs, Guard: out.guard,
@@ -93,9 +93,9 @@ func (a *App) work(ctx context.Context, config Config, parts Parts, out *outboun
 	})
 	jobs, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{
 		Schema: db.RiverSchema, Logger: warnings(parts.Log), FetchPollInterval: jobPoll, CompletedJobRetentionPeriod: keepJobs,
-		Queues:       map[string]river.QueueConfig{maintenance.Queue: {MaxWorkers: 1}, knowledge.Queue: {MaxWorkers: knowledgeJobs}},
+		Queues:       map[string]river.QueueConfig{retention.Queue: {MaxWorkers: 1}, knowledge.Queue: {MaxWorkers: knowledgeJobs}},
 		Workers:      handlers,
-		PeriodicJobs: append(maintenance.Schedule(), knowledge.Schedule()...),
+		PeriodicJobs: append(retention.Schedule(), knowledge.Schedule()...),
 	})
 	if err != nil {
 		return fmt.Errorf("job queue: %w", err)

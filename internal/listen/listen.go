@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/internal/spec"
-	"github.com/avelto/convo/internal/webhook"
+	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/domain/webhook"
 )
 
 const (

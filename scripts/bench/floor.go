@@ -18,11 +18,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/clock"
-	"github.com/avelto/convo/internal/event"
-	"github.com/avelto/convo/internal/id"
-	"github.com/avelto/convo/internal/timestamp"
-	"github.com/avelto/convo/internal/token"
+	"github.com/avelto/convo/internal/domain/event"
+	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/openapi/timestamp"
 )
 
 // floorCommand serves the least that answers: net/http, pgx, the same SQL, JSON

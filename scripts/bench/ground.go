@@ -16,13 +16,13 @@ import (
 
 	"github.com/avelto/convo/db"
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/internal/clock"
 	"github.com/avelto/convo/internal/demo"
-	"github.com/avelto/convo/internal/id"
-	"github.com/avelto/convo/internal/postgres"
-	"github.com/avelto/convo/internal/postgres/embedded"
-	"github.com/avelto/convo/internal/token"
-	"github.com/avelto/convo/internal/workspace"
+	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/domain/workspace"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/postgres/embedded"
 )
 
 const (

@@ -16,10 +16,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/clock"
-	"github.com/avelto/convo/internal/id"
-	"github.com/avelto/convo/internal/seal"
-	"github.com/avelto/convo/internal/webhook"
+	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/seal"
 )
 
 // webhooksCommand measures how webhooks are delivered, against two references.

@@ -20,9 +20,9 @@ import (
 	echomiddleware "github.com/labstack/echo/v4/middleware"
 
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/clock"
-	"github.com/avelto/convo/internal/id"
-	"github.com/avelto/convo/internal/token"
+	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/openapi"
 )
 

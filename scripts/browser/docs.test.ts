@@ -1,6 +1,6 @@
 import { demoToken, expect, expectAccessible, test } from './convo';
 import { createHmac } from 'node:crypto';
-import { verify } from '../../internal/docs/samples/verify';
+import { verify } from '../../internal/api/docs/samples/verify';
 
 const pages = ['/docs', '/docs/authentication', '/docs/scopes', '/docs/rate-limits', '/docs/errors', '/docs/errors/not_found', '/docs/pagination',
   '/docs/idempotency', '/docs/receiving-webhooks', '/docs/events', '/docs/leads', '/docs/conversations', '/docs/knowledge', '/docs/webhooks', '/docs/meta',

@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/db"
-	"github.com/avelto/convo/internal/postgres"
-	"github.com/avelto/convo/internal/testdb"
+	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/testing/testdb"
 )
 
 // query lists what a statement can violate, but for NOT NULL.

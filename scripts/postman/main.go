@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/avelto/convo/internal/spec"
+	"github.com/avelto/convo/internal/api/spec"
 )
 
 const (

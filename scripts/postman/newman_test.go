@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/avelto/convo/internal/apitest"
 	"github.com/avelto/convo/internal/app"
-	"github.com/avelto/convo/internal/testdb"
+	"github.com/avelto/convo/internal/testing/apitest"
+	"github.com/avelto/convo/internal/testing/testdb"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/avelto/convo/internal/spec"
+	"github.com/avelto/convo/internal/api/spec"
 )
 
 func main() {

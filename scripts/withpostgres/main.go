@@ -13,8 +13,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/avelto/convo/internal/postgres/embedded"
-	"github.com/avelto/convo/internal/testdb"
+	"github.com/avelto/convo/internal/platform/postgres/embedded"
+	"github.com/avelto/convo/internal/testing/testdb"
 )
 
 func main() {

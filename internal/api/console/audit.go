@@ -1,0 +1,67 @@
+package console
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/domain/audit"
+	"github.com/avelto/convo/internal/platform/id"
+)
+
+const auditShown = 50
+
+// actors reads which kind of actors is asked for; an empty text stands for all.
+func actors(r *http.Request) (string, error) {
+	switch kind := r.URL.Query().Get("by"); kind {
+	case "", audit.User, audit.Token, audit.System:
+		return kind, nil
+	}
+	return "", apierr.Malformed("There is no such kind of actor.")
+}
+
+func (c *console) listAudit(w http.ResponseWriter, r *http.Request, v visitor) error {
+	kind, err := actors(r)
+	if err != nil {
+		return err
+	}
+	before := id.Max
+	if text := r.URL.Query().Get("before"); text != "" {
+		if before, err = uuid.Parse(text); err != nil {
+			return apierr.Malformed("There is no such page.")
+		}
+	}
+	rows, err := c.Audit.List(r.Context(), v.Workspace.ID, kind, before, auditShown+1)
+	if err != nil {
+		return err
+	}
+	var next string
+	if len(rows) > auditShown {
+		rows = rows[:auditShown]
+		next = rows[auditShown-1].ID.String()
+	}
+	return c.render(w, r, http.StatusOK, "audit", view{Title: "Audit log", Visitor: v, Page: struct {
+		Rows     []db.AuditEntry
+		By, Next string
+	}{rows, kind, next}})
+}
+
+func (c *console) exportAudit(w http.ResponseWriter, r *http.Request, v visitor) error {
+	kind, err := actors(r)
+	if err != nil {
+		return err
+	}
+	if err := c.record(r.Context(), r, v, "audit.exported", v.Workspace.Slug); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="audit-`+v.Workspace.Slug+`.csv"`)
+	if err := c.Audit.Export(r.Context(), v.Workspace.ID, kind, w); err != nil {
+		// Too late for another answer: cut it off, or it would pass for all there is.
+		c.Log.ErrorContext(r.Context(), "audit export cut off", "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}

@@ -1,0 +1,293 @@
+// Package console is the pages behind a sign-in: API tokens, webhooks, the audit log
+// and analytics of a workspace.
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/pgxstore"
+	"github.com/alexedwards/scs/v2"
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/api/problem"
+	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/api/web"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/domain/analytics"
+	"github.com/avelto/convo/internal/domain/audit"
+	"github.com/avelto/convo/internal/domain/integration"
+	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/domain/user"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/ratelimit"
+)
+
+// Path is where the console begins.
+const Path = "/app"
+
+const (
+	sessionLife = 24 * time.Hour
+	sessionIdle = 4 * time.Hour
+	maxForm     = 64 << 10 // bytes
+)
+
+// Dependencies are what the console is made of.
+type Dependencies struct {
+	DB           *postgres.DB
+	Users        *user.Service
+	Tokens       *token.Service
+	Integrations *integration.Service
+	Analytics    *analytics.Service
+	Audit        *audit.Log
+	Recorder     *audit.Recorder
+	Limiter      ratelimit.Limiter
+	Clock        clock.Clock
+	Log          *slog.Logger
+	// Document says which scopes, events and limits there are; of it the console
+	// keeps no texts that a server forgets.
+	Document  *spec.Document
+	ClientIP  func(*http.Request) string
+	PublicURL string
+}
+
+// console serves the pages.
+type console struct {
+	Dependencies
+
+	sessions  *scs.SessionManager
+	templates *web.Templates
+	scopes    []scopeChoice
+	signIns   spec.RateClass
+}
+
+type scopeChoice struct {
+	Name        api.Scope
+	Description string
+}
+
+// New returns the console's handler.
+func New(d Dependencies) (http.Handler, error) {
+	c := &console{Dependencies: d, sessions: newSessions(d), signIns: d.Document.RateLimits["sign-in"]}
+	descriptions := d.Document.ScopeDescriptions
+	for _, scope := range d.Document.Scopes {
+		c.scopes = append(c.scopes, scopeChoice{scope, descriptions[scope]})
+	}
+	c.templates = web.NewTemplates("console", template.FuncMap{
+		"date": date, "moment": moment, "tone": tone, "since": c.since, "short": short, "percent": percent, "duration": duration,
+		"expiries": func() []expiry { return expiries }, "granularities": func() []api.AnalyticsGranularity { return granularities },
+		"groupings": func() []api.AnalyticsGroupBy { return groupings },
+	})
+	c.sessions.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) { c.fail(w, r, visitor{}, err) }
+	guard := http.NewCrossOriginProtection()
+	if d.PublicURL != "" {
+		if err := guard.AddTrustedOrigin(d.PublicURL); err != nil {
+			return nil, fmt.Errorf("public URL: %w", err)
+		}
+	}
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.sayError(w, r, visitor{}, http.StatusForbidden, "Not from here", "The form was sent by another site.")
+	}))
+	return guard.Handler(c.sessions.LoadAndSave(c.routes())), nil
+}
+
+func newSessions(d Dependencies) *scs.SessionManager {
+	sessions := scs.New()
+	// Without its own clean-up, for which the maintenance job cares.
+	sessions.Store = pgxstore.NewWithCleanupInterval(d.DB.Pool(), 0)
+	sessions.HashTokenInStore = true
+	sessions.Lifetime, sessions.IdleTimeout = sessionLife, sessionIdle
+	sessions.Cookie.Name, sessions.Cookie.Path = "convo_session", Path
+	sessions.Cookie.HttpOnly, sessions.Cookie.SameSite = true, http.SameSiteLaxMode
+	sessions.Cookie.Secure = strings.HasPrefix(d.PublicURL, "https://")
+	sessions.Cookie.Persist = false
+	return sessions
+}
+
+func (c *console) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /app/sign-in", c.showSignIn)
+	mux.HandleFunc("POST /app/sign-in", c.signIn)
+	mux.HandleFunc("POST /app/sign-out", c.signedIn(c.signOut))
+	mux.HandleFunc("POST /app/workspace", c.signedIn(c.switchWorkspace))
+	mux.HandleFunc("GET /app/analytics", c.signedIn(c.showAnalytics))
+	mux.HandleFunc("GET /app/settings/api-tokens", c.signedIn(c.listTokens))
+	mux.HandleFunc("GET /app/settings/api-tokens/new", c.signedIn(c.newToken))
+	mux.HandleFunc("POST /app/settings/api-tokens", c.signedIn(c.createToken))
+	mux.HandleFunc("GET /app/settings/api-tokens/{id}/rotate", c.signedIn(c.askRotateToken))
+	mux.HandleFunc("POST /app/settings/api-tokens/{id}/rotate", c.signedIn(c.rotateToken))
+	mux.HandleFunc("GET /app/settings/api-tokens/{id}/revoke", c.signedIn(c.askRevokeToken))
+	mux.HandleFunc("POST /app/settings/api-tokens/{id}/revoke", c.signedIn(c.revokeToken))
+	mux.HandleFunc("GET /app/settings/webhooks", c.signedIn(c.listWebhooks))
+	mux.HandleFunc("GET /app/settings/webhooks/new", c.signedIn(c.newWebhook))
+	mux.HandleFunc("POST /app/settings/webhooks", c.signedIn(c.createWebhook))
+	mux.HandleFunc("GET /app/settings/webhooks/{id}", c.signedIn(c.showWebhook))
+	mux.HandleFunc("POST /app/settings/webhooks/{id}/test", c.signedIn(c.testWebhook))
+	mux.HandleFunc("POST /app/settings/webhooks/{id}/status", c.signedIn(c.switchWebhook))
+	mux.HandleFunc("POST /app/settings/webhooks/{id}/rotate-secret", c.signedIn(c.rotateSecret))
+	mux.HandleFunc("POST /app/settings/webhooks/{id}/delete", c.signedIn(c.deleteWebhook))
+	mux.HandleFunc("POST /app/settings/webhooks/{id}/deliveries/{delivery}/redeliver", c.signedIn(c.redeliver))
+	mux.HandleFunc("GET /app/settings/audit", c.signedIn(c.listAudit))
+	mux.HandleFunc("GET /app/settings/audit.csv", c.signedIn(c.exportAudit))
+	mux.HandleFunc("GET /app", c.signedIn(func(w http.ResponseWriter, r *http.Request, _ visitor) error {
+		http.Redirect(w, r, "/app/analytics", http.StatusSeeOther)
+		return nil
+	}))
+	mux.HandleFunc("/app/", c.signedIn(func(http.ResponseWriter, *http.Request, visitor) error { return apierr.NotFound() }))
+	return mux
+}
+
+// visitor is who is signed in, and where.
+type visitor struct {
+	User       db.User
+	Workspaces []db.Workspace
+	Workspace  db.Workspace
+}
+
+// handler answers a visitor's request.
+type handler func(w http.ResponseWriter, r *http.Request, v visitor) error
+
+// signedIn lets those in who have signed in, and sends others to do so.
+func (c *console) signedIn(next handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		v, err := c.visitor(r.Context())
+		switch {
+		case errors.Is(err, errSignedOut):
+			target := "/app/sign-in"
+			if r.Method == http.MethodGet && r.URL.Path != Path {
+				target += "?next=" + url.QueryEscape(r.URL.RequestURI())
+			}
+			http.Redirect(w, r, target, http.StatusSeeOther)
+		case err != nil:
+			c.fail(w, r, v, err)
+		case len(v.Workspaces) == 0:
+			c.sayError(w, r, v, http.StatusForbidden, "No workspace", "You are not a member of any workspace. Ask whoever runs this server to add you.")
+		default:
+			if err := next(w, r, v); err != nil {
+				c.fail(w, r, v, err)
+			}
+		}
+	}
+}
+
+var errSignedOut = errors.New("console: nobody is signed in")
+
+// visitor reads who is signed in, anew for each request: a membership that was taken
+// away, and a password that was changed, count at once.
+func (c *console) visitor(ctx context.Context) (visitor, error) {
+	userID, err := uuid.Parse(c.sessions.GetString(ctx, keyUser))
+	if err != nil {
+		return visitor{}, errSignedOut
+	}
+	row, err := c.Users.Get(ctx, userID)
+	if errors.Is(err, user.ErrUnknown) {
+		return visitor{}, errSignedOut
+	} else if err != nil {
+		return visitor{}, err
+	}
+	if c.sessions.GetInt64(ctx, keySince) < row.PasswordChangedAt.UnixMilli() {
+		return visitor{}, errSignedOut
+	}
+	v := visitor{User: row}
+	if v.Workspaces, err = c.Users.Workspaces(ctx, userID); err != nil {
+		return visitor{}, err
+	}
+	current := c.sessions.GetString(ctx, keyWorkspace)
+	for i, workspace := range v.Workspaces {
+		if i == 0 || workspace.ID.String() == current {
+			v.Workspace = workspace
+		}
+	}
+	return v, nil
+}
+
+// view is what a template sees.
+type view struct {
+	Title   string
+	Path    string
+	Visitor visitor
+	Notice  string // said once, after something was done
+	Fault   string // what is wrong with a form
+	Page    any
+}
+
+func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) error {
+	v.Path = r.URL.Path
+	if status == http.StatusOK {
+		v.Notice = c.sessions.PopString(r.Context(), keyNotice)
+	}
+	content, err := c.templates.Execute(name, v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	web.Write(w, r, status, content, nil)
+	return nil
+}
+
+// back sends the visitor to a page that says what was done.
+func (c *console) back(w http.ResponseWriter, r *http.Request, path, notice string) error {
+	c.sessions.Put(r.Context(), keyNotice, notice)
+	http.Redirect(w, r, path, http.StatusSeeOther)
+	return nil
+}
+
+// fail answers an error: what the visitor can use of it, while the log has the rest.
+func (c *console) fail(w http.ResponseWriter, r *http.Request, v visitor, err error) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		c.sayError(w, r, v, http.StatusRequestEntityTooLarge, "Too much", "The form is too large.")
+		return
+	}
+	known := problem.Classify(err)
+	kind := c.Document.Errors[known.Code]
+	if kind.Status >= http.StatusInternalServerError {
+		c.Log.ErrorContext(r.Context(), "page failed", "requestId", web.RequestID(r.Context()), "path", r.URL.Path, "error", err)
+	}
+	text := known.Detail
+	if known.Code == api.ErrorCodeNotFound {
+		text = "There is no such page, or what it was about is gone."
+	}
+	c.sayError(w, r, v, kind.Status, kind.Title, text)
+}
+
+func (c *console) sayError(w http.ResponseWriter, r *http.Request, v visitor, status int, title, text string) {
+	err := c.render(w, r, status, "error", view{Title: title, Visitor: v, Page: struct{ Text, RequestID string }{text, web.RequestID(r.Context())}})
+	if err != nil {
+		c.Log.ErrorContext(r.Context(), "error page failed", "error", err)
+		http.Error(w, title, status)
+	}
+}
+
+// record writes into the audit log, inside the transaction of ctx, what a visitor did.
+func (c *console) record(ctx context.Context, r *http.Request, v visitor, action, target string) error {
+	return c.Audit.Record(ctx, c.entry(r, v.User, v.Workspace.ID, action, target))
+}
+
+func (c *console) entry(r *http.Request, who db.User, workspaceID uuid.UUID, action, target string) audit.Entry {
+	return audit.Entry{
+		WorkspaceID: workspaceID, ActorType: audit.User, ActorID: who.ID, ActorName: who.Name, Action: action, Target: target,
+		IP: c.ClientIP(r), UserAgent: r.UserAgent(), RequestID: web.RequestID(r.Context()),
+	}
+}
+
+// pathID reads an id of the path, or fails with not_found.
+func pathID(r *http.Request, name string) (uuid.UUID, error) {
+	parsed, err := uuid.Parse(r.PathValue(name))
+	if err != nil {
+		return uuid.Nil, apierr.NotFound()
+	}
+	return parsed, nil
+}

@@ -1,0 +1,197 @@
+package console
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/domain/user"
+	"github.com/avelto/convo/internal/platform/ratelimit"
+)
+
+// What a session holds.
+const (
+	keyUser      = "user"
+	keyWorkspace = "workspace"
+	keySince     = "since"  // when they signed in, in Unix milliseconds
+	keyNotice    = "notice" // to be said on the next page
+	keyForms     = "forms"  // marks of forms that were not sent yet
+)
+
+// mostForms is how many forms may be open at once.
+const mostForms = 20
+
+// signInForm is what the page of the sign-in shows.
+type signInForm struct{ Email, Next string }
+
+func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) {
+	if _, err := c.visitor(r.Context()); err == nil {
+		http.Redirect(w, r, next(r.URL.Query().Get("next")), http.StatusSeeOther) //nolint:gosec // next leads to the console alone
+		return
+	}
+	c.renderSignIn(w, r, http.StatusOK, signInForm{Next: r.URL.Query().Get("next")}, "")
+}
+
+func (c *console) renderSignIn(w http.ResponseWriter, r *http.Request, status int, form signInForm, fault string) {
+	if err := c.render(w, r, status, "sign-in", view{Title: "Sign in", Fault: fault, Page: form}); err != nil {
+		c.fail(w, r, visitor{}, err)
+	}
+}
+
+// next is where to go after signing in: a page of the console, whatever is asked for.
+func next(asked string) string {
+	parsed, err := url.Parse(asked)
+	if err != nil || parsed.IsAbs() || parsed.Host != "" || !strings.HasPrefix(parsed.Path, "/app/") || strings.ContainsAny(asked, "\\\r\n") {
+		return "/app/analytics"
+	}
+	return asked
+}
+
+func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		c.fail(w, r, visitor{}, formError(err))
+		return
+	}
+	email, password := strings.TrimSpace(r.PostForm.Get("email")), r.PostForm.Get("password")
+	form := signInForm{Email: email, Next: r.PostForm.Get("next")}
+	wait, err := c.throttle(r, email)
+	if err != nil {
+		c.fail(w, r, visitor{}, err)
+		return
+	}
+	if wait > 0 {
+		seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
+		w.Header().Set("Retry-After", seconds)
+		c.renderSignIn(w, r, http.StatusTooManyRequests, form, "Too many attempts. Try again in "+seconds+" seconds.")
+		return
+	}
+	who, err := c.Users.Authenticate(r.Context(), email, password)
+	switch {
+	case errors.Is(err, user.ErrCredentials):
+		if err := c.recordRefusal(r, who); err != nil {
+			c.fail(w, r, visitor{}, err)
+			return
+		}
+		c.renderSignIn(w, r, http.StatusUnauthorized, form, "The e-mail address or the password is wrong.")
+	case err != nil:
+		c.fail(w, r, visitor{}, err)
+	default:
+		if err := c.begin(r, who); err != nil {
+			c.fail(w, r, visitor{}, err)
+			return
+		}
+		http.Redirect(w, r, next(form.Next), http.StatusSeeOther)
+	}
+}
+
+// formError is what a form that cannot be read is answered with.
+func formError(err error) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return err
+	}
+	return apierr.Malformed("The form could not be read.").WithCause(err)
+}
+
+// throttle counts an attempt by address and by account and returns how long to wait,
+// or 0. An account is counted whether there is one or not.
+func (c *console) throttle(r *http.Request, email string) (time.Duration, error) {
+	account := sha256.Sum256([]byte(strings.ToLower(email)))
+	var wait time.Duration
+	for _, key := range []string{"sign-in ip " + ratelimit.Network(c.ClientIP(r)), "sign-in account " + hex.EncodeToString(account[:])} {
+		taken, err := c.Limiter.Take(r.Context(), key, c.signIns.Limit)
+		if err != nil {
+			return 0, fmt.Errorf("throttle: %w", err)
+		}
+		if !taken.Allowed {
+			wait = max(wait, taken.ResetAfter, time.Second)
+		}
+	}
+	return wait, nil
+}
+
+// recordRefusal notes a wrong password where there is an account. It asks the database
+// the same where there is none, and so takes as long.
+func (c *console) recordRefusal(r *http.Request, who db.User) error {
+	workspaces, err := c.Users.Workspaces(r.Context(), who.ID)
+	for _, workspace := range workspaces {
+		c.Recorder.Note(c.entry(r, who, workspace.ID, "sign_in.refused", who.Email))
+	}
+	return err
+}
+
+// begin opens a session, under a new cookie, in the first of the user's workspaces.
+func (c *console) begin(r *http.Request, who db.User) error {
+	ctx := r.Context()
+	if err := c.sessions.RenewToken(ctx); err != nil {
+		return fmt.Errorf("new session: %w", err)
+	}
+	c.sessions.Put(ctx, keyUser, who.ID.String())
+	c.sessions.Put(ctx, keySince, c.Clock.Now().UnixMilli())
+	workspaces, err := c.Users.Workspaces(ctx, who.ID)
+	if err != nil {
+		return err
+	}
+	for _, workspace := range workspaces {
+		if err := c.Audit.Record(ctx, c.entry(r, who, workspace.ID, "sign_in.succeeded", who.Email)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *console) signOut(w http.ResponseWriter, r *http.Request, _ visitor) error {
+	if err := c.sessions.Destroy(r.Context()); err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	http.Redirect(w, r, "/app/sign-in", http.StatusSeeOther)
+	return nil
+}
+
+func (c *console) switchWorkspace(w http.ResponseWriter, r *http.Request, v visitor) error {
+	wanted := r.PostFormValue("workspace")
+	for _, workspace := range v.Workspaces {
+		if workspace.ID.String() == wanted {
+			c.sessions.Put(r.Context(), keyWorkspace, wanted)
+			http.Redirect(w, r, "/app/analytics", http.StatusSeeOther)
+			return nil
+		}
+	}
+	return apierr.NotFound()
+}
+
+// newForm returns a mark that lets a form be sent once: what shows a secret must not
+// make another when the page is loaded again.
+func (c *console) newForm(r *http.Request) string {
+	mark := rand.Text()
+	open := append(c.openForms(r), mark)
+	open = open[max(0, len(open)-mostForms):] // a session must not grow with each look
+	c.sessions.Put(r.Context(), keyForms, strings.Join(open, " "))
+	return mark
+}
+
+// sendForm uses a form's mark up and reports whether it was not yet.
+func (c *console) sendForm(r *http.Request) bool {
+	open := c.openForms(r)
+	i := slices.Index(open, r.PostFormValue("form"))
+	if i < 0 {
+		return false
+	}
+	c.sessions.Put(r.Context(), keyForms, strings.Join(slices.Delete(open, i, i+1), " "))
+	return true
+}
+
+func (c *console) openForms(r *http.Request) []string {
+	return strings.Fields(c.sessions.GetString(r.Context(), keyForms))
+}

@@ -1,0 +1,261 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/domain/integration"
+	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
+)
+
+const (
+	webhooksPath       = "/app/settings/webhooks"
+	deliveriesShown    = 25
+	integrationsShown  = 100
+	defaultSecretHours = 24
+)
+
+// everything is what a member of a workspace may do in it.
+func everything(api.Scope) bool { return true }
+
+func (c *console) listWebhooks(w http.ResponseWriter, r *http.Request, v visitor) error {
+	limit := int32(integrationsShown)
+	request := page.Request{Limit: &limit}
+	if cursor := r.URL.Query().Get("cursor"); cursor != "" {
+		request.Cursor = &cursor
+	}
+	found, err := c.Integrations.List(r.Context(), v.Workspace.ID, request)
+	if err != nil {
+		return err
+	}
+	rows := slices.DeleteFunc(found.Rows, func(row db.Integration) bool { return row.Type != string(api.IntegrationTypeWEBHOOK) })
+	return c.render(w, r, http.StatusOK, "webhooks", view{Title: "Webhooks", Visitor: v, Page: struct {
+		Rows []db.Integration
+		Next *string
+	}{rows, found.Next}})
+}
+
+// webhookForm is the form for a new webhook.
+type webhookForm struct {
+	Form   string
+	URL    string
+	Events []eventBox
+}
+
+type eventBox struct {
+	Name    string
+	Checked bool
+}
+
+func (c *console) newWebhook(w http.ResponseWriter, r *http.Request, v visitor) error {
+	return c.showWebhookForm(w, r, v, http.StatusOK, "", nil, "")
+}
+
+func (c *console) showWebhookForm(w http.ResponseWriter, r *http.Request, v visitor, status int, url string, chosen []string, fault string) error {
+	form := webhookForm{Form: c.newForm(r), URL: url}
+	for name := range c.Document.Events {
+		form.Events = append(form.Events, eventBox{string(name), slices.Contains(chosen, string(name))})
+	}
+	slices.SortFunc(form.Events, func(a, b eventBox) int { return strings.Compare(a.Name, b.Name) })
+	return c.render(w, r, status, "webhook-new", view{Title: "New webhook", Visitor: v, Fault: fault, Page: form})
+}
+
+func (c *console) createWebhook(w http.ResponseWriter, r *http.Request, v visitor) error {
+	if err := r.ParseForm(); err != nil {
+		return formError(err)
+	}
+	if !c.sendForm(r) {
+		return c.back(w, r, webhooksPath, "That form was sent before: nothing was made again.")
+	}
+	in := integration.NewWebhook{URL: strings.TrimSpace(r.PostForm.Get("url")), Events: r.PostForm["event"]}
+	if len(in.Events) == 0 {
+		return c.showWebhookForm(w, r, v, http.StatusUnprocessableEntity, in.URL, nil, "Choose at least one event.")
+	}
+	var row db.Integration
+	var secret string
+	err := postgres.WithTx(r.Context(), c.DB, func(ctx context.Context, _ pgx.Tx) (err error) {
+		if row, secret, err = c.Integrations.CreateWebhook(ctx, v.Workspace.ID, everything, in); err != nil {
+			return err
+		}
+		return c.record(ctx, r, v, "webhook.created", in.URL)
+	})
+	if refused, ok := errors.AsType[*apierr.Error](err); ok && refused.Code != api.ErrorCodeInternalError {
+		return c.showWebhookForm(w, r, v, http.StatusUnprocessableEntity, in.URL, in.Events, "The address "+strings.TrimPrefix(refused.Detail, "url "))
+	} else if err != nil {
+		return err
+	}
+	return c.showSecret(w, r, v, "Webhook created", row.ID, secret, "")
+}
+
+func (c *console) showSecret(w http.ResponseWriter, r *http.Request, v visitor, title string, webhookID uuid.UUID, secret, more string) error {
+	return c.render(w, r, http.StatusOK, "webhook-secret", view{Title: title, Visitor: v, Page: struct {
+		ID           uuid.UUID
+		Secret, More string
+	}{webhookID, secret, more}})
+}
+
+// delivery is a delivery with its attempts, as the page shows it.
+type delivery struct {
+	db.WebhookDeliveryListRow
+
+	Attempts []api.WebhookAttempt
+}
+
+// webhook finds the webhook of the path.
+func (c *console) webhook(r *http.Request, v visitor) (db.Integration, error) {
+	webhookID, err := pathID(r, "id")
+	if err != nil {
+		return db.Integration{}, err
+	}
+	row, err := c.Integrations.Get(r.Context(), v.Workspace.ID, webhookID)
+	if err == nil && row.Type != string(api.IntegrationTypeWEBHOOK) {
+		return row, apierr.NotFound()
+	}
+	return row, err
+}
+
+func (c *console) showWebhook(w http.ResponseWriter, r *http.Request, v visitor) error {
+	row, err := c.webhook(r, v)
+	if err != nil {
+		return err
+	}
+	limit := int32(deliveriesShown)
+	request := page.Request{Limit: &limit}
+	if cursor := r.URL.Query().Get("cursor"); cursor != "" {
+		request.Cursor = &cursor
+	}
+	found, err := c.Integrations.Deliveries(r.Context(), v.Workspace.ID, row.ID, request)
+	if err != nil {
+		return err
+	}
+	shown := make([]delivery, len(found.Rows))
+	for i, one := range found.Rows {
+		shown[i].WebhookDeliveryListRow = one
+		if err := json.Unmarshal(one.WebhookDelivery.Attempts, &shown[i].Attempts); err != nil {
+			return fmt.Errorf("attempts of %s: %w", one.WebhookDelivery.ID, err)
+		}
+		slices.Reverse(shown[i].Attempts) // the latest first
+	}
+	return c.render(w, r, http.StatusOK, "webhook", view{Title: "Webhook", Visitor: v, Page: struct {
+		Webhook    db.Integration
+		Deliveries []delivery
+		Next       *string
+		Form       string
+		Disabled   bool
+	}{row, shown, found.Next, c.newForm(r), row.Status == string(api.IntegrationStatusDISABLED)}})
+}
+
+func (c *console) testWebhook(w http.ResponseWriter, r *http.Request, v visitor) error {
+	row, err := c.webhook(r, v)
+	if err != nil {
+		return err
+	}
+	if err := c.record(r.Context(), r, v, "webhook.tested", *row.URL); err != nil {
+		return err
+	}
+	attempt, err := c.Integrations.Ping(r.Context(), v.Workspace.ID, row.ID)
+	if err != nil {
+		return err
+	}
+	notice := "The endpoint did not take the test event"
+	switch {
+	case attempt.OK():
+		notice = fmt.Sprintf("The endpoint took the test event: %d in %d ms.", attempt.Status, attempt.Duration.Milliseconds())
+	case attempt.Error != "":
+		notice += ": " + attempt.Error + "."
+	default:
+		notice += fmt.Sprintf(": it answered %d.", attempt.Status)
+	}
+	return c.back(w, r, webhooksPath+"/"+row.ID.String(), notice)
+}
+
+// change does something to the webhook of the path and records it.
+func (c *console) change(w http.ResponseWriter, r *http.Request, v visitor, action, notice, to string, do func(ctx context.Context, row db.Integration) error) error {
+	row, err := c.webhook(r, v)
+	if err != nil {
+		return err
+	}
+	err = postgres.WithTx(r.Context(), c.DB, func(ctx context.Context, _ pgx.Tx) error {
+		if err := do(ctx, row); err != nil {
+			return err
+		}
+		return c.record(ctx, r, v, action, *row.URL)
+	})
+	if err != nil {
+		return err
+	}
+	if to == "" {
+		to = webhooksPath + "/" + row.ID.String()
+	}
+	return c.back(w, r, to, notice)
+}
+
+func (c *console) switchWebhook(w http.ResponseWriter, r *http.Request, v visitor) error {
+	status, action, notice := string(api.IntegrationStatusDISABLED), "webhook.disabled", "The webhook is switched off."
+	if r.PostFormValue("status") == string(api.IntegrationStatusCONNECTED) {
+		status, action, notice = string(api.IntegrationStatusCONNECTED), "webhook.enabled", "The webhook is switched on."
+	}
+	return c.change(w, r, v, action, notice, "", func(ctx context.Context, row db.Integration) error {
+		_, err := c.Integrations.Update(ctx, v.Workspace.ID, row.ID, everything, integration.Change{Status: &status})
+		return err
+	})
+}
+
+func (c *console) deleteWebhook(w http.ResponseWriter, r *http.Request, v visitor) error {
+	return c.change(w, r, v, "webhook.deleted", "The webhook is deleted.", webhooksPath, func(ctx context.Context, row db.Integration) error {
+		return c.Integrations.Delete(ctx, v.Workspace.ID, row.ID)
+	})
+}
+
+func (c *console) redeliver(w http.ResponseWriter, r *http.Request, v visitor) error {
+	deliveryID, err := pathID(r, "delivery")
+	if err != nil {
+		return err
+	}
+	return c.change(w, r, v, "webhook.redelivered", "The delivery is on its way again.", "", func(ctx context.Context, row db.Integration) error {
+		_, err := c.Integrations.Redeliver(ctx, v.Workspace.ID, row.ID, deliveryID)
+		return err
+	})
+}
+
+func (c *console) rotateSecret(w http.ResponseWriter, r *http.Request, v visitor) error {
+	hours := defaultSecretHours
+	if text := r.PostFormValue("overlapHours"); text != "" {
+		var err error
+		if hours, err = strconv.Atoi(text); err != nil || hours < 0 || hours > maxOverlap {
+			return apierr.Malformed("The overlap is 0 to 168 hours.")
+		}
+	}
+	row, err := c.webhook(r, v)
+	if err != nil {
+		return err
+	}
+	if !c.sendForm(r) {
+		return c.back(w, r, webhooksPath+"/"+row.ID.String(), "That form was sent before: nothing was made again.")
+	}
+	var secret string
+	err = postgres.WithTx(r.Context(), c.DB, func(ctx context.Context, _ pgx.Tx) (err error) {
+		if secret, _, err = c.Integrations.RotateSecret(ctx, v.Workspace.ID, row.ID, time.Duration(hours)*time.Hour); err != nil {
+			return err
+		}
+		return c.record(ctx, r, v, "webhook.secret_rotated", *row.URL)
+	})
+	if err != nil {
+		return err
+	}
+	return c.showSecret(w, r, v, "Secret rotated", row.ID, secret, fmt.Sprintf("The old secret signs beside it for %d more hours.", hours))
+}

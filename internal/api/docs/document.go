@@ -1,0 +1,157 @@
+package docs
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/avelto/convo/internal/api/spec"
+)
+
+// document is the published document as its readers see it: members in its own order,
+// which the server has no use for and the spec package does not keep.
+type document struct {
+	Info struct {
+		Title, Version, Summary, Description string
+	}
+	Tags       []tag
+	RateLimits json.RawMessage `json:"x-rate-limits"`
+	Paths      map[string]map[string]*operation
+	Webhooks   json.RawMessage
+	Components struct {
+		Schemas         map[string]*schema
+		Parameters      map[string]*parameter
+		Responses       map[string]*response
+		Headers         map[string]*header
+		SecuritySchemes map[string]struct{ Description, BearerFormat string }
+	}
+}
+
+type tag struct{ Name, Description string }
+
+type operation struct {
+	OperationID  string
+	Summary      string
+	Description  string
+	Parameters   []*parameter
+	RequestBody  *body
+	Responses    json.RawMessage
+	RequireScope string `json:"x-required-scope"`
+	RateLimit    string `json:"x-rate-limit"`
+}
+
+type parameter struct {
+	Ref         string `json:"$ref"`
+	Name, In    string
+	Required    bool
+	Description string
+	Schema      *schema
+	Example     any
+}
+
+type body struct {
+	Description string
+	Content     json.RawMessage
+}
+
+type media struct {
+	Schema   *schema
+	Examples json.RawMessage
+}
+
+type response struct {
+	Ref         string `json:"$ref"`
+	Description string
+	Headers     map[string]*header
+	Content     map[string]media
+}
+
+type header struct {
+	Ref         string `json:"$ref"`
+	Description string
+	Schema      *schema
+}
+
+type schema struct {
+	Ref                  string `json:"$ref"`
+	Type                 json.RawMessage
+	Format, Description  string
+	Pattern              string
+	Enum                 []any
+	Const, Default       any
+	Minimum, Maximum     *json.Number
+	MinLength, MaxLength *int
+	MinItems, MaxItems   *int
+	MinProperties        *int
+	MaxProperties        *int
+	Required             []string
+	Properties           json.RawMessage
+	AdditionalProperties json.RawMessage
+	Items                *schema
+	OneOf                []*schema
+	ErrorCodes           json.RawMessage `json:"x-error-codes"`
+	ScopeDescriptions    json.RawMessage `json:"x-scope-descriptions"`
+}
+
+func read(raw []byte) (*document, error) {
+	d := &document{}
+	if err := json.Unmarshal(raw, d); err != nil { //nolint:musttag // the names are OpenAPI's own, whatever their case
+		return nil, fmt.Errorf("read document: %w", err)
+	}
+	return d, nil
+}
+
+func last(ref string) string { return ref[strings.LastIndexByte(ref, '/')+1:] }
+
+func (d *document) schema(s *schema) *schema {
+	for s != nil && s.Ref != "" {
+		s = d.Components.Schemas[last(s.Ref)]
+	}
+	return s
+}
+
+func (d *document) parameter(p *parameter) *parameter {
+	if p.Ref != "" {
+		return d.Components.Parameters[last(p.Ref)]
+	}
+	return p
+}
+
+func (d *document) response(r *response) *response {
+	if r.Ref != "" {
+		return d.Components.Responses[last(r.Ref)]
+	}
+	return r
+}
+
+func (d *document) header(h *header) *header {
+	if h.Ref != "" {
+		return d.Components.Headers[last(h.Ref)]
+	}
+	return h
+}
+
+// ordered decodes each member of an object, in order.
+func ordered[T any](object json.RawMessage) (names []string, values []*T, err error) {
+	members, err := spec.Members(object)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, member := range members {
+		value := new(T)
+		if err := json.Unmarshal(member.Value, value); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", member.Name, err)
+		}
+		names, values = append(names, member.Name), append(values, value)
+	}
+	return names, values, nil
+}
+
+// example returns the value of the first example, laid out to be read.
+func example(examples json.RawMessage) (string, error) {
+	_, all, err := ordered[struct{ Value json.RawMessage }](examples)
+	if err != nil || len(all) == 0 {
+		return "", err
+	}
+	return indent(all[0].Value)
+}

@@ -1,0 +1,162 @@
+package docs
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/avelto/convo/internal/api/spec"
+)
+
+// curl returns a command line that works as it stands where the shell has AVELTO_TOKEN.
+func curl(base string, o *spec.Operation, e spec.Example) (string, error) {
+	lines := []string{"curl " + strconv.Quote(base+e.Target())}
+	if o.Method != http.MethodGet {
+		lines[0] = "curl -X " + o.Method + " " + strconv.Quote(base+e.Target())
+	}
+	if !o.Public {
+		lines = append(lines, `-H "Authorization: Bearer $AVELTO_TOKEN"`)
+	}
+	for _, h := range e.Header {
+		lines = append(lines, fmt.Sprintf("-H %q", h.Name+": "+h.Value))
+	}
+	if e.ContentType != "" {
+		lines = append(lines, fmt.Sprintf("-H %q", "Content-Type: "+e.ContentType))
+	}
+	switch {
+	case e.File != "":
+		lines = append(lines, "--data-binary @"+e.File)
+	case e.Body != nil:
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, e.Body); err != nil {
+			return "", fmt.Errorf("example: %w", err)
+		}
+		lines = append(lines, "-d '"+strings.ReplaceAll(compact.String(), "'", `'\''`)+"'")
+	}
+	return strings.Join(lines, " \\\n  "), nil
+}
+
+// typescript returns a program by the SDK: ids first, then what else there is.
+func typescript(o *spec.Operation, e spec.Example) (string, error) {
+	var arguments []string
+	for _, p := range o.Parameters {
+		if p.In == "path" {
+			arguments = append(arguments, quote(fmt.Sprint(p.Example)))
+		}
+	}
+	before := ""
+	switch {
+	case e.File != "":
+		before = "import { openAsBlob } from 'node:fs';\n"
+		arguments = append(arguments, fmt.Sprintf("await openAsBlob(%s, { type: %s })", quote(e.File), quote(e.ContentType)), fmt.Sprintf("{ name: %s }", quote(e.File)))
+	case e.Body != nil:
+		literal, err := object(e.Body, "")
+		if err != nil {
+			return "", err
+		}
+		arguments = append(arguments, literal)
+	case len(e.Query) > 0:
+		arguments = append(arguments, query(o, e))
+	}
+	call := fmt.Sprintf("await client.%s(%s);", o.SDKMethod, strings.Join(arguments, ", "))
+	if name := resultName(o); name != "" {
+		call = "const " + name + " = " + call
+	}
+	return before + "import { AveltoClient } from '@convo/sdk';\n\n" +
+		"const client = new AveltoClient({ apiKey: process.env.AVELTO_TOKEN! });\n" + call, nil
+}
+
+// resultName calls a list by what is in it.
+func resultName(o *spec.Operation) string {
+	resource, method, _ := strings.Cut(o.SDKMethod, ".")
+	switch {
+	case o.Method == http.MethodDelete:
+		return ""
+	case method == "list":
+		return resource
+	case strings.HasPrefix(method, "list"):
+		return strings.ToLower(method[4:5]) + method[5:]
+	}
+	return "result"
+}
+
+func query(o *spec.Operation, e spec.Example) string {
+	var members []string
+	for _, q := range e.Query {
+		value := quote(q.Value)
+		for _, p := range o.Parameters {
+			if p.Name == q.Name && p.Schema.Value.Type.Is("integer") {
+				value = q.Value
+			}
+		}
+		members = append(members, q.Name+": "+value)
+	}
+	return "{ " + strings.Join(members, ", ") + " }"
+}
+
+var identifier = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]*$`)
+
+// object writes JSON as TypeScript is written by hand.
+func object(raw json.RawMessage, margin string) (string, error) {
+	raw = bytes.TrimSpace(raw)
+	inner := margin + "  "
+	var parts []string
+	switch raw[0] {
+	case '{':
+		members, err := spec.Members(raw)
+		if err != nil {
+			return "", err
+		}
+		for _, m := range members {
+			value, err := object(m.Value, inner)
+			if err != nil {
+				return "", err
+			}
+			name := m.Name
+			if !identifier.MatchString(name) {
+				name = quote(name)
+			}
+			parts = append(parts, name+": "+value)
+		}
+		return wrap("{", "}", " ", parts, margin), nil
+	case '[':
+		var items []json.RawMessage
+		if err := json.Unmarshal(raw, &items); err != nil {
+			return "", fmt.Errorf("example: %w", err)
+		}
+		for _, item := range items {
+			value, err := object(item, inner)
+			if err != nil {
+				return "", err
+			}
+			parts = append(parts, value)
+		}
+		return wrap("[", "]", "", parts, margin), nil
+	case '"':
+		var text string
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return "", fmt.Errorf("example: %w", err)
+		}
+		return quote(text), nil
+	}
+	return string(raw), nil
+}
+
+const lineWidth = 60
+
+// wrap puts what is short on one line.
+func wrap(open, closing, space string, parts []string, margin string) string {
+	line := open + space + strings.Join(parts, ", ") + space + closing
+	if len(line) <= lineWidth && !strings.Contains(line, "\n") {
+		return line
+	}
+	return open + "\n" + margin + "  " + strings.Join(parts, ",\n"+margin+"  ") + ",\n" + margin + closing
+}
+
+func quote(text string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`).Replace(text) + "'"
+}

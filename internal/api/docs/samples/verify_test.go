@@ -1,0 +1,65 @@
+package samples_test
+
+import (
+	"fmt"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/avelto/convo/internal/api/docs/samples"
+	"github.com/avelto/convo/internal/domain/webhook"
+)
+
+const (
+	secret = "wh_d07b4b02dab3b31e955aebcaf9fbd507988d2b979c6ec33e"
+	body   = `{"type":"lead.created"}`
+)
+
+// cases are headers and whether a receiver must take them at a moment.
+func cases(now time.Time) map[string]bool {
+	return map[string]bool{
+		signed(secret, now): true,
+		signed("wh_other", now) + "," + v1(signed(secret, now)): true, // while a secret is rotated
+		signed("wh_other", now):                                 false,
+		signed(secret, now.Add(-6*time.Minute)):                 false,
+		signed(secret, now.Add(6*time.Minute)):                  false,
+		strings.Replace(signed(secret, now), "v1", "v0", 1):     false,
+	}
+}
+
+// signed is what a sender whose only key this is would send.
+func signed(key string, at time.Time) string {
+	header := http.Header{}
+	webhook.Sign(header, []string{key}, "evt", at, []byte(body))
+	return header.Get("X-Convo-Signature")
+}
+
+func v1(header string) string {
+	_, signature, _ := strings.Cut(header, ",")
+	return signature
+}
+
+func TestTheGoSampleVerifies(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for header, want := range cases(now) {
+		err := samples.Verify(secret, header, []byte(body), now)
+		require.Equal(t, want, err == nil, header)
+	}
+	require.Error(t, samples.Verify(secret, v1(signed(secret, now)), []byte(body), now), "without a time")
+}
+
+func TestThePythonSampleVerifies(t *testing.T) {
+	t.Parallel()
+	python, err := exec.LookPath("python3")
+	require.NoError(t, err, "python3 is missing: it runs a sample of the documentation")
+	for header, want := range cases(time.Now()) {
+		program := fmt.Sprintf("import verify; verify.verify(%q, %q, b%q)", secret, header, body)
+		out, err := exec.CommandContext(t.Context(), python, "-B", "-c", program).CombinedOutput()
+		require.Equal(t, want, err == nil, "%s\n%s", header, out)
+	}
+}

@@ -1,0 +1,232 @@
+// Package docs is the documentation site. Every page is rendered from the published
+// document when the first one is asked for, and kept as it is sent.
+package docs
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/swaggest/swgui/v5/static"
+	"github.com/vearutop/statigz"
+
+	"github.com/avelto/convo/internal/api/docs/samples"
+	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/api/web"
+	"github.com/avelto/convo/openapi"
+)
+
+// Path is where the site begins.
+const Path = "/docs"
+
+const (
+	explorerAssets = Path + "/explorer/assets/"
+	maxAge         = "public, max-age=300"
+	hostedOrigin   = "https://api.avelto.pl"
+)
+
+// Site serves the documentation.
+type Site struct {
+	// PublicURL is where clients reach the server, for the samples; the hosted
+	// service's where it is empty.
+	PublicURL string
+
+	once      sync.Once
+	pages     map[string]page // by path
+	search    []searchEntry
+	nav       []group
+	templates *web.Templates
+	err       error
+	explorer  http.Handler
+}
+
+// page is a page as it is sent.
+type page struct {
+	packed    []byte
+	etag      string
+	mediaType string
+}
+
+// NewSite returns a site that is rendered when it is first visited.
+func NewSite(publicURL string) *Site {
+	return &Site{
+		PublicURL: publicURL,
+		templates: web.NewTemplates("docs", template.FuncMap{
+			"lower": strings.ToLower, "statusText": statusText, "anchor": anchor, "sample": newShown,
+		}),
+		explorer: http.StripPrefix(explorerAssets, statigz.FileServer(static.FS)),
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "Method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, explorerAssets) {
+		w.Header().Set("Cache-Control", "public, max-age=86400")
+		s.explorer.ServeHTTP(w, r)
+		return
+	}
+	if s.once.Do(s.render); s.err != nil {
+		panic(fmt.Errorf("documentation: %w", s.err))
+	}
+	if r.URL.Path == Path+"/search" {
+		s.answerSearch(w, r)
+		return
+	}
+	found, ok := s.pages[strings.TrimSuffix(r.URL.Path, "/")]
+	if !ok {
+		s.send(w, r, http.StatusNotFound, s.pages["404"])
+		return
+	}
+	w.Header().Set("Cache-Control", maxAge)
+	w.Header().Set("ETag", found.etag)
+	if r.Header.Get("If-None-Match") == found.etag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	s.send(w, r, http.StatusOK, found)
+}
+
+func (s *Site) send(w http.ResponseWriter, r *http.Request, status int, p page) {
+	w.Header().Set("Content-Type", p.mediaType)
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		web.Write(w, r, status, nil, p.packed)
+		return
+	}
+	plain, err := unpack(p.packed)
+	if err != nil {
+		panic(err)
+	}
+	web.Write(w, r, status, plain, nil)
+}
+
+func unpack(packed []byte) ([]byte, error) {
+	reader, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, fmt.Errorf("unpack page: %w", err)
+	}
+	return io.ReadAll(reader)
+}
+
+func newPage(content []byte, mediaType string) page {
+	sum := sha256.Sum256(content)
+	return page{packed: web.Pack(content), etag: `W/"` + hex.EncodeToString(sum[:12]) + `"`, mediaType: mediaType}
+}
+
+// view is what a template sees.
+type view struct {
+	Title string
+	Path  string
+	Base  string // of the API: https://api.avelto.pl/api/v1
+	Nav   []group
+	Info  info
+	Page  any
+}
+
+type info struct{ Summary, Version string }
+
+// group is a part of the navigation.
+type group struct {
+	Name  string
+	Links []link
+}
+
+type link struct {
+	Path, Title string
+	Inner       []link
+}
+
+// render makes all pages.
+func (s *Site) render() {
+	document, err := spec.Load(openapi.JSON) // the server has forgotten what only readers see
+	if err != nil {
+		s.err = err
+		return
+	}
+	read, err := read(openapi.JSON)
+	if err != nil {
+		s.err = err
+		return
+	}
+	examples, err := document.Examples()
+	if err != nil {
+		s.err = err
+		return
+	}
+	origin := s.PublicURL
+	if origin == "" {
+		origin = hostedOrigin
+	}
+	b := &builder{document: read, spec: document, examples: examples, base: origin + spec.BasePath}
+	s.pages = map[string]page{}
+	s.err = s.renderAll(b, origin)
+}
+
+func (s *Site) renderAll(b *builder, origin string) error {
+	all, err := b.chapters(origin)
+	if err != nil {
+		return err
+	}
+	s.nav = navigation(all)
+	for _, c := range all {
+		content, err := s.templates.Execute(c.template, view{
+			Title: c.title, Path: c.path, Base: b.base, Nav: s.nav, Info: info{b.Info.Summary, b.Info.Version}, Page: c.model,
+		})
+		if err != nil {
+			return err
+		}
+		s.pages[c.path] = newPage(content, "text/html; charset=utf-8")
+		s.search = append(s.search, c.search...)
+	}
+	index, err := json.Marshal(s.search)
+	if err != nil {
+		return fmt.Errorf("search index: %w", err)
+	}
+	s.pages[Path+"/search.json"] = newPage(index, "application/json")
+	return nil
+}
+
+func navigation(all []chapter) []group {
+	var nav []group
+	for _, c := range all {
+		if c.group == "" {
+			continue
+		}
+		if len(nav) == 0 || nav[len(nav)-1].Name != c.group {
+			nav = append(nav, group{Name: c.group})
+		}
+		into := &nav[len(nav)-1]
+		into.Links = append(into.Links, link{c.path, c.title, c.inner})
+	}
+	return nav
+}
+
+// anchor makes an id of a name: lead.created becomes lead-created.
+func anchor(name string) string {
+	return strings.NewReplacer(".", "-", ":", "-", "_", "-").Replace(name)
+}
+
+// shown is a piece of code with a button to copy it.
+type shown struct{ Name, ID, Language, Code string }
+
+func newShown(name, id, language, code string) shown { return shown{name, id, language, code} }
+
+func sample(name string) (string, error) {
+	content, err := samples.Files.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("sample: %w", err)
+	}
+	return strings.TrimSpace(string(content)), nil
+}

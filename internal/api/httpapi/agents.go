@@ -1,0 +1,63 @@
+package httpapi
+
+import (
+	"context"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/httpapi/middleware"
+	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/platform/page"
+)
+
+// agents serves the tag Agents.
+type agents struct {
+	service *agent.Service
+	links   linker
+}
+
+// ListAgents implements api.StrictServerInterface.
+func (s *agents) ListAgents(ctx context.Context, r api.ListAgentsRequestObject) (api.ListAgentsResponseObject, error) {
+	rows, err := s.service.List(ctx, middleware.WorkspaceID(ctx), page.Request(r.Params))
+	if err != nil {
+		return nil, err
+	}
+	return api.ListAgents200JSONResponse{
+		Body:    each(rows.Rows, toAPIAgent),
+		Headers: api.ListAgents200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
+	}, nil
+}
+
+// CreateAgent implements api.StrictServerInterface.
+func (s *agents) CreateAgent(ctx context.Context, r api.CreateAgentRequestObject) (api.CreateAgentResponseObject, error) {
+	row, err := s.service.Create(ctx, middleware.WorkspaceID(ctx), agent.Settings{
+		Name: &r.Body.Name, ModelProvider: &r.Body.ModelProvider, ModelName: &r.Body.ModelName,
+		SystemPrompt: r.Body.SystemPrompt, Status: r.Body.Status, Temperature: r.Body.Temperature, MaxTokens: r.Body.MaxTokens,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.CreateAgent201JSONResponse{
+		Body: toAPIAgentDetail(row), Headers: api.CreateAgent201ResponseHeaders{Location: location("/agents", row.ID)},
+	}, nil
+}
+
+// GetAgent implements api.StrictServerInterface.
+func (s *agents) GetAgent(ctx context.Context, r api.GetAgentRequestObject) (api.GetAgentResponseObject, error) {
+	row, err := s.service.Get(ctx, middleware.WorkspaceID(ctx), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetAgent200JSONResponse(toAPIAgentDetail(row)), nil
+}
+
+// UpdateAgent implements api.StrictServerInterface.
+func (s *agents) UpdateAgent(ctx context.Context, r api.UpdateAgentRequestObject) (api.UpdateAgentResponseObject, error) {
+	row, err := s.service.Update(ctx, middleware.WorkspaceID(ctx), r.ID, agent.Settings{
+		Name: r.Body.Name, ModelProvider: r.Body.ModelProvider, ModelName: r.Body.ModelName,
+		SystemPrompt: r.Body.SystemPrompt, Status: r.Body.Status, Temperature: r.Body.Temperature, MaxTokens: r.Body.MaxTokens,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.UpdateAgent200JSONResponse(toAPIAgentDetail(row)), nil
+}

@@ -1,0 +1,64 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/testing/apitest"
+)
+
+func TestAgentIsCreatedWithDefaults(t *testing.T) {
+	t.Parallel()
+	s, token := setup(t)
+	answer := s.Post(t, token, "/agents", `{"name":"Sales agent","modelProvider":"openai","modelName":"gpt-4o-mini"}`).Want(t, http.StatusCreated)
+	created := apitest.Decode[api.AgentDetail](t, answer)
+	require.Equal(t, api.AgentStatusDRAFT, created.Status)
+	require.InDelta(t, 1.0, created.Temperature, 0)
+	require.Equal(t, int32(1024), created.MaxTokens)
+	require.Empty(t, created.SystemPrompt)
+	require.Equal(t, "/api/v1/agents/"+created.ID.String(), answer.Header.Get("Location"))
+	require.JSONEq(t, string(answer.Body), string(s.Get(t, token, "/agents/"+created.ID.String()).Want(t, http.StatusOK).Body))
+}
+
+func TestAgentKeepsWhatIsNotChanged(t *testing.T) {
+	t.Parallel()
+	s, token := setup(t)
+	created := apitest.Decode[api.AgentDetail](t, s.Post(t, token, "/agents",
+		`{"name":"A","modelProvider":"p","modelName":"m","systemPrompt":"Be brief.","temperature":0,"maxTokens":7,"status":"PUBLISHED"}`).Want(t, http.StatusCreated))
+	s.Clock.Advance(time.Minute)
+	changed := apitest.Decode[api.AgentDetail](t, s.Patch(t, token, "/agents/"+created.ID.String(), `{"systemPrompt":"","status":"ARCHIVED"}`).Want(t, http.StatusOK))
+	want := created
+	want.SystemPrompt, want.Status, want.UpdatedAt.Time = "", api.AgentStatusARCHIVED, s.Clock.Now()
+	require.Equal(t, want, changed)
+	for _, body := range []string{`{}`, `{"name":""}`, `{"name":null}`, `{"temperature":2.1}`, `{"maxTokens":0}`, `{"status":"LIVE"}`} {
+		s.Patch(t, token, "/agents/"+created.ID.String(), body).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
+	}
+	s.Patch(t, token, "/agents/"+uuid.NewString(), `{"name":"x"}`).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
+}
+
+func TestAgentsAreListedInShort(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	rich, _ := s.Demo(t)
+	answer := s.Get(t, rich.Token, "/agents").Want(t, http.StatusOK)
+	require.Len(t, apitest.Decode[[]api.Agent](t, answer), 4)
+	require.NotContains(t, string(answer.Body), "systemPrompt")
+	require.Len(t, walkPages(t, s, rich.Token, "/agents", 2), 4)
+}
+
+func TestChannelsOfAllTypesAreListed(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	rich, _ := s.Demo(t)
+	types := map[api.ChannelType]bool{}
+	for _, channel := range apitest.Decode[[]api.Channel](t, s.Get(t, rich.Token, "/channels").Want(t, http.StatusOK)) {
+		types[channel.Type] = true
+	}
+	require.Len(t, types, len(s.Document.OpenAPI.Components.Schemas["ChannelType"].Value.Enum))
+	require.Len(t, walkPages(t, s, rich.Token, "/channels", 3), 10)
+}

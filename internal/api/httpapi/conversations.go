@@ -1,0 +1,140 @@
+package httpapi
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/api/httpapi/middleware"
+	"github.com/avelto/convo/internal/api/representation"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/domain/conversation"
+	"github.com/avelto/convo/internal/platform/page"
+)
+
+// conversations serves the tag Conversations.
+type conversations struct {
+	service *conversation.Service
+	links   linker
+}
+
+// ListConversations implements api.StrictServerInterface.
+func (s *conversations) ListConversations(ctx context.Context, r api.ListConversationsRequestObject) (api.ListConversationsResponseObject, error) {
+	filter := conversation.Filter{AgentID: r.Params.AgentID, ChannelID: r.Params.ChannelID, Status: r.Params.Status}
+	if r.Params.TagIds != nil {
+		filter.TagIDs = *r.Params.TagIds
+	}
+	rows, err := s.service.List(ctx, middleware.WorkspaceID(ctx), filter, page.Request{Limit: r.Params.Limit, Cursor: r.Params.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	return api.ListConversations200JSONResponse{
+		Body: each(rows.Rows, func(row db.ConversationListRow) api.Conversation {
+			return representation.Conversation(row.Conversation, row.Contact)
+		}),
+		Headers: api.ListConversations200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
+	}, nil
+}
+
+// GetConversation implements api.StrictServerInterface.
+func (s *conversations) GetConversation(ctx context.Context, r api.GetConversationRequestObject) (api.GetConversationResponseObject, error) {
+	detail, err := s.service.Get(ctx, middleware.WorkspaceID(ctx), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetConversation200JSONResponse(toAPIConversationDetail(detail)), nil
+}
+
+// SendOperatorMessage implements api.StrictServerInterface.
+func (s *conversations) SendOperatorMessage(ctx context.Context, r api.SendOperatorMessageRequestObject) (api.SendOperatorMessageResponseObject, error) {
+	row, err := s.service.Reply(ctx, middleware.WorkspaceID(ctx), r.ID, r.Body.Content)
+	if err != nil {
+		return nil, err
+	}
+	return api.SendOperatorMessage201JSONResponse{
+		Body: representation.Message(row),
+		// A message has no address of its own: it stands in its conversation.
+		Headers: api.SendOperatorMessage201ResponseHeaders{Location: location("/conversations", r.ID)},
+	}, nil
+}
+
+// BulkUpdateConversations implements api.StrictServerInterface.
+func (s *conversations) BulkUpdateConversations(ctx context.Context, r api.BulkUpdateConversationsRequestObject) (api.BulkUpdateConversationsResponseObject, error) {
+	bulk, err := fromAPIBulk(*r.Body)
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.service.Apply(ctx, middleware.WorkspaceID(ctx), bulk)
+	if err != nil {
+		return nil, err
+	}
+	return api.BulkUpdateConversations200JSONResponse{
+		Updated: int32(result.Updated), Skipped: int32(result.Skipped),
+	}, nil
+}
+
+// ListOperators implements api.StrictServerInterface.
+func (s *conversations) ListOperators(ctx context.Context, r api.ListOperatorsRequestObject) (api.ListOperatorsResponseObject, error) {
+	rows, err := s.service.Operators(ctx, middleware.WorkspaceID(ctx), page.Request(r.Params))
+	if err != nil {
+		return nil, err
+	}
+	return api.ListOperators200JSONResponse{
+		Body:    each(rows.Rows, func(row db.Operator) api.Operator { return api.Operator{ID: row.ID, Name: row.Name} }),
+		Headers: api.ListOperators200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
+	}, nil
+}
+
+// ListTags implements api.StrictServerInterface.
+func (s *conversations) ListTags(ctx context.Context, r api.ListTagsRequestObject) (api.ListTagsResponseObject, error) {
+	rows, err := s.service.Tags(ctx, middleware.WorkspaceID(ctx), page.Request(r.Params))
+	if err != nil {
+		return nil, err
+	}
+	return api.ListTags200JSONResponse{
+		Body:    each(rows.Rows, representation.Tag),
+		Headers: api.ListTags200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
+	}, nil
+}
+
+// CreateTag implements api.StrictServerInterface.
+func (s *conversations) CreateTag(ctx context.Context, r api.CreateTagRequestObject) (api.CreateTagResponseObject, error) {
+	row, err := s.service.CreateTag(ctx, middleware.WorkspaceID(ctx), r.Body.Name)
+	if err != nil {
+		return nil, err
+	}
+	return api.CreateTag201JSONResponse{
+		Body: representation.Tag(row), Headers: api.CreateTag201ResponseHeaders{Location: location("/tags", row.ID)},
+	}, nil
+}
+
+// fromAPIBulk checks what the schema cannot say: which member goes with which
+// action.
+func fromAPIBulk(in api.ConversationBulk) (conversation.Bulk, error) {
+	assigns := in.Action == api.BulkActionAssign
+	tags := in.Action == api.BulkActionTag || in.Action == api.BulkActionUntag
+	var broken []api.FieldError
+	for _, member := range []struct {
+		name           string
+		given, belongs bool
+	}{{"operatorId", in.OperatorID.IsSpecified(), assigns}, {"tagIds", in.TagIds != nil, tags}} {
+		if member.belongs && !member.given {
+			broken = append(broken, api.FieldError{Location: "body." + member.name, Message: "is required with the action " + string(in.Action)})
+		} else if member.given && !member.belongs {
+			broken = append(broken, api.FieldError{Location: "body." + member.name, Message: "does not go with the action " + string(in.Action)})
+		}
+	}
+	if len(broken) > 0 {
+		return conversation.Bulk{}, apierr.Invalid(broken...)
+	}
+	bulk := conversation.Bulk{IDs: in.Ids, Action: in.Action}
+	if assigns {
+		bulk.OperatorID = orNil[uuid.UUID](in.OperatorID)
+	}
+	if tags {
+		bulk.TagIDs = *in.TagIds
+	}
+	return bulk, nil
+}

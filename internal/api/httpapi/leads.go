@@ -1,0 +1,73 @@
+package httpapi
+
+import (
+	"context"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/httpapi/middleware"
+	"github.com/avelto/convo/internal/domain/lead"
+	"github.com/avelto/convo/internal/platform/page"
+)
+
+// leads serves the tag Leads.
+type leads struct {
+	service *lead.Service
+	links   linker
+}
+
+// ListLeads implements api.StrictServerInterface.
+func (s *leads) ListLeads(ctx context.Context, r api.ListLeadsRequestObject) (api.ListLeadsResponseObject, error) {
+	filter := lead.Filter{Status: r.Params.Status, Sort: api.LeadSortNewest}
+	if r.Params.Sort != nil {
+		filter.Sort = *r.Params.Sort
+	}
+	rows, err := s.service.List(ctx, middleware.WorkspaceID(ctx), filter, page.Request{Limit: r.Params.Limit, Cursor: r.Params.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	return leadList{rows: rows.Rows, link: s.links.next(ctx, rows.Next), next: rows.Next}, nil
+}
+
+// CreateLead implements api.StrictServerInterface.
+func (s *leads) CreateLead(ctx context.Context, r api.CreateLeadRequestObject) (api.CreateLeadResponseObject, error) {
+	row, err := s.service.Create(ctx, middleware.WorkspaceID(ctx), lead.NewLead{Fields: r.Body.Fields, Source: r.Body.Source})
+	if err != nil {
+		return nil, err
+	}
+	return createdLead{row}, nil
+}
+
+// GetLead implements api.StrictServerInterface.
+func (s *leads) GetLead(ctx context.Context, r api.GetLeadRequestObject) (api.GetLeadResponseObject, error) {
+	row, err := s.service.Get(ctx, middleware.WorkspaceID(ctx), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return oneLead{row}, nil
+}
+
+// UpdateLead implements api.StrictServerInterface.
+func (s *leads) UpdateLead(ctx context.Context, r api.UpdateLeadRequestObject) (api.UpdateLeadResponseObject, error) {
+	row, err := s.service.Update(ctx, middleware.WorkspaceID(ctx), r.ID, fromAPILeadUpdate(*r.Body))
+	if err != nil {
+		return nil, err
+	}
+	return oneLead{row}, nil
+}
+
+// UpdateLeadStatus implements api.StrictServerInterface.
+func (s *leads) UpdateLeadStatus(ctx context.Context, r api.UpdateLeadStatusRequestObject) (api.UpdateLeadStatusResponseObject, error) {
+	row, err := s.service.SetStatus(ctx, middleware.WorkspaceID(ctx), r.ID, r.Body.Status)
+	if err != nil {
+		return nil, err
+	}
+	return oneLead{row}, nil
+}
+
+// DeleteLead implements api.StrictServerInterface.
+func (s *leads) DeleteLead(ctx context.Context, r api.DeleteLeadRequestObject) (api.DeleteLeadResponseObject, error) {
+	if err := s.service.Delete(ctx, middleware.WorkspaceID(ctx), r.ID); err != nil {
+		return nil, err
+	}
+	return api.DeleteLead204Response{}, nil
+}

@@ -1,0 +1,184 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/api/validation"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/ratelimit"
+)
+
+const (
+	maxURIBytes    = 8 << 10
+	maxHeaderBytes = 32 << 10
+)
+
+// Authenticator turns a token into a principal, or fails with token.ErrNotLive.
+type Authenticator interface {
+	Authenticate(ctx context.Context, hash token.Hash) (*token.Principal, error)
+}
+
+// Gate decides who may come in.
+type Gate struct {
+	Document      *spec.Document
+	Authenticator Authenticator
+	Limiter       ratelimit.Limiter
+	Clock         clock.Clock
+}
+
+// Admit finds the operation, then refuses a request that is too large, a caller who
+// is over the limit, one without a live token where one is needed, and a token
+// without the scope, in this order. Every answer from here on says what is left
+// of the limit.
+func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		call := CallFrom(r.Context())
+		call.Operation = g.Document.Find(r.Method, c.Path())
+		allowed := g.shadowed(r, call)
+		tooLarge := errors.Join(limitHead(r), limitBody(c, call.Operation))
+		authErr := g.authenticate(r, call)
+		limited := g.limit(c, call)
+		switch {
+		case tooLarge != nil:
+			return tooLarge
+		case authErr != nil && !errors.Is(authErr, token.ErrNotLive):
+			return authErr // the database fails: nobody's limit is to blame
+		case limited != nil:
+			return limited
+		case allowed != "":
+			c.Response().Header().Set("Allow", allowed)
+			return apierr.New(api.ErrorCodeMethodNotAllowed, "The path does not take this method; see the Allow header.")
+		case call.Operation == nil || call.Operation.Public:
+			return next(c)
+		case authErr != nil:
+			return apierr.New(api.ErrorCodeUnauthenticated, "Present a live API token: Authorization: Bearer convo_…").WithCause(authErr)
+		case call.Operation.Scope != "" && !call.Principal.Has(call.Operation.Scope):
+			return apierr.MissingScope(call.Operation.Scope)
+		}
+		return next(c)
+	}
+}
+
+// shadowed returns the methods of a path that Echo took for one with a parameter,
+// since it does not take this method; then there is no operation.
+func (g *Gate) shadowed(r *http.Request, call *Call) (allowed string) {
+	if call.Operation == nil || call.Operation.Shadowed == nil {
+		return ""
+	}
+	if allowed = call.Operation.Shadowed[r.URL.Path]; allowed != "" {
+		call.Operation = nil
+	}
+	return allowed
+}
+
+// limitHead refuses overlong targets and heaps of headers.
+func limitHead(r *http.Request) error {
+	if len(r.RequestURI) > maxURIBytes {
+		return apierr.New(api.ErrorCodeURITooLong, "The request target must not exceed %d bytes.", maxURIBytes)
+	}
+	size := 0
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+	if size > maxHeaderBytes {
+		return apierr.New(api.ErrorCodeHeadersTooLarge, "The headers must not exceed %d bytes.", maxHeaderBytes)
+	}
+	return nil
+}
+
+func limitBody(c echo.Context, operation *spec.Operation) error {
+	r := c.Request()
+	if operation == nil || operation.Body == nil {
+		return nil
+	}
+	if r.ContentLength > operation.MaxBody {
+		return validation.TooLarge(operation.MaxBody)
+	}
+	r.Body = http.MaxBytesReader(c.Response(), r.Body, operation.MaxBody)
+	return nil
+}
+
+// authenticate finds the caller, and fails with token.ErrNotLive where there is
+// no live token.
+func (g *Gate) authenticate(r *http.Request, call *Call) error {
+	values := r.Header.Values("Authorization")
+	if len(values) != 1 {
+		return token.ErrNotLive
+	}
+	scheme, plaintext, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return token.ErrNotLive
+	}
+	hash, ok := token.Parse(plaintext)
+	if !ok {
+		return token.ErrNotLive
+	}
+	var err error
+	call.Principal, err = g.Authenticator.Authenticate(r.Context(), hash)
+	return err
+}
+
+func (g *Gate) limit(c echo.Context, call *Call) error {
+	class, key := g.bucket(c, call)
+	taken, err := g.Limiter.Take(c.Request().Context(), key, class.Limit)
+	if err != nil {
+		return fmt.Errorf("rate limit: %w", err)
+	}
+	reset := max(0, int(math.Ceil(taken.ResetAfter.Seconds())))
+	announce(c.Response().Header(), class, taken, reset, g.Clock.Now().Add(taken.ResetAfter))
+	if taken.Allowed {
+		return nil
+	}
+	e := apierr.New(api.ErrorCodeRateLimited, "The limit of %d requests in %d seconds is used up.",
+		class.Requests, int(class.Window.Seconds()))
+	e.RetryAfter = max(taken.ResetAfter, time.Second)
+	return e
+}
+
+// bucket returns the limit that applies and the key that it is counted by.
+func (g *Gate) bucket(c echo.Context, call *Call) (spec.RateClass, string) {
+	name, route := "default", "unmatched"
+	if call.Operation != nil {
+		name, route = call.Operation.RateClass, call.Operation.Route()
+	}
+	class := g.Document.RateLimits[name]
+	if call.Principal == nil || class.PerIP {
+		class = g.Document.RateLimits["anonymous"]
+		return class, "ip " + ratelimit.Network(c.RealIP())
+	}
+	if call.Principal.RateLimit > 0 {
+		class.Requests = call.Principal.RateLimit
+	}
+	return class, call.Principal.WorkspaceID.String() + " " + route
+}
+
+// announce sets the headers of draft-ietf-httpapi-ratelimit-headers and their
+// older X- forms.
+func announce(header http.Header, class spec.RateClass, taken ratelimit.Result, reset int, ends time.Time) {
+	limit, remaining := strconv.Itoa(class.Requests), strconv.Itoa(taken.Remaining)
+	values := [...]string{
+		`"` + class.Name + `";q=` + limit + `;w=` + strconv.Itoa(int(class.Window.Seconds())),
+		`"` + class.Name + `";r=` + remaining + `;t=` + strconv.Itoa(reset),
+		limit, remaining, strconv.FormatInt(ends.Add(time.Second-1).Unix(), 10),
+	}
+	// By their canonical names and out of one array: this is on every answer.
+	for i, name := range [...]string{"Ratelimit-Policy", "Ratelimit", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"} {
+		header[name] = values[i : i+1 : i+1]
+	}
+}

@@ -1,0 +1,65 @@
+package middleware
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/api/validation"
+	"github.com/avelto/convo/internal/apierr"
+)
+
+// Validate refuses a request that breaks the document's rules, naming all that
+// it breaks at once. What comes after it can rely on them.
+func Validate(document *spec.Document) echo.MiddlewareFunc {
+	validators := make(map[*spec.Operation]*validation.Validator, len(document.Operations))
+	for _, operation := range document.Operations {
+		validators[operation] = validation.New(operation)
+	}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			call := CallFrom(c.Request().Context())
+			if call.Operation == nil {
+				return next(c)
+			}
+			if err := check(c, call, validators[call.Operation]); err != nil {
+				return err
+			}
+			return next(c)
+		}
+	}
+}
+
+func check(c echo.Context, call *Call, validator *validation.Validator) error {
+	r := c.Request()
+	broken, err := validator.Parameters(r, c.Param)
+	if err != nil {
+		return err
+	}
+	faults, err := checkBody(r, call, validator)
+	if err != nil {
+		return err
+	}
+	if broken = append(broken, faults...); len(broken) > 0 {
+		return apierr.Invalid(broken...)
+	}
+	return nil
+}
+
+// checkBody leaves a body that is not JSON unread: its handler takes the stream.
+func checkBody(r *http.Request, call *Call, validator *validation.Validator) ([]api.FieldError, error) {
+	definition := call.Operation.Body
+	if definition == nil || !definition.Required && r.ContentLength == 0 {
+		return nil, nil
+	}
+	if err := validator.MediaType(r); err != nil || !validator.TakesJSON() {
+		return nil, err
+	}
+	body, faults, err := validator.ReadBody(r)
+	if body != nil {
+		call.body, r.Body = body.Raw, body
+	}
+	return faults, err
+}

@@ -1,0 +1,170 @@
+// Package httpapi is the API over HTTP: the generated server's methods, one file
+// a tag, and the way to them.
+package httpapi
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	echomiddleware "github.com/labstack/echo/v4/middleware"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/contrib/instrumentation/github.com/labstack/echo/otelecho"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/httpapi/middleware"
+	"github.com/avelto/convo/internal/api/problem"
+	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/analytics"
+	"github.com/avelto/convo/internal/domain/audit"
+	"github.com/avelto/convo/internal/domain/channel"
+	"github.com/avelto/convo/internal/domain/conversation"
+	"github.com/avelto/convo/internal/domain/event"
+	"github.com/avelto/convo/internal/domain/idempotency"
+	"github.com/avelto/convo/internal/domain/integration"
+	"github.com/avelto/convo/internal/domain/knowledge"
+	"github.com/avelto/convo/internal/domain/lead"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/ratelimit"
+	"github.com/avelto/convo/openapi"
+)
+
+// Dependencies are what the API is made of.
+type Dependencies struct {
+	Document      *spec.Document
+	Leads         *lead.Service
+	Conversations *conversation.Service
+	Agents        *agent.Service
+	Channels      *channel.Service
+	Analytics     *analytics.Service
+	Integrations  *integration.Service
+	Events        *event.Feed
+	Knowledge     *knowledge.Service
+	Audit         *audit.Recorder
+	Idempotency   *idempotency.Store
+	Authenticator middleware.Authenticator
+	Limiter       ratelimit.Limiter
+	Clock         clock.Clock
+	Log           *slog.Logger
+	Metrics       prometheus.Registerer
+	// PublicURL is where clients reach the server, without a path. Empty, links
+	// are relative.
+	PublicURL string
+	// ClientIP tells where a request comes from.
+	ClientIP       func(*http.Request) string
+	RequestTimeout time.Duration
+	Tracing        bool
+}
+
+// service is the whole API: one part a tag.
+type service struct {
+	*leads
+	*conversations
+	*agents
+	*channels
+	*analyticsTag
+	*knowledgeTag
+	*webhooks
+	*meta
+}
+
+var _ api.StrictServerInterface = (*service)(nil)
+
+const (
+	gzipMinBytes  = 1024
+	corsMaxAge    = 24 * 60 * 60 // seconds
+	serviceName   = "convo"
+	defaultOrigin = "https://api.avelto.pl"
+)
+
+// New returns the API's handler. It fails where document and router disagree.
+func New(d Dependencies) (http.Handler, error) {
+	links := linker{publicURL: d.PublicURL}
+	all := &service{
+		leads: &leads{d.Leads, links}, conversations: &conversations{d.Conversations, links},
+		agents: &agents{d.Agents, links}, channels: &channels{d.Channels, links},
+		analyticsTag: &analyticsTag{d.Analytics}, knowledgeTag: &knowledgeTag{service: d.Knowledge, links: links, maxUpload: maxUpload(d.Document)}, webhooks: &webhooks{d.Integrations, d.Events, links},
+		meta: newMeta(d.Document.JSON, openapi.Postman),
+	}
+	e := echo.New()
+	e.IPExtractor = d.ClientIP
+	chain(e, d)
+	api.RegisterHandlersWithBaseURL(e, api.NewStrictHandler(all, nil), spec.BasePath)
+	if err := agree(e, d.Document); err != nil {
+		return nil, err
+	}
+	return headAsGet(e), nil
+}
+
+// maxUpload is the largest file that the document lets in, in bytes.
+func maxUpload(document *spec.Document) int64 {
+	for _, operation := range document.Operations {
+		if operation.ID == "uploadKnowledge" {
+			return operation.MaxBody
+		}
+	}
+	return 0
+}
+
+// chain lays the way of a request. What is in Pre runs before Echo matches the
+// route, the rest after.
+func chain(e *echo.Echo, d Dependencies) {
+	origin := d.PublicURL
+	if origin == "" {
+		origin = defaultOrigin
+	}
+	writer := &problem.Writer{Kinds: d.Document.Errors, Docs: origin + "/docs/errors/"}
+	gate := &middleware.Gate{Document: d.Document, Authenticator: d.Authenticator, Limiter: d.Limiter, Clock: d.Clock}
+	observe, record := middleware.NewObserver(d.Log, d.Metrics).Report, middleware.Audited(d.Audit)
+	e.Pre(middleware.Begin(d.RequestTimeout, writer, func(c echo.Context, call *middleware.Call) {
+		observe(c, call)
+		record(c, call)
+	}))
+	if d.Tracing {
+		e.Use(otelecho.Middleware(serviceName))
+	}
+	e.Use(
+		echomiddleware.CORSWithConfig(echomiddleware.CORSConfig{
+			AllowOrigins: []string{"*"}, AllowHeaders: allowedHeaders(), ExposeHeaders: exposedHeaders(d.Document), MaxAge: corsMaxAge,
+			AllowMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
+		}),
+		echomiddleware.GzipWithConfig(echomiddleware.GzipConfig{MinLength: gzipMinBytes}),
+		gate.Admit,
+		middleware.Validate(d.Document),
+		middleware.Idempotent(d.Idempotency),
+	)
+}
+
+// agree makes sure that each operation has a route and each route an operation:
+// the steps on the way find one by the other.
+func agree(e *echo.Echo, document *spec.Document) error {
+	routed := map[*spec.Operation]bool{}
+	for _, route := range e.Routes() {
+		operation := document.Find(route.Method, route.Path)
+		if operation == nil {
+			return fmt.Errorf("route %s %s is not in the document", route.Method, route.Path)
+		}
+		routed[operation] = true
+	}
+	for _, operation := range document.Operations {
+		if !routed[operation] {
+			return fmt.Errorf("operation %s has no route", operation.ID)
+		}
+	}
+	return nil
+}
+
+// headAsGet answers HEAD like GET; net/http leaves the body out.
+func headAsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			get := *r
+			get.Method = http.MethodGet
+			r = &get
+		}
+		next.ServeHTTP(w, r)
+	})
+}

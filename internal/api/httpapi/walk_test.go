@@ -1,0 +1,305 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/testing/apitest"
+)
+
+// The tests of this file walk every operation of the document, and so cover each
+// one that is added to it.
+
+// example makes a request that the document calls valid, for ids that exist
+// nowhere.
+func example(t *testing.T, o *spec.Operation) apitest.Request {
+	t.Helper()
+	r := apitest.Request{Method: o.Method, Path: o.Path, Header: map[string]string{}}
+	for _, name := range []string{"{id}", "{deliveryId}"} {
+		r.Path = strings.ReplaceAll(r.Path, name, uuid.NewString())
+	}
+	if o.Body == nil {
+		return r
+	}
+	if media := o.Body.Content.Get("application/json"); media != nil {
+		for _, one := range media.Examples {
+			raw, err := json.Marshal(one.Value.Value)
+			require.NoError(t, err)
+			r.Body = raw
+			break
+		}
+		require.NotNil(t, r.Body, "%s has no example of its body", o.ID)
+		return r
+	}
+	r.Body, r.Header["Content-Type"] = "%PDF-1.7", "application/pdf"
+	return r
+}
+
+// walk runs fn for each operation, in parallel.
+func walk(t *testing.T, s *apitest.Server, fn func(t *testing.T, o *spec.Operation)) {
+	t.Helper()
+	require.NotEmpty(t, s.Document.Operations)
+	for _, o := range s.Document.Operations {
+		t.Run(o.ID, func(t *testing.T) {
+			t.Parallel()
+			fn(t, o)
+		})
+	}
+}
+
+func TestEveryOperationNeedsALiveToken(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	walk(t, s, func(t *testing.T, o *spec.Operation) {
+		t.Helper()
+		r := example(t, o)
+		for _, header := range []string{"", "Bearer", "Bearer convo_", "Basic eDp5", "Bearer convo_" + strings.Repeat("0", 32), "Bearer convo_" + strings.Repeat("A", 32)} {
+			r.Header["Authorization"] = header
+			answer := s.Do(t, r)
+			if o.Public {
+				answer.Want(t, http.StatusOK)
+				continue
+			}
+			answer.Problem(t, http.StatusUnauthorized, api.ErrorCodeUnauthenticated)
+			require.Contains(t, answer.Header.Get("WWW-Authenticate"), `Bearer realm="convo"`)
+		}
+	})
+}
+
+func TestEveryOperationNeedsItsScope(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	space := s.Workspace(t, "acme")
+	walk(t, s, func(t *testing.T, o *spec.Operation) {
+		t.Helper()
+		var others []api.Scope
+		for _, scope := range s.Document.Scopes {
+			if scope != o.Scope {
+				others = append(others, scope)
+			}
+		}
+		r := example(t, o)
+		r.Token = s.Token(t, space, others...)
+		answer := s.Do(t, r)
+		if o.Scope == "" {
+			require.NotEqual(t, http.StatusForbidden, answer.Status)
+			return
+		}
+		problem := answer.Problem(t, http.StatusForbidden, api.ErrorCodeMissingScope)
+		require.Equal(t, &o.Scope, problem.MissingScope)
+		require.Contains(t, answer.Header.Get("WWW-Authenticate"), `error="insufficient_scope"`)
+		require.Contains(t, problem.Detail, string(o.Scope))
+
+		r.Token = s.Token(t, space, o.Scope)
+		require.NotEqual(t, http.StatusForbidden, s.Do(t, r).Status, "its own scope must do")
+	})
+}
+
+func TestEveryOperationRefusesUnknownParameters(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	token := s.Token(t, s.Workspace(t, "acme"))
+	walk(t, s, func(t *testing.T, o *spec.Operation) {
+		t.Helper()
+		r := example(t, o)
+		r.Token = token
+		r.Path += "?surprise=1"
+		problem := s.Do(t, r).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
+		require.Equal(t, &[]api.FieldError{{Location: "query.surprise", Message: "is not a parameter of this operation"}}, problem.Errors)
+	})
+}
+
+func TestEveryBodyIsBoundedAndTyped(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	token := s.Token(t, s.Workspace(t, "acme"))
+	walk(t, s, func(t *testing.T, o *spec.Operation) {
+		t.Helper()
+		if o.Body == nil {
+			return
+		}
+		r := example(t, o)
+		r.Token = token
+		r.Header["Content-Type"] = "text/csv"
+		s.Do(t, r).Problem(t, http.StatusUnsupportedMediaType, api.ErrorCodeUnsupportedMediaType)
+
+		// By its announced length, before anything else is looked at.
+		r = example(t, o)
+		r.Body = bytes.Repeat([]byte(" "), int(o.MaxBody)+1)
+		s.Do(t, r).Problem(t, http.StatusRequestEntityTooLarge, api.ErrorCodePayloadTooLarge)
+
+		if o.Body.Content.Get("application/json") == nil {
+			return
+		}
+		// By its real length, where none is announced.
+		r.Token = token
+		r.Body = io.MultiReader(bytes.NewReader(bytes.Repeat([]byte(" "), int(o.MaxBody)+1)))
+		s.Do(t, r).Problem(t, http.StatusRequestEntityTooLarge, api.ErrorCodePayloadTooLarge)
+	})
+}
+
+func TestEveryIDThatIsNotOneIsRefused(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	token := s.Token(t, s.Workspace(t, "acme"))
+	walk(t, s, func(t *testing.T, o *spec.Operation) {
+		t.Helper()
+		if !strings.Contains(o.Path, "{id}") {
+			return
+		}
+		r := example(t, o)
+		r.Token = token
+		r.Path = strings.NewReplacer("{id}", "42", "{deliveryId}", uuid.NewString()).Replace(o.Path)
+		problem := s.Do(t, r).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
+		require.Equal(t, "path.id", (*problem.Errors)[0].Location)
+	})
+}
+
+func TestEveryOperationHasItsOwnLimit(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{RateLimits: true})
+	space := s.Workspace(t, "acme")
+	s.Exec(t, "UPDATE workspaces SET rate_limit_per_minute = 1")
+	token := s.Token(t, space)
+	walk(t, s, func(t *testing.T, o *spec.Operation) {
+		t.Helper()
+		r := example(t, o)
+		r.Token = token
+		if o.Public {
+			// Counted by address: all that the other operations leave of it.
+			for s.Do(t, r).Status == http.StatusOK {
+				continue
+			}
+		} else {
+			require.NotEqual(t, http.StatusTooManyRequests, s.Do(t, r).Status, "no other operation may use it up")
+		}
+		answer := s.Do(t, r)
+		answer.Problem(t, http.StatusTooManyRequests, api.ErrorCodeRateLimited)
+		require.Equal(t, "60", answer.Header.Get("Retry-After"))
+		require.Equal(t, "0", answer.Header.Get("X-RateLimit-Remaining"))
+	})
+}
+
+func TestEveryPostHonoursItsIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	space := s.Workspace(t, "acme")
+	token := s.Token(t, space)
+	walk(t, s, func(t *testing.T, o *spec.Operation) {
+		t.Helper()
+		if o.Method != http.MethodPost {
+			return
+		}
+		r := example(t, o)
+		r.Token = token
+		r.Header["Idempotency-Key"] = o.ID
+		// Another request holds the key.
+		tx, err := s.DB.Pool().Begin(t.Context())
+		require.NoError(t, err)
+		_, err = tx.Exec(t.Context(), "SELECT pg_advisory_xact_lock(hashtextextended(concat($1::uuid, $2::text), 0))", space, o.ID)
+		require.NoError(t, err)
+		answer := s.Do(t, r)
+		answer.Problem(t, http.StatusConflict, api.ErrorCodeIdempotencyKeyInUse)
+		require.NoError(t, tx.Rollback(t.Context()))
+		// Another request was answered under it.
+		s.Exec(t, `INSERT INTO idempotency_keys VALUES ($1, $2, 'another', 201, '{}', '', $3)`, space, o.ID, s.Clock.Now())
+		s.Do(t, r).Problem(t, http.StatusUnprocessableEntity, api.ErrorCodeIdempotencyKeyReused)
+	})
+}
+
+func TestEveryExampleIsTakenOrRefused(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	token := s.Token(t, s.Workspace(t, "acme"))
+	walk(t, s, func(t *testing.T, o *spec.Operation) {
+		t.Helper()
+		r := example(t, o)
+		r.Token = token
+		require.Less(t, s.Do(t, r).Status, http.StatusInternalServerError)
+	})
+}
+
+func TestAFaultTellsNothing(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	token := s.Token(t, s.Workspace(t, "acme"))
+	s.Get(t, token, "/leads").Want(t, http.StatusOK) // the token is known from here on
+	s.Exec(t, "ALTER SCHEMA public RENAME TO gone")
+	walk(t, s, func(t *testing.T, o *spec.Operation) {
+		t.Helper()
+		if o.Public {
+			return // it has no use for the database
+		}
+		r := example(t, o)
+		r.Token = token
+		if o.ID == "listAcceptedTypes" { // asks the database for its caller alone
+			r.Token = "convo_" + strings.Repeat("1", 32)
+		}
+		answer := s.Do(t, r)
+		problem := answer.Problem(t, http.StatusInternalServerError, api.ErrorCodeInternalError)
+		require.Equal(t, "Something went wrong on our side. Quote the request id when you report it.", problem.Detail)
+		for _, secret := range []string{"42P01", "relation", "SELECT", "INSERT", "does not exist"} {
+			require.NotContains(t, string(answer.Body), secret)
+		}
+	})
+}
+
+func TestAnUnreachableDatabaseAsksForPatience(t *testing.T) {
+	t.Parallel()
+	proxy := apitest.NewProxy(t, newDatabase(t))
+	s := apitest.New(t, apitest.Options{DatabaseURL: proxy.URL})
+	token := s.Token(t, s.Workspace(t, "acme"))
+	proxy.Cut()
+	walk(t, s, func(t *testing.T, o *spec.Operation) {
+		t.Helper()
+		if o.Public {
+			return // it has no use for the database
+		}
+		r := example(t, o)
+		r.Token = token
+		answer := s.Do(t, r)
+		answer.Problem(t, http.StatusServiceUnavailable, api.ErrorCodeServiceUnavailable)
+		require.Equal(t, "1", answer.Header.Get("Retry-After"))
+	})
+}
+
+// TestEveryOperationRefusesOverlongHeads sends too long a target and too many headers to
+// each operation.
+func TestEveryOperationRefusesOverlongHeads(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	space := s.Workspace(t, "acme")
+	token := s.Token(t, space)
+	walk(t, s, func(t *testing.T, o *spec.Operation) {
+		t.Helper()
+		r := example(t, o)
+		r.Token = token
+		long := r
+		long.Path += "?x=" + strings.Repeat("1", 9000)
+		s.Do(t, long).Problem(t, http.StatusRequestURITooLong, api.ErrorCodeURITooLong)
+		r.Header["X-Filler"] = strings.Repeat("x", 33<<10)
+		s.Do(t, r).Problem(t, http.StatusRequestHeaderFieldsTooLarge, api.ErrorCodeHeadersTooLarge)
+	})
+}
+
+// TestAPathThatLooksLikeAnIDIsItsOwn asks for what is a path of the document, by a method
+// that only the path with a parameter takes.
+func TestAPathThatLooksLikeAnIDIsItsOwn(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	token := s.Token(t, s.Workspace(t, "acme"))
+	for path, allow := range map[string]string{"/conversations/bulk": "OPTIONS, POST", "/integrations/webhook": "OPTIONS, POST"} {
+		answer := s.Get(t, token, path)
+		answer.Problem(t, http.StatusMethodNotAllowed, api.ErrorCodeMethodNotAllowed)
+		require.Equal(t, allow, answer.Header.Get("Allow"))
+	}
+}

@@ -1,0 +1,142 @@
+package httpapi
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/httpapi/middleware"
+	"github.com/avelto/convo/internal/domain/event"
+	"github.com/avelto/convo/internal/domain/integration"
+	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/openapi/timestamp"
+)
+
+// defaultOverlap is how long an old secret signs on where the caller does not say.
+const defaultOverlap = 24 * time.Hour
+
+// webhooks serves the tag Webhooks.
+type webhooks struct {
+	service *integration.Service
+	feed    *event.Feed
+	links   linker
+}
+
+// CreateWebhook implements api.StrictServerInterface.
+func (s *webhooks) CreateWebhook(ctx context.Context, r api.CreateWebhookRequestObject) (api.CreateWebhookResponseObject, error) {
+	row, secret, err := s.service.CreateWebhook(ctx, middleware.WorkspaceID(ctx), middleware.Has(ctx), integration.NewWebhook{
+		URL: r.Body.URL, Events: r.Body.Events, Temporary: r.Body.Temporary != nil && *r.Body.Temporary,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.CreateWebhook201JSONResponse{
+		Body:    toAPIWebhookCreated(row, secret),
+		Headers: api.CreateWebhook201ResponseHeaders{Location: location("/integrations", row.ID)},
+	}, nil
+}
+
+// ListIntegrations implements api.StrictServerInterface.
+func (s *webhooks) ListIntegrations(ctx context.Context, r api.ListIntegrationsRequestObject) (api.ListIntegrationsResponseObject, error) {
+	rows, err := s.service.List(ctx, middleware.WorkspaceID(ctx), page.Request(r.Params))
+	if err != nil {
+		return nil, err
+	}
+	return api.ListIntegrations200JSONResponse{
+		Body:    each(rows.Rows, toAPIIntegration),
+		Headers: api.ListIntegrations200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
+	}, nil
+}
+
+// GetIntegration implements api.StrictServerInterface.
+func (s *webhooks) GetIntegration(ctx context.Context, r api.GetIntegrationRequestObject) (api.GetIntegrationResponseObject, error) {
+	row, err := s.service.Get(ctx, middleware.WorkspaceID(ctx), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetIntegration200JSONResponse(toAPIIntegration(row)), nil
+}
+
+// UpdateIntegration implements api.StrictServerInterface.
+func (s *webhooks) UpdateIntegration(ctx context.Context, r api.UpdateIntegrationRequestObject) (api.UpdateIntegrationResponseObject, error) {
+	change := integration.Change{URL: r.Body.URL, Events: r.Body.Events, Status: (*string)(r.Body.Status)}
+	row, err := s.service.Update(ctx, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx), change)
+	if err != nil {
+		return nil, err
+	}
+	return api.UpdateIntegration200JSONResponse(toAPIIntegration(row)), nil
+}
+
+// DeleteIntegration implements api.StrictServerInterface.
+func (s *webhooks) DeleteIntegration(ctx context.Context, r api.DeleteIntegrationRequestObject) (api.DeleteIntegrationResponseObject, error) {
+	if err := s.service.Delete(ctx, middleware.WorkspaceID(ctx), r.ID); err != nil {
+		return nil, err
+	}
+	return api.DeleteIntegration204Response{}, nil
+}
+
+// RotateIntegrationSecret implements api.StrictServerInterface.
+func (s *webhooks) RotateIntegrationSecret(ctx context.Context, r api.RotateIntegrationSecretRequestObject) (api.RotateIntegrationSecretResponseObject, error) {
+	overlap := defaultOverlap
+	if r.Body != nil && r.Body.OverlapHours != nil {
+		overlap = time.Duration(*r.Body.OverlapHours) * time.Hour
+	}
+	secret, until, err := s.service.RotateSecret(ctx, middleware.WorkspaceID(ctx), r.ID, overlap)
+	if err != nil {
+		return nil, err
+	}
+	return api.RotateIntegrationSecret200JSONResponse{SigningSecret: &secret, PreviousSecretExpiresAt: timestamp.NewPtr(until)}, nil
+}
+
+// TestIntegration implements api.StrictServerInterface.
+func (s *webhooks) TestIntegration(ctx context.Context, r api.TestIntegrationRequestObject) (api.TestIntegrationResponseObject, error) {
+	attempt, err := s.service.Ping(ctx, middleware.WorkspaceID(ctx), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return api.TestIntegration200JSONResponse(webhook.Show(attempt)), nil
+}
+
+// ListIntegrationDeliveries implements api.StrictServerInterface.
+func (s *webhooks) ListIntegrationDeliveries(ctx context.Context, r api.ListIntegrationDeliveriesRequestObject) (api.ListIntegrationDeliveriesResponseObject, error) {
+	rows, err := s.service.Deliveries(ctx, middleware.WorkspaceID(ctx), r.ID, page.Request(r.Params))
+	if err != nil {
+		return nil, err
+	}
+	return api.ListIntegrationDeliveries200JSONResponse{
+		Body:    each(rows.Rows, toAPIDelivery),
+		Headers: api.ListIntegrationDeliveries200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
+	}, nil
+}
+
+// RedeliverIntegrationDelivery implements api.StrictServerInterface.
+func (s *webhooks) RedeliverIntegrationDelivery(ctx context.Context, r api.RedeliverIntegrationDeliveryRequestObject) (api.RedeliverIntegrationDeliveryResponseObject, error) {
+	row, err := s.service.Redeliver(ctx, middleware.WorkspaceID(ctx), r.ID, r.DeliveryID)
+	if err != nil {
+		return nil, err
+	}
+	collection := *location("/integrations", r.ID) + "/deliveries" // a delivery stands in its list
+	return api.RedeliverIntegrationDelivery202JSONResponse{
+		Body: toAPIRedelivered(row), Headers: api.RedeliverIntegrationDelivery202ResponseHeaders{Location: &collection},
+	}, nil
+}
+
+// ListEvents implements api.StrictServerInterface.
+func (s *webhooks) ListEvents(ctx context.Context, r api.ListEventsRequestObject) (api.ListEventsResponseObject, error) {
+	request := page.Request{Limit: r.Params.Limit}
+	var after int64
+	if r.Params.After != nil {
+		after = *r.Params.After
+	}
+	rows, latest, err := s.feed.After(ctx, middleware.WorkspaceID(ctx), middleware.Has(ctx), after, request.Size())
+	if err != nil {
+		return nil, err
+	}
+	answer := eventList{rows: rows, latest: latest}
+	if len(rows) == int(request.Size()) {
+		answer.link = s.links.with(ctx, "after", strconv.FormatInt(rows[len(rows)-1].Sequence, 10))
+	}
+	return answer, nil
+}

@@ -1,0 +1,379 @@
+// Package spec reads the published document and answers what it says of an
+// operation: scope, rate class, body limit and more. Nothing of that is
+// restated in Go.
+package spec
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/platform/ratelimit"
+	"github.com/avelto/convo/openapi"
+)
+
+// BasePath is where the document's paths begin on the server.
+const BasePath = "/api/v1"
+
+// DefaultMaxBody is how large a body may be where the document names no other
+// size, in bytes.
+const DefaultMaxBody = 1 << 20
+
+// Operation is what the document says of one operation.
+type Operation struct {
+	ID         string
+	Method     string
+	Path       string // as in the document: /leads/{id}
+	Public     bool   // takes callers without a token
+	Scope      api.Scope
+	RateClass  string
+	MaxBody    int64 // bytes; 0 where the operation takes no body
+	Body       *openapi3.RequestBody
+	Parameters []*openapi3.Parameter
+	Idempotent bool // takes an Idempotency-Key
+	ReadOnly   bool // changes nothing, whatever its method
+	// Shadowed are the paths of other operations that this one's path matches too, with
+	// the methods that they take: /conversations/bulk is none of /conversations/{id}.
+	Shadowed   map[string]string
+	SDKMethod  string   // resource and method of the SDKs: leads.list
+	ShownOnce  []string // members of the answer that a replay leaves out
+	Definition *openapi3.Operation
+}
+
+// Writes reports whether the operation changes anything.
+func (o *Operation) Writes() bool { return o.Method != http.MethodGet && !o.ReadOnly }
+
+// Route returns the operation's key, made of what a router has matched.
+func (o *Operation) Route() string { return o.Method + " " + o.Path }
+
+// RateClass is a limit that the document declares.
+type RateClass struct {
+	ratelimit.Limit
+
+	Name string
+	// PerIP counts callers by address; otherwise by workspace.
+	PerIP bool
+}
+
+// ErrorKind is what the document says of an error code.
+type ErrorKind struct {
+	Status int
+	Title  string
+}
+
+// Document is the published document.
+type Document struct {
+	JSON       []byte
+	OpenAPI    *openapi3.T
+	Operations []*Operation
+	RateLimits map[string]RateClass
+	Errors     map[api.ErrorCode]ErrorKind
+	Scopes     []api.Scope // all that a token can carry
+	// ScopeDescriptions say what each of them lets a token do.
+	ScopeDescriptions map[api.Scope]string
+	// Events say which scope reads the data of an event; an empty one stands for none.
+	Events map[api.EventType]api.Scope
+	routes map[string]*Operation
+}
+
+// Published is the document that this build was made from, read once.
+var Published = sync.OnceValues(func() (*Document, error) { return Load(openapi.JSON) })
+
+// Load reads a document and fails on whatever the server would need and not find.
+func Load(raw []byte) (*Document, error) {
+	parsed, err := openapi3.NewLoader().LoadFromData(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read document: %w", err)
+	}
+	// Examples are held against their schemas by the linter and by tests: here it
+	// would take most of the start's time and memory.
+	if err := parsed.Validate(context.Background(), openapi3.DisableExamplesValidation()); err != nil {
+		return nil, fmt.Errorf("document: %w", err)
+	}
+	d := &Document{JSON: raw, OpenAPI: parsed, routes: map[string]*Operation{}}
+	if err := errors.Join(d.readRateLimits(), d.readErrors(), d.readOperations(), d.readEvents()); err != nil {
+		return nil, err
+	}
+	return d, d.readScopes()
+}
+
+// Forget drops what only documentation and tests read: texts, examples and answers.
+// That is a third of what an idle server holds.
+func (d *Document) Forget() {
+	d.OpenAPI = nil
+	for _, operation := range d.Operations {
+		operation.Definition = nil
+		if operation.Body != nil {
+			for _, media := range operation.Body.Content {
+				media.Examples = nil
+			}
+		}
+	}
+}
+
+// Find returns the operation of a method and a path template as Echo writes it,
+// base path included (/api/v1/leads/:id), or nil.
+func (d *Document) Find(method, echoPath string) *Operation { return d.routes[method+" "+echoPath] }
+
+func (d *Document) readOperations() error {
+	paths, err := pathOrder(d.JSON)
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		defined := d.OpenAPI.Paths.Value(path).Operations()
+		for _, method := range methodOrder {
+			if defined[method] == nil {
+				continue
+			}
+			operation, err := d.operation(method, path, defined[method])
+			if err != nil {
+				return fmt.Errorf("%s %s: %w", method, path, err)
+			}
+			d.Operations = append(d.Operations, operation)
+			d.routes[method+" "+echoPath(path)] = operation
+		}
+	}
+	d.readShadowed()
+	return nil
+}
+
+// readShadowed finds the paths without parameters that a path with some matches too.
+func (d *Document) readShadowed() {
+	for _, o := range d.Operations {
+		pattern := strings.Split(o.Path, "/")
+		for _, other := range d.Operations {
+			if strings.Contains(other.Path, "{") || !strings.Contains(o.Path, "{") || !matchesTemplate(pattern, strings.Split(other.Path, "/")) {
+				continue
+			}
+			if o.Shadowed == nil {
+				o.Shadowed = map[string]string{}
+			}
+			methods := o.Shadowed[BasePath+other.Path]
+			if methods == "" {
+				methods = http.MethodOptions
+			}
+			o.Shadowed[BasePath+other.Path] = methods + ", " + other.Method
+		}
+	}
+}
+
+func matchesTemplate(pattern, path []string) bool {
+	if len(pattern) != len(path) {
+		return false
+	}
+	for i, part := range pattern {
+		if part != path[i] && !strings.HasPrefix(part, "{") {
+			return false
+		}
+	}
+	return true
+}
+
+// methodOrder is the order in which a path's operations are listed. The document has
+// no others.
+var methodOrder = []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete}
+
+// pathOrder returns the document's paths in its own order, which maps lose.
+func pathOrder(raw []byte) ([]string, error) {
+	var top struct {
+		Paths json.RawMessage `json:"paths"`
+	}
+	if err := json.Unmarshal(raw, &top); err != nil {
+		return nil, fmt.Errorf("paths: %w", err)
+	}
+	members, err := Members(top.Paths)
+	if err != nil {
+		return nil, fmt.Errorf("paths: %w", err)
+	}
+	paths := make([]string, len(members))
+	for i, member := range members {
+		paths[i] = member.Name
+	}
+	return paths, nil
+}
+
+// Member is a member of a JSON object.
+type Member struct {
+	Name  string
+	Value json.RawMessage
+}
+
+// Members returns those of a JSON object in its own order; none of nothing.
+func Members(object json.RawMessage) ([]Member, error) {
+	if len(object) == 0 {
+		return nil, nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+		return nil, fmt.Errorf("not a JSON object: %w", err)
+	}
+	var all []Member
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return nil, fmt.Errorf("member: %w", err)
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return nil, fmt.Errorf("member %v: %w", name, err)
+		}
+		all = append(all, Member{fmt.Sprint(name), value})
+	}
+	return all, nil
+}
+
+func (d *Document) operation(method, path string, def *openapi3.Operation) (*Operation, error) {
+	o := &Operation{ID: def.OperationID, Method: method, Path: path, Definition: def}
+	o.RateClass, _ = def.Extensions["x-rate-limit"].(string)
+	if _, ok := d.RateLimits[o.RateClass]; !ok {
+		return nil, fmt.Errorf("x-rate-limit names no class: %q", o.RateClass)
+	}
+	o.ReadOnly, _ = def.Extensions["x-read-only"].(bool)
+	o.SDKMethod, _ = def.Extensions["x-sdk-method"].(string)
+	if o.SDKMethod == "" {
+		return nil, errors.New("x-sdk-method is missing")
+	}
+	for _, ref := range def.Parameters {
+		if err := translate(ref.Value.Schema); err != nil {
+			return nil, fmt.Errorf("parameter %s: %w", ref.Value.Name, err)
+		}
+		o.Parameters = append(o.Parameters, ref.Value)
+		o.Idempotent = o.Idempotent || ref.Value.Name == "Idempotency-Key"
+	}
+	if o.Idempotent != (method == http.MethodPost) {
+		return nil, errors.New("each POST, and nothing else, takes an Idempotency-Key")
+	}
+	if def.RequestBody != nil {
+		o.Body, o.MaxBody = def.RequestBody.Value, DefaultMaxBody
+		if size, ok := o.Body.Extensions["x-max-body-bytes"].(float64); ok {
+			o.MaxBody = int64(size)
+		}
+		for _, media := range o.Body.Content {
+			if err := translate(media.Schema); err != nil {
+				return nil, fmt.Errorf("body: %w", err)
+			}
+		}
+	}
+	o.readShownOnce(def)
+	return o, o.readSecurity(def)
+}
+
+// readShownOnce finds the secrets in the answers.
+func (o *Operation) readShownOnce(def *openapi3.Operation) {
+	for _, answer := range def.Responses.Map() {
+		media := answer.Value.Content.Get("application/json")
+		if media == nil || media.Schema == nil {
+			continue
+		}
+		for name, property := range media.Schema.Value.Properties {
+			if once, _ := property.Value.Extensions["x-shown-once"].(bool); once {
+				o.ShownOnce = append(o.ShownOnce, name)
+			}
+		}
+	}
+}
+
+func (o *Operation) readSecurity(def *openapi3.Operation) error {
+	if def.Security == nil {
+		return errors.New("security is not stated")
+	}
+	if len(*def.Security) == 0 {
+		o.Public = true
+		return nil
+	}
+	scopes, ok := (*def.Security)[0]["bearerAuth"]
+	if !ok || len(*def.Security) != 1 || len((*def.Security)[0]) != 1 || len(scopes) > 1 {
+		return errors.New("security must be bearerAuth with at most one scope")
+	}
+	if len(scopes) == 1 {
+		o.Scope = api.Scope(scopes[0])
+		if !o.Scope.Valid() {
+			return fmt.Errorf("unknown scope %q", o.Scope)
+		}
+	}
+	return nil
+}
+
+func (d *Document) readRateLimits() error {
+	d.RateLimits = map[string]RateClass{}
+	classes, _ := d.OpenAPI.Extensions["x-rate-limits"].(map[string]any)
+	for name, value := range classes {
+		class, _ := value.(map[string]any)
+		requests, _ := class["requests"].(float64)
+		seconds, _ := class["windowSeconds"].(float64)
+		scope, _ := class["scope"].(string)
+		if requests < 1 || seconds < 1 || scope != "ip" && scope != "workspace" {
+			return fmt.Errorf("x-rate-limits: class %s is incomplete", name)
+		}
+		d.RateLimits[name] = RateClass{
+			Limit: ratelimit.Limit{Requests: int(requests), Window: time.Duration(seconds) * time.Second},
+			Name:  name, PerIP: scope == "ip",
+		}
+	}
+	for _, name := range []string{"default", "anonymous", "sign-in"} {
+		if _, ok := d.RateLimits[name]; !ok {
+			return fmt.Errorf("x-rate-limits: class %s is missing", name)
+		}
+	}
+	return nil
+}
+
+func (d *Document) readErrors() error {
+	d.Errors = map[api.ErrorCode]ErrorKind{}
+	schema := d.OpenAPI.Components.Schemas["ErrorCode"].Value
+	codes, _ := schema.Extensions["x-error-codes"].(map[string]any)
+	for _, value := range schema.Enum {
+		code, _ := value.(string)
+		about, _ := codes[code].(map[string]any)
+		status, _ := about["status"].(float64)
+		title, _ := about["title"].(string)
+		if status < http.StatusBadRequest || title == "" {
+			return fmt.Errorf("x-error-codes: %s is incomplete", code)
+		}
+		d.Errors[api.ErrorCode(code)] = ErrorKind{Status: int(status), Title: title}
+	}
+	return nil
+}
+
+func (d *Document) readScopes() error {
+	schema := d.OpenAPI.Components.Schemas["Scope"].Value
+	descriptions, _ := schema.Extensions["x-scope-descriptions"].(map[string]any)
+	d.ScopeDescriptions = make(map[api.Scope]string, len(schema.Enum))
+	for _, value := range schema.Enum {
+		scope := api.Scope(fmt.Sprint(value))
+		text, _ := descriptions[string(scope)].(string)
+		if text == "" {
+			return fmt.Errorf("x-scope-descriptions: %s is missing", scope)
+		}
+		d.Scopes = append(d.Scopes, scope)
+		d.ScopeDescriptions[scope] = text
+	}
+	return nil
+}
+
+func (d *Document) readEvents() error {
+	d.Events = map[api.EventType]api.Scope{}
+	for name, item := range d.OpenAPI.Webhooks {
+		scope, _ := item.Post.Extensions["x-required-scope"].(string)
+		if kind := api.EventType(name); !kind.Valid() || scope != "" && !api.Scope(scope).Valid() {
+			return fmt.Errorf("webhook %s: unknown event or scope %q", name, scope)
+		}
+		d.Events[api.EventType(name)] = api.Scope(scope)
+	}
+	return nil
+}
+
+// echoPath turns /leads/{id} into /api/v1/leads/:id.
+func echoPath(path string) string {
+	return BasePath + strings.NewReplacer("{", ":", "}", "").Replace(path)
+}

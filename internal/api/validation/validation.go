@@ -1,0 +1,164 @@
+// Package validation checks requests against the published document by
+// kin-openapi, on the operation that the router has matched, and mends what
+// kin-openapi leaves open: unknown, repeated and empty parameters, formats, and
+// JSON that is read differently by different readers.
+//
+// Values go to kin-openapi's visitor for 3.0, which is fast; package spec sees to
+// it that the document means the same to it.
+package validation
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/apierr"
+)
+
+// Validator checks the requests of one operation.
+type Validator struct {
+	operation *spec.Operation
+	query     map[string]*openapi3.Parameter
+	route     *routers.Route
+	body      *openapi3.Schema // of a JSON body; nil where there is none
+}
+
+// New returns the validator of an operation. Path parameters must be UUIDs, or it
+// panics: they are checked as such, without the library's way through styles.
+func New(operation *spec.Operation) *Validator {
+	v := &Validator{
+		operation: operation, query: map[string]*openapi3.Parameter{},
+		// Named 3.0 so that values go to the fast visitor.
+		route: &routers.Route{Spec: &openapi3.T{OpenAPI: "3.0.3"}},
+	}
+	for _, parameter := range operation.Parameters {
+		switch parameter.In {
+		case openapi3.ParameterInQuery:
+			v.query[parameter.Name] = parameter
+		case openapi3.ParameterInPath:
+			if parameter.Schema.Value.Format != "uuid" {
+				panic("validation: the path parameter " + parameter.Name + " of " + operation.ID + " is no UUID")
+			}
+		}
+	}
+	if operation.Body != nil {
+		if media := operation.Body.Content.Get("application/json"); media != nil {
+			v.body = media.Schema.Value
+		}
+	}
+	return v
+}
+
+// Parameters checks path, query and headers. The path parameters come from the
+// router. It returns every broken rule, or an error where the query cannot be
+// read at all.
+func (v *Validator) Parameters(r *http.Request, path func(name string) string) ([]api.FieldError, error) {
+	query, err := parseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	broken := v.checkNames(query)
+	input := &openapi3filter.RequestValidationInput{
+		Request: r, QueryParams: query, Route: v.route,
+		Options: &openapi3filter.Options{
+			MultiError: true, SkipSettingDefaults: true, SchemaValidationOptions: formats,
+		},
+	}
+	for _, parameter := range v.operation.Parameters {
+		location := parameter.In + "." + parameter.Name
+		if parameter.In == openapi3.ParameterInPath {
+			// Every path parameter is an id: see New.
+			if checkUUID(path(parameter.Name)) != nil {
+				broken = append(broken, api.FieldError{Location: location, Message: "must be " + formatName("uuid")})
+			}
+			continue
+		}
+		if parameter.In == openapi3.ParameterInHeader {
+			if fault := checkHeader(r.Header.Values(parameter.Name)); fault != "" {
+				broken = append(broken, api.FieldError{Location: location, Message: fault})
+				continue
+			}
+		}
+		if err := openapi3filter.ValidateParameter(context.Background(), input, parameter); err != nil {
+			broken = append(broken, parameterErrors(location, parameter, err)...)
+		}
+	}
+	return broken, nil
+}
+
+// checkNames refuses what the operation does not know, and takes out of query
+// what is refused here, so that it is not refused twice.
+func (v *Validator) checkNames(query url.Values) []api.FieldError {
+	var broken []api.FieldError
+	for name, values := range query {
+		var fault string
+		switch {
+		case v.query[name] == nil:
+			fault = "is not a parameter of this operation"
+		case len(values) > 1:
+			fault = "is given more than once"
+		case values[0] == "":
+			fault = "must not be empty"
+		default:
+			continue
+		}
+		delete(query, name)
+		broken = append(broken, api.FieldError{Location: "query." + name, Message: fault})
+	}
+	slices.SortFunc(broken, func(a, b api.FieldError) int { return cmp.Compare(a.Location, b.Location) })
+	return broken
+}
+
+func checkHeader(values []string) string {
+	switch {
+	case len(values) > 1:
+		return "is given more than once"
+	case len(values) == 1 && values[0] == "":
+		return "must not be empty"
+	}
+	return ""
+}
+
+func parseQuery(raw string) (url.Values, error) {
+	if raw == "" {
+		return nil, nil //nolint:nilnil // no query is a query without parameters
+	}
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, apierr.Malformed("The query string is not valid: percent-encode what is not a letter or digit.").WithCause(err)
+	}
+	for name, values := range query {
+		for _, text := range append(values, name) {
+			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+				return nil, apierr.Malformed("The query string must be UTF-8 without NUL characters.")
+			}
+		}
+	}
+	return query, nil
+}
+
+func parameterErrors(location string, parameter *openapi3.Parameter, err error) []api.FieldError {
+	var parse *openapi3filter.ParseError
+	switch {
+	case errors.Is(err, openapi3filter.ErrInvalidRequired):
+		return []api.FieldError{{Location: location, Message: "is required"}}
+	case errors.As(err, &parse):
+		return []api.FieldError{{Location: location, Message: "must be " + typeName(parameter.Schema.Value)}}
+	}
+	var request *openapi3filter.RequestError
+	if errors.As(err, &request) && request.Err != nil {
+		err = request.Err
+	}
+	return schemaErrors(location, err)
+}

@@ -1,0 +1,150 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/avelto/convo/internal/platform/rescue"
+)
+
+// policy lets a page load nothing but what this server has, and run nothing inline.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
+	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// Assets serves styles, scripts and pictures, to be kept for good: their addresses
+// change with them.
+func Assets(w http.ResponseWriter, r *http.Request) {
+	found, ok := assets()[strings.TrimPrefix(r.URL.Path, AssetsPath)]
+	if !ok {
+		http.Error(w, "There is no such asset.", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", found.mediaType)
+	if r.URL.Query().Get("v") == found.version {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	} else {
+		w.Header().Set("Cache-Control", "no-cache")
+	}
+	Write(w, r, http.StatusOK, found.plain, found.packed)
+}
+
+// Pack compresses a page by gzip, once for all who ask for it.
+func Pack(content []byte) []byte {
+	var out bytes.Buffer
+	packer, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		panic(err) // the level exists
+	}
+	_, _ = packer.Write(content) // into memory
+	_ = packer.Close()           // likewise
+	return out.Bytes()
+}
+
+// Write answers with a page, packed where the client takes that. packed may be nil.
+func Write(w http.ResponseWriter, r *http.Request, status int, plain, packed []byte) {
+	w.Header().Add("Vary", "Accept-Encoding")
+	body := plain
+	if packed != nil && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		w.Header().Set("Content-Encoding", "gzip")
+		body = packed
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the reader has gone
+}
+
+type requestIDKey struct{}
+
+// RequestID returns the id of the request under way.
+func RequestID(ctx context.Context) string {
+	known, _ := ctx.Value(requestIDKey{}).(string)
+	return known
+}
+
+// Options of Pages.
+type Options struct {
+	Log     *slog.Logger
+	Timeout time.Duration
+	// Fault is called where a page panicked, to answer for it.
+	Fault http.HandlerFunc
+	HTTPS bool // reached by https alone
+}
+
+// Pages wraps the handlers of pages: each request has an id, a deadline and a line in
+// the log, and each answer the headers that keep a browser from being led astray.
+func Pages(o Options, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started, requestID := time.Now(), newRequestID()
+		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), requestIDKey{}, requestID), o.Timeout)
+		defer cancel()
+		protect(w.Header(), o.HTTPS)
+		w.Header().Set("X-Request-Id", requestID)
+		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		fault := rescue.Panics(func() error {
+			next.ServeHTTP(seen, r.WithContext(ctx))
+			return nil
+		})
+		if fault != nil && !seen.begun {
+			o.Fault(seen, r.WithContext(ctx))
+		}
+		// Never the query: it may be what somebody searched for.
+		attributes := []slog.Attr{
+			slog.String("requestId", requestID), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+			slog.Int("status", seen.status), slog.Float64("durationMs", float64(time.Since(started).Microseconds())/1e3),
+		}
+		level := slog.LevelInfo
+		if fault != nil {
+			level = slog.LevelError
+			attributes = append(attributes, slog.String("error", fault.Error()))
+		}
+		o.Log.LogAttrs(ctx, level, "page", attributes...)
+	})
+}
+
+func newRequestID() string {
+	random := make([]byte, 16)
+	_, _ = rand.Read(random) // never fails
+	return "req_" + hex.EncodeToString(random)
+}
+
+func protect(header http.Header, https bool) {
+	header.Set("Content-Security-Policy", policy)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "same-origin")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+	if https {
+		header.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// statusWriter remembers what was answered.
+type statusWriter struct {
+	http.ResponseWriter
+
+	status int
+	begun  bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *statusWriter) WriteHeader(status int) {
+	if !w.begun {
+		w.status, w.begun = status, true
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *statusWriter) Write(b []byte) (int, error) {
+	w.begun = true
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach what is wrapped.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,9 +1,0 @@
-package console_test
-
-import (
-	"testing"
-
-	"github.com/avelto/convo/internal/testdb"
-)
-
-func TestMain(m *testing.M) { testdb.Main(m) }

@@ -1,0 +1,85 @@
+// Package agent holds the rules of agents: the automated side of conversations.
+package agent
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
+)
+
+const (
+	defaultTemperature = 1.0
+	defaultMaxTokens   = 1024
+)
+
+// Service reads and changes agents.
+type Service struct {
+	DB    *postgres.DB
+	IDs   *id.Generator
+	Clock clock.Clock
+	Pages *page.Codec
+}
+
+// List returns a page of agents, latest first, or an invalid_cursor error.
+func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, request page.Request) (page.Page[db.Agent], error) {
+	list := page.List{Workspace: workspaceID, Name: "agents"}
+	return page.ByID(ctx, s.Pages, list, request, func(ctx context.Context, before uuid.UUID, limit int32) ([]db.Agent, error) {
+		return db.New().AgentList(ctx, s.DB, db.AgentListParams{WorkspaceID: workspaceID, BeforeID: before, RowLimit: limit})
+	}, func(a db.Agent) uuid.UUID { return a.ID })
+}
+
+// Get returns an agent, or a not_found error.
+func (s *Service) Get(ctx context.Context, workspaceID, agentID uuid.UUID) (db.Agent, error) {
+	row, err := db.New().AgentGet(ctx, s.DB, db.AgentGetParams{WorkspaceID: workspaceID, ID: agentID})
+	return row, apierr.Found("get agent", err)
+}
+
+// Settings are what an agent is made of; nil stands for the default at creation,
+// and for no change later.
+type Settings struct {
+	Name, SystemPrompt, ModelProvider, ModelName *string
+	Status                                       *api.AgentStatus
+	Temperature                                  *float64
+	MaxTokens                                    *int32
+}
+
+// Create stores an agent. Name, provider and model must be given.
+func (s *Service) Create(ctx context.Context, workspaceID uuid.UUID, in Settings) (db.Agent, error) {
+	agentID, now := s.IDs.New()
+	row, err := db.New().AgentCreate(ctx, s.DB, db.AgentCreateParams{
+		WorkspaceID: workspaceID, ID: agentID, CreatedAt: now,
+		Name: or(in.Name, ""), ModelProvider: or(in.ModelProvider, ""), ModelName: or(in.ModelName, ""),
+		Status: string(or(in.Status, api.AgentStatusDRAFT)), SystemPrompt: or(in.SystemPrompt, ""),
+		Temperature: or(in.Temperature, defaultTemperature), MaxTokens: or(in.MaxTokens, defaultMaxTokens),
+	})
+	if err != nil {
+		return db.Agent{}, fmt.Errorf("create agent: %w", err)
+	}
+	return row, nil
+}
+
+// Update changes what is given, or fails with not_found.
+func (s *Service) Update(ctx context.Context, workspaceID, agentID uuid.UUID, in Settings) (db.Agent, error) {
+	row, err := db.New().AgentUpdate(ctx, s.DB, db.AgentUpdateParams{
+		WorkspaceID: workspaceID, ID: agentID, UpdatedAt: s.Clock.Now(),
+		Name: in.Name, SystemPrompt: in.SystemPrompt, ModelProvider: in.ModelProvider, ModelName: in.ModelName,
+		Status: (*string)(in.Status), Temperature: in.Temperature, MaxTokens: in.MaxTokens,
+	})
+	return row, apierr.Found("update agent", err)
+}
+
+func or[T any](given *T, otherwise T) T {
+	if given == nil {
+		return otherwise
+	}
+	return *given
+}

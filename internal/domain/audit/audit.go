@@ -1,0 +1,125 @@
+// Package audit keeps who did what in a workspace, and from where.
+package audit
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
+)
+
+// Kept is how long entries are kept.
+const Kept = 365 * 24 * time.Hour
+
+// Kinds of actors.
+const (
+	User   = "USER"
+	Token  = "TOKEN"
+	System = "SYSTEM"
+)
+
+const (
+	maxUserAgent = 200
+	maxTarget    = 500
+	exportPage   = 500
+)
+
+// Entry is one thing that was done.
+type Entry struct {
+	WorkspaceID uuid.UUID
+	ActorType   string
+	ActorID     uuid.UUID // the nil UUID for the command line
+	ActorName   string    // left out for a token: it is looked up
+	Action      string
+	Target      string
+	IP          string
+	UserAgent   string
+	RequestID   string
+}
+
+// Log writes and reads entries.
+type Log struct {
+	DB  *postgres.DB
+	IDs *id.Generator
+}
+
+// Record writes an entry at once: with its change, inside that change's transaction.
+func (l *Log) Record(ctx context.Context, e Entry) error {
+	entryID, now := l.IDs.New()
+	params := db.AuditEntryCreateParams{
+		WorkspaceID: e.WorkspaceID, ID: entryID, ActorType: e.ActorType, ActorName: e.ActorName, Action: e.Action,
+		Target: clean(e.Target, maxTarget), IP: e.IP, UserAgent: clean(e.UserAgent, maxUserAgent), RequestID: e.RequestID, CreatedAt: now,
+	}
+	if e.ActorID != uuid.Nil {
+		params.ActorID = &e.ActorID
+	}
+	if err := db.New().AuditEntryCreate(ctx, l.DB, params); err != nil {
+		return fmt.Errorf("record audit entry: %w", err)
+	}
+	return nil
+}
+
+// clean makes a text that the database takes, of so many bytes at most.
+func clean(text string, most int) string {
+	if len(text) > most {
+		text = text[:most]
+	}
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "")
+}
+
+// List returns up to limit entries of one kind of actor, or of all where it is empty,
+// latest first, from below an id.
+func (l *Log) List(ctx context.Context, workspaceID uuid.UUID, actorType string, before uuid.UUID, limit int32) ([]db.AuditEntry, error) {
+	rows, err := db.New().AuditEntryList(ctx, l.DB, db.AuditEntryListParams{
+		WorkspaceID: workspaceID, BeforeID: before, ActorType: actorType, RowLimit: limit,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list audit entries: %w", err)
+	}
+	return rows, nil
+}
+
+// Export writes all entries as CSV (RFC 4180), latest first.
+func (l *Log) Export(ctx context.Context, workspaceID uuid.UUID, actorType string, to io.Writer) error {
+	out := csv.NewWriter(to)
+	_ = out.Write([]string{"time", "actor_type", "actor_id", "actor", "action", "target", "ip", "user_agent", "request_id"})
+	for before := id.Max; ; {
+		rows, err := l.List(ctx, workspaceID, actorType, before, exportPage)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			var actor string
+			if row.ActorID != nil {
+				actor = row.ActorID.String()
+			}
+			_ = out.Write([]string{
+				row.CreatedAt.UTC().Format("2006-01-02T15:04:05.000Z"), row.ActorType, actor, inert(row.ActorName),
+				row.Action, inert(row.Target), row.IP, inert(row.UserAgent), inert(row.RequestID),
+			})
+		}
+		if out.Flush(); out.Error() != nil {
+			return fmt.Errorf("write CSV: %w", out.Error())
+		}
+		if len(rows) < exportPage {
+			return nil
+		}
+		before = rows[len(rows)-1].ID
+	}
+}
+
+// inert keeps a spreadsheet from running a cell as a formula (OWASP, CSV injection).
+func inert(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}

@@ -1,0 +1,108 @@
+// Package conversation holds the rules of conversations, their messages,
+// operators and tags.
+package conversation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
+)
+
+// Service reads and changes conversations.
+type Service struct {
+	DB    *postgres.DB
+	IDs   *id.Generator
+	Clock clock.Clock
+	Pages *page.Codec
+	Jobs  Jobs
+}
+
+// Filter says which conversations to list; all parts must match. A conversation
+// matches TagIDs when it carries every one of them.
+type Filter struct {
+	AgentID, ChannelID *uuid.UUID
+	Status             *api.ConversationStatus
+	TagIDs             []uuid.UUID
+}
+
+func (f Filter) list(workspaceID uuid.UUID) page.List {
+	parts := []string{fmt.Sprint(f.AgentID), fmt.Sprint(f.ChannelID), "", ""}
+	if f.Status != nil {
+		parts[2] = string(*f.Status)
+	}
+	parts[3] = fmt.Sprint(f.TagIDs)
+	return page.List{Workspace: workspaceID, Name: "conversations", Filters: parts}
+}
+
+// List returns a page of conversations, latest first, or an invalid_cursor error.
+func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, filter Filter, request page.Request) (page.Page[db.ConversationListRow], error) {
+	filter.TagIDs = distinct(filter.TagIDs)
+	read := func(ctx context.Context, before uuid.UUID, limit int32) ([]db.ConversationListRow, error) {
+		return s.query(ctx, workspaceID, filter, before, limit)
+	}
+	return page.ByID(ctx, s.Pages, filter.list(workspaceID), request, read,
+		func(row db.ConversationListRow) uuid.UUID { return row.Conversation.ID })
+}
+
+func (s *Service) query(ctx context.Context, workspaceID uuid.UUID, f Filter, before uuid.UUID, limit int32) ([]db.ConversationListRow, error) {
+	on := postgres.PlanEachTime(s.DB)
+	if len(f.TagIDs) == 0 {
+		return db.New().ConversationList(ctx, on, db.ConversationListParams{
+			WorkspaceID: workspaceID, BeforeID: before, RowLimit: limit,
+			AgentID: f.AgentID, ChannelID: f.ChannelID, Status: (*string)(f.Status),
+		})
+	}
+	tagged, err := db.New().ConversationListTagged(ctx, on, db.ConversationListTaggedParams{
+		WorkspaceID: workspaceID, BeforeID: before, RowLimit: limit,
+		FirstTagID: f.TagIDs[0], OtherTagIDs: f.TagIDs[1:],
+		AgentID: f.AgentID, ChannelID: f.ChannelID, Status: (*string)(f.Status),
+	})
+	rows := make([]db.ConversationListRow, len(tagged))
+	for i, row := range tagged {
+		rows[i] = db.ConversationListRow(row)
+	}
+	return rows, err
+}
+
+// Detail is a conversation with its tags and whole timeline.
+type Detail struct {
+	db.ConversationGetRow
+
+	Tags     []db.Tag
+	Messages []db.Message
+}
+
+// Get returns a conversation, or a not_found error.
+func (s *Service) Get(ctx context.Context, workspaceID, conversationID uuid.UUID) (Detail, error) {
+	q := db.New()
+	row, err := q.ConversationGet(ctx, s.DB, db.ConversationGetParams{WorkspaceID: workspaceID, ID: conversationID})
+	if err := apierr.Found("get conversation", err); err != nil {
+		return Detail{}, err
+	}
+	tags, err := q.TagListByConversation(ctx, s.DB, db.TagListByConversationParams{WorkspaceID: workspaceID, ConversationID: conversationID})
+	if err != nil {
+		return Detail{}, fmt.Errorf("list tags of conversation: %w", err)
+	}
+	messages, err := q.MessageListByConversation(ctx, s.DB, db.MessageListByConversationParams{WorkspaceID: workspaceID, ConversationID: conversationID})
+	if err != nil {
+		return Detail{}, fmt.Errorf("list messages: %w", err)
+	}
+	return Detail{ConversationGetRow: row, Tags: tags, Messages: messages}, nil
+}
+
+// distinct returns ids sorted and each once.
+func distinct(ids []uuid.UUID) []uuid.UUID {
+	sorted := slices.Clone(ids)
+	slices.SortFunc(sorted, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	return slices.Compact(sorted)
+}

@@ -1,0 +1,89 @@
+package event
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/platform/postgres"
+)
+
+// Types say which scope reads an event's data; an empty one stands for none.
+type Types map[api.EventType]api.Scope
+
+// Check returns the names, each once. It fails with unknown_event, which lists the
+// known ones, and with missing_scope.
+func (t Types) Check(names []string, has func(api.Scope) bool) ([]string, error) {
+	var unknown []api.FieldError
+	for i, name := range names {
+		if _, ok := t[api.EventType(name)]; !ok {
+			unknown = append(unknown, api.FieldError{
+				Location: fmt.Sprintf("body.events.%d", i), Message: "must be one of " + strings.Join(t.names(), ", "),
+			})
+		}
+	}
+	if unknown != nil {
+		err := apierr.New(api.ErrorCodeUnknownEvent, "events names an unknown event.")
+		err.Fields = unknown
+		return nil, err
+	}
+	for _, name := range names {
+		if scope := t[api.EventType(name)]; scope != "" && !has(scope) {
+			return nil, apierr.MissingScope(scope)
+		}
+	}
+	var distinct []string // in the caller's order
+	for _, name := range names {
+		if !slices.Contains(distinct, name) {
+			distinct = append(distinct, name)
+		}
+	}
+	return distinct, nil
+}
+
+func (t Types) names() []string {
+	all := make([]string, 0, len(t))
+	for name := range t {
+		all = append(all, string(name))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// readable are the types whose data a token reads.
+func (t Types) readable(has func(api.Scope) bool) []string {
+	return slices.DeleteFunc(t.names(), func(name string) bool {
+		scope := t[api.EventType(name)]
+		return scope != "" && !has(scope)
+	})
+}
+
+// Feed reads events in order.
+type Feed struct {
+	DB    *postgres.DB
+	Types Types
+}
+
+// After returns events that a token may read with a number above after, oldest
+// first, and the number of the workspace's latest event, 0 before the first. What
+// is committed later has a higher number.
+func (f *Feed) After(ctx context.Context, workspaceID uuid.UUID, has func(api.Scope) bool, after int64, limit int32) (rows []db.Event, latest int64, err error) {
+	// First: an event that comes meanwhile must not be thought read.
+	latest, err = db.New().EventLatest(ctx, f.DB, db.EventLatestParams{WorkspaceID: workspaceID})
+	if err != nil && !postgres.IsNotFound(err) {
+		return nil, 0, fmt.Errorf("latest event: %w", err)
+	}
+	rows, err = db.New().EventList(ctx, f.DB, db.EventListParams{
+		WorkspaceID: workspaceID, After: after, Types: f.Types.readable(has), RowLimit: limit,
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("list events: %w", err)
+	}
+	return rows, latest, nil
+}

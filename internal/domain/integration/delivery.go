@@ -1,0 +1,103 @@
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/domain/event"
+	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
+)
+
+// Deliveries returns a page of what was sent to a webhook, latest first. It fails
+// with not_found and invalid_cursor.
+func (s *Service) Deliveries(ctx context.Context, workspaceID, integrationID uuid.UUID, request page.Request) (page.Page[db.WebhookDeliveryListRow], error) {
+	if _, err := s.webhook(ctx, workspaceID, integrationID); err != nil {
+		return page.Page[db.WebhookDeliveryListRow]{}, err
+	}
+	list := page.List{Workspace: workspaceID, Name: "deliveries", Filters: []string{integrationID.String()}}
+	return page.ByID(ctx, s.Pages, list, request, func(ctx context.Context, before uuid.UUID, limit int32) ([]db.WebhookDeliveryListRow, error) {
+		return db.New().WebhookDeliveryList(ctx, s.DB, db.WebhookDeliveryListParams{
+			WorkspaceID: workspaceID, IntegrationID: integrationID, BeforeID: before, RowLimit: limit,
+		})
+	}, func(row db.WebhookDeliveryListRow) uuid.UUID { return row.WebhookDelivery.ID })
+}
+
+// Redeliver queues a delivery once more, or fails with not_found.
+func (s *Service) Redeliver(ctx context.Context, workspaceID, integrationID, deliveryID uuid.UUID) (row db.WebhookDeliveryGetRow, err error) {
+	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+		found, err := db.New().WebhookDeliveryRepeat(ctx, tx, db.WebhookDeliveryRepeatParams{
+			WorkspaceID: workspaceID, IntegrationID: integrationID, ID: deliveryID, Now: s.Clock.Now(),
+		})
+		if err != nil {
+			return fmt.Errorf("repeat delivery: %w", err)
+		}
+		if found == 0 {
+			return apierr.NotFound()
+		}
+		row, err = db.New().WebhookDeliveryGet(ctx, tx, db.WebhookDeliveryGetParams{
+			WorkspaceID: workspaceID, IntegrationID: integrationID, ID: deliveryID,
+		})
+		return apierr.Found("get delivery", err)
+	})
+	return row, err
+}
+
+// Ping sends webhook.ping to a webhook at once and returns the attempt; it stands
+// among the deliveries and is not repeated. Nothing is sent to a temporary one. It
+// fails with not_found.
+func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID) (webhook.Attempt, error) {
+	row, err := s.webhook(ctx, workspaceID, integrationID)
+	if err != nil {
+		return webhook.Attempt{}, err
+	}
+	target, err := webhook.NewTarget(s.Box, row, s.Clock.Now())
+	if err != nil {
+		return webhook.Attempt{}, err
+	}
+	ping, err := event.WebhookPing(integrationID)
+	if err != nil {
+		return webhook.Attempt{}, err
+	}
+	// Not in the request's transaction: the workspace's events must not wait for an
+	// endpoint.
+	on := s.DB.Pool()
+	recorded, err := event.RecordOne(ctx, on, s.IDs, workspaceID, ping)
+	if err != nil {
+		return webhook.Attempt{}, err
+	}
+	attempt := webhook.Attempt{At: s.Clock.Now(), Error: "nothing is sent to a temporary webhook: its events are read from GET /events"}
+	if row.ExpiresAt == nil {
+		attempt = s.Sender.Post(ctx, target, recorded.ID.String(), event.AppendJSON(nil, recorded))
+	}
+	return attempt, s.recordAttempt(ctx, on, row, recorded, attempt)
+}
+
+// recordAttempt stores a delivery that was tried once and for all.
+func (s *Service) recordAttempt(ctx context.Context, on db.DBTX, row db.Integration, sent db.Event, attempt webhook.Attempt) error {
+	raw, err := json.Marshal([]api.WebhookAttempt{webhook.Show(attempt)})
+	if err != nil {
+		return fmt.Errorf("attempt: %w", err)
+	}
+	status := api.WebhookDeliveryStatusFAILED
+	if attempt.OK() {
+		status = api.WebhookDeliveryStatusSUCCEEDED
+	}
+	deliveryID, now := s.IDs.New()
+	err = db.New().WebhookDeliveryRecord(ctx, on, db.WebhookDeliveryRecordParams{
+		WorkspaceID: row.WorkspaceID, IntegrationID: row.ID, ID: deliveryID, EventSequence: sent.Sequence,
+		Status: string(status), Attempts: raw, CreatedAt: now,
+	})
+	if err != nil {
+		return fmt.Errorf("record delivery: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+// Package integration holds the rules of integrations: webhooks and other
+// connections of a workspace to systems outside.
+package integration
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/domain/event"
+	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/egress"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/seal"
+)
+
+// TemporaryFor is how long a temporary webhook lives.
+const TemporaryFor = 24 * time.Hour
+
+// Service reads and changes integrations.
+type Service struct {
+	DB     *postgres.DB
+	IDs    *id.Generator
+	Clock  clock.Clock
+	Pages  *page.Codec
+	Types  event.Types
+	Guard  *egress.Guard
+	Box    *seal.Box
+	Sender *webhook.Sender
+}
+
+// Has reports whether the caller's token has a scope.
+type Has func(api.Scope) bool
+
+// NewWebhook is a webhook to create.
+type NewWebhook struct {
+	URL       string
+	Events    []string
+	Temporary bool
+}
+
+// CreateWebhook stores a subscription and returns it with its secret, which is shown
+// this once. It fails with unknown_event, missing_scope or invalid_webhook_url.
+func (s *Service) CreateWebhook(ctx context.Context, workspaceID uuid.UUID, has Has, in NewWebhook) (row db.Integration, secret string, err error) {
+	events, err := s.Types.Check(in.Events, has)
+	if err != nil {
+		return db.Integration{}, "", err
+	}
+	integrationID, now := s.IDs.New()
+	params := db.IntegrationCreateWebhookParams{WorkspaceID: workspaceID, ID: integrationID, URL: in.URL, Events: events, CreatedAt: now}
+	if in.Temporary { // nothing is sent there from here
+		until := now.Add(TemporaryFor)
+		params.ExpiresAt = &until
+	} else if err := s.checkURL(in.URL); err != nil {
+		return db.Integration{}, "", err
+	}
+	secret = webhook.NewSecret()
+	params.Secret = s.Box.Seal(secret, webhook.Place(workspaceID, integrationID))
+	row, err = db.New().IntegrationCreateWebhook(ctx, s.DB, params)
+	if err != nil {
+		return db.Integration{}, "", fmt.Errorf("create webhook: %w", err)
+	}
+	return row, secret, nil
+}
+
+func (s *Service) checkURL(raw string) error {
+	if problem := s.Guard.CheckURL(raw); problem != "" {
+		err := apierr.New(api.ErrorCodeInvalidWebhookURL, "url %s.", problem)
+		err.Fields = []api.FieldError{{Location: "body.url", Message: problem}}
+		return err
+	}
+	return nil
+}
+
+// List returns a page of integrations, latest first, or an invalid_cursor error.
+func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, request page.Request) (page.Page[db.Integration], error) {
+	list := page.List{Workspace: workspaceID, Name: "integrations"}
+	return page.ByID(ctx, s.Pages, list, request, func(ctx context.Context, before uuid.UUID, limit int32) ([]db.Integration, error) {
+		return db.New().IntegrationList(ctx, s.DB, db.IntegrationListParams{WorkspaceID: workspaceID, BeforeID: before, RowLimit: limit})
+	}, func(row db.Integration) uuid.UUID { return row.ID })
+}
+
+// Get returns an integration, or a not_found error.
+func (s *Service) Get(ctx context.Context, workspaceID, integrationID uuid.UUID) (db.Integration, error) {
+	row, err := db.New().IntegrationGet(ctx, s.DB, db.IntegrationGetParams{WorkspaceID: workspaceID, ID: integrationID})
+	return row, apierr.Found("get integration", err)
+}
+
+// webhook returns an integration of that type; others have no such parts.
+func (s *Service) webhook(ctx context.Context, workspaceID, integrationID uuid.UUID) (db.Integration, error) {
+	row, err := s.Get(ctx, workspaceID, integrationID)
+	if err == nil && row.Type != string(api.IntegrationTypeWEBHOOK) {
+		return db.Integration{}, apierr.NotFound()
+	}
+	return row, err
+}
+
+// Change is what to change of an integration; what is nil stays.
+type Change struct {
+	URL    *string
+	Events *[]string
+	Status *string
+}
+
+// Update changes an integration and forgets its error. It fails with not_found,
+// not_a_webhook, and as CreateWebhook does: the caller must be able to read whatever
+// would be sent.
+func (s *Service) Update(ctx context.Context, workspaceID, integrationID uuid.UUID, has Has, change Change) (row db.Integration, err error) {
+	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+		before, err := db.New().IntegrationLock(ctx, tx, db.IntegrationLockParams{WorkspaceID: workspaceID, ID: integrationID})
+		if err := apierr.Found("lock integration", err); err != nil {
+			return err
+		}
+		params, err := s.changed(before, has, change)
+		if err != nil {
+			return err
+		}
+		if row, err = db.New().IntegrationUpdate(ctx, tx, params); err != nil {
+			return fmt.Errorf("update integration: %w", err)
+		}
+		return nil
+	})
+	return row, err
+}
+
+func (s *Service) changed(before db.Integration, has Has, change Change) (db.IntegrationUpdateParams, error) {
+	params := db.IntegrationUpdateParams{
+		WorkspaceID: before.WorkspaceID, ID: before.ID, URL: before.URL, Events: before.Events, Status: before.Status, UpdatedAt: s.Clock.Now(),
+	}
+	if params.Status == string(api.IntegrationStatusERROR) {
+		params.Status = string(api.IntegrationStatusCONNECTED)
+	}
+	if change.Status != nil {
+		params.Status = *change.Status
+	}
+	if before.Type != string(api.IntegrationTypeWEBHOOK) {
+		if change.URL != nil || change.Events != nil {
+			return params, apierr.New(api.ErrorCodeNotAWebhook, "Only a WEBHOOK has url and events.")
+		}
+		return params, nil
+	}
+	if change.URL != nil {
+		params.URL = change.URL
+		if err := s.checkURL(*change.URL); err != nil && before.ExpiresAt == nil {
+			return params, err
+		}
+	}
+	if change.Events != nil {
+		params.Events = *change.Events
+	}
+	events, err := s.Types.Check(params.Events, has)
+	params.Events = events
+	return params, err
+}
+
+// Delete removes an integration with its deliveries, or fails with not_found.
+func (s *Service) Delete(ctx context.Context, workspaceID, integrationID uuid.UUID) error {
+	gone, err := db.New().IntegrationDelete(ctx, s.DB, db.IntegrationDeleteParams{WorkspaceID: workspaceID, ID: integrationID})
+	if err != nil {
+		return fmt.Errorf("delete integration: %w", err)
+	}
+	if gone == 0 {
+		return apierr.NotFound()
+	}
+	return nil
+}
+
+// RotateSecret gives a webhook a new secret, which is shown this once. The old one
+// signs on beside it for the overlap; until is nil where that is 0. It fails with
+// not_found.
+func (s *Service) RotateSecret(ctx context.Context, workspaceID, integrationID uuid.UUID, overlap time.Duration) (secret string, until *time.Time, err error) {
+	secret = webhook.NewSecret()
+	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+		before, err := db.New().IntegrationLock(ctx, tx, db.IntegrationLockParams{WorkspaceID: workspaceID, ID: integrationID})
+		if err := apierr.Found("lock integration", err); err != nil {
+			return err
+		}
+		if before.Type != string(api.IntegrationTypeWEBHOOK) {
+			return apierr.NotFound()
+		}
+		params := db.IntegrationSetSecretParams{
+			WorkspaceID: workspaceID, ID: integrationID, UpdatedAt: s.Clock.Now(),
+			Secret: s.Box.Seal(secret, webhook.Place(workspaceID, integrationID)),
+		}
+		if overlap > 0 {
+			end := params.UpdatedAt.Add(overlap)
+			until, params.PreviousSecret, params.PreviousSecretExpiresAt = &end, before.Secret, &end
+		}
+		if err := db.New().IntegrationSetSecret(ctx, tx, params); err != nil {
+			return fmt.Errorf("set secret: %w", err)
+		}
+		return nil
+	})
+	return secret, until, err
+}

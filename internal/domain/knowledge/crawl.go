@@ -1,0 +1,195 @@
+package knowledge
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/platform/crawl"
+	"github.com/avelto/convo/internal/platform/extract"
+	"github.com/avelto/convo/internal/platform/postgres"
+)
+
+// unchanged is why a page is skipped whose content is in the index already.
+const unchanged = "unchanged"
+
+// walk is a crawl under way.
+type walk struct {
+	*Worker
+
+	job    db.KnowledgeJob
+	source db.KnowledgeSource
+	site   *crawl.Site
+}
+
+// crawl reads a site page by page. What each page has brought is stored with its end,
+// so that another worker goes on where this one dies, and reads no page twice.
+func (w *Worker) crawl(ctx context.Context, job db.KnowledgeJob, source db.KnowledgeSource) error {
+	start, err := url.Parse(*source.URL)
+	if err != nil {
+		return fmt.Errorf("address of source: %w", err)
+	}
+	takes := make([]string, len(AcceptedTypes))
+	for i, one := range AcceptedTypes {
+		takes[i] = string(one.Kind)
+	}
+	site, err := crawl.Open(ctx, w.Guard, start, takes)
+	if failure, ok := errors.AsType[*crawl.PageError](err); ok && ctx.Err() == nil {
+		return w.end(ctx, job, &extract.Error{Code: extract.Code(api.KnowledgeJobErrorCodeCrawlFailed), Message: "The site " + failure.Reason + "."},
+			func(ctx context.Context, tx pgx.Tx) error {
+				return endPage(ctx, tx, job, *source.URL, pageFailed, failure.Reason)
+			})
+	} else if err != nil {
+		return err
+	}
+	defer site.Close()
+	visit := walk{Worker: w, job: job, source: source, site: site}
+	if *source.Depth > 0 {
+		if err := visit.add(ctx, w.DB, 1, site.Sitemap(ctx, w.MaxPages)); err != nil {
+			return err
+		}
+	}
+	for {
+		page, err := db.New().KnowledgePageNext(ctx, w.DB, db.KnowledgePageNextParams{WorkspaceID: job.WorkspaceID, JobID: job.ID})
+		if postgres.IsNotFound(err) {
+			return visit.finish(ctx)
+		} else if err != nil {
+			return fmt.Errorf("next page: %w", err)
+		}
+		if err := visit.page(ctx, page.URL, page.Depth); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(site.Delay()):
+		}
+	}
+}
+
+// add notes pages that were found, as long as there is room for them. Only one worker
+// has the job.
+func (v walk) add(ctx context.Context, on db.DBTX, depth int32, urls []string) error {
+	if len(urls) == 0 {
+		return nil
+	}
+	known, err := db.New().KnowledgePageListKnown(ctx, on, db.KnowledgePageListKnownParams{WorkspaceID: v.job.WorkspaceID, JobID: v.job.ID, URLs: urls})
+	if err != nil {
+		return fmt.Errorf("known pages: %w", err)
+	}
+	total, err := db.New().KnowledgePageTotal(ctx, on, db.KnowledgePageTotalParams{WorkspaceID: v.job.WorkspaceID, JobID: v.job.ID})
+	if err != nil {
+		return fmt.Errorf("count pages: %w", err)
+	}
+	fresh := slices.DeleteFunc(slices.Clone(urls), func(one string) bool { return slices.Contains(known, one) })
+	fresh = fresh[:min(len(fresh), max(0, v.MaxPages-int(total)))]
+	err = db.New().KnowledgePageAdd(ctx, on, db.KnowledgePageAddParams{WorkspaceID: v.job.WorkspaceID, JobID: v.job.ID, Depth: depth, URLs: fresh})
+	if err != nil {
+		return fmt.Errorf("add pages: %w", err)
+	}
+	return nil
+}
+
+// page reads one page, and stores what became of it.
+func (v walk) page(ctx context.Context, address string, depth int32) error {
+	found, err := v.site.Fetch(ctx, address)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var content *indexed
+	if err == nil {
+		content, err = v.read(ctx, found)
+	}
+	state, reason := pageDone, ""
+	if failure, ok := errors.AsType[*crawl.PageError](err); ok {
+		state, reason = pageFailed, failure.Reason
+		if failure.Skipped {
+			state = pageSkipped
+		}
+	} else if err != nil {
+		return err
+	}
+	return postgres.WithTx(ctx, v.DB, func(ctx context.Context, tx pgx.Tx) error {
+		if content != nil {
+			if state, reason, err = v.store(ctx, tx, *content); err != nil {
+				return err
+			}
+		}
+		if found != nil && depth < *v.source.Depth {
+			if err := v.add(ctx, tx, depth+1, found.Links); err != nil {
+				return err
+			}
+		}
+		return endPage(ctx, tx, v.job, address, state, reason)
+	})
+}
+
+// read extracts what a page says.
+func (v walk) read(ctx context.Context, found *crawl.Page) (*indexed, error) {
+	document, err := v.Extract.ReadPage(ctx, extract.Kind(found.Media), found.Body, found.URL.String())
+	if blame, ok := errors.AsType[*extract.Error](err); ok {
+		return nil, &crawl.PageError{Reason: blame.Message, Skipped: blame.Code == extract.NoText}
+	} else if err != nil {
+		return nil, err
+	}
+	sum := sha256.New()
+	for _, section := range document.Sections {
+		fmt.Fprintf(sum, "%s\x00%s\x00", section.Heading, section.Text)
+	}
+	page := v.index(found.URL.String(), sum.Sum(nil), document)
+	return &page, nil
+}
+
+// store indexes a page, unless the same content is there already.
+func (v walk) store(ctx context.Context, tx pgx.Tx, page indexed) (state, reason string, err error) {
+	known, err := db.New().KnowledgeDocumentFind(ctx, tx, db.KnowledgeDocumentFindParams{
+		WorkspaceID: v.source.WorkspaceID, SourceID: v.source.ID, URL: page.url, ContentHash: page.hash, JobID: v.job.ID,
+	})
+	switch {
+	case err != nil:
+		return "", "", fmt.Errorf("look for page: %w", err)
+	case known.Visited:
+		return pageSkipped, "is the same page as another", nil
+	case known.Unchanged:
+		return pageSkipped, unchanged, db.New().KnowledgeDocumentTouch(ctx, tx, db.KnowledgeDocumentTouchParams{
+			WorkspaceID: v.source.WorkspaceID, SourceID: v.source.ID, URL: page.url, JobID: v.job.ID,
+		})
+	case known.Elsewhere:
+		return pageSkipped, "has the same content as another page", nil
+	}
+	if err := page.store(ctx, tx, v.source); err != nil {
+		return "", "", err
+	}
+	return pageDone, "", db.New().KnowledgeDocumentTouch(ctx, tx, db.KnowledgeDocumentTouchParams{
+		WorkspaceID: v.source.WorkspaceID, SourceID: v.source.ID, URL: page.url, JobID: v.job.ID,
+	})
+}
+
+// finish ends the job: what was not found any more leaves the index. Where no page
+// could be read at all, the job has failed and the index stays.
+func (v walk) finish(ctx context.Context) error {
+	job, err := withPages(ctx, v.DB, v.job.WorkspaceID, []db.KnowledgeJob{v.job})
+	if err != nil {
+		return err
+	}
+	if job[0].Done == 0 && job[0].Skipped == 0 {
+		return v.end(ctx, v.job, &extract.Error{Code: extract.Code(api.KnowledgeJobErrorCodeCrawlFailed), Message: "No page of the site could be read."}, nil)
+	}
+	return v.end(ctx, v.job, nil, func(ctx context.Context, tx pgx.Tx) error {
+		err := db.New().KnowledgeDocumentDeleteUnvisited(ctx, tx, db.KnowledgeDocumentDeleteUnvisitedParams{
+			WorkspaceID: v.source.WorkspaceID, SourceID: v.source.ID, JobID: v.job.ID,
+		})
+		if err != nil {
+			return fmt.Errorf("drop pages that are gone: %w", err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,134 @@
+package knowledge
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
+)
+
+// States of a page.
+const (
+	pageDone    = "DONE"
+	pageSkipped = "SKIPPED"
+	pageFailed  = "FAILED"
+)
+
+// maxFailures is how many failed pages are told of a job.
+const maxFailures = 100
+
+// Job is a job and what has become of its pages.
+type Job struct {
+	db.KnowledgeJob
+
+	Found, Done, Skipped, Failed int64
+	Failures                     []db.KnowledgePageFailuresRow
+}
+
+// open reports whether it has not ended.
+func (j Job) open() bool {
+	return j.Status == string(api.KnowledgeJobStatusPENDING) || j.Status == string(api.KnowledgeJobStatusPROCESSING)
+}
+
+// Job returns a job, or a not_found error.
+func (s *Service) Job(ctx context.Context, workspaceID, jobID uuid.UUID) (Job, error) {
+	row, err := db.New().KnowledgeJobGet(ctx, s.DB, db.KnowledgeJobGetParams{WorkspaceID: workspaceID, ID: jobID})
+	if err := apierr.Found("get job", err); err != nil {
+		return Job{}, err
+	}
+	jobs, err := withPages(ctx, s.DB, workspaceID, []db.KnowledgeJob{row})
+	if err != nil {
+		return Job{}, err
+	}
+	return jobs[0], nil
+}
+
+// ListJobs returns a page of jobs, latest first, or an invalid_cursor error.
+func (s *Service) ListJobs(ctx context.Context, workspaceID uuid.UUID, request page.Request) (page.Page[Job], error) {
+	list := page.List{Workspace: workspaceID, Name: "knowledge-jobs"}
+	return page.ByID(ctx, s.Pages, list, request, func(ctx context.Context, before uuid.UUID, limit int32) ([]Job, error) {
+		rows, err := db.New().KnowledgeJobList(ctx, s.DB, db.KnowledgeJobListParams{WorkspaceID: workspaceID, BeforeID: before, RowLimit: limit})
+		if err != nil {
+			return nil, err
+		}
+		return withPages(ctx, s.DB, workspaceID, rows)
+	}, func(job Job) uuid.UUID { return job.ID })
+}
+
+// withPages adds to jobs what has become of their pages.
+func withPages(ctx context.Context, on db.DBTX, workspaceID uuid.UUID, rows []db.KnowledgeJob) ([]Job, error) {
+	jobs, at := make([]Job, len(rows)), map[uuid.UUID]*Job{}
+	ids := make([]uuid.UUID, len(rows))
+	for i, row := range rows {
+		jobs[i], ids[i] = Job{KnowledgeJob: row}, row.ID
+		at[row.ID] = &jobs[i]
+	}
+	counts, err := db.New().KnowledgePageCounts(ctx, on, db.KnowledgePageCountsParams{WorkspaceID: workspaceID, JobIDs: ids})
+	if err != nil {
+		return nil, fmt.Errorf("count pages: %w", err)
+	}
+	for _, one := range counts {
+		job := at[one.JobID]
+		job.Found += one.Pages
+		switch one.State {
+		case pageDone:
+			job.Done = one.Pages
+		case pageSkipped:
+			job.Skipped = one.Pages
+		case pageFailed:
+			job.Failed = one.Pages
+		}
+	}
+	failures, err := db.New().KnowledgePageFailures(ctx, on, db.KnowledgePageFailuresParams{WorkspaceID: workspaceID, JobIDs: ids, Most: maxFailures})
+	if err != nil {
+		return nil, fmt.Errorf("failed pages: %w", err)
+	}
+	for _, one := range failures {
+		at[one.JobID].Failures = append(at[one.JobID].Failures, one)
+	}
+	return jobs, nil
+}
+
+// Cancel stops a job that has not ended. What a first job took in goes with its
+// source; a refresh leaves the index as it is then. It fails with not_found and
+// job_finished.
+func (s *Service) Cancel(ctx context.Context, workspaceID, jobID uuid.UUID) (job Job, err error) {
+	var dropped *db.KnowledgeSource
+	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+		row, err := db.New().KnowledgeJobEnd(ctx, tx, db.KnowledgeJobEndParams{
+			WorkspaceID: workspaceID, ID: jobID, Status: string(api.KnowledgeJobStatusCANCELLED), Now: s.Clock.Now(),
+		})
+		if postgres.IsNotFound(err) {
+			if _, err := db.New().KnowledgeJobGet(ctx, tx, db.KnowledgeJobGetParams{WorkspaceID: workspaceID, ID: jobID}); err != nil {
+				return apierr.Found("get job", err)
+			}
+			return apierr.New(api.ErrorCodeJobFinished, "The job has already ended.")
+		} else if err != nil {
+			return fmt.Errorf("cancel job: %w", err)
+		}
+		if row.SourceID != nil && !row.Refresh {
+			gone, err := db.New().KnowledgeSourceDelete(ctx, tx, db.KnowledgeSourceDeleteParams{WorkspaceID: workspaceID, ID: *row.SourceID})
+			if err != nil {
+				return fmt.Errorf("drop source: %w", err)
+			}
+			row.SourceID, dropped = nil, &gone
+		}
+		jobs, err := withPages(ctx, tx, workspaceID, []db.KnowledgeJob{row})
+		if err != nil {
+			return err
+		}
+		job = jobs[0]
+		return nil
+	})
+	if err != nil || dropped == nil {
+		return job, err
+	}
+	return job, s.deleteFile(ctx, *dropped)
+}

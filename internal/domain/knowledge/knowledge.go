@@ -1,0 +1,191 @@
+// Package knowledge holds the rules of the knowledge base: files and sites that
+// agents answer from, the jobs that take them in, and the search.
+package knowledge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/platform/blob"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/crawl"
+	"github.com/avelto/convo/internal/platform/egress"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
+)
+
+// Queue is the queue of these jobs, and their kind.
+const Queue = "knowledge"
+
+// Jobs puts work into the queue within a transaction. A river.Client does.
+type Jobs interface {
+	InsertTx(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) (*rivertype.JobInsertResult, error)
+}
+
+// Run is the job that takes a source in.
+type Run struct {
+	WorkspaceID uuid.UUID `json:"workspaceId"`
+	JobID       uuid.UUID `json:"jobId"`
+}
+
+// Kind names the job in the queue.
+func (Run) Kind() string { return Queue }
+
+// InsertOpts says how it is queued.
+func (Run) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: Queue, MaxAttempts: maxAttempts}
+}
+
+// Service reads and changes the knowledge base.
+type Service struct {
+	DB    *postgres.DB
+	IDs   *id.Generator
+	Clock clock.Clock
+	Pages *page.Codec
+	Blobs blob.Store
+	Guard *egress.Guard
+	Jobs  Jobs
+}
+
+// Crawl accepts a site to read, to a depth of links. It fails with
+// invalid_crawl_url.
+func (s *Service) Crawl(ctx context.Context, workspaceID uuid.UUID, address string, depth int32) (job Job, err error) {
+	if problem := s.Guard.CheckPage(address); problem != "" {
+		err := apierr.New(api.ErrorCodeInvalidCrawlURL, "url %s.", problem)
+		err.Fields = []api.FieldError{{Location: "body.url", Message: problem}}
+		return job, err
+	}
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return job, fmt.Errorf("checked address: %w", err)
+	}
+	start, _ := crawl.Canonical(parsed)
+	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+		sourceID, now := s.IDs.New()
+		source, err := db.New().KnowledgeSourceCreate(ctx, tx, db.KnowledgeSourceCreateParams{
+			WorkspaceID: workspaceID, ID: sourceID, Kind: string(api.KnowledgeTypeCRAWL), URL: &start, Depth: &depth, CreatedAt: now,
+		})
+		if err != nil {
+			return fmt.Errorf("create source: %w", err)
+		}
+		job, err = s.begin(ctx, tx, source, false)
+		return err
+	})
+	return job, err
+}
+
+// begin makes a job for a source, and queues it.
+func (s *Service) begin(ctx context.Context, tx pgx.Tx, source db.KnowledgeSource, refresh bool) (Job, error) {
+	jobID, now := s.IDs.New()
+	row, err := db.New().KnowledgeJobCreate(ctx, tx, db.KnowledgeJobCreateParams{
+		WorkspaceID: source.WorkspaceID, ID: jobID, SourceID: source.ID, Kind: source.Type, FileName: source.FileName, URL: source.URL,
+		Refresh: refresh, CreatedAt: now,
+	})
+	if err != nil {
+		return Job{}, fmt.Errorf("create job: %w", err)
+	}
+	first := source.URL
+	if first == nil {
+		first = source.FileName
+	}
+	err = db.New().KnowledgePageAdd(ctx, tx, db.KnowledgePageAddParams{WorkspaceID: source.WorkspaceID, JobID: jobID, URLs: []string{*first}})
+	if err != nil {
+		return Job{}, fmt.Errorf("add page: %w", err)
+	}
+	if _, err := s.Jobs.InsertTx(ctx, tx, Run{WorkspaceID: source.WorkspaceID, JobID: jobID}, nil); err != nil {
+		return Job{}, fmt.Errorf("queue job: %w", err)
+	}
+	return Job{KnowledgeJob: row, Found: 1}, nil
+}
+
+// ListSources returns a page of sources, latest first, or an invalid_cursor error.
+func (s *Service) ListSources(ctx context.Context, workspaceID uuid.UUID, request page.Request) (page.Page[db.KnowledgeSource], error) {
+	list := page.List{Workspace: workspaceID, Name: "knowledge-sources"}
+	return page.ByID(ctx, s.Pages, list, request, func(ctx context.Context, before uuid.UUID, limit int32) ([]db.KnowledgeSource, error) {
+		return db.New().KnowledgeSourceList(ctx, s.DB, db.KnowledgeSourceListParams{WorkspaceID: workspaceID, BeforeID: before, RowLimit: limit})
+	}, func(row db.KnowledgeSource) uuid.UUID { return row.ID })
+}
+
+// DeleteSource removes a source with its file and index; a job that is at it stops.
+// It fails with not_found.
+func (s *Service) DeleteSource(ctx context.Context, workspaceID, sourceID uuid.UUID) error {
+	var gone db.KnowledgeSource
+	err := postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+		now := s.Clock.Now()
+		err := db.New().KnowledgeJobCancelBySource(ctx, tx, db.KnowledgeJobCancelBySourceParams{WorkspaceID: workspaceID, SourceID: sourceID, Now: now})
+		if err != nil {
+			return fmt.Errorf("cancel jobs: %w", err)
+		}
+		gone, err = db.New().KnowledgeSourceDelete(ctx, tx, db.KnowledgeSourceDeleteParams{WorkspaceID: workspaceID, ID: sourceID})
+		return apierr.Found("delete source", err)
+	})
+	if err != nil {
+		return err
+	}
+	return s.deleteFile(ctx, gone)
+}
+
+// Refresh takes a source in anew; where a job is at it, that one is returned. It
+// fails with not_found.
+func (s *Service) Refresh(ctx context.Context, workspaceID, sourceID uuid.UUID) (job Job, err error) {
+	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+		source, err := db.New().KnowledgeSourceLock(ctx, tx, db.KnowledgeSourceLockParams{WorkspaceID: workspaceID, ID: sourceID})
+		if err := apierr.Found("get source", err); err != nil {
+			return err
+		}
+		latest, err := s.latest(ctx, tx, source)
+		if err != nil {
+			return err
+		}
+		if latest.open() {
+			job = latest
+			return nil
+		}
+		job, err = s.begin(ctx, tx, source, true)
+		return err
+	})
+	return job, err
+}
+
+// latest returns the latest job of a source; the zero Job where it has none.
+func (s *Service) latest(ctx context.Context, tx pgx.Tx, source db.KnowledgeSource) (Job, error) {
+	row, err := db.New().KnowledgeJobLatest(ctx, tx, db.KnowledgeJobLatestParams{WorkspaceID: source.WorkspaceID, SourceID: source.ID})
+	if postgres.IsNotFound(err) {
+		return Job{}, nil
+	} else if err != nil {
+		return Job{}, fmt.Errorf("latest job: %w", err)
+	}
+	jobs, err := withPages(ctx, tx, source.WorkspaceID, []db.KnowledgeJob{row})
+	if err != nil {
+		return Job{}, err
+	}
+	return jobs[0], nil
+}
+
+// deleteFile removes what is stored of an upload. The rows are gone by then: a file
+// that stays behind is unseen, a row without its file would not be.
+func (s *Service) deleteFile(ctx context.Context, source db.KnowledgeSource) error {
+	if source.Type != string(api.KnowledgeTypeUPLOAD) {
+		return nil
+	}
+	if err := s.Blobs.Delete(ctx, key(source.WorkspaceID, source.ID)); err != nil && !errors.Is(err, blob.ErrNotFound) {
+		return fmt.Errorf("file of source %s: %w", source.ID, err)
+	}
+	return nil
+}
+
+// key is where the file of a source is stored.
+func key(workspaceID, sourceID uuid.UUID) string {
+	return workspaceID.String() + "/" + sourceID.String()
+}

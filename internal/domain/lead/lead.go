@@ -1,0 +1,155 @@
+// Package lead holds the rules of leads: people who left their details.
+package lead
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/domain/event"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
+)
+
+const maxFields = 50
+
+// Service reads and changes leads.
+type Service struct {
+	DB    *postgres.DB
+	IDs   *id.Generator
+	Clock clock.Clock
+	Pages *page.Codec
+}
+
+// Get returns a lead, or a not_found error.
+func (s *Service) Get(ctx context.Context, workspaceID, leadID uuid.UUID) (db.Lead, error) {
+	row, err := db.New().LeadGet(ctx, s.DB, db.LeadGetParams{WorkspaceID: workspaceID, ID: leadID})
+	return row, apierr.Found("get lead", err)
+}
+
+// NewLead is a lead to create. Fields is a JSON object of texts.
+type NewLead struct {
+	Fields json.RawMessage
+	Source *string
+}
+
+// Create stores a lead in stage NEW, without a score.
+func (s *Service) Create(ctx context.Context, workspaceID uuid.UUID, in NewLead) (db.Lead, error) {
+	leadID, now := s.IDs.New()
+	eventID, _ := s.IDs.New()
+	created := event.LeadCreated(db.Lead{
+		ID: leadID, Status: string(api.LeadStatusNEW), Fields: in.Fields, Source: in.Source, CreatedAt: now, UpdatedAt: now,
+	})
+	row, err := db.New().LeadCreate(ctx, s.DB, db.LeadCreateParams{
+		WorkspaceID: workspaceID, ID: leadID, Fields: in.Fields, Source: in.Source, CreatedAt: now,
+		EventID: eventID, EventData: string(created.Data),
+	})
+	if err != nil {
+		return db.Lead{}, fmt.Errorf("create lead: %w", err)
+	}
+	return db.Lead(row), nil
+}
+
+// Change is what to change of a lead. A nil Fields and a nil function leave the
+// value as it is; a null member of Fields removes that field.
+type Change struct {
+	Fields        json.RawMessage
+	Score         func() *int16
+	CRMExternalID func() *string
+}
+
+// Update merges fields and sets score and CRM id. It fails with not_found, or
+// with invalid_fields where no field or too many would be left.
+func (s *Service) Update(ctx context.Context, workspaceID, leadID uuid.UUID, change Change) (row db.Lead, err error) {
+	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+		before, err := lock(ctx, tx, workspaceID, leadID)
+		if err != nil {
+			return err
+		}
+		params := db.LeadUpdateParams{
+			WorkspaceID: workspaceID, ID: leadID, Fields: json.RawMessage("{}"), UpdatedAt: s.Clock.Now(),
+			Score: before.Score, CrmExternalID: before.CrmExternalID,
+		}
+		if change.Fields != nil {
+			params.Fields = change.Fields
+		}
+		if change.Score != nil {
+			params.Score = change.Score()
+		}
+		if change.CRMExternalID != nil {
+			params.CrmExternalID = change.CRMExternalID()
+		}
+		if row, err = db.New().LeadUpdate(ctx, tx, params); err != nil {
+			return fmt.Errorf("update lead: %w", err)
+		}
+		if err := checkFields(row.Fields); err != nil || same(before, row) {
+			return err
+		}
+		return event.Record(ctx, tx, s.IDs, workspaceID, params.UpdatedAt, event.LeadUpdated(row))
+	})
+	return row, err
+}
+
+// SetStatus moves a lead to a stage. To the one it is in, nothing changes.
+func (s *Service) SetStatus(ctx context.Context, workspaceID, leadID uuid.UUID, status api.LeadStatus) (row db.Lead, err error) {
+	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+		if row, err = lock(ctx, tx, workspaceID, leadID); err != nil || row.Status == string(status) {
+			return err
+		}
+		previous, now := row.Status, s.Clock.Now()
+		row, err = db.New().LeadSetStatus(ctx, tx, db.LeadSetStatusParams{
+			WorkspaceID: workspaceID, ID: leadID, Status: string(status), UpdatedAt: now,
+		})
+		if err != nil {
+			return fmt.Errorf("set lead status: %w", err)
+		}
+		return event.Record(ctx, tx, s.IDs, workspaceID, now, event.LeadStatusChanged(row, previous))
+	})
+	return row, err
+}
+
+// Delete removes a lead for good, or fails with not_found.
+func (s *Service) Delete(ctx context.Context, workspaceID, leadID uuid.UUID) error {
+	gone, err := db.New().LeadDelete(ctx, s.DB, db.LeadDeleteParams{WorkspaceID: workspaceID, ID: leadID})
+	if err != nil {
+		return fmt.Errorf("delete lead: %w", err)
+	}
+	if gone == 0 {
+		return apierr.NotFound()
+	}
+	return nil
+}
+
+func lock(ctx context.Context, tx pgx.Tx, workspaceID, leadID uuid.UUID) (db.Lead, error) {
+	row, err := db.New().LeadLock(ctx, tx, db.LeadLockParams{WorkspaceID: workspaceID, ID: leadID})
+	return row, apierr.Found("lock lead", err)
+}
+
+// same reports whether a change left a lead as it was. Stored fields are in
+// PostgreSQL's one form.
+func same(a, b db.Lead) bool {
+	return bytes.Equal(a.Fields, b.Fields) && equal(a.Score, b.Score) && equal(a.CrmExternalID, b.CrmExternalID)
+}
+
+func equal[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
+
+func checkFields(raw json.RawMessage) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return fmt.Errorf("stored fields: %w", err)
+	}
+	if len(fields) == 0 || len(fields) > maxFields {
+		return apierr.New(api.ErrorCodeInvalidFields,
+			"A lead keeps 1 to %d fields; this change would leave %d.", maxFields, len(fields))
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+package retention_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/avelto/convo/internal/domain/event"
+	"github.com/avelto/convo/internal/domain/integration"
+	"github.com/avelto/convo/internal/testing/apitest"
+	"github.com/avelto/convo/internal/testing/testdb"
+)
+
+func TestMain(m *testing.M) { testdb.Main(m) }
+
+// TestWhatIsNoLongerKeptIsCleared leaves behind what is old enough, and what is not by
+// a minute, before a worker starts.
+func TestWhatIsNoLongerKeptIsCleared(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	token := s.Token(t, s.Workspace(t, "acme"))
+	subscribe := func(body string) {
+		s.Post(t, token, "/integrations/webhook", body).Want(t, http.StatusCreated)
+	}
+	subscribe(`{"type":"WEBHOOK","url":"https://hooks.example.com","events":["lead.created"]}`)
+	subscribe(`{"type":"WEBHOOK","url":"http://localhost:1","events":["lead.created"],"temporary":true}`)
+	for _, key := range []string{"old", "fresh"} {
+		s.Do(t, apitest.Request{
+			Method: http.MethodPost, Path: "/leads", Token: token, Body: `{"fields":{"name":"A"}}`, Header: map[string]string{"Idempotency-Key": key},
+		}).Want(t, http.StatusCreated)
+	}
+	before := func(age time.Duration) time.Time { return s.Clock.Now().Add(-age - time.Minute) }
+	s.Exec(t, "UPDATE events SET occurred_at = $1 WHERE sequence = 1", before(event.Kept))
+	s.Exec(t, "UPDATE events SET occurred_at = $1 WHERE sequence = 2", before(event.Kept).Add(2*time.Minute))
+	s.Exec(t, "UPDATE webhook_deliveries SET created_at = $1, status = 'SUCCEEDED' WHERE event_sequence = 1", before(event.Kept))
+	s.Exec(t, "UPDATE webhook_deliveries SET created_at = $1, status = 'SUCCEEDED' WHERE event_sequence = 2", before(event.Kept).Add(2*time.Minute))
+	s.Exec(t, "UPDATE integrations SET expires_at = $1 WHERE expires_at IS NOT NULL", before(integration.TemporaryFor))
+	s.Exec(t, "UPDATE idempotency_keys SET created_at = $1 WHERE key = 'old'", before(24*time.Hour))
+
+	apitest.New(t, apitest.Options{Workers: true, DatabaseURL: s.DatabaseURL})
+	require.Eventually(t, func() bool {
+		var left []int64
+		err := s.DB.QueryRow(t.Context(), `SELECT ARRAY[(SELECT count(*) FROM events), (SELECT count(*) FROM webhook_deliveries),
+			(SELECT count(*) FROM integrations), (SELECT count(*) FROM idempotency_keys)]`).Scan(&left)
+		return err == nil && left[0] == 1 && left[1] == 1 && left[2] == 1 && left[3] == 1
+	}, time.Minute, 20*time.Millisecond)
+}

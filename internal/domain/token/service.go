@@ -1,0 +1,141 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
+)
+
+// ErrUnknownScope means that a scope does not exist.
+var ErrUnknownScope = errors.New("token: unknown scope")
+
+// ErrExpiry means that a token would expire before it exists.
+var ErrExpiry = errors.New("token: the time to expiry must be positive")
+
+// Service creates, lists and revokes tokens.
+type Service struct {
+	DB    *postgres.DB
+	IDs   *id.Generator
+	Clock clock.Clock
+}
+
+// NewToken is a token to create. It never expires where ExpiresIn is nil.
+type NewToken struct {
+	WorkspaceID uuid.UUID
+	Name        string
+	Scopes      []api.Scope
+	ExpiresIn   *time.Duration
+	CreatedBy   *uuid.UUID // the user who asked for it, if any
+}
+
+// Live reports whether a token admits anybody at a moment.
+func Live(row db.APIToken, at time.Time) bool {
+	return row.RevokedAt == nil && (row.ExpiresAt == nil || at.Before(*row.ExpiresAt))
+}
+
+// Create stores a token and returns its plaintext, which cannot be had again.
+func (s *Service) Create(ctx context.Context, in NewToken) (string, db.APIToken, error) {
+	scopes := make([]string, 0, len(in.Scopes))
+	for _, scope := range in.Scopes {
+		if !scope.Valid() {
+			return "", db.APIToken{}, fmt.Errorf("%w %q", ErrUnknownScope, scope)
+		}
+		scopes = append(scopes, string(scope))
+	}
+	if in.ExpiresIn != nil && *in.ExpiresIn <= 0 {
+		return "", db.APIToken{}, ErrExpiry
+	}
+	plaintext := Mint()
+	hash, _ := Parse(plaintext)
+	tokenID, createdAt := s.IDs.New()
+	var expiresAt *time.Time
+	if in.ExpiresIn != nil {
+		at := createdAt.Add(*in.ExpiresIn)
+		expiresAt = &at
+	}
+	row, err := db.New().TokenCreate(ctx, s.DB, db.TokenCreateParams{
+		WorkspaceID: in.WorkspaceID, ID: tokenID, Name: in.Name, TokenHash: hash[:],
+		LastFour: plaintext[len(plaintext)-4:], Scopes: scopes, CreatedBy: in.CreatedBy, CreatedAt: createdAt, ExpiresAt: expiresAt,
+	})
+	if err != nil {
+		return "", db.APIToken{}, fmt.Errorf("create token: %w", err)
+	}
+	return plaintext, row, nil
+}
+
+// List returns the tokens of a workspace, latest first.
+func (s *Service) List(ctx context.Context, workspaceID uuid.UUID) ([]db.TokenListRow, error) {
+	rows, err := db.New().TokenList(ctx, s.DB, db.TokenListParams{WorkspaceID: workspaceID})
+	if err != nil {
+		return nil, fmt.Errorf("list tokens: %w", err)
+	}
+	return rows, nil
+}
+
+// Revoke ends a token's life on every replica within a second. It reports false
+// where the workspace has no such live token.
+func (s *Service) Revoke(ctx context.Context, workspaceID, tokenID uuid.UUID) (bool, error) {
+	now := s.Clock.Now()
+	changed, err := db.New().TokenRevoke(ctx, s.DB, db.TokenRevokeParams{WorkspaceID: workspaceID, ID: tokenID, RevokedAt: &now})
+	if err != nil {
+		return false, fmt.Errorf("revoke token: %w", err)
+	}
+	return changed > 0, nil
+}
+
+// Get returns a token of a workspace, or a not_found error.
+func (s *Service) Get(ctx context.Context, workspaceID, tokenID uuid.UUID) (db.APIToken, error) {
+	row, err := db.New().TokenLock(ctx, s.DB, db.TokenLockParams{WorkspaceID: workspaceID, ID: tokenID})
+	return row, apierr.Found("get token", err)
+}
+
+// Rotate creates a token with the name, the scopes and the length of life of another,
+// which lives on for the overlap at most. It returns the new one's plaintext, which
+// cannot be had again, or ErrNotLive.
+func (s *Service) Rotate(ctx context.Context, workspaceID, tokenID uuid.UUID, by *uuid.UUID, overlap time.Duration) (plaintext string, row db.APIToken, err error) {
+	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, _ pgx.Tx) error {
+		old, err := s.Get(ctx, workspaceID, tokenID)
+		if err != nil {
+			return err
+		}
+		now := s.Clock.Now()
+		if !Live(old, now) {
+			return ErrNotLive
+		}
+		next := NewToken{WorkspaceID: workspaceID, Name: old.Name, CreatedBy: by}
+		for _, scope := range old.Scopes {
+			next.Scopes = append(next.Scopes, api.Scope(scope))
+		}
+		end := now.Add(overlap)
+		if old.ExpiresAt != nil {
+			life := old.ExpiresAt.Sub(old.CreatedAt)
+			next.ExpiresIn = &life
+			if old.ExpiresAt.Before(end) {
+				end = *old.ExpiresAt
+			}
+		}
+		if plaintext, row, err = s.Create(ctx, next); err != nil {
+			return err
+		}
+		if overlap <= 0 {
+			_, err = s.Revoke(ctx, workspaceID, tokenID)
+			return err
+		}
+		if err := db.New().TokenSetExpiry(ctx, s.DB, db.TokenSetExpiryParams{WorkspaceID: workspaceID, ID: tokenID, ExpiresAt: &end}); err != nil {
+			return fmt.Errorf("set expiry: %w", err)
+		}
+		return nil
+	})
+	return plaintext, row, err
+}

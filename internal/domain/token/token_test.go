@@ -1,0 +1,226 @@
+package token_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/domain/workspace"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/testing/testdb"
+)
+
+func TestMintedTokensLookAsDocumented(t *testing.T) {
+	t.Parallel()
+	shape := regexp.MustCompile(`^convo_[0-9a-f]{32}$`)
+	first := token.Mint()
+	require.Regexp(t, shape, first)
+	require.NotEqual(t, first, token.Mint())
+	hash, ok := token.Parse(first)
+	require.True(t, ok)
+	require.Equal(t, token.Hash(sha256.Sum256([]byte(first))), hash)
+}
+
+// FuzzParse looks for a text that is taken for a token and does not look like one.
+func FuzzParse(f *testing.F) {
+	shape := regexp.MustCompile(`^convo_[0-9a-f]{32}\z`)
+	for _, seed := range []string{token.Mint(), "convo_", strings.ToUpper(token.Mint()), token.Mint() + "\n", " " + token.Mint(), ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		_, ok := token.Parse(text)
+		require.Equal(t, shape.MatchString(text), ok)
+	})
+}
+
+// fixture is an authenticator over a database, with a token in it.
+type fixture struct {
+	on     *postgres.DB
+	clock  *clock.Fake
+	uses   *token.Uses
+	auth   *token.Authenticator
+	tokens *token.Service
+	space  uuid.UUID
+	row    uuid.UUID
+	hash   token.Hash
+}
+
+func setup(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{on: testdb.New(t), clock: clock.NewFake(time.Date(2026, 4, 30, 12, 0, 0, 0, time.UTC))}
+	f.uses = token.NewUses(f.on)
+	f.auth = token.NewAuthenticator(f.on, f.clock, f.uses)
+	ids := id.NewGenerator(f.clock)
+	f.tokens = &token.Service{DB: f.on, IDs: ids, Clock: f.clock}
+	space, err := (&workspace.Service{DB: f.on, IDs: ids}).Ensure(t.Context(), "acme", "Acme")
+	require.NoError(t, err)
+	f.space = space.ID
+	plaintext, row, err := f.tokens.Create(t.Context(), token.NewToken{WorkspaceID: f.space, Name: "test", Scopes: []api.Scope{api.ScopeLeadsRead}})
+	require.NoError(t, err)
+	f.row = row.ID
+	f.hash, _ = token.Parse(plaintext)
+	return f
+}
+
+// listen runs the listener and waits until it hears.
+func (f *fixture) listen(t *testing.T) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f.auth.Listen(ctx, slog.New(slog.DiscardHandler))
+	}()
+	require.Eventually(t, f.caches(t), 10*time.Second, time.Millisecond)
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// caches returns a test for whether a token is kept: then the database may lose it
+// unnoticed.
+func (f *fixture) caches(t *testing.T) func() bool {
+	t.Helper()
+	return func() bool {
+		first, err := f.auth.Authenticate(t.Context(), f.hash)
+		require.NoError(t, err)
+		second, err := f.auth.Authenticate(t.Context(), f.hash)
+		require.NoError(t, err)
+		return first == second
+	}
+}
+
+func TestAPrincipalIsKeptForASecond(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	defer f.listen(t)()
+	first, err := f.auth.Authenticate(t.Context(), f.hash)
+	require.NoError(t, err)
+	require.Equal(t, f.space, first.WorkspaceID)
+	require.True(t, first.Has(api.ScopeLeadsRead))
+	require.False(t, first.Has(api.ScopeLeadsWrite))
+	f.clock.Advance(time.Second)
+	later, err := f.auth.Authenticate(t.Context(), f.hash)
+	require.NoError(t, err)
+	require.NotSame(t, first, later, "read anew, whatever was announced")
+}
+
+func TestARevocationIsHeardAtOnce(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	defer f.listen(t)()
+	revoked, err := f.tokens.Revoke(t.Context(), f.space, f.row)
+	require.NoError(t, err)
+	require.True(t, revoked)
+	require.Eventually(t, func() bool {
+		_, err := f.auth.Authenticate(t.Context(), f.hash) // its clock stands still
+		return err != nil
+	}, time.Second, time.Millisecond)
+	_, err = f.auth.Authenticate(t.Context(), f.hash)
+	require.ErrorIs(t, err, token.ErrNotLive)
+	again, err := f.tokens.Revoke(t.Context(), f.space, f.row)
+	require.NoError(t, err)
+	require.False(t, again)
+}
+
+func TestNothingIsKeptWhileNobodyListens(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	require.False(t, f.caches(t)())
+	stop := f.listen(t)
+	require.True(t, f.caches(t)())
+	stop()
+	require.False(t, f.caches(t)())
+}
+
+func TestTheListenerComesBack(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	defer f.listen(t)()
+	_, err := f.on.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE datname = current_database() AND query LIKE 'LISTEN%'`)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return !f.caches(t)() }, 10*time.Second, time.Millisecond, "it notices")
+	require.Eventually(t, f.caches(t), 10*time.Second, time.Millisecond, "and listens again")
+}
+
+func TestUsesAreWrittenInBatches(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	at := f.clock.Now()
+	for range 3 {
+		_, err := f.auth.Authenticate(t.Context(), f.hash)
+		require.NoError(t, err)
+	}
+	require.NoError(t, f.uses.Flush(t.Context()))
+	lastUsed := func() time.Time {
+		rows, err := f.tokens.List(t.Context(), f.space)
+		require.NoError(t, err)
+		return rows[0].APIToken.LastUsedAt.UTC()
+	}
+	require.Equal(t, at, lastUsed())
+	f.uses.Note(&token.Principal{WorkspaceID: f.space, TokenID: f.row}, at.Add(-time.Hour))
+	require.NoError(t, f.uses.Flush(t.Context()))
+	require.Equal(t, at, lastUsed(), "never backwards")
+}
+
+func TestUsesSurviveAFailedWrite(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	f.uses.Note(&token.Principal{WorkspaceID: f.space, TokenID: f.row}, f.clock.Now())
+	require.Error(t, f.uses.Flush(ctx))
+	require.NoError(t, f.uses.Flush(t.Context()))
+	rows, err := f.tokens.List(t.Context(), f.space)
+	require.NoError(t, err)
+	require.NotNil(t, rows[0].APIToken.LastUsedAt)
+}
+
+func TestCreateRefusesNonsense(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	_, _, err := f.tokens.Create(t.Context(), token.NewToken{WorkspaceID: f.space, Scopes: []api.Scope{"leads:eat"}})
+	require.ErrorIs(t, err, token.ErrUnknownScope)
+	never := time.Duration(0)
+	_, _, err = f.tokens.Create(t.Context(), token.NewToken{WorkspaceID: f.space, ExpiresIn: &never})
+	require.ErrorIs(t, err, token.ErrExpiry)
+}
+
+// BenchmarkAuthenticate measures the check of a token that is kept.
+func BenchmarkAuthenticate(b *testing.B) {
+	on := testdb.New(b)
+	c := clock.NewFake(time.Now())
+	ids := id.NewGenerator(c)
+	space, err := (&workspace.Service{DB: on, IDs: ids}).Ensure(b.Context(), "acme", "Acme")
+	require.NoError(b, err)
+	plaintext, _, err := (&token.Service{DB: on, IDs: ids, Clock: c}).Create(b.Context(), token.NewToken{WorkspaceID: space.ID, Scopes: []api.Scope{api.ScopeLeadsRead}})
+	require.NoError(b, err)
+	auth := token.NewAuthenticator(on, c, token.NewUses(on))
+	ctx, stop := context.WithCancel(b.Context())
+	var ended atomic.Bool
+	go func() {
+		auth.Listen(ctx, slog.New(slog.DiscardHandler))
+		ended.Store(true)
+	}()
+	b.ReportAllocs()
+	for b.Loop() {
+		hash, _ := token.Parse(plaintext)
+		_, err := auth.Authenticate(ctx, hash)
+		require.NoError(b, err)
+	}
+	stop()
+}

@@ -1,9 +1,0 @@
-package knowledge_test
-
-import (
-	"testing"
-
-	"github.com/avelto/convo/internal/apitest"
-)
-
-func TestMain(m *testing.M) { apitest.Main(m) }

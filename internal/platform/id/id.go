@@ -1,0 +1,74 @@
+// Package id makes UUIDs of version 7 (RFC 9562, section 5.7), which sort by the
+// time of their making. Lists are paged by id alone, so a row's creation time is
+// the moment inside its id.
+package id
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/internal/platform/clock"
+)
+
+// Max is greater than every id: a list's first page begins below it.
+var Max = uuid.Max
+
+// Generator makes ids that ascend strictly within a process.
+type Generator struct {
+	clock  clock.Clock
+	random io.Reader
+
+	mu   sync.Mutex
+	last int64 // milliseconds << 12 | fraction of the last id
+}
+
+// NewGenerator returns a generator by the given clock.
+func NewGenerator(c clock.Clock) *Generator {
+	return &Generator{clock: c, random: rand.Reader}
+}
+
+// NewSeeded returns a generator whose random bits come from random, so that the
+// same calls yield the same ids.
+func NewSeeded(c clock.Clock, random io.Reader) *Generator {
+	return &Generator{clock: c, random: random}
+}
+
+// New returns an id and the moment inside it, in UTC and to the millisecond.
+func (g *Generator) New() (uuid.UUID, time.Time) {
+	var id uuid.UUID
+	stamp := g.stamp(id[8:])
+	binary.BigEndian.PutUint64(id[:8], uint64(stamp>>12)<<16|0x7000|uint64(stamp&0xfff))
+	id[8] = id[8]&0x3f | 0x80
+	return id, time.UnixMilli(stamp >> 12).UTC()
+}
+
+// stamp fills tail with random bytes and returns the next stamp. The 12 bits
+// below the millisecond count its 4,096ths, and go on counting when ids are
+// asked for faster than that.
+func (g *Generator) stamp(tail []byte) int64 {
+	now := g.clock.Now()
+	stamp := now.UnixMilli()<<12 | int64(now.Nanosecond()%1e6)*4096/1e6
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	// crypto/rand never fails, and a seeded source must not end.
+	if _, err := io.ReadFull(g.random, tail); err != nil {
+		panic("id: no random bytes: " + err.Error())
+	}
+	if stamp <= g.last {
+		stamp = g.last + 1
+	}
+	g.last = stamp
+	return stamp
+}
+
+// Floor returns the least id of a moment: ids made from t on are not below it.
+func Floor(t time.Time) uuid.UUID {
+	var id uuid.UUID
+	binary.BigEndian.PutUint64(id[:8], uint64(max(t.UnixMilli(), 0))<<16)
+	return id
+}

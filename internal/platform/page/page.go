@@ -1,0 +1,141 @@
+// Package page cuts lists into pages. A cursor names the last row of a page and
+// is bound to its list: altered, or used with another sort order, filter or
+// workspace, it is refused.
+package page
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/platform/id"
+)
+
+// DefaultLimit is the number of rows of a page where the caller names none.
+const DefaultLimit = 50
+
+const (
+	version   = 1
+	macSize   = 16
+	bodySize  = 1 + 2 + 16 // version, score, id
+	topScore  = 101        // above every score: where a list by score begins
+	cursorLen = bodySize + macSize
+)
+
+// Position is where a page begins: below this row.
+type Position struct {
+	Score int16 // -1 for a row without one; unused by lists that do not sort by it
+	ID    uuid.UUID
+}
+
+// Start is the position above every row.
+func Start() Position { return Position{Score: topScore, ID: id.Max} }
+
+// Request is what a caller asks of a list.
+type Request struct {
+	Limit  *int32  // DefaultLimit when nil; the validator keeps it within 1 to 200
+	Cursor *string // the first page when nil
+}
+
+// Size returns the number of rows asked for.
+func (r Request) Size() int32 {
+	if r.Limit == nil {
+		return DefaultLimit
+	}
+	return *r.Limit
+}
+
+// Codec writes and reads cursors.
+type Codec struct{ key []byte }
+
+// NewCodec returns a codec whose cursors only holders of key can make. Replicas
+// must share it.
+func NewCodec(key []byte) *Codec {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("convo page cursor"))
+	return &Codec{key: mac.Sum(nil)}
+}
+
+// List identifies a list: the workspace, its name, sort order and filters.
+type List struct {
+	Workspace uuid.UUID
+	Name      string
+	Filters   []string
+}
+
+// Encode returns the cursor of the page below a position.
+func (c *Codec) Encode(list List, at Position) string {
+	token := make([]byte, bodySize, cursorLen)
+	token[0] = version
+	binary.BigEndian.PutUint16(token[1:], uint16(at.Score))
+	copy(token[3:], at.ID[:])
+	token = append(token, c.mac(list, token)...)
+	return base64.RawURLEncoding.EncodeToString(token)
+}
+
+// Decode returns where the page begins, or an invalid_cursor error.
+func (c *Codec) Decode(list List, request Request) (Position, error) {
+	if request.Cursor == nil {
+		return Start(), nil
+	}
+	token, err := base64.RawURLEncoding.Strict().DecodeString(*request.Cursor)
+	if err != nil || len(token) != cursorLen || token[0] != version ||
+		!hmac.Equal(token[bodySize:], c.mac(list, token[:bodySize])) {
+		return Position{}, apierr.New(api.ErrorCodeInvalidCursor,
+			"The cursor does not belong to this list with these filters. Begin again without one.")
+	}
+	return Position{
+		Score: int16(binary.BigEndian.Uint16(token[1:])),
+		ID:    uuid.UUID(token[3:bodySize]),
+	}, nil
+}
+
+func (c *Codec) mac(list List, body []byte) []byte {
+	mac := hmac.New(sha256.New, c.key)
+	mac.Write(body)
+	mac.Write(list.Workspace[:])
+	mac.Write([]byte(list.Name + "\x00" + strings.Join(list.Filters, "\x00")))
+	return mac.Sum(nil)[:macSize]
+}
+
+// Page is a part of a list. Next is nil on the last page.
+type Page[Row any] struct {
+	Rows []Row
+	Next *string
+}
+
+// Cut makes a page of rows that were read one beyond its size: the surplus row
+// says that there is another page.
+func Cut[Row any](codec *Codec, list List, request Request, rows []Row, at func(Row) Position) Page[Row] {
+	size := int(request.Size())
+	if len(rows) <= size {
+		return Page[Row]{Rows: rows}
+	}
+	rows = rows[:size]
+	next := codec.Encode(list, at(rows[size-1]))
+	return Page[Row]{Rows: rows, Next: &next}
+}
+
+// ByID reads a page of a list that is sorted by id, latest first. It fails with
+// invalid_cursor, or as read does.
+func ByID[Row any](ctx context.Context, codec *Codec, list List, request Request,
+	read func(ctx context.Context, before uuid.UUID, limit int32) ([]Row, error), rowID func(Row) uuid.UUID,
+) (Page[Row], error) {
+	from, err := codec.Decode(list, request)
+	if err != nil {
+		return Page[Row]{}, err
+	}
+	rows, err := read(ctx, from.ID, request.Size()+1)
+	if err != nil {
+		return Page[Row]{}, fmt.Errorf("list %s: %w", list.Name, err)
+	}
+	return Cut(codec, list, request, rows, func(row Row) Position { return Position{ID: rowID(row)} }), nil
+}

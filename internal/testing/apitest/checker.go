@@ -1,0 +1,176 @@
+package apitest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/openapi"
+)
+
+// CoverageVariable names the directory in which each test process notes the
+// pairs of operation and status that it saw.
+const CoverageVariable = "CONVO_SPEC_COVERAGE_DIR"
+
+// checker holds answers against the document. It reads it by itself, by the full
+// rules of 3.1, and takes no member that the document does not name.
+type checker struct {
+	document *openapi3.T
+	routes   *http.ServeMux
+	found    map[string]*openapi3filter.RequestValidationInput
+}
+
+// shared is the checker of all tests of a process.
+var shared = sync.OnceValue(func() *checker {
+	document, err := openapi3.NewLoader().LoadFromData(openapi.JSON)
+	if err != nil {
+		panic(err)
+	}
+	for _, schema := range document.Components.Schemas {
+		closeObjects(schema)
+	}
+	c := &checker{document: document, routes: http.NewServeMux(), found: map[string]*openapi3filter.RequestValidationInput{}}
+	for template, item := range document.Paths.Map() {
+		for method, operation := range item.Operations() {
+			pattern := method + " " + spec.BasePath + template
+			c.routes.Handle(pattern, http.NotFoundHandler())
+			c.found[pattern] = &openapi3filter.RequestValidationInput{Route: &routers.Route{
+				Spec: document, Path: template, PathItem: item, Method: method, Operation: operation,
+			}}
+		}
+	}
+	return c
+})
+
+// closeObjects makes members that the document does not name an error.
+func closeObjects(ref *openapi3.SchemaRef) {
+	if ref == nil || ref.Ref != "" || ref.Value == nil {
+		return // a component of its own
+	}
+	s := ref.Value
+	if len(s.Properties) > 0 && s.AdditionalProperties.Has == nil && s.AdditionalProperties.Schema == nil {
+		closed := false
+		s.AdditionalProperties.Has = &closed
+	}
+	for _, property := range s.Properties {
+		closeObjects(property)
+	}
+	closeObjects(s.Items)
+}
+
+func (c *checker) check(t testing.TB, request *http.Request, response Response) {
+	t.Helper()
+	require.NotEmpty(t, response.Header.Get("X-Request-Id"))
+	asGet := request
+	if request.Method == http.MethodHead {
+		get := *request
+		get.Method = http.MethodGet
+		asGet = &get
+	}
+	_, pattern := c.routes.Handler(asGet)
+	input, ok := c.found[pattern]
+	if clean := path.Clean(request.URL.Path) == request.URL.Path; !ok || !clean || outsideOfOperations(response.Status) {
+		c.checkUnmatched(t, response)
+		return
+	}
+	operation := input.Route.Operation
+	what := fmt.Sprintf("%s answered %d: %s", operation.OperationID, response.Status, response.Body)
+	documented := operation.Responses.Status(response.Status)
+	require.NotNil(t, documented, "a status that the document does not name: %s", what)
+	note(operation.OperationID, response.Status)
+	c.checkHeaders(t, documented.Value, response, what)
+	if request.Method == http.MethodHead {
+		return
+	}
+	err := openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: request, Route: input.Route},
+		Status:                 response.Status, Header: response.Header, Body: io.NopCloser(bytes.NewReader(response.Body)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
+	})
+	require.NoError(t, err, what)
+	if len(documented.Value.Content) == 0 {
+		require.Empty(t, response.Body, "a body that the document does not name: %s", what)
+	}
+}
+
+// outsideOfOperations reports a status of HTTP itself, which a request gets before it is
+// known what operation it is for, or because there is none.
+func outsideOfOperations(status int) bool {
+	return status == http.StatusRequestTimeout || status == http.StatusMethodNotAllowed
+}
+
+// checkUnmatched holds answers to unknown paths against the problem's schema.
+func (c *checker) checkUnmatched(t testing.TB, response Response) {
+	t.Helper()
+	if response.Status < http.StatusBadRequest {
+		return // preflights
+	}
+	if len(response.Body) == 0 {
+		return // to HEAD
+	}
+	problem := Decode[any](t, response)
+	require.NoError(t, c.document.Components.Schemas["Problem"].Value.VisitJSON(problem, openapi3.EnableJSONSchema2020()))
+}
+
+// checkHeaders requires the documented headers, but for those that depend on the
+// request.
+func (c *checker) checkHeaders(t testing.TB, documented *openapi3.Response, response Response, what string) {
+	t.Helper()
+	for name := range documented.Headers {
+		switch name {
+		case "Link", "X-Next-Cursor", "Idempotent-Replayed":
+		case "Retry-After":
+			if response.Status == http.StatusConflict && !strings.Contains(string(response.Body), "idempotency_key_in_use") {
+				continue
+			}
+			require.NotEmpty(t, response.Header.Get(name), "no %s: %s", name, what)
+		default:
+			require.NotEmpty(t, response.Header.Get(name), "no %s: %s", name, what)
+		}
+	}
+}
+
+var noted struct {
+	sync.Mutex
+
+	file *os.File
+	seen map[string]bool
+}
+
+// note writes a pair into the process's file, once.
+func note(operationID string, status int) {
+	dir := os.Getenv(CoverageVariable)
+	if dir == "" {
+		return
+	}
+	noted.Lock()
+	defer noted.Unlock()
+	pair := fmt.Sprintf("%s %d\n", operationID, status)
+	if noted.seen[pair] {
+		return
+	}
+	if noted.file == nil {
+		file, err := os.CreateTemp(dir, filepath.Base(os.Args[0])+"-*")
+		if err != nil {
+			panic(err)
+		}
+		noted.file, noted.seen = file, map[string]bool{}
+	}
+	noted.seen[pair] = true
+	if _, err := noted.file.WriteString(pair); err != nil {
+		panic(err)
+	}
+}

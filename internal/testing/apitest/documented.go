@@ -1,0 +1,47 @@
+package apitest
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/platform/seal"
+)
+
+// The ids of the document's examples.
+var (
+	exampleID  = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e01")
+	deliveryID = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e04")
+)
+
+// Documented loads the demo data and the rest of what the document's examples are
+// about: a webhook at an address with a delivery, a source and a job. Every sample of
+// the documentation works then.
+func (s *Server) Documented(t testing.TB, webhookURL string) Space {
+	t.Helper()
+	space, _ := s.Demo(t)
+	box, err := seal.New(Key, "webhook secrets")
+	require.NoError(t, err)
+	now := s.Clock.Now()
+	s.Exec(t, `INSERT INTO integrations (workspace_id, id, type, url, events, status, secret, created_at, updated_at)
+		VALUES ($1, $2, 'WEBHOOK', $3, '{lead.created}', 'CONNECTED', $4, $5, $5)`,
+		space.ID, exampleID, webhookURL, box.Seal(webhook.NewSecret(), webhook.Place(space.ID, exampleID)), now)
+	s.Post(t, space.Token, "/leads", map[string]any{"fields": map[string]string{"name": "Anna"}}).Want(t, 201)
+	s.Exec(t, "UPDATE webhook_deliveries SET id = $1 WHERE workspace_id = $2 AND integration_id = $3", deliveryID, space.ID, exampleID)
+	s.Exec(t, `INSERT INTO knowledge_sources (workspace_id, id, type, file_name, content_type, size_bytes, sha256, created_at, updated_at)
+		VALUES ($1, $2, 'UPLOAD', 'prices.md', 'text/markdown', 1, $3, $4, $4)`, space.ID, exampleID, make([]byte, 32), now)
+	s.Exec(t, "INSERT INTO knowledge_jobs (workspace_id, id, type, url, refresh, created_at) VALUES ($1, $2, 'CRAWL', 'https://docs.example.com', false, $3)",
+		space.ID, exampleID, now)
+	return space
+}
+
+// Check holds an answer that was got by other means against the document.
+func (s *Server) Check(t testing.TB, method, url string, response Response) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	require.NoError(t, err)
+	s.checker.check(t, request, response)
+}

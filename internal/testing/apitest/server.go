@@ -1,0 +1,241 @@
+// Package apitest runs the whole server over a real database and a real socket,
+// and checks every answer against the published document.
+package apitest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/app"
+	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/domain/workspace"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/ratelimit"
+	"github.com/avelto/convo/internal/testing/testdb"
+)
+
+// Key is the secret key of every test server.
+var Key = bytes.Repeat([]byte{7}, 32)
+
+// Server is a running server with a database of its own.
+type Server struct {
+	URL     string // with the base path
+	Origin  string // without
+	Handler http.Handler
+	// Storage is the directory in which it keeps files.
+	Storage string
+	// DatabaseURL is the server's, for another beside it.
+	DatabaseURL string
+	DB          *postgres.DB
+	Clock       *clock.Fake
+	IDs         *id.Generator
+	Tokens      *token.Service
+	Document    *spec.Document
+	log         *lockedBuffer
+	checker     *checker
+}
+
+// Options change a server; the zero value is a server as it is shipped, but for
+// rate limits, which count nothing.
+type Options struct {
+	Config app.Config
+	// DatabaseURL is a database of the test's own making.
+	DatabaseURL string
+	// RateLimits counts requests as a shipped server does.
+	RateLimits bool
+	// Workers delivers webhooks, to loopback too.
+	Workers bool
+	// PublicURL makes links and samples name the server's own address.
+	PublicURL bool
+}
+
+// unlimited admits everybody.
+type unlimited struct{}
+
+// Take implements ratelimit.Limiter.
+func (unlimited) Take(_ context.Context, _ string, limit ratelimit.Limit) (ratelimit.Result, error) {
+	return ratelimit.Result{Allowed: true, Remaining: limit.Requests, ResetAfter: limit.Window}, nil
+}
+
+// New starts a server that ends with the test.
+func New(t testing.TB, options Options) *Server {
+	t.Helper()
+	if options.DatabaseURL == "" {
+		options.DatabaseURL = testdb.URL(t)
+	}
+	on, err := postgres.Open(t.Context(), options.DatabaseURL, postgres.Options{MaxConns: 8})
+	require.NoError(t, err)
+	t.Cleanup(on.Close)
+	document, err := spec.Published()
+	require.NoError(t, err)
+	if options.Config.RequestTimeout == 0 {
+		options.Config.RequestTimeout = 30 * time.Second
+	}
+	if options.Config.Storage == "" {
+		options.Config.Storage = t.TempDir()
+	}
+	s := &Server{
+		DB: on, Document: document, Clock: clock.NewFake(time.Date(2026, time.April, 30, 12, 0, 0, 0, time.UTC)),
+		log: &lockedBuffer{}, checker: shared(), DatabaseURL: options.DatabaseURL, Storage: options.Config.Storage,
+	}
+	parts := app.Parts{DB: on, Key: Key, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
+	if parts.Workers = options.Workers; options.Workers {
+		options.Config.AllowedTargets = []string{"127.0.0.0/8", "::1/128"}
+	}
+	if !options.RateLimits && options.Config.RedisURL == "" {
+		parts.Limiter = unlimited{}
+	}
+	listener := httptest.NewUnstartedServer(nil)
+	if options.PublicURL {
+		options.Config.PublicURL = "http://" + listener.Listener.Addr().String()
+	}
+	a, err := app.New(t.Context(), options.Config, parts)
+	require.NoError(t, err)
+	s.Handler, s.Tokens, s.IDs = a.Handler, a.Tokens, id.NewGenerator(s.Clock)
+	s.run(t, a, listener)
+	return s
+}
+
+func (s *Server) run(t testing.TB, a *app.App, listener *httptest.Server) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		a.Run(ctx)
+	}()
+	listener.Config.Handler = a.Handler
+	listener.Start()
+	s.Origin, s.URL = listener.URL, listener.URL+spec.BasePath
+	t.Cleanup(func() {
+		listener.Close()
+		stop()
+		<-ended
+	})
+}
+
+// Workspace creates a workspace.
+func (s *Server) Workspace(t testing.TB, slug string) uuid.UUID {
+	t.Helper()
+	row, err := (&workspace.Service{DB: s.DB, IDs: s.IDs}).Ensure(t.Context(), slug, slug)
+	require.NoError(t, err)
+	return row.ID
+}
+
+// Token creates a token, with every scope where none is given.
+func (s *Server) Token(t testing.TB, workspaceID uuid.UUID, scopes ...api.Scope) string {
+	t.Helper()
+	if len(scopes) == 0 {
+		scopes = s.Document.Scopes
+	}
+	return s.TokenWith(t, token.NewToken{WorkspaceID: workspaceID, Name: t.Name(), Scopes: scopes})
+}
+
+// TokenWith creates a token as told.
+func (s *Server) TokenWith(t testing.TB, in token.NewToken) string {
+	t.Helper()
+	plaintext, _, err := s.Tokens.Create(t.Context(), in)
+	require.NoError(t, err)
+	return plaintext
+}
+
+// Exec runs a statement on the server's database.
+func (s *Server) Exec(t testing.TB, statement string, args ...any) {
+	t.Helper()
+	_, err := s.DB.Exec(t.Context(), statement, args...)
+	require.NoError(t, err)
+}
+
+// Request is a request to send. Body is sent as it is where it is a string,
+// []byte or io.Reader, else as JSON.
+type Request struct {
+	Method string
+	Path   string // below the base path, with its query
+	Token  string
+	Body   any
+	Header map[string]string
+}
+
+// Response is an answer, read to its end and checked against the document.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Do sends a request and checks the answer against the document.
+func (s *Server) Do(t testing.TB, r Request) Response {
+	t.Helper()
+	var body io.Reader
+	if r.Body != nil {
+		body = encode(t, r.Body)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), r.Method, s.URL+r.Path, body)
+	require.NoError(t, err)
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if r.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+r.Token)
+	}
+	for name, value := range r.Header {
+		request.Header.Set(name, value)
+	}
+	return s.Send(t, request)
+}
+
+// Send is Do for a request made elsewhere.
+func (s *Server) Send(t testing.TB, request *http.Request) Response {
+	t.Helper()
+	answer, err := client.Do(request)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	raw, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	response := Response{Status: answer.StatusCode, Header: answer.Header, Body: raw}
+	if strings.HasPrefix(request.URL.Path, spec.BasePath) {
+		s.checker.check(t, request, response)
+	}
+	return response
+}
+
+// client follows no redirects and keeps connections.
+var client = &http.Client{
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	Timeout:       time.Minute,
+}
+
+// LogText returns what the server has logged so far, in JSON lines.
+func (s *Server) LogText() string {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	return s.log.text.String()
+}
+
+// lockedBuffer lets many requests log at once.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
