@@ -76,7 +76,8 @@ bench-search: ## Measure the search in 100,000 passages.
 bench-webhooks: ## Measure deliveries to webhooks against two references; writes docs/webhooks.md.
 	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/bench ./scripts/bench && bin/bench webhooks
 
-generate: ## Derive gen/, openapi/postman.json and the SDK's types from openapi/openapi.json, queries and migrations.
+generate: scripts/tools/node_modules ## Bundle openapi/src; derive gen/, the Postman collection and the SDK's types from it, queries and migrations.
+	@scripts/bundle.sh
 	@$(GENERATE) oapi-codegen -config oapi-codegen.yaml openapi/openapi.json
 	@go run ./scripts/postman <openapi/openapi.json >.postman.tmp && mv .postman.tmp openapi/postman.json || { rm -f .postman.tmp; exit 1; }
 	@$(GENERATE) sqlc generate

@@ -1002,10 +1002,76 @@ export interface webhooks {
 export interface components {
     schemas: {
         /**
+         * @description Stage of the pipeline that a lead is in. A lead may move from any stage to any other.
+         * @enum {string}
+         */
+        LeadStatus: "NEW" | "QUALIFIED" | "CONTACTED" | "WON" | "LOST";
+        /**
+         * @description `newest`: latest first. `score`: highest score first, leads without one last, latest first among equals.
+         * @enum {string}
+         */
+        LeadSort: "newest" | "score";
+        /** @description What is known about the person: 1 to 50 named texts. `name`, `email` and `phone` are known names; any other name is yours. */
+        LeadFields: {
+            /** @description The person's name. */
+            name?: string;
+            /**
+             * Format: email
+             * @description E-mail address (RFC 5322 addr-spec).
+             */
+            email?: string;
+            /** @description Telephone number: digits, with spaces, dots, slashes, hyphens and brackets between them, an optional leading plus and an optional extension (x12, ext. 12). */
+            phone?: string;
+        } & {
+            [key: string]: string;
+        };
+        /** @description A person who left their details. */
+        Lead: {
+            /**
+             * Format: uuid
+             * @description Id of the lead; UUID version 7, so ids sort by time of creation.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             */
+            id: string;
+            status: components["schemas"]["LeadStatus"];
+            fields: components["schemas"]["LeadFields"];
+            /**
+             * Format: int32
+             * @description How promising the lead is, 0 to 100; null while nobody has scored it.
+             */
+            score: number | null;
+            /** @description Where the lead came from, as given at its creation. */
+            source: string | null;
+            /**
+             * Format: uuid
+             * @description The conversation in which the lead was captured; null for one created by request.
+             */
+            conversationId: string | null;
+            /** @description Id of the same person in your CRM. */
+            crmExternalId: string | null;
+            /**
+             * Format: date-time
+             * @description When the lead was created.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When the lead last changed.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
          * @description Stable machine-readable reason of an error. New codes may be added; treat an unknown one by its HTTP status.
          * @enum {string}
          */
         ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "tag_exists" | "job_finished" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "rate_limited" | "headers_too_large" | "internal_error" | "service_unavailable" | "timeout";
+        /**
+         * @description A right that a token can carry.
+         * @enum {string}
+         */
+        Scope: "conversations:read" | "conversations:write" | "leads:read" | "leads:write" | "agents:read" | "agents:write" | "analytics:read";
         /** @description One broken rule of a request. */
         FieldError: {
             /**
@@ -1047,34 +1113,11 @@ export interface components {
             /** @description Every broken rule of the request, on a failed validation. */
             errors?: components["schemas"]["FieldError"][];
         };
-        /**
-         * @description A right that a token can carry.
-         * @enum {string}
-         */
-        Scope: "conversations:read" | "conversations:write" | "leads:read" | "leads:write" | "agents:read" | "agents:write" | "analytics:read";
-        /**
-         * @description Stage of the pipeline that a lead is in. A lead may move from any stage to any other.
-         * @enum {string}
-         */
-        LeadStatus: "NEW" | "QUALIFIED" | "CONTACTED" | "WON" | "LOST";
-        /**
-         * @description `newest`: latest first. `score`: highest score first, leads without one last, latest first among equals.
-         * @enum {string}
-         */
-        LeadSort: "newest" | "score";
-        /** @description What is known about the person: 1 to 50 named texts. `name`, `email` and `phone` are known names; any other name is yours. */
-        LeadFields: {
-            /** @description The person's name. */
-            name?: string;
-            /**
-             * Format: email
-             * @description E-mail address (RFC 5322 addr-spec).
-             */
-            email?: string;
-            /** @description Telephone number: digits, with spaces, dots, slashes, hyphens and brackets between them, an optional leading plus and an optional extension (x12, ext. 12). */
-            phone?: string;
-        } & {
-            [key: string]: string;
+        /** @description A lead to create. */
+        LeadCreate: {
+            fields: components["schemas"]["LeadFields"];
+            /** @description Where the lead comes from, for example the name of a form. */
+            source?: string;
         };
         /** @description Fields to set. A field left out stays as it is; null removes it. At least one and at most 50 must remain. */
         LeadFieldsPatch: {
@@ -1089,49 +1132,6 @@ export interface components {
             phone?: string | null;
         } & {
             [key: string]: string | null;
-        };
-        /** @description A person who left their details. */
-        Lead: {
-            /**
-             * Format: uuid
-             * @description Id of the lead; UUID version 7, so ids sort by time of creation.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            id: string;
-            status: components["schemas"]["LeadStatus"];
-            fields: components["schemas"]["LeadFields"];
-            /**
-             * Format: int32
-             * @description How promising the lead is, 0 to 100; null while nobody has scored it.
-             */
-            score: number | null;
-            /** @description Where the lead came from, as given at its creation. */
-            source: string | null;
-            /**
-             * Format: uuid
-             * @description The conversation in which the lead was captured; null for one created by request.
-             */
-            conversationId: string | null;
-            /** @description Id of the same person in your CRM. */
-            crmExternalId: string | null;
-            /**
-             * Format: date-time
-             * @description When the lead was created.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            createdAt: string;
-            /**
-             * Format: date-time
-             * @description When the lead last changed.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            updatedAt: string;
-        };
-        /** @description A lead to create. */
-        LeadCreate: {
-            fields: components["schemas"]["LeadFields"];
-            /** @description Where the lead comes from, for example the name of a form. */
-            source?: string;
         };
         /** @description What to change of a lead. A member left out stays as it is. */
         LeadUpdate: {
@@ -1153,11 +1153,6 @@ export interface components {
          * @enum {string}
          */
         ConversationStatus: "OPEN" | "HANDED_OFF" | "CLOSED";
-        /**
-         * @description Mood of the contact.
-         * @enum {string}
-         */
-        Sentiment: "POSITIVE" | "NEUTRAL" | "NEGATIVE";
         /** @description The person on the other side of a conversation. */
         Contact: {
             /**
@@ -1172,33 +1167,6 @@ export interface components {
             email: string | null;
             /** @description Telephone number, where known. */
             phone: string | null;
-        };
-        /** @description A label that conversations can carry. */
-        Tag: {
-            /**
-             * Format: uuid
-             * @description Id of the tag.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            id: string;
-            /** @description Name of the tag, unique in the workspace whatever its case. */
-            name: string;
-        };
-        /** @description A tag to create. */
-        TagCreate: {
-            /** @description Name of the tag. */
-            name: string;
-        };
-        /** @description A human who answers conversations. */
-        Operator: {
-            /**
-             * Format: uuid
-             * @description Id of the operator.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            id: string;
-            /** @description Name shown to contacts. */
-            name: string;
         };
         /** @description A conversation between a contact and an agent or operator. */
         Conversation: {
@@ -1244,6 +1212,33 @@ export interface components {
              * @example 2026-04-30T12:00:00.000Z
              */
             updatedAt: string;
+        };
+        /**
+         * @description Mood of the contact.
+         * @enum {string}
+         */
+        Sentiment: "POSITIVE" | "NEUTRAL" | "NEGATIVE";
+        /** @description A label that conversations can carry. */
+        Tag: {
+            /**
+             * Format: uuid
+             * @description Id of the tag.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             */
+            id: string;
+            /** @description Name of the tag, unique in the workspace whatever its case. */
+            name: string;
+        };
+        /** @description A human who answers conversations. */
+        Operator: {
+            /**
+             * Format: uuid
+             * @description Id of the operator.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             */
+            id: string;
+            /** @description Name shown to contacts. */
+            name: string;
         };
         /**
          * @description `USER`: the contact wrote it. `ASSISTANT`: the workspace's side did, agent and operator alike.
@@ -1378,6 +1373,11 @@ export interface components {
              */
             skipped: number;
         };
+        /** @description A tag to create. */
+        TagCreate: {
+            /** @description Name of the tag. */
+            name: string;
+        };
         /**
          * @description `DRAFT`: not answering yet. `PUBLISHED`: answers in its channels. `ARCHIVED`: kept for the record.
          * @enum {string}
@@ -1416,6 +1416,28 @@ export interface components {
              * @example 2026-04-30T12:00:00.000Z
              */
             updatedAt: string;
+        };
+        /** @description An agent to create. Starts as a `DRAFT` unless told otherwise. */
+        AgentCreate: {
+            /** @description Name of the agent. */
+            name: string;
+            status?: components["schemas"]["AgentStatus"];
+            /** @description Instructions for the model. */
+            systemPrompt?: string;
+            /** @description Who runs the language model. */
+            modelProvider: string;
+            /** @description Name of the model at that provider. */
+            modelName: string;
+            /**
+             * Format: double
+             * @description Sampling temperature, 0 to 2; 1 when left out at creation.
+             */
+            temperature?: number;
+            /**
+             * Format: int32
+             * @description Upper bound of tokens in one answer; 1,024 when left out at creation.
+             */
+            maxTokens?: number;
         };
         /** @description An agent with its prompt and model configuration. */
         AgentDetail: {
@@ -1462,28 +1484,6 @@ export interface components {
              * @description Upper bound of tokens in one answer.
              */
             maxTokens: number;
-        };
-        /** @description An agent to create. Starts as a `DRAFT` unless told otherwise. */
-        AgentCreate: {
-            /** @description Name of the agent. */
-            name: string;
-            status?: components["schemas"]["AgentStatus"];
-            /** @description Instructions for the model. */
-            systemPrompt?: string;
-            /** @description Who runs the language model. */
-            modelProvider: string;
-            /** @description Name of the model at that provider. */
-            modelName: string;
-            /**
-             * Format: double
-             * @description Sampling temperature, 0 to 2; 1 when left out at creation.
-             */
-            temperature?: number;
-            /**
-             * Format: int32
-             * @description Upper bound of tokens in one answer; 1,024 when left out at creation.
-             */
-            maxTokens?: number;
         };
         /** @description What to change of an agent. A member left out stays as it is. */
         AgentUpdate: {
@@ -1535,11 +1535,6 @@ export interface components {
              */
             createdAt: string;
         };
-        /**
-         * @description Width of a bucket, in UTC. Weeks begin on Monday.
-         * @enum {string}
-         */
-        AnalyticsGranularity: "day" | "week" | "month";
         /**
          * @description Splits the figures by the conversation's agent, channel or present status. Leads count with the conversation that they were captured in.
          * @enum {string}
@@ -1633,6 +1628,11 @@ export interface components {
             /** @description Figures by group, largest first; only with `groupBy`. */
             groups?: components["schemas"]["AnalyticsGroup"][];
         };
+        /**
+         * @description Width of a bucket, in UTC. Weeks begin on Monday.
+         * @enum {string}
+         */
+        AnalyticsGranularity: "day" | "week" | "month";
         /** @description Figures of one bucket. */
         AnalyticsBucket: {
             /**
@@ -1805,6 +1805,30 @@ export interface components {
              */
             updatedAt: string;
         };
+        /** @description A kind of file that can be uploaded. */
+        KnowledgeAcceptedType: {
+            /**
+             * @description Media type to send it with.
+             * @example application/pdf
+             */
+            contentType: string;
+            /**
+             * @description Usual end of its name.
+             * @example .pdf
+             */
+            extension: string;
+            /**
+             * @description What it is.
+             * @example PDF document
+             */
+            description: string;
+            /**
+             * Format: int64
+             * @description Largest that is taken.
+             * @example 10485760
+             */
+            maxBytes: number;
+        };
         /** @description A search in the knowledge base. */
         KnowledgeSearch: {
             /** @description What to look for. */
@@ -1849,16 +1873,36 @@ export interface components {
              */
             score: number;
         };
-        /**
-         * @description Something that happened in the workspace.
-         * @enum {string}
-         */
-        EventType: "lead.created" | "lead.updated" | "lead.status_changed" | "conversation.created" | "conversation.handed_off" | "conversation.assigned" | "conversation.closed" | "conversation.reopened" | "conversation.tags_changed" | "message.created" | "message.delivery_changed" | "knowledge.job.completed" | "knowledge.job.failed" | "webhook.ping";
+        /** @description A subscription to events. */
+        WebhookCreate: {
+            /**
+             * @description Always `WEBHOOK`.
+             * @enum {string}
+             */
+            type: "WEBHOOK";
+            /**
+             * Format: uri
+             * @description Where to send events; https, on a public address.
+             */
+            url: string;
+            /** @description Names of the events to send, see `EventType`. Each needs the scope that reads its data. */
+            events: string[];
+            /**
+             * @description Events are not sent to `url`: whoever made it reads them from `GET /events` and sends them on, as `convo listen` does. It is removed by itself after 24 hours.
+             * @default false
+             */
+            temporary?: boolean;
+        };
         /**
          * @description What kind of integration it is.
          * @enum {string}
          */
         IntegrationType: "WEBHOOK" | "CRM" | "CALENDAR";
+        /**
+         * @description Something that happened in the workspace.
+         * @enum {string}
+         */
+        EventType: "lead.created" | "lead.updated" | "lead.status_changed" | "conversation.created" | "conversation.handed_off" | "conversation.assigned" | "conversation.closed" | "conversation.reopened" | "conversation.tags_changed" | "message.created" | "message.delivery_changed" | "knowledge.job.completed" | "knowledge.job.failed" | "webhook.ping";
         /**
          * @description `CONNECTED`: in use. `DISABLED`: switched off, by you or after five days of nothing but failures or an answer 410. `ERROR`: the latest attempts failed.
          * @enum {string}
@@ -1879,60 +1923,6 @@ export interface components {
              * @example 2026-04-30T12:00:00.000Z
              */
             at: string;
-        };
-        /** @description A connection to another system. Secrets are never returned. */
-        Integration: {
-            /**
-             * Format: uuid
-             * @description Id of the integration.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            id: string;
-            type: components["schemas"]["IntegrationType"];
-            /**
-             * Format: uri
-             * @description Where events are sent; only with `WEBHOOK`.
-             */
-            url?: string;
-            /** @description Events it is subscribed to; only with `WEBHOOK`. */
-            events?: components["schemas"]["EventType"][];
-            status: components["schemas"]["IntegrationStatus"];
-            /** @description Events are not sent to `url`: whoever made it reads them from `GET /events` and sends them on, as `convo listen` does. It is removed by itself after 24 hours. */
-            temporary?: boolean;
-            /** @description Why `status` is `ERROR` or `DISABLED`, where it is not by your doing. */
-            error?: components["schemas"]["IntegrationError"] | null;
-            /**
-             * Format: date-time
-             * @description When it was created.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            createdAt: string;
-            /**
-             * Format: date-time
-             * @description When it last changed.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            updatedAt: string;
-        };
-        /** @description A subscription to events. */
-        WebhookCreate: {
-            /**
-             * @description Always `WEBHOOK`.
-             * @enum {string}
-             */
-            type: "WEBHOOK";
-            /**
-             * Format: uri
-             * @description Where to send events; https, on a public address.
-             */
-            url: string;
-            /** @description Names of the events to send, see `EventType`. Each needs the scope that reads its data. */
-            events: string[];
-            /**
-             * @description Events are not sent to `url`: whoever made it reads them from `GET /events` and sends them on, as `convo listen` does. It is removed by itself after 24 hours.
-             * @default false
-             */
-            temporary?: boolean;
         };
         /** @description A fresh subscription. A replayed answer leaves `signingSecret` out. */
         WebhookCreated: {
@@ -1969,6 +1959,40 @@ export interface components {
             updatedAt: string;
             /** @description Key of the signatures: `wh_` and 48 hexadecimal digits. Shown in this answer and never again. */
             signingSecret?: string;
+        };
+        /** @description A connection to another system. Secrets are never returned. */
+        Integration: {
+            /**
+             * Format: uuid
+             * @description Id of the integration.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             */
+            id: string;
+            type: components["schemas"]["IntegrationType"];
+            /**
+             * Format: uri
+             * @description Where events are sent; only with `WEBHOOK`.
+             */
+            url?: string;
+            /** @description Events it is subscribed to; only with `WEBHOOK`. */
+            events?: components["schemas"]["EventType"][];
+            status: components["schemas"]["IntegrationStatus"];
+            /** @description Events are not sent to `url`: whoever made it reads them from `GET /events` and sends them on, as `convo listen` does. It is removed by itself after 24 hours. */
+            temporary?: boolean;
+            /** @description Why `status` is `ERROR` or `DISABLED`, where it is not by your doing. */
+            error?: components["schemas"]["IntegrationError"] | null;
+            /**
+             * Format: date-time
+             * @description When it was created.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            updatedAt: string;
         };
         /** @description What to change of an integration. */
         IntegrationUpdate: {
@@ -2582,30 +2606,6 @@ export interface components {
         };
         /** @description One event, as it is sent to webhooks. */
         Event: components["schemas"]["LeadCreatedEvent"] | components["schemas"]["LeadUpdatedEvent"] | components["schemas"]["LeadStatusChangedEvent"] | components["schemas"]["ConversationCreatedEvent"] | components["schemas"]["ConversationHandedOffEvent"] | components["schemas"]["ConversationAssignedEvent"] | components["schemas"]["ConversationClosedEvent"] | components["schemas"]["ConversationReopenedEvent"] | components["schemas"]["ConversationTagsChangedEvent"] | components["schemas"]["MessageCreatedEvent"] | components["schemas"]["MessageDeliveryChangedEvent"] | components["schemas"]["KnowledgeJobCompletedEvent"] | components["schemas"]["KnowledgeJobFailedEvent"] | components["schemas"]["WebhookPingEvent"];
-        /** @description A kind of file that can be uploaded. */
-        KnowledgeAcceptedType: {
-            /**
-             * @description Media type to send it with.
-             * @example application/pdf
-             */
-            contentType: string;
-            /**
-             * @description Usual end of its name.
-             * @example .pdf
-             */
-            extension: string;
-            /**
-             * @description What it is.
-             * @example PDF document
-             */
-            description: string;
-            /**
-             * Format: int64
-             * @description Largest that is taken.
-             * @example 10485760
-             */
-            maxBytes: number;
-        };
     };
     responses: {
         /** @description The request is malformed or breaks the document's rules. */
@@ -2655,8 +2655,8 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Nothing with this id exists in the token's workspace. */
-        NotFound: {
+        /** @description The request target is longer than 8,192 bytes. */
+        UriTooLong: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -2664,6 +2664,68 @@ export interface components {
                 "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
                 "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
                 "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The rate limit is used up. */
+        TooManyRequests: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The headers are larger than 32,768 bytes. */
+        HeadersTooLarge: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A fault of the server. */
+        InternalError: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The server cannot serve the request just now. */
+        ServiceUnavailable: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                "Retry-After": components["headers"]["RetryAfter"];
                 [name: string]: unknown;
             };
             content: {
@@ -2731,70 +2793,8 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The rate limit is used up. */
-        TooManyRequests: {
-            headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                RateLimit: components["headers"]["RateLimit"];
-                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
-                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
-                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                "Retry-After": components["headers"]["RetryAfter"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description A fault of the server. */
-        InternalError: {
-            headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                RateLimit: components["headers"]["RateLimit"];
-                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
-                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
-                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description The server cannot serve the request just now. */
-        ServiceUnavailable: {
-            headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                RateLimit: components["headers"]["RateLimit"];
-                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
-                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
-                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                "Retry-After": components["headers"]["RetryAfter"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description The request target is longer than 8,192 bytes. */
-        UriTooLong: {
-            headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                RateLimit: components["headers"]["RateLimit"];
-                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
-                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
-                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description The headers are larger than 32,768 bytes. */
-        HeadersTooLarge: {
+        /** @description Nothing with this id exists in the token's workspace. */
+        NotFound: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -2818,15 +2818,15 @@ export interface components {
         /** @description Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters. */
         Cursor: string;
         /**
-         * @description Id of the resource.
-         * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-         */
-        Id: string;
-        /**
          * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
          * @example 7f3c1c9e-lead-import-42
          */
         IdempotencyKey: string;
+        /**
+         * @description Id of the resource.
+         * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+         */
+        Id: string;
     };
     requestBodies: never;
     headers: {
@@ -2842,44 +2842,43 @@ export interface components {
         XRateLimitRemaining: number;
         /** @description Unix time in seconds at which the window ends. */
         XRateLimitReset: number;
-        /** @description Seconds to wait before the next try. */
-        RetryAfter: number;
-        /** @description How to authenticate (RFC 6750). */
-        WWWAuthenticate: string;
-        /** @description Path of what was created. */
-        Location: string;
-        /** @description Version of the document; send it back as `If-None-Match`. */
-        ETag: string;
         /** @description The next page (RFC 8288); absent on the last. */
         Link: string;
         /** @description Cursor of the next page; absent on the last. */
         NextCursor: string;
+        /** @description How to authenticate (RFC 6750). */
+        WWWAuthenticate: string;
+        /** @description Seconds to wait before the next try. */
+        RetryAfter: number;
+        /** @description Path of what was created. */
+        Location: string;
         /** @description Present when the answer is a stored one, replayed for its Idempotency-Key. */
         IdempotentReplayed: "true";
         /** @description Number of the workspace's latest event; 0 before the first. */
         LatestSequence: number;
+        /** @description Version of the document; send it back as `If-None-Match`. */
+        ETag: string;
     };
     pathItems: never;
 }
-export type ErrorCode = components['schemas']['ErrorCode'];
-export type FieldError = components['schemas']['FieldError'];
-export type Problem = components['schemas']['Problem'];
-export type Scope = components['schemas']['Scope'];
 export type LeadStatus = components['schemas']['LeadStatus'];
 export type LeadSort = components['schemas']['LeadSort'];
 export type LeadFields = components['schemas']['LeadFields'];
-export type LeadFieldsPatch = components['schemas']['LeadFieldsPatch'];
 export type Lead = components['schemas']['Lead'];
+export type ErrorCode = components['schemas']['ErrorCode'];
+export type Scope = components['schemas']['Scope'];
+export type FieldError = components['schemas']['FieldError'];
+export type Problem = components['schemas']['Problem'];
 export type LeadCreate = components['schemas']['LeadCreate'];
+export type LeadFieldsPatch = components['schemas']['LeadFieldsPatch'];
 export type LeadUpdate = components['schemas']['LeadUpdate'];
 export type LeadStatusUpdate = components['schemas']['LeadStatusUpdate'];
 export type ConversationStatus = components['schemas']['ConversationStatus'];
-export type Sentiment = components['schemas']['Sentiment'];
 export type Contact = components['schemas']['Contact'];
-export type Tag = components['schemas']['Tag'];
-export type TagCreate = components['schemas']['TagCreate'];
-export type Operator = components['schemas']['Operator'];
 export type Conversation = components['schemas']['Conversation'];
+export type Sentiment = components['schemas']['Sentiment'];
+export type Tag = components['schemas']['Tag'];
+export type Operator = components['schemas']['Operator'];
 export type MessageRole = components['schemas']['MessageRole'];
 export type MessageAuthorType = components['schemas']['MessageAuthorType'];
 export type MessageAuthor = components['schemas']['MessageAuthor'];
@@ -2890,19 +2889,20 @@ export type OperatorMessageCreate = components['schemas']['OperatorMessageCreate
 export type BulkAction = components['schemas']['BulkAction'];
 export type ConversationBulk = components['schemas']['ConversationBulk'];
 export type BulkResult = components['schemas']['BulkResult'];
+export type TagCreate = components['schemas']['TagCreate'];
 export type AgentStatus = components['schemas']['AgentStatus'];
 export type Agent = components['schemas']['Agent'];
-export type AgentDetail = components['schemas']['AgentDetail'];
 export type AgentCreate = components['schemas']['AgentCreate'];
+export type AgentDetail = components['schemas']['AgentDetail'];
 export type AgentUpdate = components['schemas']['AgentUpdate'];
 export type ChannelType = components['schemas']['ChannelType'];
 export type Channel = components['schemas']['Channel'];
-export type AnalyticsGranularity = components['schemas']['AnalyticsGranularity'];
 export type AnalyticsGroupBy = components['schemas']['AnalyticsGroupBy'];
 export type LeadStageCounts = components['schemas']['LeadStageCounts'];
 export type AnalyticsFigures = components['schemas']['AnalyticsFigures'];
 export type AnalyticsGroup = components['schemas']['AnalyticsGroup'];
 export type AnalyticsOverview = components['schemas']['AnalyticsOverview'];
+export type AnalyticsGranularity = components['schemas']['AnalyticsGranularity'];
 export type AnalyticsBucket = components['schemas']['AnalyticsBucket'];
 export type AnalyticsTimeseries = components['schemas']['AnalyticsTimeseries'];
 export type KnowledgeType = components['schemas']['KnowledgeType'];
@@ -2913,15 +2913,16 @@ export type KnowledgeJobError = components['schemas']['KnowledgeJobError'];
 export type KnowledgeJob = components['schemas']['KnowledgeJob'];
 export type KnowledgeCrawlCreate = components['schemas']['KnowledgeCrawlCreate'];
 export type KnowledgeSource = components['schemas']['KnowledgeSource'];
+export type KnowledgeAcceptedType = components['schemas']['KnowledgeAcceptedType'];
 export type KnowledgeSearch = components['schemas']['KnowledgeSearch'];
 export type KnowledgeSearchResult = components['schemas']['KnowledgeSearchResult'];
-export type EventType = components['schemas']['EventType'];
+export type WebhookCreate = components['schemas']['WebhookCreate'];
 export type IntegrationType = components['schemas']['IntegrationType'];
+export type EventType = components['schemas']['EventType'];
 export type IntegrationStatus = components['schemas']['IntegrationStatus'];
 export type IntegrationError = components['schemas']['IntegrationError'];
-export type Integration = components['schemas']['Integration'];
-export type WebhookCreate = components['schemas']['WebhookCreate'];
 export type WebhookCreated = components['schemas']['WebhookCreated'];
+export type Integration = components['schemas']['Integration'];
 export type IntegrationUpdate = components['schemas']['IntegrationUpdate'];
 export type SecretRotate = components['schemas']['SecretRotate'];
 export type SecretRotated = components['schemas']['SecretRotated'];
@@ -2943,38 +2944,37 @@ export type KnowledgeJobCompletedEvent = components['schemas']['KnowledgeJobComp
 export type KnowledgeJobFailedEvent = components['schemas']['KnowledgeJobFailedEvent'];
 export type WebhookPingEvent = components['schemas']['WebhookPingEvent'];
 export type Event = components['schemas']['Event'];
-export type KnowledgeAcceptedType = components['schemas']['KnowledgeAcceptedType'];
 export type ResponseBadRequest = components['responses']['BadRequest'];
 export type ResponseUnauthorized = components['responses']['Unauthorized'];
 export type ResponseForbidden = components['responses']['Forbidden'];
-export type ResponseNotFound = components['responses']['NotFound'];
+export type ResponseUriTooLong = components['responses']['UriTooLong'];
+export type ResponseTooManyRequests = components['responses']['TooManyRequests'];
+export type ResponseHeadersTooLarge = components['responses']['HeadersTooLarge'];
+export type ResponseInternalError = components['responses']['InternalError'];
+export type ResponseServiceUnavailable = components['responses']['ServiceUnavailable'];
 export type ResponseIdempotencyConflict = components['responses']['IdempotencyConflict'];
 export type ResponsePayloadTooLarge = components['responses']['PayloadTooLarge'];
 export type ResponseUnsupportedMediaType = components['responses']['UnsupportedMediaType'];
 export type ResponseIdempotencyMismatch = components['responses']['IdempotencyMismatch'];
-export type ResponseTooManyRequests = components['responses']['TooManyRequests'];
-export type ResponseInternalError = components['responses']['InternalError'];
-export type ResponseServiceUnavailable = components['responses']['ServiceUnavailable'];
-export type ResponseUriTooLong = components['responses']['UriTooLong'];
-export type ResponseHeadersTooLarge = components['responses']['HeadersTooLarge'];
+export type ResponseNotFound = components['responses']['NotFound'];
 export type ParameterLimit = components['parameters']['Limit'];
 export type ParameterCursor = components['parameters']['Cursor'];
-export type ParameterId = components['parameters']['Id'];
 export type ParameterIdempotencyKey = components['parameters']['IdempotencyKey'];
+export type ParameterId = components['parameters']['Id'];
 export type HeaderRequestId = components['headers']['RequestId'];
 export type HeaderRateLimitPolicy = components['headers']['RateLimitPolicy'];
 export type HeaderRateLimit = components['headers']['RateLimit'];
 export type HeaderXRateLimitLimit = components['headers']['XRateLimitLimit'];
 export type HeaderXRateLimitRemaining = components['headers']['XRateLimitRemaining'];
 export type HeaderXRateLimitReset = components['headers']['XRateLimitReset'];
-export type HeaderRetryAfter = components['headers']['RetryAfter'];
-export type HeaderWwwAuthenticate = components['headers']['WWWAuthenticate'];
-export type HeaderLocation = components['headers']['Location'];
-export type HeaderETag = components['headers']['ETag'];
 export type HeaderLink = components['headers']['Link'];
 export type HeaderNextCursor = components['headers']['NextCursor'];
+export type HeaderWwwAuthenticate = components['headers']['WWWAuthenticate'];
+export type HeaderRetryAfter = components['headers']['RetryAfter'];
+export type HeaderLocation = components['headers']['Location'];
 export type HeaderIdempotentReplayed = components['headers']['IdempotentReplayed'];
 export type HeaderLatestSequence = components['headers']['LatestSequence'];
+export type HeaderETag = components['headers']['ETag'];
 export type $defs = Record<string, never>;
 export interface operations {
     listLeads: {
