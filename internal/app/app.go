@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -190,19 +189,15 @@ func (a *App) limits(config Config, parts *Parts) error {
 	if config.RedisURL == "" {
 		return nil
 	}
-	options, err := redis.ParseURL(config.RedisURL)
+	client, err := ratelimit.OpenRedis(config.RedisURL)
 	if err != nil {
 		return fmt.Errorf("REDIS_URL: %w", err)
 	}
-	// A limit must never hold a request up: Redis answers at once or not at all.
-	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = redisPatience, redisPatience, redisPatience
-	options.MaxRetries = -1
-	a.redis = redis.NewClient(options)
-	parts.Limiter = &ratelimit.Fallback{First: ratelimit.NewRedis(a.redis), Other: inProcess, Log: parts.Log}
+	shared := ratelimit.NewShared(ratelimit.NewRedis(client), inProcess, parts.Log)
+	a.redis, parts.Limiter = client, shared
+	a.loops = append(a.loops, shared.Run)
 	return nil
 }
-
-const redisPatience = 250 * time.Millisecond
 
 // Run runs the loops beside the server until ctx ends, and returns when they have
 // put away what they held.

@@ -87,7 +87,7 @@ func TestAnOperatorMessageIsSentOnce(t *testing.T) {
 
 func TestReplicasShareTheirLimitsInRedis(t *testing.T) {
 	t.Parallel()
-	redis := "unix://" + apitest.StartRedis(t).Options().Addr
+	redis := apitest.StartRedis(t).URL
 	url := newDatabase(t)
 	one := apitest.New(t, apitest.Options{DatabaseURL: url, Config: app.Config{RedisURL: redis}})
 	two := apitest.New(t, apitest.Options{DatabaseURL: url, Config: app.Config{RedisURL: redis}})

@@ -1,10 +1,7 @@
 package ratelimit_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -35,7 +32,7 @@ func each(t *testing.T, test func(t *testing.T, s subject)) {
 	})
 	t.Run("redis", func(t *testing.T) {
 		t.Parallel()
-		client := apitest.StartRedis(t)
+		client := apitest.StartRedis(t).Client
 		test(t, subject{ratelimit.NewRedis(client), func(d time.Duration) { age(t, client, d) }})
 	})
 }
@@ -121,33 +118,6 @@ func TestMemoryForgetsWindowsThatHaveEnded(t *testing.T) {
 		c.Advance(time.Hour)
 	}
 	require.Less(t, m.Len(), 200_000)
-}
-
-type broken struct{ fails bool }
-
-func (b *broken) Take(context.Context, string, ratelimit.Limit) (ratelimit.Result, error) {
-	if b.fails {
-		return ratelimit.Result{}, errors.New("no connection")
-	}
-	return ratelimit.Result{Allowed: true, Remaining: 42}, nil
-}
-
-func TestFallbackCountsWhileTheFirstFails(t *testing.T) {
-	t.Parallel()
-	first := &broken{}
-	f := &ratelimit.Fallback{First: first, Other: ratelimit.NewMemory(clock.NewFake(time.Unix(0, 0))), Log: slog.New(slog.DiscardHandler)}
-	limit := ratelimit.Limit{Requests: 1, Window: time.Minute}
-	take := func() ratelimit.Result {
-		taken, err := f.Take(t.Context(), "a", limit)
-		require.NoError(t, err)
-		return taken
-	}
-	require.Equal(t, 42, take().Remaining)
-	first.fails = true
-	require.True(t, take().Allowed)
-	require.False(t, take().Allowed, "the other limiter holds the limit")
-	first.fails = false
-	require.Equal(t, 42, take().Remaining)
 }
 
 // BenchmarkMemory measures counting one request in the process.

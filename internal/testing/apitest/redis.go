@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -11,8 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// Redis is a running Redis server and a client for it.
+type Redis struct {
+	*redis.Client
+
+	URL    string
+	server *exec.Cmd
+}
+
 // StartRedis runs a real Redis server for one test.
-func StartRedis(t testing.TB) *redis.Client {
+func StartRedis(t testing.TB) *Redis {
 	t.Helper()
 	// A socket in the file system: a port found free may be taken the next moment.
 	// Its path must be short.
@@ -22,14 +31,29 @@ func StartRedis(t testing.TB) *redis.Client {
 	socket := filepath.Join(dir, "socket")
 	server := exec.Command(redisBinary(t), "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dir)
 	require.NoError(t, server.Start())
-	t.Cleanup(func() {
-		_ = server.Process.Kill() // it may have ended
-		_ = server.Wait()         // by that kill
-	})
-	client := redis.NewClient(&redis.Options{Network: "unix", Addr: socket})
-	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	require.Eventually(t, func() bool { return client.Ping(t.Context()).Err() == nil }, 10*time.Second, 5*time.Millisecond)
-	return client
+	r := &Redis{Client: redis.NewClient(&redis.Options{Network: "unix", Addr: socket}), URL: "unix://" + socket, server: server}
+	t.Cleanup(r.Kill)
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	require.Eventually(t, func() bool { return r.Ping(t.Context()).Err() == nil }, 10*time.Second, 5*time.Millisecond)
+	return r
+}
+
+// Freeze makes the server hang, with its connections open, until Thaw.
+func (r *Redis) Freeze(t testing.TB) {
+	t.Helper()
+	require.NoError(t, r.server.Process.Signal(syscall.SIGSTOP))
+}
+
+// Thaw lets a frozen server go on.
+func (r *Redis) Thaw(t testing.TB) {
+	t.Helper()
+	require.NoError(t, r.server.Process.Signal(syscall.SIGCONT))
+}
+
+// Kill ends the server.
+func (r *Redis) Kill() {
+	_ = r.server.Process.Kill() // it may have ended
+	_ = r.server.Wait()         // reports that kill
 }
 
 func redisBinary(t testing.TB) string {
