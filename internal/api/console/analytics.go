@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/domain/analytics"
 )
 
@@ -39,7 +39,7 @@ type analyticsForm struct {
 
 func (c *console) showAnalytics(w http.ResponseWriter, r *http.Request, v visitor) error {
 	form, span, err := c.readAnalytics(r.URL.Query())
-	if refused, ok := errors.AsType[*apierr.Error](err); ok {
+	if refused, ok := errors.AsType[*problem.Error](err); ok {
 		return c.render(w, r, http.StatusBadRequest, "analytics", view{Title: "Analytics", Visitor: v, Fault: refused.Detail, Page: struct {
 			Form  analyticsForm
 			Empty bool
@@ -88,18 +88,18 @@ func (c *console) readAnalytics(query url.Values) (analyticsForm, analytics.Span
 		form.Days = 0
 		var err error
 		if from, err = time.Parse(dateLayout, query.Get("from")); err != nil {
-			return form, analytics.Span{}, apierr.Malformed("Choose a first and a last day.")
+			return form, analytics.Span{}, problem.Malformed("Choose a first and a last day.")
 		}
 		last, err := time.Parse(dateLayout, query.Get("to"))
 		if err != nil {
-			return form, analytics.Span{}, apierr.Malformed("Choose a first and a last day.")
+			return form, analytics.Span{}, problem.Malformed("Choose a first and a last day.")
 		}
 		end = last.Add(day)
 	}
 	form.From, form.To = from.Format(dateLayout), end.Add(-day).Format(dateLayout)
 	span, err := c.Analytics.NewSpan(&from, &end)
 	if err != nil {
-		return form, span, apierr.Malformed("The first day must come before the last, by at most 366 days.")
+		return form, span, problem.Malformed("The first day must come before the last, by at most 366 days.")
 	}
 	return form, span, nil
 }

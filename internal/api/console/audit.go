@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/platform/id"
 )
@@ -19,7 +19,7 @@ func actors(r *http.Request) (string, error) {
 	case "", audit.User, audit.Token, audit.System:
 		return kind, nil
 	}
-	return "", apierr.Malformed("There is no such kind of actor.")
+	return "", problem.Malformed("There is no such kind of actor.")
 }
 
 func (c *console) listAudit(w http.ResponseWriter, r *http.Request, v visitor) error {
@@ -30,7 +30,7 @@ func (c *console) listAudit(w http.ResponseWriter, r *http.Request, v visitor) e
 	before := id.Max
 	if text := r.URL.Query().Get("before"); text != "" {
 		if before, err = uuid.Parse(text); err != nil {
-			return apierr.Malformed("There is no such page.")
+			return problem.Malformed("There is no such page.")
 		}
 	}
 	rows, err := c.Audit.List(r.Context(), v.Workspace.ID, kind, before, auditShown+1)

@@ -22,7 +22,6 @@ import (
 	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/api/web"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/integration"
@@ -143,7 +142,7 @@ func (c *console) routes() http.Handler {
 		http.Redirect(w, r, "/app/analytics", http.StatusSeeOther)
 		return nil
 	}))
-	mux.HandleFunc("/app/", c.signedIn(func(http.ResponseWriter, *http.Request, visitor) error { return apierr.NotFound() }))
+	mux.HandleFunc("/app/", c.signedIn(func(http.ResponseWriter, *http.Request, visitor) error { return problem.NotFound() }))
 	return mux
 }
 
@@ -287,7 +286,7 @@ func (c *console) entry(r *http.Request, who db.User, workspaceID uuid.UUID, act
 func pathID(r *http.Request, name string) (uuid.UUID, error) {
 	parsed, err := uuid.Parse(r.PathValue(name))
 	if err != nil {
-		return uuid.Nil, apierr.NotFound()
+		return uuid.Nil, problem.NotFound()
 	}
 	return parsed, nil
 }

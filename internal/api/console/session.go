@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/domain/user"
 	"github.com/avelto/convo/internal/platform/ratelimit"
 )
@@ -101,7 +101,7 @@ func formError(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return err
 	}
-	return apierr.Malformed("The form could not be read.").WithCause(err)
+	return problem.Malformed("The form could not be read.").WithCause(err)
 }
 
 // throttle counts an attempt by address and by account and returns how long to wait,
@@ -168,7 +168,7 @@ func (c *console) switchWorkspace(w http.ResponseWriter, r *http.Request, v visi
 			return nil
 		}
 	}
-	return apierr.NotFound()
+	return problem.NotFound()
 }
 
 // newForm returns a mark that lets a form be sent once: what shows a secret must not

@@ -14,7 +14,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -167,7 +167,7 @@ func (c *console) liveToken(r *http.Request, v visitor) (db.APIToken, error) {
 	}
 	row, err := c.Tokens.Get(r.Context(), v.Workspace.ID, tokenID)
 	if err == nil && !token.Live(row, c.Clock.Now()) {
-		return row, apierr.NotFound()
+		return row, problem.NotFound()
 	}
 	return row, err
 }
@@ -195,7 +195,7 @@ func (c *console) askToken(w http.ResponseWriter, r *http.Request, v visitor, na
 func (c *console) rotateToken(w http.ResponseWriter, r *http.Request, v visitor) error {
 	hours, err := strconv.Atoi(r.PostFormValue("overlapHours"))
 	if err != nil || hours < 0 || hours > maxOverlap {
-		return apierr.Malformed("The overlap is 0 to 168 hours.")
+		return problem.Malformed("The overlap is 0 to 168 hours.")
 	}
 	if !c.sendForm(r) {
 		return c.back(w, r, tokensPath, "That form was sent before: nothing was made again.")
@@ -214,7 +214,7 @@ func (c *console) rotateToken(w http.ResponseWriter, r *http.Request, v visitor)
 		return c.record(ctx, r, v, "api_token.rotated", row.Name)
 	})
 	if errors.Is(err, token.ErrNotLive) {
-		return apierr.NotFound()
+		return problem.NotFound()
 	} else if err != nil {
 		return err
 	}

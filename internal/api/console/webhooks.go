@@ -16,7 +16,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/domain/integration"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -93,8 +93,8 @@ func (c *console) createWebhook(w http.ResponseWriter, r *http.Request, v visito
 		}
 		return c.record(ctx, r, v, "webhook.created", in.URL)
 	})
-	if refused, ok := errors.AsType[*apierr.Error](err); ok && refused.Code != api.ErrorCodeInternalError {
-		return c.showWebhookForm(w, r, v, http.StatusUnprocessableEntity, in.URL, in.Events, "The address "+strings.TrimPrefix(refused.Detail, "url "))
+	if invalid, ok := errors.AsType[*integration.InvalidURLError](err); ok {
+		return c.showWebhookForm(w, r, v, http.StatusUnprocessableEntity, in.URL, in.Events, "The address "+invalid.Reason+".")
 	} else if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (c *console) webhook(r *http.Request, v visitor) (db.Integration, error) {
 	}
 	row, err := c.Integrations.Get(r.Context(), v.Workspace.ID, webhookID)
 	if err == nil && row.Type != string(api.IntegrationTypeWEBHOOK) {
-		return row, apierr.NotFound()
+		return row, problem.NotFound()
 	}
 	return row, err
 }
@@ -237,7 +237,7 @@ func (c *console) rotateSecret(w http.ResponseWriter, r *http.Request, v visitor
 	if text := r.PostFormValue("overlapHours"); text != "" {
 		var err error
 		if hours, err = strconv.Atoi(text); err != nil || hours < 0 || hours > maxOverlap {
-			return apierr.Malformed("The overlap is 0 to 168 hours.")
+			return problem.Malformed("The overlap is 0 to 168 hours.")
 		}
 	}
 	row, err := c.webhook(r, v)

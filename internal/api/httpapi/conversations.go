@@ -8,8 +8,8 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
+	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/representation"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/platform/page"
 )
@@ -127,7 +127,7 @@ func fromAPIBulk(in api.ConversationBulk) (conversation.Bulk, error) {
 		}
 	}
 	if len(broken) > 0 {
-		return conversation.Bulk{}, apierr.Invalid(broken...)
+		return conversation.Bulk{}, problem.Invalid(broken...)
 	}
 	bulk := conversation.Bulk{IDs: in.Ids, Action: in.Action}
 	if assigns {

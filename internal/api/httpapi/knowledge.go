@@ -13,8 +13,8 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
+	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/validation"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/page"
@@ -39,7 +39,7 @@ func (s *knowledgeTag) UploadKnowledge(ctx context.Context, r api.UploadKnowledg
 	call := middleware.CallFrom(ctx)
 	media, _, err := mime.ParseMediaType(call.ContentType)
 	if err != nil {
-		return nil, apierr.New(api.ErrorCodeUnsupportedMediaType, "Send the file's media type as Content-Type.").WithCause(err)
+		return nil, problem.New(api.ErrorCodeUnsupportedMediaType, "Send the file's media type as Content-Type.").WithCause(err)
 	}
 	name, err := fileName(r.Params.XOriginalName, extract.Kind(media))
 	if err != nil {
@@ -71,11 +71,11 @@ func fileName(header *string, kind extract.Kind) (string, error) {
 	}
 	name, err := url.PathUnescape(*header)
 	if err != nil || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return "", apierr.Invalid(api.FieldError{Location: "header.X-Original-Name", Message: "must be percent-encoded UTF-8 without control characters"})
+		return "", problem.Invalid(api.FieldError{Location: "header.X-Original-Name", Message: "must be percent-encoded UTF-8 without control characters"})
 	}
 	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
 	if name == "." || name == "/" || name == ".." || utf8.RuneCountInString(name) > maxFileName {
-		return "", apierr.Invalid(api.FieldError{Location: "header.X-Original-Name", Message: "must name a file in at most 255 characters"})
+		return "", problem.Invalid(api.FieldError{Location: "header.X-Original-Name", Message: "must name a file in at most 255 characters"})
 	}
 	return name, nil
 }

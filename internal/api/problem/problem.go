@@ -1,4 +1,5 @@
-// Package problem answers errors as problem documents (RFC 9457).
+// Package problem is the API's error type, the table that maps domain errors to it,
+// and their response: problem documents (RFC 9457).
 package problem
 
 import (
@@ -15,61 +16,62 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/spec"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 // MediaType of every error's body.
 const MediaType = "application/problem+json"
 
-// Writer answers errors.
+// Writer writes error responses.
 type Writer struct {
 	Kinds map[api.ErrorCode]spec.ErrorKind
-	// Docs is the URL under which each code has its page.
+	// Docs is the URL prefix of the page of each code.
 	Docs string
 }
 
-// Classify turns any error into one that the API answers with. What it does not
-// know becomes internal_error, with the error as its cause.
-func Classify(err error) *apierr.Error {
-	var known *apierr.Error
+// Classify returns the API's error for any error. One that is neither an *Error, nor
+// in the table, nor of the framework, the clock or the database's availability is
+// internal_error, with err as its cause.
+func Classify(err error) *Error {
+	var known *Error
 	var framework *echo.HTTPError
-	switch {
-	case errors.As(err, &known):
+	if errors.As(err, &known) {
 		return known
+	}
+	for _, row := range table {
+		if mapped := row(err); mapped != nil {
+			return mapped.WithCause(err)
+		}
+	}
+	switch {
 	case errors.As(err, &framework):
 		return fromFramework(framework)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		e := apierr.New(api.ErrorCodeTimeout, "The request took too long. Try again shortly.")
+		e := New(api.ErrorCodeTimeout, "The request took too long. Retry shortly.")
 		e.RetryAfter = time.Second
 		return e.WithCause(err)
 	case postgres.IsUnavailable(err):
-		return apierr.Unavailable(err)
+		return Unavailable(err)
 	}
 	return internal(err)
 }
 
-func internal(err error) *apierr.Error {
-	return apierr.New(api.ErrorCodeInternalError,
-		"Something went wrong on our side. Quote the request id when you report it.").WithCause(err)
-}
-
-func fromFramework(err *echo.HTTPError) *apierr.Error {
+func fromFramework(err *echo.HTTPError) *Error {
 	switch err.Code {
 	case http.StatusNotFound:
-		return apierr.New(api.ErrorCodeNotFound, "The API has no such path.").WithCause(err)
+		return New(api.ErrorCodeNotFound, "The API has no such path.").WithCause(err)
 	case http.StatusMethodNotAllowed:
-		return apierr.New(api.ErrorCodeMethodNotAllowed, "The path does not take this method; see the Allow header.").WithCause(err)
+		return New(api.ErrorCodeMethodNotAllowed, "The path does not support this method. See the Allow header.").WithCause(err)
 	case http.StatusBadRequest:
-		return apierr.Malformed("The request could not be read.").WithCause(err)
+		return Malformed("The request could not be read.").WithCause(err)
 	case http.StatusUnsupportedMediaType:
-		return apierr.New(api.ErrorCodeUnsupportedMediaType, "The Content-Type is not one that the operation takes.").WithCause(err)
+		return New(api.ErrorCodeUnsupportedMediaType, "The operation does not accept this Content-Type.").WithCause(err)
 	}
 	return internal(err)
 }
 
-// Write answers an error and returns the status.
-func (p *Writer) Write(w http.ResponseWriter, requestID string, e *apierr.Error) (int, error) {
+// Write writes the response of an error and returns its status.
+func (p *Writer) Write(w http.ResponseWriter, requestID string, e *Error) (int, error) {
 	kind := p.Kinds[e.Code]
 	body := api.Problem{
 		Type: p.Docs + string(e.Code), Title: kind.Title, Status: int32(kind.Status), Detail: e.Detail,
@@ -100,7 +102,7 @@ func (p *Writer) Write(w http.ResponseWriter, requestID string, e *apierr.Error)
 }
 
 // challenge says how to authenticate (RFC 6750, section 3).
-func challenge(header http.Header, e *apierr.Error) {
+func challenge(header http.Header, e *Error) {
 	switch {
 	case e.Code == api.ErrorCodeUnauthenticated:
 		header.Set("WWW-Authenticate", `Bearer realm="convo", error="invalid_token"`)

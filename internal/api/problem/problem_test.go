@@ -15,13 +15,12 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/spec"
-	"github.com/avelto/convo/internal/apierr"
 )
 
 func TestEveryErrorHasItsCode(t *testing.T) {
 	t.Parallel()
 	for code, errs := range map[api.ErrorCode][]error{
-		api.ErrorCodeNotFound:             {apierr.NotFound(), fmt.Errorf("get lead: %w", apierr.NotFound()), echo.ErrNotFound},
+		api.ErrorCodeNotFound:             {problem.NotFound(), fmt.Errorf("get lead: %w", problem.NotFound()), echo.ErrNotFound},
 		api.ErrorCodeMethodNotAllowed:     {echo.ErrMethodNotAllowed},
 		api.ErrorCodeMalformedRequest:     {echo.ErrBadRequest},
 		api.ErrorCodeUnsupportedMediaType: {echo.ErrUnsupportedMediaType},
@@ -55,7 +54,7 @@ func TestRetryAfterIsWholeSecondsRoundedUp(t *testing.T) {
 	require.NoError(t, err)
 	for wait, want := range map[time.Duration]string{time.Millisecond: "1", time.Second: "1", 1001 * time.Millisecond: "2", 0: ""} {
 		w := httptest.NewRecorder()
-		e := apierr.New(api.ErrorCodeRateLimited, "x")
+		e := problem.New(api.ErrorCodeRateLimited, "x")
 		e.RetryAfter = wait
 		_, err := (&problem.Writer{Kinds: document.Errors}).Write(w, "r", e)
 		require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/api/problem"
 )
 
 // Body is a request body that was read and checked. The generated server binds
@@ -49,7 +49,7 @@ func (v *Validator) MediaType(r *http.Request) error {
 		taken = append(taken, name)
 	}
 	slices.Sort(taken)
-	return apierr.New(api.ErrorCodeUnsupportedMediaType, "Send the body as %s, unencoded.", strings.Join(taken, ", "))
+	return problem.New(api.ErrorCodeUnsupportedMediaType, "Send the body as %s, unencoded.", strings.Join(taken, ", "))
 }
 
 // TakesJSON reports whether the operation has a JSON body.
@@ -71,7 +71,7 @@ func (v *Validator) ReadBody(r *http.Request) (*Body, []api.FieldError, error) {
 		return nil, nil, jsonError(err)
 	}
 	if bytes.Contains(raw, []byte(`\u0000`)) && holdsNUL(body.value) {
-		return nil, nil, apierr.Malformed("The body must not hold NUL characters.")
+		return nil, nil, problem.Malformed("The body must not hold NUL characters.")
 	}
 	options := append([]openapi3.SchemaValidationOption{openapi3.MultiErrors()}, formats...)
 	if err := v.body.VisitJSON(body.value, options...); err != nil {
@@ -80,31 +80,31 @@ func (v *Validator) ReadBody(r *http.Request) (*Body, []api.FieldError, error) {
 	return body, nil, nil
 }
 
-// TooLarge is the answer to a body above a limit in bytes.
+// TooLarge is the error of a body above a limit, in bytes.
 func TooLarge(limit int64) error {
-	return apierr.New(api.ErrorCodePayloadTooLarge, "The body must not exceed %d bytes.", limit)
+	return problem.New(api.ErrorCodePayloadTooLarge, "The body must not exceed %d bytes.", limit)
 }
 
-// ReadError is the answer to a body that could not be read to its end.
+// ReadError is the error of a body that could not be read completely.
 func ReadError(err error) error {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		return TooLarge(tooLarge.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return apierr.New(api.ErrorCodeRequestTimeout, "The body did not arrive in time.").WithCause(err)
+		return problem.New(api.ErrorCodeRequestTimeout, "The body did not arrive in time.").WithCause(err)
 	}
-	return apierr.Malformed("The body could not be read to its end.").WithCause(err)
+	return problem.Malformed("The body could not be read completely.").WithCause(err)
 }
 
 func jsonError(err error) error {
 	if errors.Is(err, jsontext.ErrDuplicateName) {
-		return apierr.Malformed("The body repeats a member of an object.").WithCause(err)
+		return problem.Malformed("The body repeats a property of an object.").WithCause(err)
 	}
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return apierr.Malformed("The body is not valid JSON: see byte %d.", syntax.ByteOffset).WithCause(err)
+		return problem.Malformed("The body is not valid JSON: see byte %d.", syntax.ByteOffset).WithCause(err)
 	}
-	return apierr.Malformed("The body is not valid JSON.").WithCause(err)
+	return problem.Malformed("The body is not valid JSON.").WithCause(err)
 }
 
 func holdsNUL(value any) bool {

@@ -22,8 +22,8 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/spec"
-	"github.com/avelto/convo/internal/apierr"
 )
 
 // Validator checks the requests of one operation.
@@ -136,12 +136,12 @@ func parseQuery(raw string) (url.Values, error) {
 	}
 	query, err := url.ParseQuery(raw)
 	if err != nil {
-		return nil, apierr.Malformed("The query string is not valid: percent-encode what is not a letter or digit.").WithCause(err)
+		return nil, problem.Malformed("The query string is not valid: percent-encode what is not a letter or digit.").WithCause(err)
 	}
 	for name, values := range query {
 		for _, text := range append(values, name) {
 			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-				return nil, apierr.Malformed("The query string must be UTF-8 without NUL characters.")
+				return nil, problem.Malformed("The query string must be UTF-8 without NUL characters.")
 			}
 		}
 	}

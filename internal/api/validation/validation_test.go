@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/api/validation"
-	"github.com/avelto/convo/internal/apierr"
 )
 
 func validator(t testing.TB, operationID string) *validation.Validator {
@@ -103,7 +103,7 @@ func TestHeadersAreHeldToTheDocument(t *testing.T) {
 
 func requireCode(t *testing.T, err error, code api.ErrorCode) {
 	t.Helper()
-	var refusal *apierr.Error
+	var refusal *problem.Error
 	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, code, refusal.Code)
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
@@ -29,7 +28,7 @@ type Service struct {
 	Pages *page.Codec
 }
 
-// List returns a page of agents, latest first, or an invalid_cursor error.
+// List returns a page of agents, latest first, or page.ErrInvalidCursor.
 func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, request page.Request) (page.Page[db.Agent], error) {
 	list := page.List{Workspace: workspaceID, Name: "agents"}
 	return page.ByID(ctx, s.Pages, list, request, func(ctx context.Context, before uuid.UUID, limit int32) ([]db.Agent, error) {
@@ -37,10 +36,10 @@ func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, request page.
 	}, func(a db.Agent) uuid.UUID { return a.ID })
 }
 
-// Get returns an agent, or a not_found error.
+// Get returns an agent, or postgres.ErrNotFound.
 func (s *Service) Get(ctx context.Context, workspaceID, agentID uuid.UUID) (db.Agent, error) {
 	row, err := db.New().AgentGet(ctx, s.DB, db.AgentGetParams{WorkspaceID: workspaceID, ID: agentID})
-	return row, apierr.Found("get agent", err)
+	return row, postgres.Found("get agent", err)
 }
 
 // Settings are what an agent is made of; nil stands for the default at creation,
@@ -67,14 +66,14 @@ func (s *Service) Create(ctx context.Context, workspaceID uuid.UUID, in Settings
 	return row, nil
 }
 
-// Update changes what is given, or fails with not_found.
+// Update changes what is given, or fails with postgres.ErrNotFound.
 func (s *Service) Update(ctx context.Context, workspaceID, agentID uuid.UUID, in Settings) (db.Agent, error) {
 	row, err := db.New().AgentUpdate(ctx, s.DB, db.AgentUpdateParams{
 		WorkspaceID: workspaceID, ID: agentID, UpdatedAt: s.Clock.Now(),
 		Name: in.Name, SystemPrompt: in.SystemPrompt, ModelProvider: in.ModelProvider, ModelName: in.ModelName,
 		Status: (*string)(in.Status), Temperature: in.Temperature, MaxTokens: in.MaxTokens,
 	})
-	return row, apierr.Found("update agent", err)
+	return row, postgres.Found("update agent", err)
 }
 
 func or[T any](given *T, otherwise T) T {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -32,8 +31,15 @@ type Service struct {
 // Span is from its beginning, inclusive, to its end, exclusive, in UTC.
 type Span struct{ From, To time.Time }
 
+// SpanError means that a span is empty or too long. Reason completes the sentence
+// "from …".
+type SpanError struct{ Reason string }
+
+// Error implements error.
+func (e *SpanError) Error() string { return "analytics: from " + e.Reason }
+
 // NewSpan fills what is missing: the end is now, the beginning 30 days before the
-// end. It fails with validation_failed where the span is empty or above 366 days.
+// end. It fails with *SpanError where the span is empty or longer than 366 days.
 func (s *Service) NewSpan(from, to *time.Time) (Span, error) {
 	span := Span{To: s.Clock.Now()}
 	if to != nil {
@@ -46,9 +52,9 @@ func (s *Service) NewSpan(from, to *time.Time) (Span, error) {
 	}
 	switch length := span.To.Sub(span.From); {
 	case length <= 0:
-		return Span{}, apierr.Invalid(api.FieldError{Location: "query.from", Message: "must be before query.to"})
+		return Span{}, &SpanError{Reason: "must be before query.to"}
 	case length > maxDays*day:
-		return Span{}, apierr.Invalid(api.FieldError{Location: "query.from", Message: fmt.Sprintf("must be at most %d days before query.to", maxDays)})
+		return Span{}, &SpanError{Reason: fmt.Sprintf("must be at most %d days before query.to", maxDays)}
 	}
 	return span, nil
 }

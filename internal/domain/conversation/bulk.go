@@ -12,7 +12,6 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -30,7 +29,7 @@ type Bulk struct {
 type BulkResult struct{ Updated, Skipped int }
 
 // Apply carries out a bulk action in one transaction. It fails with
-// unknown_operator or unknown_tag, when nothing is changed.
+// *UnknownOperatorError or *UnknownTagsError, and then changes nothing.
 func (s *Service) Apply(ctx context.Context, workspaceID uuid.UUID, bulk Bulk) (result BulkResult, err error) {
 	bulk.IDs, bulk.TagIDs = distinct(bulk.IDs), distinct(bulk.TagIDs)
 	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
@@ -146,7 +145,7 @@ func (a action) assign(ctx context.Context) (changes, error) {
 			return nil, fmt.Errorf("look up operator: %w", err)
 		}
 		if !exists {
-			return nil, apierr.New(api.ErrorCodeUnknownOperator, "operatorId names no operator of this workspace.")
+			return nil, &UnknownOperatorError{ID: *operator}
 		}
 	}
 	changed := changes{}
@@ -178,7 +177,7 @@ func (a action) tag(ctx context.Context) (changes, error) {
 		return nil, fmt.Errorf("look up tags: %w", err)
 	}
 	if len(known) != len(a.bulk.TagIDs) {
-		return nil, apierr.New(api.ErrorCodeUnknownTag, "tagIds names a tag that this workspace does not have.")
+		return nil, unknownTags(a.bulk.TagIDs, known)
 	}
 	pairs := map[uuid.UUID]map[uuid.UUID]bool{} // conversation, tag
 	note := func(conversationID, tagID uuid.UUID) {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
@@ -44,7 +43,7 @@ func (f Filter) list(workspaceID uuid.UUID) page.List {
 	return page.List{Workspace: workspaceID, Name: "conversations", Filters: parts}
 }
 
-// List returns a page of conversations, latest first, or an invalid_cursor error.
+// List returns a page of conversations, latest first, or page.ErrInvalidCursor.
 func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, filter Filter, request page.Request) (page.Page[db.ConversationListRow], error) {
 	filter.TagIDs = distinct(filter.TagIDs)
 	read := func(ctx context.Context, before uuid.UUID, limit int32) ([]db.ConversationListRow, error) {
@@ -82,11 +81,11 @@ type Detail struct {
 	Messages []db.Message
 }
 
-// Get returns a conversation, or a not_found error.
+// Get returns a conversation, or postgres.ErrNotFound.
 func (s *Service) Get(ctx context.Context, workspaceID, conversationID uuid.UUID) (Detail, error) {
 	q := db.New()
 	row, err := q.ConversationGet(ctx, s.DB, db.ConversationGetParams{WorkspaceID: workspaceID, ID: conversationID})
-	if err := apierr.Found("get conversation", err); err != nil {
+	if err := postgres.Found("get conversation", err); err != nil {
 		return Detail{}, err
 	}
 	tags, err := q.TagListByConversation(ctx, s.DB, db.TagListByConversationParams{WorkspaceID: workspaceID, ConversationID: conversationID})

@@ -6,14 +6,12 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// Operators returns a page of operators, latest first, or an invalid_cursor error.
+// Operators returns a page of operators, latest first, or page.ErrInvalidCursor.
 func (s *Service) Operators(ctx context.Context, workspaceID uuid.UUID, request page.Request) (page.Page[db.Operator], error) {
 	list := page.List{Workspace: workspaceID, Name: "operators"}
 	return page.ByID(ctx, s.Pages, list, request, func(ctx context.Context, before uuid.UUID, limit int32) ([]db.Operator, error) {
@@ -21,7 +19,7 @@ func (s *Service) Operators(ctx context.Context, workspaceID uuid.UUID, request 
 	}, func(o db.Operator) uuid.UUID { return o.ID })
 }
 
-// Tags returns a page of tags, latest first, or an invalid_cursor error.
+// Tags returns a page of tags, latest first, or page.ErrInvalidCursor.
 func (s *Service) Tags(ctx context.Context, workspaceID uuid.UUID, request page.Request) (page.Page[db.Tag], error) {
 	list := page.List{Workspace: workspaceID, Name: "tags"}
 	return page.ByID(ctx, s.Pages, list, request, func(ctx context.Context, before uuid.UUID, limit int32) ([]db.Tag, error) {
@@ -29,12 +27,12 @@ func (s *Service) Tags(ctx context.Context, workspaceID uuid.UUID, request page.
 	}, func(t db.Tag) uuid.UUID { return t.ID })
 }
 
-// CreateTag stores a tag, or fails with tag_exists.
+// CreateTag stores a tag, or fails with ErrTagExists.
 func (s *Service) CreateTag(ctx context.Context, workspaceID uuid.UUID, name string) (db.Tag, error) {
 	tagID, now := s.IDs.New()
 	row, err := db.New().TagCreate(ctx, s.DB, db.TagCreateParams{WorkspaceID: workspaceID, ID: tagID, Name: name, CreatedAt: now})
 	if postgres.Violates(err, db.TagsNameKey) {
-		return db.Tag{}, apierr.New(api.ErrorCodeTagExists, "The workspace already has a tag of this name.").WithCause(err)
+		return db.Tag{}, ErrTagExists
 	} else if err != nil {
 		return db.Tag{}, fmt.Errorf("create tag: %w", err)
 	}

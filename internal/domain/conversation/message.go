@@ -11,7 +11,6 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -32,13 +31,13 @@ type SendMessage struct {
 func (SendMessage) Kind() string { return "message_send" }
 
 // Reply stores an operator's message, signed by the assigned operator if there is
-// one, together with the job that delivers it. It fails with not_found, and with
-// conversation_not_handed_off or conversation_closed, when nothing is stored.
+// one, together with the job that delivers it. It fails with
+// postgres.ErrNotFound, ErrNotHandedOff or ErrClosed, and then stores nothing.
 func (s *Service) Reply(ctx context.Context, workspaceID, conversationID uuid.UUID, content string) (message db.Message, err error) {
 	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New()
 		row, err := q.ConversationLock(ctx, tx, db.ConversationLockParams{WorkspaceID: workspaceID, ID: conversationID})
-		if err := apierr.Found("lock conversation", err); err != nil {
+		if err := postgres.Found("lock conversation", err); err != nil {
 			return err
 		}
 		if err := takesReply(row.Status); err != nil {
@@ -75,8 +74,8 @@ func takesReply(status string) error {
 	case api.ConversationStatusHANDEDOFF:
 		return nil
 	case api.ConversationStatusCLOSED:
-		return apierr.New(api.ErrorCodeConversationClosed, "The conversation is closed; reopen it first.")
+		return ErrClosed
 	case api.ConversationStatusOPEN:
 	}
-	return apierr.New(api.ErrorCodeConversationNotHandedOff, "The conversation has not been handed off to an operator.")
+	return ErrNotHandedOff
 }

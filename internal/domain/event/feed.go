@@ -4,38 +4,45 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
+	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 // Types say which scope reads an event's data; an empty one stands for none.
 type Types map[api.EventType]api.Scope
 
-// Check returns the names, each once. It fails with unknown_event, which lists the
-// known ones, and with missing_scope.
+// UnknownTypesError lists which of the given names are no event types.
+type UnknownTypesError struct {
+	Indexes []int    // into the names that were given
+	Known   []string // every event type, sorted
+}
+
+// Error implements error.
+func (e *UnknownTypesError) Error() string {
+	return fmt.Sprintf("event: unknown types at %v", e.Indexes)
+}
+
+// Check returns the names without duplicates, in their order. It fails with
+// *UnknownTypesError, and with *token.MissingScopeError where the token cannot read
+// one of them.
 func (t Types) Check(names []string, has func(api.Scope) bool) ([]string, error) {
-	var unknown []api.FieldError
+	unknown := &UnknownTypesError{Known: t.names()}
 	for i, name := range names {
 		if _, ok := t[api.EventType(name)]; !ok {
-			unknown = append(unknown, api.FieldError{
-				Location: fmt.Sprintf("body.events.%d", i), Message: "must be one of " + strings.Join(t.names(), ", "),
-			})
+			unknown.Indexes = append(unknown.Indexes, i)
 		}
 	}
-	if unknown != nil {
-		err := apierr.New(api.ErrorCodeUnknownEvent, "events names an unknown event.")
-		err.Fields = unknown
-		return nil, err
+	if len(unknown.Indexes) > 0 {
+		return nil, unknown
 	}
 	for _, name := range names {
 		if scope := t[api.EventType(name)]; scope != "" && !has(scope) {
-			return nil, apierr.MissingScope(scope)
+			return nil, &token.MissingScopeError{Scope: scope}
 		}
 	}
 	var distinct []string // in the caller's order

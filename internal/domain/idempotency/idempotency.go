@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -16,12 +17,16 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
+
+// ErrKeyInUse means that a request with the same key is in progress.
+var ErrKeyInUse = errors.New("idempotency: key in use")
+
+// ErrKeyReused means that the key was used with a different request.
+var ErrKeyReused = errors.New("idempotency: key reused")
 
 // Kept is how long an answer is kept.
 const Kept = 24 * time.Hour
@@ -53,7 +58,7 @@ type Answer struct {
 
 // Do runs fn in a transaction and stores its answer, or returns the stored one of
 // an earlier run with replayed true. It fails as fn does, and with
-// idempotency_key_in_use or idempotency_key_reused.
+// ErrKeyInUse or ErrKeyReused.
 func (s *Store) Do(ctx context.Context, request Request, fn func(context.Context) (Answer, error)) (answer Answer, replayed bool, err error) {
 	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
 		if answer, replayed, err = s.claim(ctx, tx, request); err != nil || replayed {
@@ -75,9 +80,7 @@ func (s *Store) claim(ctx context.Context, tx pgx.Tx, request Request) (Answer, 
 		return Answer{}, false, fmt.Errorf("lock idempotency key: %w", err)
 	}
 	if !free {
-		e := apierr.New(api.ErrorCodeIdempotencyKeyInUse, "A request with this Idempotency-Key is still running.")
-		e.RetryAfter = time.Second
-		return Answer{}, false, e
+		return Answer{}, false, ErrKeyInUse
 	}
 	row, err := q.IdempotencyKeyGet(ctx, tx, db.IdempotencyKeyGetParams{
 		WorkspaceID: request.WorkspaceID, Key: request.Key, NotBefore: s.Clock.Now().Add(-Kept),
@@ -92,7 +95,7 @@ func (s *Store) claim(ctx context.Context, tx pgx.Tx, request Request) (Answer, 
 		return Answer{}, false, err
 	}
 	if !bytes.Equal(row.Fingerprint, fingerprint) {
-		return Answer{}, false, apierr.New(api.ErrorCodeIdempotencyKeyReused, "This Idempotency-Key was used with a different request.")
+		return Answer{}, false, ErrKeyReused
 	}
 	answer := Answer{Status: int(row.Status), Body: row.Body}
 	if err := json.Unmarshal(row.Header, &answer.Header); err != nil {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/webhook"
 	"github.com/avelto/convo/internal/platform/page"
@@ -18,7 +17,7 @@ import (
 )
 
 // Deliveries returns a page of what was sent to a webhook, latest first. It fails
-// with not_found and invalid_cursor.
+// with postgres.ErrNotFound and page.ErrInvalidCursor.
 func (s *Service) Deliveries(ctx context.Context, workspaceID, integrationID uuid.UUID, request page.Request) (page.Page[db.WebhookDeliveryListRow], error) {
 	if _, err := s.webhook(ctx, workspaceID, integrationID); err != nil {
 		return page.Page[db.WebhookDeliveryListRow]{}, err
@@ -31,7 +30,7 @@ func (s *Service) Deliveries(ctx context.Context, workspaceID, integrationID uui
 	}, func(row db.WebhookDeliveryListRow) uuid.UUID { return row.WebhookDelivery.ID })
 }
 
-// Redeliver queues a delivery once more, or fails with not_found.
+// Redeliver queues a delivery once more, or fails with postgres.ErrNotFound.
 func (s *Service) Redeliver(ctx context.Context, workspaceID, integrationID, deliveryID uuid.UUID) (row db.WebhookDeliveryGetRow, err error) {
 	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
 		found, err := db.New().WebhookDeliveryRepeat(ctx, tx, db.WebhookDeliveryRepeatParams{
@@ -41,19 +40,19 @@ func (s *Service) Redeliver(ctx context.Context, workspaceID, integrationID, del
 			return fmt.Errorf("repeat delivery: %w", err)
 		}
 		if found == 0 {
-			return apierr.NotFound()
+			return postgres.ErrNotFound
 		}
 		row, err = db.New().WebhookDeliveryGet(ctx, tx, db.WebhookDeliveryGetParams{
 			WorkspaceID: workspaceID, IntegrationID: integrationID, ID: deliveryID,
 		})
-		return apierr.Found("get delivery", err)
+		return postgres.Found("get delivery", err)
 	})
 	return row, err
 }
 
 // Ping sends webhook.ping to a webhook at once and returns the attempt; it stands
 // among the deliveries and is not repeated. Nothing is sent to a temporary one. It
-// fails with not_found.
+// fails with postgres.ErrNotFound.
 func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID) (webhook.Attempt, error) {
 	row, err := s.webhook(ctx, workspaceID, integrationID)
 	if err != nil {

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,7 +13,6 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/webhook"
 	"github.com/avelto/convo/internal/platform/clock"
@@ -25,6 +25,16 @@ import (
 
 // TemporaryFor is how long a temporary webhook lives.
 const TemporaryFor = 24 * time.Hour
+
+// ErrNotWebhook means that an integration of another type was given a URL or events.
+var ErrNotWebhook = errors.New("integration: not a webhook")
+
+// InvalidURLError means that nothing may be sent to a webhook's URL. Reason completes
+// the sentence "url …".
+type InvalidURLError struct{ Reason string }
+
+// Error implements error.
+func (e *InvalidURLError) Error() string { return "integration: url " + e.Reason }
 
 // Service reads and changes integrations.
 type Service struct {
@@ -49,7 +59,8 @@ type NewWebhook struct {
 }
 
 // CreateWebhook stores a subscription and returns it with its secret, which is shown
-// this once. It fails with unknown_event, missing_scope or invalid_webhook_url.
+// this once. It fails with *event.UnknownTypesError, *token.MissingScopeError or
+// *InvalidURLError.
 func (s *Service) CreateWebhook(ctx context.Context, workspaceID uuid.UUID, has Has, in NewWebhook) (row db.Integration, secret string, err error) {
 	events, err := s.Types.Check(in.Events, has)
 	if err != nil {
@@ -73,15 +84,13 @@ func (s *Service) CreateWebhook(ctx context.Context, workspaceID uuid.UUID, has 
 }
 
 func (s *Service) checkURL(raw string) error {
-	if problem := s.Guard.CheckURL(raw); problem != "" {
-		err := apierr.New(api.ErrorCodeInvalidWebhookURL, "url %s.", problem)
-		err.Fields = []api.FieldError{{Location: "body.url", Message: problem}}
-		return err
+	if reason := s.Guard.CheckURL(raw); reason != "" {
+		return &InvalidURLError{Reason: reason}
 	}
 	return nil
 }
 
-// List returns a page of integrations, latest first, or an invalid_cursor error.
+// List returns a page of integrations, latest first, or page.ErrInvalidCursor.
 func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, request page.Request) (page.Page[db.Integration], error) {
 	list := page.List{Workspace: workspaceID, Name: "integrations"}
 	return page.ByID(ctx, s.Pages, list, request, func(ctx context.Context, before uuid.UUID, limit int32) ([]db.Integration, error) {
@@ -89,17 +98,17 @@ func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, request page.
 	}, func(row db.Integration) uuid.UUID { return row.ID })
 }
 
-// Get returns an integration, or a not_found error.
+// Get returns an integration, or postgres.ErrNotFound.
 func (s *Service) Get(ctx context.Context, workspaceID, integrationID uuid.UUID) (db.Integration, error) {
 	row, err := db.New().IntegrationGet(ctx, s.DB, db.IntegrationGetParams{WorkspaceID: workspaceID, ID: integrationID})
-	return row, apierr.Found("get integration", err)
+	return row, postgres.Found("get integration", err)
 }
 
 // webhook returns an integration of that type; others have no such parts.
 func (s *Service) webhook(ctx context.Context, workspaceID, integrationID uuid.UUID) (db.Integration, error) {
 	row, err := s.Get(ctx, workspaceID, integrationID)
 	if err == nil && row.Type != string(api.IntegrationTypeWEBHOOK) {
-		return db.Integration{}, apierr.NotFound()
+		return db.Integration{}, postgres.ErrNotFound
 	}
 	return row, err
 }
@@ -111,13 +120,13 @@ type Change struct {
 	Status *string
 }
 
-// Update changes an integration and forgets its error. It fails with not_found,
-// not_a_webhook, and as CreateWebhook does: the caller must be able to read whatever
+// Update changes an integration and forgets its error. It fails with
+// postgres.ErrNotFound, ErrNotWebhook, and as CreateWebhook does: the caller must be able to read whatever
 // would be sent.
 func (s *Service) Update(ctx context.Context, workspaceID, integrationID uuid.UUID, has Has, change Change) (row db.Integration, err error) {
 	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
 		before, err := db.New().IntegrationLock(ctx, tx, db.IntegrationLockParams{WorkspaceID: workspaceID, ID: integrationID})
-		if err := apierr.Found("lock integration", err); err != nil {
+		if err := postgres.Found("lock integration", err); err != nil {
 			return err
 		}
 		params, err := s.changed(before, has, change)
@@ -144,7 +153,7 @@ func (s *Service) changed(before db.Integration, has Has, change Change) (db.Int
 	}
 	if before.Type != string(api.IntegrationTypeWEBHOOK) {
 		if change.URL != nil || change.Events != nil {
-			return params, apierr.New(api.ErrorCodeNotAWebhook, "Only a WEBHOOK has url and events.")
+			return params, ErrNotWebhook
 		}
 		return params, nil
 	}
@@ -162,30 +171,30 @@ func (s *Service) changed(before db.Integration, has Has, change Change) (db.Int
 	return params, err
 }
 
-// Delete removes an integration with its deliveries, or fails with not_found.
+// Delete removes an integration with its deliveries, or fails with postgres.ErrNotFound.
 func (s *Service) Delete(ctx context.Context, workspaceID, integrationID uuid.UUID) error {
 	gone, err := db.New().IntegrationDelete(ctx, s.DB, db.IntegrationDeleteParams{WorkspaceID: workspaceID, ID: integrationID})
 	if err != nil {
 		return fmt.Errorf("delete integration: %w", err)
 	}
 	if gone == 0 {
-		return apierr.NotFound()
+		return postgres.ErrNotFound
 	}
 	return nil
 }
 
 // RotateSecret gives a webhook a new secret, which is shown this once. The old one
 // signs on beside it for the overlap; until is nil where that is 0. It fails with
-// not_found.
+// postgres.ErrNotFound.
 func (s *Service) RotateSecret(ctx context.Context, workspaceID, integrationID uuid.UUID, overlap time.Duration) (secret string, until *time.Time, err error) {
 	secret = webhook.NewSecret()
 	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
 		before, err := db.New().IntegrationLock(ctx, tx, db.IntegrationLockParams{WorkspaceID: workspaceID, ID: integrationID})
-		if err := apierr.Found("lock integration", err); err != nil {
+		if err := postgres.Found("lock integration", err); err != nil {
 			return err
 		}
 		if before.Type != string(api.IntegrationTypeWEBHOOK) {
-			return apierr.NotFound()
+			return postgres.ErrNotFound
 		}
 		params := db.IntegrationSetSecretParams{
 			WorkspaceID: workspaceID, ID: integrationID, UpdatedAt: s.Clock.Now(),

@@ -9,7 +9,6 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -37,10 +36,10 @@ func (j Job) open() bool {
 	return j.Status == string(api.KnowledgeJobStatusPENDING) || j.Status == string(api.KnowledgeJobStatusPROCESSING)
 }
 
-// Job returns a job, or a not_found error.
+// Job returns a job, or postgres.ErrNotFound.
 func (s *Service) Job(ctx context.Context, workspaceID, jobID uuid.UUID) (Job, error) {
 	row, err := db.New().KnowledgeJobGet(ctx, s.DB, db.KnowledgeJobGetParams{WorkspaceID: workspaceID, ID: jobID})
-	if err := apierr.Found("get job", err); err != nil {
+	if err := postgres.Found("get job", err); err != nil {
 		return Job{}, err
 	}
 	jobs, err := withPages(ctx, s.DB, workspaceID, []db.KnowledgeJob{row})
@@ -50,7 +49,7 @@ func (s *Service) Job(ctx context.Context, workspaceID, jobID uuid.UUID) (Job, e
 	return jobs[0], nil
 }
 
-// ListJobs returns a page of jobs, latest first, or an invalid_cursor error.
+// ListJobs returns a page of jobs, latest first, or page.ErrInvalidCursor.
 func (s *Service) ListJobs(ctx context.Context, workspaceID uuid.UUID, request page.Request) (page.Page[Job], error) {
 	list := page.List{Workspace: workspaceID, Name: "knowledge-jobs"}
 	return page.ByID(ctx, s.Pages, list, request, func(ctx context.Context, before uuid.UUID, limit int32) ([]Job, error) {
@@ -97,8 +96,8 @@ func withPages(ctx context.Context, on db.DBTX, workspaceID uuid.UUID, rows []db
 }
 
 // Cancel stops a job that has not ended. What a first job took in goes with its
-// source; a refresh leaves the index as it is then. It fails with not_found and
-// job_finished.
+// source; a refresh leaves the index as it is then. It fails with
+// postgres.ErrNotFound and ErrJobFinished.
 func (s *Service) Cancel(ctx context.Context, workspaceID, jobID uuid.UUID) (job Job, err error) {
 	var dropped *db.KnowledgeSource
 	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
@@ -107,9 +106,9 @@ func (s *Service) Cancel(ctx context.Context, workspaceID, jobID uuid.UUID) (job
 		})
 		if postgres.IsNotFound(err) {
 			if _, err := db.New().KnowledgeJobGet(ctx, tx, db.KnowledgeJobGetParams{WorkspaceID: workspaceID, ID: jobID}); err != nil {
-				return apierr.Found("get job", err)
+				return postgres.Found("get job", err)
 			}
-			return apierr.New(api.ErrorCodeJobFinished, "The job has already ended.")
+			return ErrJobFinished
 		} else if err != nil {
 			return fmt.Errorf("cancel job: %w", err)
 		}

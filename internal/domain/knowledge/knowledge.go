@@ -15,15 +15,34 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/crawl"
 	"github.com/avelto/convo/internal/platform/egress"
+	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
+
+// ErrJobFinished means that a job has ended and cannot be cancelled any more.
+var ErrJobFinished = errors.New("knowledge: job has finished")
+
+// ErrEmptyFile means that an upload has no bytes.
+var ErrEmptyFile = errors.New("knowledge: empty file")
+
+// InvalidURLError means that a URL must not be crawled. Reason completes the sentence
+// "url …".
+type InvalidURLError struct{ Reason string }
+
+// Error implements error.
+func (e *InvalidURLError) Error() string { return "knowledge: url " + e.Reason }
+
+// WrongTypeError means that the content of an upload is not of its declared type.
+type WrongTypeError struct{ Kind extract.Kind }
+
+// Error implements error.
+func (e *WrongTypeError) Error() string { return "knowledge: content is not " + string(e.Kind) }
 
 // Queue is the queue of these jobs, and their kind.
 const Queue = "knowledge"
@@ -59,12 +78,10 @@ type Service struct {
 }
 
 // Crawl accepts a site to read, to a depth of links. It fails with
-// invalid_crawl_url.
+// *InvalidURLError.
 func (s *Service) Crawl(ctx context.Context, workspaceID uuid.UUID, address string, depth int32) (job Job, err error) {
-	if problem := s.Guard.CheckPage(address); problem != "" {
-		err := apierr.New(api.ErrorCodeInvalidCrawlURL, "url %s.", problem)
-		err.Fields = []api.FieldError{{Location: "body.url", Message: problem}}
-		return job, err
+	if reason := s.Guard.CheckPage(address); reason != "" {
+		return job, &InvalidURLError{Reason: reason}
 	}
 	parsed, err := url.Parse(address)
 	if err != nil {
@@ -109,7 +126,7 @@ func (s *Service) begin(ctx context.Context, tx pgx.Tx, source db.KnowledgeSourc
 	return Job{KnowledgeJob: row, Found: 1}, nil
 }
 
-// ListSources returns a page of sources, latest first, or an invalid_cursor error.
+// ListSources returns a page of sources, latest first, or page.ErrInvalidCursor.
 func (s *Service) ListSources(ctx context.Context, workspaceID uuid.UUID, request page.Request) (page.Page[db.KnowledgeSource], error) {
 	list := page.List{Workspace: workspaceID, Name: "knowledge-sources"}
 	return page.ByID(ctx, s.Pages, list, request, func(ctx context.Context, before uuid.UUID, limit int32) ([]db.KnowledgeSource, error) {
@@ -118,7 +135,7 @@ func (s *Service) ListSources(ctx context.Context, workspaceID uuid.UUID, reques
 }
 
 // DeleteSource removes a source with its file and index; a job that is at it stops.
-// It fails with not_found.
+// It fails with postgres.ErrNotFound.
 func (s *Service) DeleteSource(ctx context.Context, workspaceID, sourceID uuid.UUID) error {
 	var gone db.KnowledgeSource
 	err := postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
@@ -128,7 +145,7 @@ func (s *Service) DeleteSource(ctx context.Context, workspaceID, sourceID uuid.U
 			return fmt.Errorf("cancel jobs: %w", err)
 		}
 		gone, err = db.New().KnowledgeSourceDelete(ctx, tx, db.KnowledgeSourceDeleteParams{WorkspaceID: workspaceID, ID: sourceID})
-		return apierr.Found("delete source", err)
+		return postgres.Found("delete source", err)
 	})
 	if err != nil {
 		return err
@@ -137,11 +154,11 @@ func (s *Service) DeleteSource(ctx context.Context, workspaceID, sourceID uuid.U
 }
 
 // Refresh takes a source in anew; where a job is at it, that one is returned. It
-// fails with not_found.
+// fails with postgres.ErrNotFound.
 func (s *Service) Refresh(ctx context.Context, workspaceID, sourceID uuid.UUID) (job Job, err error) {
 	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
 		source, err := db.New().KnowledgeSourceLock(ctx, tx, db.KnowledgeSourceLockParams{WorkspaceID: workspaceID, ID: sourceID})
-		if err := apierr.Found("get source", err); err != nil {
+		if err := postgres.Found("get source", err); err != nil {
 			return err
 		}
 		latest, err := s.latest(ctx, tx, source)

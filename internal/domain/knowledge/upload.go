@@ -18,7 +18,6 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -60,8 +59,8 @@ func (e *BodyError) Error() string { return "read upload: " + e.Err.Error() }
 func (e *BodyError) Unwrap() error { return e.Err }
 
 // Upload stores a file, as it comes, and accepts it. The same bytes as before answer
-// with the job that took them in. It fails with unsupported_media_type and
-// malformed_request.
+// with the job that took them in. It fails with *WrongTypeError,
+// ErrEmptyFile and *BodyError.
 func (s *Service) Upload(ctx context.Context, workspaceID uuid.UUID, in Upload) (job Job, err error) {
 	body := bufio.NewReaderSize(in.Body, sniffed)
 	head, err := body.Peek(sniffed)
@@ -69,10 +68,10 @@ func (s *Service) Upload(ctx context.Context, workspaceID uuid.UUID, in Upload) 
 		return job, &BodyError{err}
 	}
 	if len(head) == 0 {
-		return job, apierr.Malformed("The file is empty.")
+		return job, ErrEmptyFile
 	}
 	if !is(in.Kind, head) {
-		return job, apierr.New(api.ErrorCodeUnsupportedMediaType, "The bytes are not %s.", in.Kind)
+		return job, &WrongTypeError{Kind: in.Kind}
 	}
 	sourceID, _ := s.IDs.New()
 	counted := &counter{Reader: body, hash: sha256.New()}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
@@ -20,7 +19,15 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-const maxFields = 50
+// MaxFields is how many fields a lead has at most.
+const MaxFields = 50
+
+// FieldCountError means that a change would leave a lead without fields, or with more
+// than MaxFields.
+type FieldCountError struct{ Count int }
+
+// Error implements error.
+func (e *FieldCountError) Error() string { return fmt.Sprintf("lead: %d fields", e.Count) }
 
 // Service reads and changes leads.
 type Service struct {
@@ -30,10 +37,10 @@ type Service struct {
 	Pages *page.Codec
 }
 
-// Get returns a lead, or a not_found error.
+// Get returns a lead, or postgres.ErrNotFound.
 func (s *Service) Get(ctx context.Context, workspaceID, leadID uuid.UUID) (db.Lead, error) {
 	row, err := db.New().LeadGet(ctx, s.DB, db.LeadGetParams{WorkspaceID: workspaceID, ID: leadID})
-	return row, apierr.Found("get lead", err)
+	return row, postgres.Found("get lead", err)
 }
 
 // NewLead is a lead to create. Fields is a JSON object of texts.
@@ -67,8 +74,8 @@ type Change struct {
 	CRMExternalID func() *string
 }
 
-// Update merges fields and sets score and CRM id. It fails with not_found, or
-// with invalid_fields where no field or too many would be left.
+// Update merges fields and sets score and CRM id. It fails with postgres.ErrNotFound, or
+// with *FieldCountError where no field or too many would be left.
 func (s *Service) Update(ctx context.Context, workspaceID, leadID uuid.UUID, change Change) (row db.Lead, err error) {
 	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
 		before, err := lock(ctx, tx, workspaceID, leadID)
@@ -117,21 +124,21 @@ func (s *Service) SetStatus(ctx context.Context, workspaceID, leadID uuid.UUID, 
 	return row, err
 }
 
-// Delete removes a lead for good, or fails with not_found.
+// Delete removes a lead for good, or fails with postgres.ErrNotFound.
 func (s *Service) Delete(ctx context.Context, workspaceID, leadID uuid.UUID) error {
 	gone, err := db.New().LeadDelete(ctx, s.DB, db.LeadDeleteParams{WorkspaceID: workspaceID, ID: leadID})
 	if err != nil {
 		return fmt.Errorf("delete lead: %w", err)
 	}
 	if gone == 0 {
-		return apierr.NotFound()
+		return postgres.ErrNotFound
 	}
 	return nil
 }
 
 func lock(ctx context.Context, tx pgx.Tx, workspaceID, leadID uuid.UUID) (db.Lead, error) {
 	row, err := db.New().LeadLock(ctx, tx, db.LeadLockParams{WorkspaceID: workspaceID, ID: leadID})
-	return row, apierr.Found("lock lead", err)
+	return row, postgres.Found("lock lead", err)
 }
 
 // same reports whether a change left a lead as it was. Stored fields are in
@@ -147,9 +154,8 @@ func checkFields(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &fields); err != nil {
 		return fmt.Errorf("stored fields: %w", err)
 	}
-	if len(fields) == 0 || len(fields) > maxFields {
-		return apierr.New(api.ErrorCodeInvalidFields,
-			"A lead keeps 1 to %d fields; this change would leave %d.", maxFields, len(fields))
+	if len(fields) == 0 || len(fields) > MaxFields {
+		return &FieldCountError{Count: len(fields)}
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ type Filter struct {
 	Sort   api.LeadSort
 }
 
-// List returns a page of leads, or an invalid_cursor error.
+// List returns a page of leads, or page.ErrInvalidCursor.
 func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, filter Filter, request page.Request) (page.Page[db.Lead], error) {
 	status := ""
 	if filter.Status != nil {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -94,10 +93,10 @@ func (s *Service) Revoke(ctx context.Context, workspaceID, tokenID uuid.UUID) (b
 	return changed > 0, nil
 }
 
-// Get returns a token of a workspace, or a not_found error.
+// Get returns a token of a workspace, or postgres.ErrNotFound.
 func (s *Service) Get(ctx context.Context, workspaceID, tokenID uuid.UUID) (db.APIToken, error) {
 	row, err := db.New().TokenLock(ctx, s.DB, db.TokenLockParams{WorkspaceID: workspaceID, ID: tokenID})
-	return row, apierr.Found("get token", err)
+	return row, postgres.Found("get token", err)
 }
 
 // Rotate creates a token with the name, the scopes and the length of life of another,

@@ -51,5 +51,11 @@ type Principal struct {
 	RateLimit int
 }
 
+// MissingScopeError means that a token lacks a scope.
+type MissingScopeError struct{ Scope api.Scope }
+
+// Error implements error.
+func (e *MissingScopeError) Error() string { return "token: missing scope " + string(e.Scope) }
+
 // Has reports whether the token carries a scope.
 func (p *Principal) Has(scope api.Scope) bool { return slices.Contains(p.Scopes, scope) }

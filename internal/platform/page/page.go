@@ -9,15 +9,17 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
 
-	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/platform/id"
 )
+
+// ErrInvalidCursor means that a cursor was altered or belongs to another list.
+var ErrInvalidCursor = errors.New("page: invalid cursor")
 
 // DefaultLimit is the number of rows of a page where the caller names none.
 const DefaultLimit = 50
@@ -81,7 +83,7 @@ func (c *Codec) Encode(list List, at Position) string {
 	return base64.RawURLEncoding.EncodeToString(token)
 }
 
-// Decode returns where the page begins, or an invalid_cursor error.
+// Decode returns where the page begins, or ErrInvalidCursor.
 func (c *Codec) Decode(list List, request Request) (Position, error) {
 	if request.Cursor == nil {
 		return Start(), nil
@@ -89,8 +91,7 @@ func (c *Codec) Decode(list List, request Request) (Position, error) {
 	token, err := base64.RawURLEncoding.Strict().DecodeString(*request.Cursor)
 	if err != nil || len(token) != cursorLen || token[0] != version ||
 		!hmac.Equal(token[bodySize:], c.mac(list, token[:bodySize])) {
-		return Position{}, apierr.New(api.ErrorCodeInvalidCursor,
-			"The cursor does not belong to this list with these filters. Begin again without one.")
+		return Position{}, ErrInvalidCursor
 	}
 	return Position{
 		Score: int16(binary.BigEndian.Uint16(token[1:])),
@@ -125,7 +126,7 @@ func Cut[Row any](codec *Codec, list List, request Request, rows []Row, at func(
 }
 
 // ByID reads a page of a list that is sorted by id, latest first. It fails with
-// invalid_cursor, or as read does.
+// ErrInvalidCursor, or as read does.
 func ByID[Row any](ctx context.Context, codec *Codec, list List, request Request,
 	read func(ctx context.Context, before uuid.UUID, limit int32) ([]Row, error), rowID func(Row) uuid.UUID,
 ) (Page[Row], error) {

@@ -39,10 +39,10 @@ func TestCursorIsBoundToKeyAndList(t *testing.T) {
 		other := list()
 		change(&other)
 		_, err := codec.Decode(other, page.Request{Cursor: &cursor})
-		require.ErrorContains(t, err, "invalid_cursor", what)
+		require.ErrorIs(t, err, page.ErrInvalidCursor, what)
 	}
 	_, err := page.NewCodec([]byte("another")).Decode(list(), page.Request{Cursor: &cursor})
-	require.ErrorContains(t, err, "invalid_cursor")
+	require.ErrorIs(t, err, page.ErrInvalidCursor)
 }
 
 func TestEveryAlteredByteIsNoticed(t *testing.T) {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -12,8 +13,22 @@ import (
 	"github.com/jackc/puddle/v2"
 )
 
-// IsNotFound reports whether a query that must yield a row yielded none.
-func IsNotFound(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
+// ErrNotFound means that a row looked up by its key does not exist in the workspace.
+var ErrNotFound = errors.New("not found")
+
+// Found wraps the error of a lookup by key with what was being done: no row becomes
+// ErrNotFound. Other statements must not use it: there, a missing row is a fault.
+func Found(doing string, err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("%s: %w", doing, ErrNotFound)
+	} else if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
+// IsNotFound reports whether a query returned no row, or a lookup ErrNotFound.
+func IsNotFound(err error) bool { return errors.Is(err, pgx.ErrNoRows) || errors.Is(err, ErrNotFound) }
 
 // Violates reports whether a statement broke the named constraint. The names are
 // constants of gen/db.

@@ -13,9 +13,9 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/api/validation"
-	"github.com/avelto/convo/internal/apierr"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/ratelimit"
@@ -61,13 +61,13 @@ func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
 			return limited
 		case allowed != "":
 			c.Response().Header().Set("Allow", allowed)
-			return apierr.New(api.ErrorCodeMethodNotAllowed, "The path does not take this method; see the Allow header.")
+			return problem.New(api.ErrorCodeMethodNotAllowed, "The path does not support this method. See the Allow header.")
 		case call.Operation == nil || call.Operation.Public:
 			return next(c)
 		case authErr != nil:
-			return apierr.New(api.ErrorCodeUnauthenticated, "Present a live API token: Authorization: Bearer convo_…").WithCause(authErr)
+			return authErr
 		case call.Operation.Scope != "" && !call.Principal.Has(call.Operation.Scope):
-			return apierr.MissingScope(call.Operation.Scope)
+			return problem.MissingScope(call.Operation.Scope)
 		}
 		return next(c)
 	}
@@ -88,7 +88,7 @@ func (g *Gate) shadowed(r *http.Request, call *Call) (allowed string) {
 // limitHead refuses overlong targets and heaps of headers.
 func limitHead(r *http.Request) error {
 	if len(r.RequestURI) > maxURIBytes {
-		return apierr.New(api.ErrorCodeURITooLong, "The request target must not exceed %d bytes.", maxURIBytes)
+		return problem.New(api.ErrorCodeURITooLong, "The request target must not exceed %d bytes.", maxURIBytes)
 	}
 	size := 0
 	for name, values := range r.Header {
@@ -97,7 +97,7 @@ func limitHead(r *http.Request) error {
 		}
 	}
 	if size > maxHeaderBytes {
-		return apierr.New(api.ErrorCodeHeadersTooLarge, "The headers must not exceed %d bytes.", maxHeaderBytes)
+		return problem.New(api.ErrorCodeHeadersTooLarge, "The headers must not exceed %d bytes.", maxHeaderBytes)
 	}
 	return nil
 }
@@ -145,7 +145,7 @@ func (g *Gate) limit(c echo.Context, call *Call) error {
 	if taken.Allowed {
 		return nil
 	}
-	e := apierr.New(api.ErrorCodeRateLimited, "The limit of %d requests in %d seconds is used up.",
+	e := problem.New(api.ErrorCodeRateLimited, "The limit of %d requests in %d seconds is used up.",
 		class.Requests, int(class.Window.Seconds()))
 	e.RetryAfter = max(taken.ResetAfter, time.Second)
 	return e

@@ -6,9 +6,9 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/api/validation"
-	"github.com/avelto/convo/internal/apierr"
 )
 
 // Validate refuses a request that breaks the document's rules, naming all that
@@ -43,7 +43,7 @@ func check(c echo.Context, call *Call, validator *validation.Validator) error {
 		return err
 	}
 	if broken = append(broken, faults...); len(broken) > 0 {
-		return apierr.Invalid(broken...)
+		return problem.Invalid(broken...)
 	}
 	return nil
 }

@@ -1,0 +1,116 @@
+package problem
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/domain/analytics"
+	"github.com/avelto/convo/internal/domain/conversation"
+	"github.com/avelto/convo/internal/domain/event"
+	"github.com/avelto/convo/internal/domain/idempotency"
+	"github.com/avelto/convo/internal/domain/integration"
+	"github.com/avelto/convo/internal/domain/knowledge"
+	"github.com/avelto/convo/internal/domain/lead"
+	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
+)
+
+// table maps the errors of domain and platform packages to what the caller reads.
+// The first row that matches wins; an error that no row matches is internal_error.
+// Status and title of each code are in the published document.
+var table = []mapping{
+	is(postgres.ErrNotFound, api.ErrorCodeNotFound, NotFound().Detail),
+	is(page.ErrInvalidCursor, api.ErrorCodeInvalidCursor,
+		"The cursor does not belong to this list with these filters. Start again without a cursor."),
+	is(token.ErrNotLive, api.ErrorCodeUnauthenticated, "Send a valid API token: Authorization: Bearer convo_…"),
+	as(func(e *token.MissingScopeError) *Error { return MissingScope(e.Scope) }),
+
+	is(idempotency.ErrKeyReused, api.ErrorCodeIdempotencyKeyReused, "This Idempotency-Key was used with a different request."),
+	is(idempotency.ErrKeyInUse, api.ErrorCodeIdempotencyKeyInUse,
+		"A request with this Idempotency-Key is still in progress.").retryAfter(time.Second),
+
+	as(func(e *lead.FieldCountError) *Error {
+		return New(api.ErrorCodeInvalidFields, "A lead has 1 to %d fields; this change would leave %d.", lead.MaxFields, e.Count)
+	}),
+
+	is(conversation.ErrClosed, api.ErrorCodeConversationClosed, "The conversation is closed. Reopen it first."),
+	is(conversation.ErrNotHandedOff, api.ErrorCodeConversationNotHandedOff, "The conversation has not been handed off to an operator."),
+	is(conversation.ErrTagExists, api.ErrorCodeTagExists, "The workspace already has a tag with this name."),
+	as(func(e *conversation.UnknownOperatorError) *Error {
+		return New(api.ErrorCodeUnknownOperator, "This workspace has no operator %s.", e.ID)
+	}),
+	as(func(e *conversation.UnknownTagsError) *Error {
+		return New(api.ErrorCodeUnknownTag, "This workspace has no tag %s.", e.IDs[0])
+	}),
+
+	as(unknownEvents),
+	is(integration.ErrNotWebhook, api.ErrorCodeNotAWebhook, "Only integrations of type WEBHOOK have url and events."),
+	as(func(e *integration.InvalidURLError) *Error {
+		return invalidURL(api.ErrorCodeInvalidWebhookURL, e.Reason)
+	}),
+
+	is(knowledge.ErrJobFinished, api.ErrorCodeJobFinished, "The job has already ended."),
+	is(knowledge.ErrEmptyFile, api.ErrorCodeMalformedRequest, "The file is empty."),
+	as(func(e *knowledge.WrongTypeError) *Error {
+		return New(api.ErrorCodeUnsupportedMediaType, "The file's content is not %s.", e.Kind)
+	}),
+	as(func(e *knowledge.InvalidURLError) *Error { return invalidURL(api.ErrorCodeInvalidCrawlURL, e.Reason) }),
+
+	as(func(e *analytics.SpanError) *Error {
+		return Invalid(api.FieldError{Location: "query.from", Message: e.Reason})
+	}),
+}
+
+func unknownEvents(e *event.UnknownTypesError) *Error {
+	mapped := New(api.ErrorCodeUnknownEvent, "`events` names an unknown event.")
+	for _, index := range e.Indexes {
+		mapped.Fields = append(mapped.Fields, api.FieldError{
+			Location: fmt.Sprintf("body.events.%d", index), Message: "must be one of " + strings.Join(e.Known, ", "),
+		})
+	}
+	return mapped
+}
+
+func invalidURL(code Code, reason string) *Error {
+	e := New(code, "url %s.", reason)
+	e.Fields = []api.FieldError{{Location: "body.url", Message: reason}}
+	return e
+}
+
+// mapping is one row of the table: it returns nil for errors that it does not match.
+type mapping func(err error) *Error
+
+// is maps a sentinel error.
+func is(sentinel error, code Code, detail string) mapping {
+	return func(err error) *Error {
+		if !errors.Is(err, sentinel) {
+			return nil
+		}
+		return &Error{Code: code, Detail: detail}
+	}
+}
+
+// as maps an error type whose values carry data.
+func as[E error](toAPI func(E) *Error) mapping {
+	return func(err error) *Error {
+		found, ok := errors.AsType[E](err)
+		if !ok {
+			return nil
+		}
+		return toAPI(found)
+	}
+}
+
+func (m mapping) retryAfter(wait time.Duration) mapping {
+	return func(err error) *Error {
+		e := m(err)
+		if e != nil {
+			e.RetryAfter = wait
+		}
+		return e
+	}
+}
