@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Fails where generating anew changes what is committed, new files included.
+# Fails if generated files differ from the committed ones, or if new ones appear.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-before=$(git status --porcelain -- gen openapi sdk)
+generated=(gen openapi/openapi.json openapi/postman.json sdk/typescript/src/schema.gen.ts docs/reference)
+before=$(git status --porcelain -- gen openapi sdk docs/reference)
 make --no-print-directory generate
-after=$(git status --porcelain -- gen openapi sdk)
-if [ "$before" != "$after" ] || ! git diff --quiet -- gen openapi/openapi.json openapi/postman.json sdk/typescript/src/schema.gen.ts; then
-  git --no-pager diff --stat -- gen openapi/openapi.json openapi/postman.json sdk/typescript/src/schema.gen.ts
-  git status --porcelain -- gen openapi sdk
-  echo "Generated code differs from what is committed: run 'make generate' and commit." >&2
+after=$(git status --porcelain -- gen openapi sdk docs/reference)
+if [ "$before" != "$after" ] || ! git diff --quiet -- "${generated[@]}"; then
+  git --no-pager diff --stat -- "${generated[@]}"
+  git status --porcelain -- gen openapi sdk docs/reference
+  echo "Generated files differ from the committed ones. Run 'make generate' and commit the result." >&2
   exit 1
 fi

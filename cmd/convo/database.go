@@ -12,13 +12,13 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// urlFile is where `convo dev` writes its database's URL.
+// urlFile is the file in the data directory where convo dev writes its database URL.
 const urlFile = "database-url"
 
-// database says which database a command works on.
+// database holds the flags that select the database of a command.
 type database struct {
-	DatabaseURL string `env:"DATABASE_URL" help:"PostgreSQL to use. When empty, that of a running convo dev." name:"database-url"`
-	DataDir     string `default:".convo" env:"CONVO_DATA_DIR" help:"Where convo dev keeps its data." type:"path"`
+	DatabaseURL string `env:"DATABASE_URL" help:"PostgreSQL connection URL. Multiple hosts and target_session_attrs are supported. If empty, the database of a running convo dev is used." name:"database-url"`
+	DataDir     string `default:".convo" env:"CONVO_DATA_DIR" help:"Directory in which convo dev stores its data." type:"path"`
 }
 
 func (d database) url() (string, error) {
@@ -27,14 +27,14 @@ func (d database) url() (string, error) {
 	}
 	kept, err := os.ReadFile(filepath.Join(d.DataDir, urlFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("DATABASE_URL is not set, and no convo dev runs in %s", d.DataDir)
+		return "", fmt.Errorf("DATABASE_URL is not set, and no convo dev is running with data in %s", d.DataDir)
 	} else if err != nil {
-		return "", fmt.Errorf("database URL: %w", err)
+		return "", fmt.Errorf("read database URL: %w", err)
 	}
 	return strings.TrimSpace(string(kept)), nil
 }
 
-// open connects, and brings the schema up to date.
+// open connects to the database and applies pending migrations.
 func (d database) open(ctx context.Context, options postgres.Options) (*postgres.DB, error) {
 	url, err := d.url()
 	if err != nil {

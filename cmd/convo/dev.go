@@ -28,7 +28,7 @@ import (
 type devCommand struct {
 	app.Config
 
-	DataDir string `default:".convo" env:"CONVO_DATA_DIR" help:"Where data is kept between starts." type:"path"`
+	DataDir string `default:".convo" env:"CONVO_DATA_DIR" help:"Directory in which convo dev stores its data." type:"path"`
 }
 
 const (
@@ -52,7 +52,7 @@ func (c *devCommand) Run(ctx context.Context) (err error) {
 	}()
 	url := server.URL("postgres")
 	if err := os.WriteFile(urlPath, []byte(url+"\n"), 0o600); err != nil {
-		return fmt.Errorf("write the database's URL: %w", err)
+		return fmt.Errorf("write database URL: %w", err)
 	}
 	key, err := c.keep("secret-key", func() (string, error) { return randomHex(), nil })
 	if err != nil {
@@ -80,7 +80,7 @@ func (c *devCommand) Run(ctx context.Context) (err error) {
 	})
 }
 
-// welcome loads the demo data where there is none and says how to begin.
+// welcome loads the demo data into an empty database and prints how to get started.
 func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, addr net.Addr) error {
 	if _, err := demo.Load(ctx, on); err != nil {
 		return err
@@ -95,20 +95,20 @@ func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, a
 	}
 	base := "http://" + addr.String()
 	fmt.Printf(`
-  Convo is running, with demo data in the workspaces %q and %q.
+  Convo is running with demo data in the workspaces %q and %q.
 
   API       %s%s
-  Docs      %s/docs   Document  %s%s/openapi.json
+  Docs      %s/docs   OpenAPI  %s%s/openapi.json
   Console   %s/app   sign in as %s with %s
   Health    %s/readyz   Metrics  %s/metrics
   Data      %s
-  Token     %s   (workspace %s, every scope)
+  Token     %s   (workspace %s, all scopes)
 
   Try it:
 
     curl -H "Authorization: Bearer %s" "%s%s/leads?sort=score&limit=3"
 
-  Stop with Ctrl-C.
+  Press Ctrl-C to stop.
 
 `, demo.Slug, demo.OtherSlug, base, spec.BasePath, base, base, spec.BasePath,
 		base, demoEmail, password, base, base, c.DataDir,
@@ -116,8 +116,7 @@ func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, a
 	return nil
 }
 
-// demoToken creates a token with every scope in the demo workspace, if there is
-// one.
+// demoToken creates a token with all scopes in the demo workspace.
 func demoToken(ctx context.Context, a *app.App, on *postgres.DB) (string, error) {
 	spaces := &workspace.Service{DB: on, IDs: id.NewGenerator(clock.System{})}
 	space, err := spaces.BySlug(ctx, demo.Slug)
@@ -128,8 +127,8 @@ func demoToken(ctx context.Context, a *app.App, on *postgres.DB) (string, error)
 	return plaintext, err
 }
 
-// demoPassword creates somebody who can sign in to both demo workspaces, or gives them
-// another password where they are there already.
+// demoPassword creates a user who can sign in to both demo workspaces, or resets the
+// user's password if the user exists.
 func demoPassword(ctx context.Context, on *postgres.DB) (string, error) {
 	ids, made := id.NewGenerator(clock.System{}), user.NewPassword()
 	users := &user.Service{DB: on, IDs: ids, Clock: clock.System{}, Hasher: user.NewHasher()}
@@ -155,8 +154,8 @@ func demoPassword(ctx context.Context, on *postgres.DB) (string, error) {
 	return made, nil
 }
 
-// keep returns what a file of the data directory holds, and makes it first where
-// there is no such file.
+// keep returns the content of a file in the data directory. If the file doesn't exist,
+// it stores the result of create there first.
 func (c *devCommand) keep(name string, create func() (string, error)) (string, error) {
 	path := filepath.Join(c.DataDir, name)
 	kept, err := os.ReadFile(path)
@@ -170,7 +169,7 @@ func (c *devCommand) keep(name string, create func() (string, error)) (string, e
 		return "", err
 	}
 	if err := os.WriteFile(path, []byte(fresh+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("keep %s: %w", name, err)
+		return "", fmt.Errorf("write %s: %w", name, err)
 	}
 	return fresh, nil
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/avelto/convo/internal/platform/extract"
 )
 
-// extractCommand is the process in which one file of a user is read.
+// extractCommand is the child process that parses one uploaded file or crawled page.
 type extractCommand struct {
 	Kind    string `arg:""`
 	Address string `arg:"" optional:""`

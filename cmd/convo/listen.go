@@ -12,11 +12,11 @@ import (
 )
 
 type listenCommand struct {
-	ForwardTo string   `help:"Where to send each event, on this machine." placeholder:"URL" required:""`
-	Events    []string `help:"Which events, by commas: lead.created,conversation.closed." required:""`
-	Server    string   `default:"http://127.0.0.1:8080" env:"CONVO_URL" help:"The server to listen to."`
-	Token     string   `env:"CONVO_TOKEN" help:"API token. When empty, that of a running convo dev."`
-	DataDir   string   `default:".convo" env:"CONVO_DATA_DIR" help:"Where convo dev keeps its data." type:"path"`
+	ForwardTo string   `help:"Local URL that receives each event." placeholder:"URL" required:""`
+	Events    []string `help:"Event types, comma-separated, such as lead.created,conversation.closed." required:""`
+	Server    string   `default:"http://127.0.0.1:8080" env:"CONVO_URL" help:"URL of the server."`
+	Token     string   `env:"CONVO_TOKEN" help:"API token. If empty, the token of a running convo dev is used."`
+	DataDir   string   `default:".convo" env:"CONVO_DATA_DIR" help:"Directory in which convo dev stores its data." type:"path"`
 }
 
 // Run implements the command.
@@ -24,9 +24,9 @@ func (c *listenCommand) Run(ctx context.Context) error {
 	if c.Token == "" {
 		kept, err := os.ReadFile(filepath.Join(c.DataDir, demoTokenFile))
 		if errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("CONVO_TOKEN is not set, and no convo dev runs in %s", c.DataDir)
+			return fmt.Errorf("CONVO_TOKEN is not set, and no convo dev is running with data in %s", c.DataDir)
 		} else if err != nil {
-			return fmt.Errorf("token: %w", err)
+			return fmt.Errorf("read token: %w", err)
 		}
 		c.Token = strings.TrimSpace(string(kept))
 	}

@@ -1,4 +1,5 @@
-// Convo serves a public API for conversational lead capture.
+// Convo is the server, the worker and the command line of a public API for
+// conversational lead capture.
 package main
 
 import (
@@ -13,18 +14,19 @@ import (
 	"github.com/avelto/convo/internal/app"
 )
 
-// commands are the binary's subcommands; each is a file beside this one.
+// commands are the subcommands of the binary, one file each.
 type commands struct {
-	Serve     serveCommand     `cmd:"" help:"Serve the API over an existing PostgreSQL."`
-	Work      workCommand      `cmd:"" help:"Deliver webhooks and run jobs, without serving."`
-	Dev       devCommand       `cmd:"" help:"Serve everything on a private PostgreSQL with demo data."`
-	Listen    listenCommand    `cmd:"" help:"Bring events of a running server to an address on this machine."`
-	Migrate   migrateCommand   `cmd:"" help:"Bring the database's schema up or down, or say where it is."`
-	Seed      seedCommand      `cmd:"" help:"Load demo data, or a large number of leads."`
+	Serve     serveCommand     `cmd:"" help:"Start the server on an existing PostgreSQL database."`
+	Work      workCommand      `cmd:"" help:"Deliver webhooks and run jobs without serving requests."`
+	Dev       devCommand       `cmd:"" help:"Start the server and workers on a private PostgreSQL with demo data, for local development."`
+	Listen    listenCommand    `cmd:"" help:"Forward events from a running server to a URL on this machine."`
+	Migrate   migrateCommand   `cmd:"" help:"Apply or revert database migrations, or print the schema version."`
+	Seed      seedCommand      `cmd:"" help:"Load the demo data into an empty database, or load a large number of leads."`
 	Token     tokenCommand     `cmd:"" help:"Create, list and revoke API tokens."`
-	User      userCommand      `cmd:"" help:"Create users of the console, let them into workspaces, change passwords."`
-	Workspace workspaceCommand `cmd:"" help:"Create and list workspaces."`
-	Extract   extractCommand   `cmd:"" hidden:"" help:"Read one file from standard input, in a process of its own."`
+	User      userCommand      `cmd:"" help:"Create console users, add them to workspaces, and change passwords."`
+	Workspace workspaceCommand `cmd:"" help:"Create and list workspaces, and set their rate limits."`
+	Describe  describeCommand  `cmd:"" hidden:"" help:"Print all commands and flags as JSON."`
+	Extract   extractCommand   `cmd:"" hidden:"" help:"Extract text from one file on standard input, in a separate process."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 

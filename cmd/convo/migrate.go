@@ -11,7 +11,7 @@ import (
 type migrateCommand struct {
 	database
 
-	Direction string `arg:"" default:"up" enum:"up,down,status" help:"up, status, or down: which deletes all data."`
+	Direction string `arg:"" default:"up" enum:"up,down,status" help:"up applies all pending migrations, down reverts all migrations and deletes all data, status prints the schema version."`
 }
 
 // Run implements the command.

@@ -19,8 +19,8 @@ import (
 type seedCommand struct {
 	database
 
-	Leads     int    `help:"Load so many leads instead of the demo data." placeholder:"N"`
-	Workspace string `default:"demo" help:"Slug of the workspace for the leads; made where there is none."`
+	Leads     int    `help:"Load this many leads (using COPY) instead of the demo data." placeholder:"N"`
+	Workspace string `default:"demo" help:"Slug of the workspace for the leads. It is created if it doesn't exist."`
 }
 
 // Run implements the command.
@@ -54,20 +54,20 @@ func loadDemo(ctx context.Context, on *postgres.DB) error {
 		return err
 	}
 	if loaded {
-		fmt.Println("loaded the demo data")
+		fmt.Println("loaded demo data")
 	} else {
-		fmt.Println("the database is not empty: nothing loaded")
+		fmt.Println("the database is not empty; nothing was loaded")
 	}
 	return nil
 }
 
-// bar shows progress on a terminal, and nothing elsewhere.
+// bar shows progress if standard error is a terminal.
 func bar(total int) (progress func(int), finish func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		return func(int) {}, func() {}
 	}
 	b := progressbar.NewOptions(total, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("leads"),
 		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish())
-	// A bar that cannot be drawn must not stop the work.
+	// A failure to draw the progress bar must not stop the load.
 	return func(n int) { _ = b.Add(n) }, func() { _ = b.Finish() }
 }

@@ -16,8 +16,8 @@ type serveCommand struct {
 	database
 	app.Config
 
-	SecretKey string `env:"CONVO_SECRET_KEY" help:"At least 32 bytes in hexadecimal, the same for all replicas."`
-	Workers   bool   `default:"true" env:"CONVO_WORKERS" help:"Deliver webhooks and run jobs too; without, convo work must." negatable:""`
+	SecretKey string `env:"CONVO_SECRET_KEY" help:"Secret key, at least 32 bytes in hexadecimal, the same for all servers and workers. Signs cursors and encrypts webhook signing secrets."`
+	Workers   bool   `default:"true" env:"CONVO_WORKERS" help:"Also deliver webhooks and run jobs. If disabled, convo work must run." negatable:""`
 }
 
 // Run implements the command.
@@ -40,7 +40,7 @@ type workCommand struct {
 	database
 	app.Config
 
-	SecretKey string `env:"CONVO_SECRET_KEY" help:"The same as that of the servers."`
+	SecretKey string `env:"CONVO_SECRET_KEY" help:"Secret key, at least 32 bytes in hexadecimal, the same for all servers and workers. Signs cursors and encrypts webhook signing secrets."`
 }
 
 // Run implements the command.
@@ -56,12 +56,12 @@ func (c *workCommand) Run(ctx context.Context) error {
 	return d.run(ctx, app.NewWorker)
 }
 
-// daemon is a server or worker from start to end.
+// daemon runs a server or worker until its context is canceled.
 type daemon struct {
 	database  database
 	config    app.Config
 	key       []byte
-	publicURL bool // links name the address that is listened on, where none is set
+	publicURL bool // use the listening address as the public URL if none is set
 	listening func(a *app.App, log *slog.Logger, on *postgres.DB, addr net.Addr) error
 }
 
@@ -81,7 +81,7 @@ func (d daemon) run(ctx context.Context, build build) error {
 		if err != nil {
 			return err
 		}
-		defer stop(context.WithoutCancel(ctx)) //nolint:errcheck // spans that cannot be sent any more
+		defer stop(context.WithoutCancel(ctx)) //nolint:errcheck // remaining spans are lost if the flush fails
 	}
 	on, err := d.database.open(ctx, postgres.Options{MaxConns: d.config.DatabaseConns, Tracing: tracing})
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 )
 
 type tokenCommand struct {
-	Create tokenCreateCommand `cmd:"" help:"Create a token and print its plaintext, once."`
+	Create tokenCreateCommand `cmd:"" help:"Create a token and print it. It can't be shown again."`
 	List   tokenListCommand   `cmd:"" help:"List the tokens of a workspace."`
 	Revoke tokenRevokeCommand `cmd:"" help:"Revoke a token."`
 }
@@ -32,9 +32,9 @@ type tokenCreateCommand struct {
 	database
 
 	Workspace string         `help:"Slug of the workspace." required:""`
-	Name      string         `help:"What the token is for." required:""`
-	Scope     []string       `help:"A scope, such as leads:read; may be repeated." required:""`
-	ExpiresIn *time.Duration `help:"Life of the token, such as 720h. It does not expire when left out."`
+	Name      string         `help:"Name of the token, such as what it is used for." required:""`
+	Scope     []string       `help:"Scope of the token, such as leads:read. Repeatable." required:""`
+	ExpiresIn *time.Duration `help:"Lifetime of the token, such as 720h. If not set, the token doesn't expire."`
 }
 
 // Run implements the command.
@@ -90,26 +90,26 @@ type tokenRevokeCommand struct {
 	database
 
 	Workspace string `help:"Slug of the workspace." required:""`
-	ID        string `arg:"" help:"Id of the token, see convo token list."`
+	ID        string `arg:"" help:"ID of the token, from convo token list."`
 }
 
 // Run implements the command.
 func (c *tokenRevokeCommand) Run(ctx context.Context) error {
 	tokenID, err := uuid.Parse(c.ID)
 	if err != nil {
-		return fmt.Errorf("token id: %w", err)
+		return fmt.Errorf("token ID: %w", err)
 	}
 	return inWorkspace(ctx, c.database, c.Workspace, func(ctx context.Context, tokens *token.Service, space db.Workspace) (audit.Entry, error) {
 		revoked, err := tokens.Revoke(ctx, space.ID, tokenID)
 		if err == nil && !revoked {
-			err = errors.New("no live token of this id in the workspace")
+			err = errors.New("the workspace has no active token with this ID")
 		}
 		return audit.Entry{Action: "api_token.revoked", Target: tokenID.String()}, err
 	})
 }
 
-// inWorkspace does something to a workspace's tokens, in one transaction with the entry
-// of the audit log that do returns; none where its action is empty.
+// inWorkspace calls do in a transaction and records the audit entry that do returns in
+// the same transaction. An entry without an action is not recorded.
 func inWorkspace(ctx context.Context, from database, slug string, do func(context.Context, *token.Service, db.Workspace) (audit.Entry, error)) error {
 	on, err := from.open(ctx, postgres.Options{})
 	if err != nil {

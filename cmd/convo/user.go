@@ -20,18 +20,18 @@ import (
 )
 
 type userCommand struct {
-	Create   userCreateCommand   `cmd:"" help:"Create somebody who can sign in, and print a password unless one is given."`
-	Join     userJoinCommand     `cmd:"" help:"Let a user into a workspace."`
-	Password userPasswordCommand `cmd:"" help:"Give a user another password, and end their sessions."`
+	Create   userCreateCommand   `cmd:"" help:"Create a user who can sign in to the console. Prints a generated password unless --password-stdin is set."`
+	Join     userJoinCommand     `cmd:"" help:"Add a user to a workspace."`
+	Password userPasswordCommand `cmd:"" help:"Change a user's password and end their sessions."`
 }
 
-// password is where a password comes from.
+// password holds the flag that selects where a password comes from.
 type password struct {
-	PasswordStdin bool `help:"Read the password from standard input; else one is made and printed."`
+	PasswordStdin bool `help:"Read the password from standard input instead of generating one."`
 }
 
-// choose returns the password, and whether it has to be printed.
-func (p password) choose(in io.Reader) (text string, made bool, err error) {
+// choose returns the password. generated reports whether it must be printed.
+func (p password) choose(in io.Reader) (text string, generated bool, err error) {
 	if !p.PasswordStdin {
 		return user.NewPassword(), true, nil
 	}
@@ -46,19 +46,19 @@ type userCreateCommand struct {
 	database
 	password
 
-	Email     string   `help:"E-mail address, to sign in with." required:""`
-	Name      string   `help:"Name, as the audit log shows it." required:""`
-	Workspace []string `help:"Slug of a workspace to enter; may be repeated." required:""`
+	Email     string   `help:"Email address for signing in." required:""`
+	Name      string   `help:"Name to show in the audit log." required:""`
+	Workspace []string `help:"Slug of a workspace to add the user to. Repeatable." required:""`
 }
 
 // Run implements the command.
 func (c *userCreateCommand) Run(ctx context.Context) error {
-	text, made, err := c.choose(os.Stdin)
+	text, generated, err := c.choose(os.Stdin)
 	if err != nil {
 		return err
 	}
 	return withUsers(ctx, c.database, func(ctx context.Context, users *user.Service, spaces *workspace.Service) error {
-		// All or nothing: a user without a workspace would be in the way of the next try.
+		// In one transaction: a user left behind without a workspace would make a retry fail.
 		return postgres.WithTx(ctx, users.DB, func(ctx context.Context, _ pgx.Tx) error {
 			row, err := users.Create(ctx, user.New{Email: c.Email, Name: c.Name, Password: text})
 			if err != nil {
@@ -66,7 +66,7 @@ func (c *userCreateCommand) Run(ctx context.Context) error {
 			}
 			return join(ctx, users, spaces, row, c.Workspace)
 		})
-	}, text, made)
+	}, text, generated)
 }
 
 func join(ctx context.Context, users *user.Service, spaces *workspace.Service, row db.User, slugs []string) error {
@@ -85,8 +85,8 @@ func join(ctx context.Context, users *user.Service, spaces *workspace.Service, r
 type userJoinCommand struct {
 	database
 
-	Email     string   `help:"E-mail address of the user." required:""`
-	Workspace []string `help:"Slug of a workspace to enter; may be repeated." required:""`
+	Email     string   `help:"Email address of the user." required:""`
+	Workspace []string `help:"Slug of a workspace to add the user to. Repeatable." required:""`
 }
 
 // Run implements the command.
@@ -104,12 +104,12 @@ type userPasswordCommand struct {
 	database
 	password
 
-	Email string `help:"E-mail address of the user." required:""`
+	Email string `help:"Email address of the user." required:""`
 }
 
 // Run implements the command.
 func (c *userPasswordCommand) Run(ctx context.Context) error {
-	text, made, err := c.choose(os.Stdin)
+	text, generated, err := c.choose(os.Stdin)
 	if err != nil {
 		return err
 	}
@@ -119,12 +119,12 @@ func (c *userPasswordCommand) Run(ctx context.Context) error {
 			return err
 		}
 		return users.SetPassword(ctx, row.ID, text)
-	}, text, made)
+	}, text, generated)
 }
 
-// withUsers opens the database, and prints a password that was made once it is in
-// force.
-func withUsers(ctx context.Context, from database, do func(context.Context, *user.Service, *workspace.Service) error, text string, made bool) error {
+// withUsers opens the database and calls do. If do succeeds, it prints a generated
+// password.
+func withUsers(ctx context.Context, from database, do func(context.Context, *user.Service, *workspace.Service) error, text string, generated bool) error {
 	on, err := from.open(ctx, postgres.Options{})
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ func withUsers(ctx context.Context, from database, do func(context.Context, *use
 	if err := do(ctx, users, &workspace.Service{DB: on, IDs: ids}); err != nil {
 		return err
 	}
-	if made {
+	if generated {
 		fmt.Println(text)
 	}
 	return nil

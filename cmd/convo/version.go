@@ -6,7 +6,7 @@ import (
 	"runtime/debug"
 )
 
-// version is set by the release build; otherwise the module's own is printed.
+// version is set by the release build. If empty, the module version is printed.
 var version = ""
 
 type versionCommand struct{}

@@ -13,16 +13,16 @@ import (
 )
 
 type workspaceCommand struct {
-	Create   workspaceCreateCommand   `cmd:"" help:"Create a workspace and print its id."`
+	Create   workspaceCreateCommand   `cmd:"" help:"Create a workspace and print its ID."`
 	List     workspaceListCommand     `cmd:"" help:"List the workspaces."`
-	SetLimit workspaceSetLimitCommand `cmd:"" help:"Give a workspace a rate limit of its own."`
+	SetLimit workspaceSetLimitCommand `cmd:"" help:"Set the rate limit of a workspace."`
 }
 
 type workspaceCreateCommand struct {
 	database
 
-	Slug string `help:"Short name for commands: lower-case letters, digits and hyphens, 1 to 63 characters." required:""`
-	Name string `help:"Name for people." required:""`
+	Slug string `help:"Short name for commands: 1 to 63 lowercase letters, digits and hyphens." required:""`
+	Name string `help:"Display name." required:""`
 }
 
 // Run implements the command.
@@ -41,7 +41,7 @@ type workspaceSetLimitCommand struct {
 	database
 
 	Slug      string `help:"Slug of the workspace." required:""`
-	PerMinute int32  `help:"Requests a minute for each route; 0 for the document's." required:""`
+	PerMinute int32  `help:"Requests per minute for each route. 0 restores the default from the OpenAPI document." required:""`
 }
 
 // Run implements the command.

@@ -21,21 +21,22 @@ const (
 	idleLimit       = 2 * time.Minute
 )
 
-// Config is all that an operator can set, by environment or flag.
+// Config holds the settings of a server or worker. Each is an environment variable and
+// a flag.
 type Config struct {
 	Addr            string          `default:"127.0.0.1:8080" env:"CONVO_ADDR" help:"Address to listen on."`
-	PublicURL       string          `env:"CONVO_PUBLIC_URL" help:"Where clients reach the server, for links: https://api.example.com. Relative links when empty." name:"public-url"`
-	RedisURL        string          `env:"REDIS_URL" help:"Redis that replicas share their rate limits in. Counted in this process when empty." name:"redis-url"`
-	TrustedProxies  []string        `env:"CONVO_TRUSTED_PROXIES" help:"Networks (CIDR) whose X-Forwarded-For is believed." placeholder:"CIDR"`
-	DatabaseConns   int32           `default:"0" env:"CONVO_DATABASE_CONNS" help:"Most connections to the database; 0 takes 4 or the number of cores, if more."`
-	RequestTimeout  time.Duration   `default:"30s" env:"CONVO_REQUEST_TIMEOUT" help:"Longest that a request may take."`
-	ShutdownTimeout time.Duration   `default:"20s" env:"CONVO_SHUTDOWN_TIMEOUT" help:"Longest wait for running requests at shutdown."`
-	AllowedTargets  []string        `env:"CONVO_ALLOWED_TARGETS" help:"Networks (CIDR) that webhooks may reach although they are private." placeholder:"CIDR"`
-	WebhookTimeout  time.Duration   `default:"15s" env:"CONVO_WEBHOOK_TIMEOUT" help:"Longest that a webhook may take for its answer."`
-	WebhookRetries  []time.Duration `env:"CONVO_WEBHOOK_RETRIES" help:"Waits after failed attempts to reach a webhook. When empty, the nine of the documentation, 5s to 24h." placeholder:"5s,5m,…"`
-	Storage         string          `env:"CONVO_STORAGE" default:"${storage}" help:"Where uploaded files are kept: a directory, or s3://KEY:SECRET@HOST/BUCKET?region=R. All servers and workers share it."`
-	CrawlPages      int             `default:"200" env:"CONVO_CRAWL_PAGES" help:"Most pages that a crawl takes in."`
-	LogLevel        string          `default:"info" enum:"debug,info,warn,error" env:"CONVO_LOG_LEVEL" help:"Least level logged: debug, info, warn or error."`
+	PublicURL       string          `env:"CONVO_PUBLIC_URL" help:"URL at which clients reach the server, for links in responses and samples, such as https://api.example.com. If it is https, the console sets Secure cookies. If empty, links are relative." name:"public-url"`
+	RedisURL        string          `env:"REDIS_URL" help:"Redis for rate limits shared by all replicas. If empty, each process counts its own." name:"redis-url"`
+	TrustedProxies  []string        `env:"CONVO_TRUSTED_PROXIES" help:"Networks (CIDR, comma-separated) of proxies whose X-Forwarded-For header is trusted." placeholder:"CIDR"`
+	DatabaseConns   int32           `default:"0" env:"CONVO_DATABASE_CONNS" help:"Maximum number of database connections. 0 uses 4 or the number of CPU cores, whichever is higher."`
+	RequestTimeout  time.Duration   `default:"30s" env:"CONVO_REQUEST_TIMEOUT" help:"Timeout of a request."`
+	ShutdownTimeout time.Duration   `default:"20s" env:"CONVO_SHUTDOWN_TIMEOUT" help:"How long a shutdown waits for requests in flight."`
+	AllowedTargets  []string        `env:"CONVO_ALLOWED_TARGETS" help:"Private networks (CIDR, comma-separated) that webhooks may connect to. convo dev allows loopback." placeholder:"CIDR"`
+	WebhookTimeout  time.Duration   `default:"15s" env:"CONVO_WEBHOOK_TIMEOUT" help:"How long to wait for the response of a webhook endpoint."`
+	WebhookRetries  []time.Duration `env:"CONVO_WEBHOOK_RETRIES" help:"Backoff after each failed delivery to a webhook, comma-separated. If empty: 5s,5m,30m,2h,5h,10h,14h,20h,24h." placeholder:"5s,5m,…"`
+	Storage         string          `env:"CONVO_STORAGE" default:"${storage}" help:"Storage for uploaded files, shared by all servers and workers: a directory, or s3://KEY:SECRET@HOST/BUCKET?region=R."`
+	CrawlPages      int             `default:"200" env:"CONVO_CRAWL_PAGES" help:"Maximum number of pages that a crawl reads."`
+	LogLevel        string          `default:"info" enum:"debug,info,warn,error" env:"CONVO_LOG_LEVEL" help:"Minimum log level: debug, info, warn or error."`
 }
 
 func (c Config) webhookTimeout() time.Duration {
