@@ -238,7 +238,7 @@ func TestWrongUseSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for want, args := range map[string][]string{
-		"CONVO_SECRET_KEY is not set":                       {"serve", "--database-url", "postgres://127.0.0.1:1/x"},
+		"CONVO_SECRET_KEY is not set":                                       {"serve", "--database-url", "postgres://127.0.0.1:1/x"},
 		"DATABASE_URL is not set, and no convo dev is running with data in": {"token", "list", "--workspace", "demo"},
 		"unknown flag":           {"serve", "--nonsense"},
 		"missing flags: --scope": {"token", "create", "--workspace", "demo", "--name", "x"},
