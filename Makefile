@@ -10,7 +10,7 @@ SPEC_DIR := $(CURDIR)/.cache/spec-coverage
 TESTFLAGS ?=
 FUZZTIME ?= 20s
 
-.PHONY: help run build bench bench-search bench-webhooks test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint fmt spec-lint sql-check vuln redis
+.PHONY: help run build bench bench-search bench-webhooks test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint fmt spec-lint sql-check vuln licenses redis
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,7 @@ check: ## All that CI runs: drift, linters, specification, SQL, vulnerabilities,
 	@echo "== SQL"; $(MAKE) sql-check
 	@echo "== linters"; $(MAKE) lint
 	@echo "== vulnerabilities"; $(MAKE) vuln
+	@echo "== licenses"; $(MAKE) licenses
 	@echo "== tests"; $(MAKE) test TESTFLAGS="-race $(TESTFLAGS)"
 	@echo "== browser"; $(MAKE) test-browser
 	@echo "== TypeScript SDK"; $(MAKE) sdk
@@ -106,6 +107,9 @@ sql-check: ## Check the queries against the schema and the rule of tenancy.
 
 vuln: ## Look for known vulnerabilities.
 	@scripts/vulncheck.sh
+
+licenses: ## Fail on a dependency whose license is not on the list in scripts/licenses.sh.
+	@scripts/licenses.sh
 
 redis:
 	@scripts/redis.sh

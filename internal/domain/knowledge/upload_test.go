@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"codeberg.org/go-pdf/fpdf"
-	"github.com/fumiama/go-docx"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/text/encoding/charmap"
 
@@ -110,14 +109,23 @@ func pdf(t *testing.T, protect bool, pages ...string) []byte {
 	return b.Bytes()
 }
 
+// word is a Word document: a heading and a paragraph.
 func word(t *testing.T) []byte {
 	t.Helper()
-	file := docx.New().WithDefaultTheme()
-	file.AddParagraph().Style("Heading1").AddText("Returns")
-	file.AddParagraph().AddText(returnsText)
 	var b bytes.Buffer
-	_, err := file.WriteTo(&b)
-	require.NoError(t, err)
+	archive := zip.NewWriter(&b)
+	for _, part := range []struct{ name, content string }{
+		{"[Content_Types].xml", `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>`},
+		{"word/document.xml", `<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>` +
+			`<w:p><w:pPr><w:pStyle w:val="Heading1"/></w:pPr><w:r><w:t>Returns</w:t></w:r></w:p>` +
+			`<w:p><w:r><w:t>` + returnsText + `</w:t></w:r></w:p></w:body></w:document>`},
+	} {
+		w, err := archive.Create(part.name)
+		require.NoError(t, err)
+		_, err = io.WriteString(w, part.content)
+		require.NoError(t, err)
+	}
+	require.NoError(t, archive.Close())
 	return b.Bytes()
 }
 

@@ -3,91 +3,178 @@ package extract
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/xml"
+	"errors"
 	"io"
+	"path"
 	"strings"
 
-	"github.com/fumiama/go-docx"
+	"golang.org/x/net/html/charset"
 )
 
 const (
-	maxEntries  = 5000
-	oleMagic    = "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1" // what Word makes of an encrypted document
-	headingName = "heading"
+	maxEntries = 5000
+	// maxDepth is how deep elements of a DOCX part may nest. Word writes some 30 levels.
+	maxDepth     = 256
+	mainPart     = "word/document.xml"
+	relations    = "_rels/.rels"
+	documentLink = "/officeDocument" // how the type of the relationship to the main part ends
+	// oleMagic starts the container in which Word stores an encrypted document.
+	oleMagic = "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"
 )
 
-// readDOCX reads a document of Word, its headings by their styles.
+// errUnpacked reports that a ZIP archive unpacks to more than maxUnpacked.
+var errUnpacked = errors.New("extract: archive unpacks to too much")
+
+// readDOCX reads the paragraphs of a Word document; their styles tell which are
+// headings. Parts are decoded as they unpack, so a small file that unpacks to gigabytes
+// costs neither memory nor, beyond maxUnpacked, time.
 func readDOCX(content []byte) (Document, error) {
 	if bytes.HasPrefix(content, []byte(oleMagic)) {
 		return Document{}, failed(Encrypted, "It is protected by a password.")
 	}
-	if err := unpacks(content); err != nil {
+	archive, err := openArchive(content)
+	if err != nil {
 		return Document{}, err
 	}
-	file, err := docx.Parse(bytes.NewReader(content), int64(len(content)))
+	main, err := archive.mainPart()
 	if err != nil {
+		return Document{}, blameXML(err)
+	}
+	styles, err := archive.headingStyles(path.Join(path.Dir(main), "styles.xml"))
+	if err != nil {
+		return Document{}, blameXML(err)
+	}
+	body := wordBody{styles: styles, out: &builder{}}
+	found, err := archive.decode(main, body.token)
+	switch {
+	case err != nil:
+		return Document{}, blameXML(err)
+	case !found:
 		return Document{}, failed(Corrupt, "It cannot be read as a DOCX document.")
 	}
-	b := &builder{}
-	for _, item := range file.Document.Body.Items {
-		switch item := item.(type) {
-		case *docx.Paragraph:
-			b.word(item)
-		case *docx.Table:
-			for _, row := range item.TableRows {
-				for _, cell := range row.TableCells {
-					for _, paragraph := range cell.Paragraphs {
-						b.word(paragraph)
-					}
-				}
-			}
-		}
-	}
-	return b.document(), nil
+	return body.out.document(), nil
 }
 
-func (b *builder) word(p *docx.Paragraph) {
-	text := p.String()
-	if p.Properties != nil && p.Properties.Style != nil {
-		style := strings.ToLower(strings.ReplaceAll(p.Properties.Style.Val, " ", ""))
-		if style == "title" {
-			b.heading(1, text)
-			return
-		}
-		if level, ok := strings.CutPrefix(style, headingName); ok && len(level) == 1 && level[0] >= '1' && level[0] <= '9' {
-			b.heading(int(level[0]-'0'), text)
-			return
-		}
+// blameXML turns an error of decoding a part into one for the owner of the file.
+func blameXML(err error) error {
+	if errors.Is(err, errUnpacked) {
+		return failed(TooLarge, "It unpacks to more than %d MiB.", maxUnpacked>>20)
 	}
-	b.paragraph(text)
+	return failed(Corrupt, "It cannot be read as a DOCX document.")
 }
 
-// unpacks reads a ZIP through, holding nothing, and refuses one that unpacks to more
-// than fits: what it says of its sizes may be a lie.
-func unpacks(content []byte) error {
-	archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
+// archive is the ZIP file that a DOCX document is.
+type archive struct {
+	parts map[string]*zip.File
+	left  int64 // bytes that may still be unpacked
+}
+
+func openArchive(content []byte) (*archive, error) {
+	file, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
 	if err != nil {
-		return failed(Corrupt, "It cannot be unpacked.")
+		return nil, failed(Corrupt, "It cannot be unpacked.")
 	}
-	if len(archive.File) > maxEntries {
-		return failed(TooLarge, "It holds more than %d parts.", maxEntries)
+	if len(file.File) > maxEntries {
+		return nil, failed(TooLarge, "It contains more than %d parts.", maxEntries)
 	}
-	left := int64(maxUnpacked)
-	for _, part := range archive.File {
+	a := &archive{parts: make(map[string]*zip.File, len(file.File)), left: maxUnpacked}
+	for _, part := range file.File {
 		if part.Flags&1 != 0 {
-			return failed(Encrypted, "It is protected by a password.")
+			return nil, failed(Encrypted, "It is protected by a password.")
 		}
-		reader, err := part.Open()
-		if err != nil {
-			return failed(Corrupt, "It cannot be unpacked.")
+		a.parts[strings.TrimPrefix(part.Name, "/")] = part
+	}
+	return a, nil
+}
+
+// limit counts what is unpacked against the limit of the whole archive.
+func (a *archive) limit(r io.Reader) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		n, err := r.Read(p)
+		if a.left -= int64(n); a.left < 0 {
+			return 0, errUnpacked
 		}
-		n, err := io.Copy(io.Discard, io.LimitReader(reader, left+1))
-		_ = reader.Close() // all was read that is wanted
-		if left -= n; left < 0 {
-			return failed(TooLarge, "It unpacks to more than %d MiB.", maxUnpacked>>20)
+		return n, err //nolint:wrapcheck // an io.Reader returns io.EOF itself
+	})
+}
+
+type readerFunc func(p []byte) (int, error)
+
+// Read implements io.Reader.
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// decode calls each with the tokens of a part. It reports whether there is such a part.
+func (a *archive) decode(name string, each func(xml.Token)) (found bool, err error) {
+	part, ok := a.parts[name]
+	if !ok {
+		return false, nil
+	}
+	content, err := part.Open()
+	if err != nil {
+		return true, err
+	}
+	defer content.Close()
+	decoder := xml.NewDecoder(a.limit(content))
+	decoder.CharsetReader = charset.NewReaderLabel
+	depth := 0
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return true, nil
+		} else if err != nil {
+			return true, err
 		}
-		if err != nil {
-			return failed(Corrupt, "It cannot be unpacked.")
+		switch token.(type) {
+		case xml.StartElement:
+			if depth++; depth > maxDepth {
+				return true, errors.New("extract: elements nest too deep")
+			}
+		case xml.EndElement:
+			depth--
+		}
+		each(token)
+	}
+}
+
+// mainPart returns the name of the part with the text, which the package's
+// relationships point to.
+func (a *archive) mainPart() (string, error) {
+	main := mainPart
+	_, err := a.decode(relations, func(token xml.Token) {
+		start, ok := token.(xml.StartElement)
+		if ok && start.Name.Local == "Relationship" && strings.HasSuffix(attribute(start, "Type"), documentLink) {
+			main = path.Clean(strings.TrimPrefix(attribute(start, "Target"), "/"))
+		}
+	})
+	return main, err
+}
+
+// headingStyles returns the level of each style by its id, 0 for text. Word translates
+// the ids, but not the names.
+func (a *archive) headingStyles(name string) (map[string]int, error) {
+	levels := map[string]int{}
+	var id string
+	_, err := a.decode(name, func(token xml.Token) {
+		start, ok := token.(xml.StartElement)
+		if !ok {
+			return
+		}
+		switch start.Name.Local {
+		case "style":
+			id = attribute(start, "styleId")
+		case "name":
+			levels[id] = headingLevel(attribute(start, "val"))
+		}
+	})
+	return levels, err
+}
+
+func attribute(element xml.StartElement, name string) string {
+	for _, one := range element.Attr {
+		if one.Name.Local == name {
+			return one.Value
 		}
 	}
-	return nil
+	return ""
 }
