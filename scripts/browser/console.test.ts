@@ -4,7 +4,7 @@ import { demoToken, expect, expectAccessible, session, test } from './convo';
 
 test.use({ storageState: session });
 
-test('a token is made, used, rotated and revoked', async ({ page, request, baseURL }) => {
+test('create, use, rotate and revoke a token', async ({ page, request, baseURL }) => {
   const name = 'Browser test';
   await page.goto('/app/settings/api-tokens');
   await expectAccessible(page);
@@ -18,9 +18,9 @@ test('a token is made, used, rotated and revoked', async ({ page, request, baseU
   await page.getByRole('button', { name: 'Copy' }).click();
   const token = await page.evaluate(() => navigator.clipboard.readText());
   expect(token).toMatch(/^convo_[0-9a-f]{32}$/);
-  const ask = async (key: string) => (await request.get(`${baseURL}/api/v1/leads`, { headers: { Authorization: `Bearer ${key}` } })).status();
-  expect(await ask(token)).toBe(200);
-  await page.getByRole('link', { name: 'I have stored it' }).click();
+  const fetchStatus = async (key: string) => (await request.get(`${baseURL}/api/v1/leads`, { headers: { Authorization: `Bearer ${key}` } })).status();
+  expect(await fetchStatus(token)).toBe(200);
+  await page.getByRole('link', { name: 'Done' }).click();
   const row = page.getByRole('row', { name }).first();
   await expect(row).toContainText(`convo_…${token.slice(-4)}`);
   await page.goBack();
@@ -28,42 +28,42 @@ test('a token is made, used, rotated and revoked', async ({ page, request, baseU
   await page.goto('/app/settings/api-tokens');
   await row.getByRole('link', { name: `Rotate ${name}` }).click();
   await expectAccessible(page);
-  await page.getByLabel('The old token ends').selectOption('at once');
+  await page.getByLabel('Expire the old token').selectOption('immediately');
   await page.getByRole('button', { name: 'Rotate token' }).click();
   const second = (await page.locator('[data-secret]').textContent())!;
-  expect(await ask(second)).toBe(200);
-  await expect.poll(() => ask(token)).toBe(401);
-  await page.getByRole('link', { name: 'I have stored it' }).click();
+  expect(await fetchStatus(second)).toBe(200);
+  await expect.poll(() => fetchStatus(token)).toBe(401);
+  await page.getByRole('link', { name: 'Done' }).click();
   await row.getByRole('link', { name: `Revoke ${name}` }).click();
   await expectAccessible(page);
   await page.getByRole('button', { name: 'Revoke token' }).click();
-  await expect(page.getByRole('status')).toContainText('is revoked');
-  await expect.poll(() => ask(second)).toBe(401);
+  await expect(page.getByRole('status')).toContainText('” revoked.');
+  await expect.poll(() => fetchStatus(second)).toBe(401);
 });
 
-test('a webhook is made and its deliveries are watched', async ({ page, request, baseURL }) => {
+test('create a webhook and inspect its deliveries', async ({ page, request, baseURL }) => {
   const received: IncomingMessage[] = [];
-  const receiver = createServer((incoming, answer) => {
+  const receiver = createServer((incoming, response) => {
     received.push(incoming);
     incoming.resume();
-    answer.end('thank you');
+    response.end('ok');
   });
   await new Promise<void>((listening) => { receiver.listen(0, '127.0.0.1', listening); });
   const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
   await page.goto('/app/settings/webhooks');
   await page.getByRole('link', { name: 'New webhook' }).click();
   await expectAccessible(page);
-  await page.getByLabel('Address').fill(url);
+  await page.getByLabel('Endpoint URL').fill(url);
   await page.getByLabel('lead.created').check();
   await page.getByRole('button', { name: 'Create webhook' }).click();
   await expect(page.locator('[data-secret]')).toHaveText(/^wh_[0-9a-f]{48}$/);
-  await page.getByRole('link', { name: 'Go to the webhook' }).click();
-  await page.getByRole('button', { name: 'Send a test event' }).click();
-  await expect(page.getByRole('status')).toContainText('took the test event: 200');
+  await page.getByRole('link', { name: 'View webhook' }).click();
+  await page.getByRole('button', { name: 'Send test event' }).click();
+  await expect(page.getByRole('status')).toContainText('test event succeeded: status 200');
   await request.post(`${baseURL}/api/v1/leads`, { headers: { Authorization: `Bearer ${demoToken()}` }, data: { fields: { name: 'Watched' } } });
   await expect.poll(() => received.length).toBe(2);
   await expect(async () => {
-    await page.getByRole('link', { name: 'Look again' }).click();
+    await page.getByRole('link', { name: 'Refresh' }).click();
     await expect(page.getByRole('row', { name: 'lead.created' })).toContainText('SUCCEEDED', { timeout: 500 });
   }).toPass();
   await expectAccessible(page);
@@ -75,12 +75,12 @@ test('a webhook is made and its deliveries are watched', async ({ page, request,
   receiver.close();
 });
 
-test('what is destroyed is asked about first', async ({ page, request, baseURL }) => {
+test('destructive actions ask for confirmation', async ({ page, request, baseURL }) => {
   const made = await request.post(`${baseURL}/api/v1/integrations/webhook`, {
     headers: { Authorization: `Bearer ${demoToken()}` }, data: { type: 'WEBHOOK', url: 'https://hooks.example.com/kept', events: ['lead.created'] },
   });
   await page.goto(`/app/settings/webhooks/${(await made.json()).id}`);
-  await expect(page.getByText('Nothing was sent yet')).toBeVisible();
+  await expect(page.getByText('No deliveries yet')).toBeVisible();
   page.on('dialog', (dialog) => dialog.dismiss());
   await page.getByRole('button', { name: 'Delete' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toContainText('hooks.example.com/kept');
@@ -88,27 +88,27 @@ test('what is destroyed is asked about first', async ({ page, request, baseURL }
   await expectAccessible(page);
 });
 
-test('analytics are drawn, with tables beside the charts', async ({ page }) => {
+test('analytics show charts with tables', async ({ page }) => {
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
     await page.goto('/app/analytics');
     await expectAccessible(page);
   }
-  await page.getByLabel('Range').selectOption('the days chosen here');
-  await page.getByLabel('First day').fill('2026-04-01');
-  await page.getByLabel('Last day').fill('2026-04-30');
-  await page.getByLabel('By', { exact: true }).selectOption('day');
-  await page.getByLabel('Grouped by').selectOption('channel');
-  await page.getByRole('button', { name: 'Show' }).click();
+  await page.getByLabel('Range').selectOption('Custom dates');
+  await page.getByLabel('Start date').fill('2026-04-01');
+  await page.getByLabel('End date').fill('2026-04-30');
+  await page.getByLabel('Interval').selectOption('day');
+  await page.getByLabel('Group by').selectOption('channel');
+  await page.getByRole('button', { name: 'Apply' }).click();
   await expect(page).toHaveURL(/groupBy=channel/);
-  await expect(page.getByRole('img', { name: /^Conversations opened: \d+ in all/ })).toBeVisible();
+  await expect(page.getByRole('img', { name: /^Conversations opened: \d+ in total/ })).toBeVisible();
   expect(await page.locator('.bar-mark').count()).toBeGreaterThan(20);
-  await page.getByText('Table: Conversations opened').click();
+  await page.getByText('View as table: Conversations opened').click();
   await expect(page.getByRole('region', { name: 'Conversations opened' }).getByRole('row')).toHaveCount(31);
   await expectAccessible(page);
 });
 
-test('the audit log shows who did what', async ({ page, request, baseURL }) => {
+test('the audit log shows actors and actions', async ({ page, request, baseURL }) => {
   await request.post(`${baseURL}/api/v1/leads`, { headers: { Authorization: `Bearer ${demoToken()}` }, data: { fields: { name: 'Audited' } } });
   await expect(async () => {
     await page.goto('/app/settings/audit');
@@ -119,7 +119,7 @@ test('the audit log shows who did what', async ({ page, request, baseURL }) => {
   const download = page.waitForEvent('download');
   await page.getByRole('link', { name: 'Export as CSV' }).click();
   expect((await download).suggestedFilename()).toBe('audit-demo.csv');
-  await page.getByLabel('Done by').selectOption('people');
+  await page.getByLabel('Actor').selectOption('Users');
   await expect(page).toHaveURL(/by=USER/);
   await expect(page.getByText('createLead')).toHaveCount(0);
 });

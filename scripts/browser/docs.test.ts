@@ -7,10 +7,10 @@ const pages = ['/docs', '/docs/authentication', '/docs/scopes', '/docs/rate-limi
   '/docs/search?q=lead'];
 
 for (const colorScheme of ['light', 'dark'] as const) {
-  test(`every page is accessible when ${colorScheme}`, async ({ page }) => {
-    test.slow(); // the longest pages have thousands of contrasts
+  test(`pages are accessible in ${colorScheme} mode`, async ({ page }) => {
+    test.slow(); // the longest pages have thousands of color contrasts to check
     await page.emulateMedia({ colorScheme });
-    // To measure every contrast of the longest pages once is enough.
+    // Checking the longest pages in one mode is enough.
     for (const path of colorScheme === 'light' ? pages : pages.slice(0, 12)) {
       await page.goto(path);
       await expect(page.locator('h1')).toHaveCount(1);
@@ -19,7 +19,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
   });
 }
 
-test('search finds by keyboard alone', async ({ page }) => {
+test('search works with the keyboard alone', async ({ page }) => {
   await page.goto('/docs');
   await page.keyboard.press('/');
   await page.keyboard.type('update lead st');
@@ -30,7 +30,7 @@ test('search finds by keyboard alone', async ({ page }) => {
   await expect(page.locator('#updateLeadStatus')).toBeInViewport();
 });
 
-test('a sample is copied', async ({ page }) => {
+test('copy a code sample', async ({ page }) => {
   await page.goto('/docs/leads#createLead');
   await page.getByRole('button', { name: 'Copy: curl' }).nth(1).click();
   const copied = await page.evaluate(() => navigator.clipboard.readText());
@@ -39,19 +39,19 @@ test('a sample is copied', async ({ page }) => {
   expect(copied).toBe(await page.locator('#createLead-curl').textContent());
 });
 
-test('the theme is chosen and kept', async ({ page }) => {
+test('the theme choice persists', async ({ page }) => {
   await page.emulateMedia({ colorScheme: 'light' });
   await page.goto('/docs');
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await background();
-  await page.getByRole('button', { name: 'Switch between light and dark' }).click();
+  await page.getByRole('button', { name: 'Switch between light and dark mode' }).click();
   const dark = await background();
   expect(dark).not.toBe(light);
   await page.reload();
   expect(await background()).toBe(dark);
 });
 
-test('a phone shows every page without scrolling sideways', async ({ page }) => {
+test('pages do not scroll horizontally on a phone', async ({ page }) => {
   await page.setViewportSize({ width: 360, height: 740 });
   for (const path of pages) {
     await page.goto(path);
@@ -65,7 +65,7 @@ test('a phone shows every page without scrolling sideways', async ({ page }) => 
   await expectAccessible(page);
 });
 
-test('nothing moves while a page loads', async ({ page }) => {
+test('pages have no layout shift', async ({ page }) => {
   for (const path of ['/docs', '/docs/leads', '/docs/webhooks']) {
     await page.goto(path, { waitUntil: 'networkidle' });
     const shift = await page.evaluate(() => new Promise<number>((resolve) => {
@@ -79,7 +79,7 @@ test('nothing moves while a page loads', async ({ page }) => {
   }
 });
 
-test('without a script everything can be read and searched', async ({ browser, baseURL }) => {
+test('pages work without JavaScript', async ({ browser, baseURL }) => {
   const context = await browser.newContext({ javaScriptEnabled: false, baseURL });
   const page = await context.newPage();
   await page.goto('/docs/leads');
@@ -92,7 +92,7 @@ test('without a script everything can be read and searched', async ({ browser, b
   await context.close();
 });
 
-test('the explorer asks this server with the token of the visitor', async ({ page }) => {
+test('the explorer sends requests to this server', async ({ page }) => {
   await page.goto('/docs/explorer');
   await page.getByRole('button', { name: 'Authorize' }).first().click();
   await page.locator('input#http_auth_value, .auth-container input').first().fill(demoToken());
@@ -100,11 +100,11 @@ test('the explorer asks this server with the token of the visitor', async ({ pag
   await page.locator('.auth-btn-wrapper').getByRole('button', { name: 'Close' }).click();
   const operation = page.locator('#operations-Leads-listLeads');
   await operation.locator('.opblock-summary-control').click();
-  const answered = page.waitForResponse((response) => response.url().includes('/api/v1/leads'));
+  const responded = page.waitForResponse((response) => response.url().includes('/api/v1/leads'));
   await operation.getByRole('button', { name: 'Execute' }).click();
-  expect((await answered).status()).toBe(200);
+  expect((await responded).status()).toBe(200);
   await expect(operation.locator('.live-responses-table td.response-col_status').last()).toContainText('200');
-  await expectAccessible(page, ['#explorer']); // what is inside is Swagger UI's own
+  await expectAccessible(page, ['#explorer']); // Swagger UI is third-party
 });
 
 test('the TypeScript sample verifies a signature', () => {
@@ -115,6 +115,6 @@ test('the TypeScript sample verifies a signature', () => {
   expect(() => verify(secret, sign(now), body)).not.toThrow();
   expect(() => verify(secret, `${sign(now, 'wh_other')},${sign(now).split(',')[1]}`, body)).not.toThrow();
   expect(() => verify(secret, sign(now, 'wh_other'), body)).toThrow('does not match');
-  expect(() => verify(secret, sign(now - 360), body)).toThrow('too old');
-  expect(() => verify(secret, 'v1=00', body)).toThrow('too old');
+  expect(() => verify(secret, sign(now - 360), body)).toThrow('outside the tolerance');
+  expect(() => verify(secret, 'v1=00', body)).toThrow('outside the tolerance');
 });

@@ -2,7 +2,7 @@ import { defineConfig } from '@playwright/test';
 
 const origin = `http://${process.env.CONVO_ADDR}`;
 
-// The server is a real one, started by run.sh's choice of address and data directory.
+// Playwright starts a real server. run.sh sets its address and data directory.
 export default defineConfig({
   testDir: '.',
   outputDir: '../../.cache/browser',

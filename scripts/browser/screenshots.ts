@@ -7,7 +7,7 @@ test.use({ storageState: session, viewport: { width: 1280, height: 860 }, device
 
 test.describe.configure({ mode: 'serial' });
 
-test('something has happened', async ({ request, baseURL }) => {
+test('create sample data', async ({ request, baseURL }) => {
   mkdirSync(images, { recursive: true });
   const options = { headers: { Authorization: `Bearer ${demoToken()}` } };
   const post = async (path: string, data: object) => (await request.post(`${baseURL}/api/v1${path}`, { ...options, data })).json();
@@ -15,7 +15,7 @@ test('something has happened', async ({ request, baseURL }) => {
   await request.patch(`${baseURL}/api/v1/leads/${lead.id}/status`, { ...options, data: { status: 'QUALIFIED' } });
   await post('/tags', { name: 'newsletter' });
   await post('/integrations/webhook', { type: 'WEBHOOK', url: 'https://hooks.example.com/convo', events: ['lead.created', 'conversation.closed'] });
-  await expect(async () => { // entries of tokens come a moment later
+  await expect(async () => { // audit entries of tokens are written in batches
     expect(await (await request.get(`${baseURL}/app/settings/audit`)).text()).toContain('createWebhook');
   }).toPass();
 });

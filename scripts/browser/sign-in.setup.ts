@@ -1,6 +1,6 @@
 import { expectAccessible, session, signIn, test } from './convo';
 
-test('signing in', async ({ page }) => {
+test('sign in', async ({ page }) => {
   await page.goto('/app');
   await expectAccessible(page);
   await signIn(page, '/app/settings/api-tokens');

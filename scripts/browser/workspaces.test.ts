@@ -1,7 +1,7 @@
-// Apart from the others, whose session must stay in its workspace.
+// Uses its own session, because switching workspaces would affect the other tests.
 import { expect, expectAccessible, signIn, test } from './convo';
 
-test('another workspace is entered, and a phone shows the console', async ({ page }) => {
+test('switch workspaces on a phone', async ({ page }) => {
   await page.setViewportSize({ width: 360, height: 740 });
   await signIn(page, '/app/settings/api-tokens');
   await page.getByLabel('Workspace').selectOption('Other Company');

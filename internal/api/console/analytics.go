@@ -13,7 +13,7 @@ import (
 	"github.com/avelto/convo/internal/domain/analytics"
 )
 
-// ranges are those to choose from, in days.
+// ranges holds the selectable ranges, in days.
 var ranges = []int{7, 30, 90, 365}
 
 var (
@@ -24,13 +24,13 @@ var (
 const (
 	defaultRange = 365
 	dateLayout   = "2006-01-02"
-	// shownGroups is how many groups a chart tells apart; the rest are one.
+	// shownGroups is how many groups a chart shows. The rest are summed as "others".
 	shownGroups = 7
 )
 
-// analyticsForm is what the visitor has chosen.
+// analyticsForm holds the selected filters.
 type analyticsForm struct {
-	Days        int // 0 where dates were chosen
+	Days        int // 0 for custom dates
 	From, To    string
 	Granularity api.AnalyticsGranularity
 	GroupBy     string
@@ -70,7 +70,7 @@ func (c *console) showAnalytics(w http.ResponseWriter, r *http.Request, v visito
 	}{form, span, total, charts(series, form.Granularity), total.Opened+total.Closed+total.HandedOff+total.LeadsCreated() == 0}})
 }
 
-// readAnalytics reads what was chosen. Whole days are meant, in UTC.
+// readAnalytics parses the filters. Dates are whole days in UTC.
 func (c *console) readAnalytics(query url.Values) (analyticsForm, analytics.Span, error) {
 	form := analyticsForm{Days: defaultRange, Granularity: api.AnalyticsGranularityWeek, GroupBy: query.Get("groupBy"), Ranges: ranges}
 	if days, err := strconv.Atoi(query.Get("days")); err == nil && slices.Contains(ranges, days) {
@@ -88,23 +88,23 @@ func (c *console) readAnalytics(query url.Values) (analyticsForm, analytics.Span
 		form.Days = 0
 		var err error
 		if from, err = time.Parse(dateLayout, query.Get("from")); err != nil {
-			return form, analytics.Span{}, problem.Malformed("Choose a first and a last day.")
+			return form, analytics.Span{}, problem.Malformed("Select a start date and an end date.")
 		}
 		last, err := time.Parse(dateLayout, query.Get("to"))
 		if err != nil {
-			return form, analytics.Span{}, problem.Malformed("Choose a first and a last day.")
+			return form, analytics.Span{}, problem.Malformed("Select a start date and an end date.")
 		}
 		end = last.Add(day)
 	}
 	form.From, form.To = from.Format(dateLayout), end.Add(-day).Format(dateLayout)
 	span, err := c.Analytics.NewSpan(&from, &end)
 	if err != nil {
-		return form, span, problem.Malformed("The first day must come before the last, by at most 366 days.")
+		return form, span, problem.Malformed("The start date must be before the end date, and the range can be at most 366 days.")
 	}
 	return form, span, nil
 }
 
-// charts lays the figures out to be drawn: by group where one was chosen, else leads by
+// charts returns the charts to draw: by group if one is selected, otherwise leads by
 // stage.
 func charts(result analytics.Result, width api.AnalyticsGranularity) []chart {
 	leads := chart{ID: "leads", Title: "Leads created"}
@@ -157,7 +157,7 @@ func over(result analytics.Result, of func(analytics.Bucket) int64) []int64 {
 	return values
 }
 
-// byGroup makes a series of each of the largest groups, and one of all others.
+// byGroup returns a series for each of the largest groups, and one for all others.
 func byGroup(result analytics.Result, of func(analytics.Figures) int64) []series {
 	var all []series
 	for g, group := range result.Groups {

@@ -14,10 +14,10 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-// number reads the cells of figures in a page.
+// number matches the numeric table cells of a page.
 var number = regexp.MustCompile(`<td class="number">(\d+)</td>`)
 
-func TestAnalyticsShowWhatTheAPISays(t *testing.T) {
+func TestAnalyticsMatchTheAPI(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	demo, _ := s.Demo(t)
@@ -35,19 +35,19 @@ func TestAnalyticsShowWhatTheAPISays(t *testing.T) {
 		sum += value
 	}
 	total := overview.Figures
-	require.EqualValues(t, total.LeadsCreated+total.ConversationsOpened+total.ConversationsClosed+total.ConversationsHandedOff, sum, "the tables beside the charts")
+	require.EqualValues(t, total.LeadsCreated+total.ConversationsOpened+total.ConversationsClosed+total.ConversationsHandedOff, sum, "the tables next to the charts")
 	require.Len(t, regexp.MustCompile(`role="img"`).FindAllString(page.Body, -1), 4)
 	grouped := p.get(t, "/app/analytics?days=365&granularity=month&groupBy=channel").want(t, http.StatusOK)
 	require.Contains(t, grouped.Body, "of the shop")
-	require.Contains(t, grouped.Body, "others", "ten channels are too many colours")
+	require.Contains(t, grouped.Body, "others", "ten channels exceed the number of colors")
 }
 
-func TestAnalyticsOfNothing(t *testing.T) {
+func TestAnalyticsOfEmptyWorkspace(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	member(t, s, s.Workspace(t, "acme"))
 	p := signedIn(t, s)
-	require.Contains(t, p.get(t, "/app/analytics").want(t, http.StatusOK).Body, "Figures appear with the first")
+	require.Contains(t, p.get(t, "/app/analytics").want(t, http.StatusOK).Body, "Metrics appear after the first")
 	require.Contains(t, p.get(t, "/app/analytics?days=7").want(t, http.StatusOK).Body, "Show the last 365 days")
 	for _, query := range []string{"days=0", "days=0&from=2026-05-02&to=2026-05-01", "days=0&from=2020-01-01&to=2026-05-01", "days=0&from=x&to=y"} {
 		p.get(t, "/app/analytics?"+query).want(t, http.StatusBadRequest)

@@ -13,13 +13,13 @@ import (
 
 const auditShown = 50
 
-// actors reads which kind of actors is asked for; an empty text stands for all.
+// actors parses the actor filter. The empty string selects all actors.
 func actors(r *http.Request) (string, error) {
 	switch kind := r.URL.Query().Get("by"); kind {
 	case "", audit.User, audit.Token, audit.System:
 		return kind, nil
 	}
-	return "", problem.Malformed("There is no such kind of actor.")
+	return "", problem.Malformed("Unknown actor type.")
 }
 
 func (c *console) listAudit(w http.ResponseWriter, r *http.Request, v visitor) error {
@@ -30,7 +30,7 @@ func (c *console) listAudit(w http.ResponseWriter, r *http.Request, v visitor) e
 	before := id.Max
 	if text := r.URL.Query().Get("before"); text != "" {
 		if before, err = uuid.Parse(text); err != nil {
-			return problem.Malformed("There is no such page.")
+			return problem.Malformed("Invalid page.")
 		}
 	}
 	rows, err := c.Audit.List(r.Context(), v.Workspace.ID, kind, before, auditShown+1)
@@ -59,8 +59,9 @@ func (c *console) exportAudit(w http.ResponseWriter, r *http.Request, v visitor)
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="audit-`+v.Workspace.Slug+`.csv"`)
 	if err := c.Audit.Export(r.Context(), v.Workspace.ID, kind, w); err != nil {
-		// Too late for another answer: cut it off, or it would pass for all there is.
-		c.Log.ErrorContext(r.Context(), "audit export cut off", "error", err)
+		// The response has started. Abort the connection so that the client does not take
+		// a partial file for a complete one.
+		c.Log.ErrorContext(r.Context(), "audit export aborted", "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	return nil

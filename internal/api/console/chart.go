@@ -6,11 +6,11 @@ import (
 	"strconv"
 )
 
-// chart is a bar chart over time; several series stand on each other. It is drawn on
-// the server as SVG, whose colours are the stylesheet's (ADR 12).
+// chart is a stacked bar chart over time. It is rendered on the server as SVG and gets
+// its colors from the stylesheet (ADR 12).
 type chart struct {
 	ID, Title string
-	Labels    []string // one for each bucket
+	Labels    []string // one per bucket
 	Series    []series
 
 	Total      int64
@@ -20,7 +20,7 @@ type chart struct {
 	Width      float64
 	Height     float64
 	FrameRight float64
-	Foot       float64 // where the captions stand
+	Foot       float64 // y coordinate of the captions
 }
 
 type series struct {
@@ -28,11 +28,11 @@ type series struct {
 	Values []int64
 }
 
-// bar is a part of a column.
+// bar is one segment of a column.
 type bar struct {
 	X, Y, Width, Height float64
 	Series              int
-	Text                string // what it stands for
+	Text                string // tooltip
 }
 
 type gridLine struct {
@@ -45,7 +45,7 @@ type caption struct {
 	Text string
 }
 
-// All lengths are in the units of the drawing, which is scaled to the page.
+// Lengths are in SVG user units. The drawing scales to the page.
 const (
 	chartWidth   = 600
 	chartHeight  = 220
@@ -53,14 +53,14 @@ const (
 	marginRight  = 8
 	marginTop    = 10
 	marginBottom = 26
-	barShare     = 0.72 // of a column's room
+	barShare     = 0.72 // share of the column width
 	widestBar    = 56
 	ticks        = 4
 	mostCaptions = 7
 	captionRise  = 6
 )
 
-// draw computes where everything goes.
+// draw computes the positions of all elements.
 func (c *chart) draw() {
 	c.Width, c.Height, c.FrameRight, c.Foot = chartWidth, chartHeight, chartWidth-marginRight, chartHeight-captionRise
 	sums := make([]int64, len(c.Labels))
@@ -94,7 +94,7 @@ func (c *chart) draw() {
 	}
 }
 
-// stack draws a column from the bottom up.
+// stack adds the bars of one column from the bottom up.
 func (c *chart) stack(i int, x, width float64, at func(float64) float64) {
 	var below int64
 	for n, s := range c.Series {
@@ -112,7 +112,7 @@ func (c *chart) stack(i int, x, width float64, at func(float64) float64) {
 	}
 }
 
-// niceStep returns the distance of the lines: 1, 2 or 5 times a power of ten.
+// niceStep returns the distance between grid lines: 1, 2 or 5 times a power of ten.
 func niceStep(highest int64) int64 {
 	for unit := int64(1); ; unit *= 10 {
 		for _, times := range []int64{1, 2, 5} {

@@ -1,5 +1,5 @@
-// Package console is the pages behind a sign-in: API tokens, webhooks, the audit log
-// and analytics of a workspace.
+// Package console serves the pages that require signing in: API tokens, webhooks, the
+// audit log and analytics of a workspace.
 package console
 
 import (
@@ -32,7 +32,7 @@ import (
 	"github.com/avelto/convo/internal/platform/ratelimit"
 )
 
-// Path is where the console begins.
+// Path is the root path of the console.
 const Path = "/app"
 
 const (
@@ -41,7 +41,7 @@ const (
 	maxForm     = 64 << 10 // bytes
 )
 
-// Dependencies are what the console is made of.
+// Dependencies holds the services that the console uses.
 type Dependencies struct {
 	DB           *postgres.DB
 	Users        *user.Service
@@ -53,8 +53,7 @@ type Dependencies struct {
 	Limiter      ratelimit.Limiter
 	Clock        clock.Clock
 	Log          *slog.Logger
-	// Document says which scopes, events and limits there are; of it the console
-	// keeps no texts that a server forgets.
+	// Document defines the scopes, events and rate limits.
 	Document  *spec.Document
 	ClientIP  func(*http.Request) string
 	PublicURL string
@@ -75,7 +74,7 @@ type scopeChoice struct {
 	Description string
 }
 
-// New returns the console's handler.
+// New returns the handler of the console.
 func New(d Dependencies) (http.Handler, error) {
 	c := &console{Dependencies: d, sessions: newSessions(d), signIns: d.Document.RateLimits["sign-in"]}
 	descriptions := d.Document.ScopeDescriptions
@@ -95,14 +94,14 @@ func New(d Dependencies) (http.Handler, error) {
 		}
 	}
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.sayError(w, r, visitor{}, http.StatusForbidden, "Not from here", "The form was sent by another site.")
+		c.renderError(w, r, visitor{}, http.StatusForbidden, "Cross-site request blocked", "The form was submitted from another site.")
 	}))
 	return guard.Handler(c.sessions.LoadAndSave(c.routes())), nil
 }
 
 func newSessions(d Dependencies) *scs.SessionManager {
 	sessions := scs.New()
-	// Without its own clean-up, for which the maintenance job cares.
+	// The maintenance job deletes expired sessions instead.
 	sessions.Store = pgxstore.NewWithCleanupInterval(d.DB.Pool(), 0)
 	sessions.HashTokenInStore = true
 	sessions.Lifetime, sessions.IdleTimeout = sessionLife, sessionIdle
@@ -146,17 +145,17 @@ func (c *console) routes() http.Handler {
 	return mux
 }
 
-// visitor is who is signed in, and where.
+// visitor is the signed-in user with the current workspace.
 type visitor struct {
 	User       db.User
 	Workspaces []db.Workspace
 	Workspace  db.Workspace
 }
 
-// handler answers a visitor's request.
+// handler handles a request of a signed-in user.
 type handler func(w http.ResponseWriter, r *http.Request, v visitor) error
 
-// signedIn lets those in who have signed in, and sends others to do so.
+// signedIn requires a session. Requests without one are redirected to the sign-in page.
 func (c *console) signedIn(next handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
@@ -172,7 +171,7 @@ func (c *console) signedIn(next handler) http.HandlerFunc {
 		case err != nil:
 			c.fail(w, r, v, err)
 		case len(v.Workspaces) == 0:
-			c.sayError(w, r, v, http.StatusForbidden, "No workspace", "You are not a member of any workspace. Ask whoever runs this server to add you.")
+			c.renderError(w, r, v, http.StatusForbidden, "No workspace", "You are not a member of any workspace. Ask an administrator to add you.")
 		default:
 			if err := next(w, r, v); err != nil {
 				c.fail(w, r, v, err)
@@ -181,10 +180,10 @@ func (c *console) signedIn(next handler) http.HandlerFunc {
 	}
 }
 
-var errSignedOut = errors.New("console: nobody is signed in")
+var errSignedOut = errors.New("console: not signed in")
 
-// visitor reads who is signed in, anew for each request: a membership that was taken
-// away, and a password that was changed, count at once.
+// visitor loads the user and their workspaces on each request, so that a removed
+// membership or a changed password takes effect immediately.
 func (c *console) visitor(ctx context.Context) (visitor, error) {
 	userID, err := uuid.Parse(c.sessions.GetString(ctx, keyUser))
 	if err != nil {
@@ -212,13 +211,13 @@ func (c *console) visitor(ctx context.Context) (visitor, error) {
 	return v, nil
 }
 
-// view is what a template sees.
+// view is the data passed to a template.
 type view struct {
 	Title   string
 	Path    string
 	Visitor visitor
-	Notice  string // said once, after something was done
-	Fault   string // what is wrong with a form
+	Notice  string // shown once after an action
+	Fault   string // validation error of a form
 	Page    any
 }
 
@@ -237,17 +236,17 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 	return nil
 }
 
-// back sends the visitor to a page that says what was done.
+// back redirects to a page that shows the notice.
 func (c *console) back(w http.ResponseWriter, r *http.Request, path, notice string) error {
 	c.sessions.Put(r.Context(), keyNotice, notice)
 	http.Redirect(w, r, path, http.StatusSeeOther)
 	return nil
 }
 
-// fail answers an error: what the visitor can use of it, while the log has the rest.
+// fail renders an error page. Internal errors are logged and not shown.
 func (c *console) fail(w http.ResponseWriter, r *http.Request, v visitor, err error) {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		c.sayError(w, r, v, http.StatusRequestEntityTooLarge, "Too much", "The form is too large.")
+		c.renderError(w, r, v, http.StatusRequestEntityTooLarge, "Request too large", "The form is too large.")
 		return
 	}
 	known := problem.Classify(err)
@@ -257,12 +256,12 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, v visitor, err er
 	}
 	text := known.Detail
 	if known.Code == api.ErrorCodeNotFound {
-		text = "There is no such page, or what it was about is gone."
+		text = "This page doesn’t exist, or the resource was deleted."
 	}
-	c.sayError(w, r, v, kind.Status, kind.Title, text)
+	c.renderError(w, r, v, kind.Status, kind.Title, text)
 }
 
-func (c *console) sayError(w http.ResponseWriter, r *http.Request, v visitor, status int, title, text string) {
+func (c *console) renderError(w http.ResponseWriter, r *http.Request, v visitor, status int, title, text string) {
 	err := c.render(w, r, status, "error", view{Title: title, Visitor: v, Page: struct{ Text, RequestID string }{text, web.RequestID(r.Context())}})
 	if err != nil {
 		c.Log.ErrorContext(r.Context(), "error page failed", "error", err)
@@ -282,7 +281,7 @@ func (c *console) entry(r *http.Request, who db.User, workspaceID uuid.UUID, act
 	}
 }
 
-// pathID reads an id of the path, or fails with not_found.
+// pathID parses an ID from the path. It returns a not_found error if the ID is invalid.
 func pathID(r *http.Request, name string) (uuid.UUID, error) {
 	parsed, err := uuid.Parse(r.PathValue(name))
 	if err != nil {

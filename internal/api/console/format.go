@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// date writes a day, or a dash.
+// date formats a date, or "never" for nil.
 func date(at *time.Time) string {
 	if at == nil {
 		return "never"
@@ -17,13 +17,13 @@ func date(at *time.Time) string {
 	return at.UTC().Format("2 Jan 2006")
 }
 
-// moment writes a point in time so that people and programs read it.
+// moment formats a time as an HTML time element.
 func moment(at time.Time) template.HTML {
 	at = at.UTC()
-	return template.HTML(`<time class="nowrap" datetime="` + at.Format(time.RFC3339Nano) + `">` + at.Format("2 Jan 2006 15:04:05") + `</time>`) //nolint:gosec // made of digits
+	return template.HTML(`<time class="nowrap" datetime="` + at.Format(time.RFC3339Nano) + `">` + at.Format("2 Jan 2006 15:04:05") + `</time>`) //nolint:gosec // consists of digits and punctuation
 }
 
-// since says how long ago something was.
+// since formats the time elapsed since at.
 func (c *console) since(at *time.Time) string {
 	if at == nil {
 		return "never"
@@ -40,10 +40,10 @@ func (c *console) since(at *time.Time) string {
 	}
 }
 
-// tone chooses the colour of a status.
+// tone returns the CSS class for the color of a status.
 func tone(status string) string {
 	switch status {
-	case "CONNECTED", "SUCCEEDED", "live":
+	case "CONNECTED", "SUCCEEDED", "active":
 		return "good"
 	case "ERROR", "FAILED", "revoked", "sign_in.refused":
 		return "bad"
@@ -53,7 +53,8 @@ func tone(status string) string {
 	return ""
 }
 
-// short is the end of an id, which tells ids of one time apart.
+// short returns the last 8 characters of an ID. UUIDv7 values from the same time differ
+// only at the end.
 func short(id uuid.UUID) string {
 	text := id.String()
 	return text[len(text)-8:]
@@ -61,7 +62,7 @@ func short(id uuid.UUID) string {
 
 func percent(share float64) string { return fmt.Sprintf("%.1f %%", share*100) }
 
-// duration writes seconds for people, or a dash.
+// duration formats seconds, or returns a dash for nil.
 func duration(seconds *float64) string {
 	if seconds == nil {
 		return "–"

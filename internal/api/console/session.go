@@ -20,24 +20,24 @@ import (
 	"github.com/avelto/convo/internal/platform/ratelimit"
 )
 
-// What a session holds.
+// Keys of the session data.
 const (
 	keyUser      = "user"
 	keyWorkspace = "workspace"
-	keySince     = "since"  // when they signed in, in Unix milliseconds
-	keyNotice    = "notice" // to be said on the next page
-	keyForms     = "forms"  // marks of forms that were not sent yet
+	keySince     = "since"  // time of the sign-in, in Unix milliseconds
+	keyNotice    = "notice" // message for the next page
+	keyForms     = "forms"  // one-time tokens of open forms
 )
 
-// mostForms is how many forms may be open at once.
+// mostForms is the maximum number of open forms per session.
 const mostForms = 20
 
-// signInForm is what the page of the sign-in shows.
+// signInForm is the model of the sign-in page.
 type signInForm struct{ Email, Next string }
 
 func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) {
 	if _, err := c.visitor(r.Context()); err == nil {
-		http.Redirect(w, r, next(r.URL.Query().Get("next")), http.StatusSeeOther) //nolint:gosec // next leads to the console alone
+		http.Redirect(w, r, next(r.URL.Query().Get("next")), http.StatusSeeOther) //nolint:gosec // next only returns paths of the console
 		return
 	}
 	c.renderSignIn(w, r, http.StatusOK, signInForm{Next: r.URL.Query().Get("next")}, "")
@@ -49,7 +49,8 @@ func (c *console) renderSignIn(w http.ResponseWriter, r *http.Request, status in
 	}
 }
 
-// next is where to go after signing in: a page of the console, whatever is asked for.
+// next returns where to redirect after signing in. It only returns paths of the console,
+// so that it is not an open redirect.
 func next(asked string) string {
 	parsed, err := url.Parse(asked)
 	if err != nil || parsed.IsAbs() || parsed.Host != "" || !strings.HasPrefix(parsed.Path, "/app/") || strings.ContainsAny(asked, "\\\r\n") {
@@ -84,7 +85,7 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 			c.fail(w, r, visitor{}, err)
 			return
 		}
-		c.renderSignIn(w, r, http.StatusUnauthorized, form, "The e-mail address or the password is wrong.")
+		c.renderSignIn(w, r, http.StatusUnauthorized, form, "Incorrect email address or password.")
 	case err != nil:
 		c.fail(w, r, visitor{}, err)
 	default:
@@ -96,7 +97,7 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// formError is what a form that cannot be read is answered with.
+// formError converts an error from parsing a form.
 func formError(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return err
@@ -104,8 +105,8 @@ func formError(err error) error {
 	return problem.Malformed("The form could not be read.").WithCause(err)
 }
 
-// throttle counts an attempt by address and by account and returns how long to wait,
-// or 0. An account is counted whether there is one or not.
+// throttle counts a sign-in attempt per IP address and per account. It returns how long
+// to wait, or 0. Attempts are counted even if the account does not exist.
 func (c *console) throttle(r *http.Request, email string) (time.Duration, error) {
 	account := sha256.Sum256([]byte(strings.ToLower(email)))
 	var wait time.Duration
@@ -121,8 +122,8 @@ func (c *console) throttle(r *http.Request, email string) (time.Duration, error)
 	return wait, nil
 }
 
-// recordRefusal notes a wrong password where there is an account. It asks the database
-// the same where there is none, and so takes as long.
+// recordRefusal records a failed sign-in if the account exists. It runs the same query
+// if it does not, so that response times do not reveal which accounts exist.
 func (c *console) recordRefusal(r *http.Request, who db.User) error {
 	workspaces, err := c.Users.Workspaces(r.Context(), who.ID)
 	for _, workspace := range workspaces {
@@ -131,7 +132,7 @@ func (c *console) recordRefusal(r *http.Request, who db.User) error {
 	return err
 }
 
-// begin opens a session, under a new cookie, in the first of the user's workspaces.
+// begin starts a session with a new cookie, in the first of the user's workspaces.
 func (c *console) begin(r *http.Request, who db.User) error {
 	ctx := r.Context()
 	if err := c.sessions.RenewToken(ctx); err != nil {
@@ -171,17 +172,18 @@ func (c *console) switchWorkspace(w http.ResponseWriter, r *http.Request, v visi
 	return problem.NotFound()
 }
 
-// newForm returns a mark that lets a form be sent once: what shows a secret must not
-// make another when the page is loaded again.
+// newForm returns a one-time token for a form. Reloading a page that shows a secret must
+// not create another secret.
 func (c *console) newForm(r *http.Request) string {
-	mark := rand.Text()
-	open := append(c.openForms(r), mark)
-	open = open[max(0, len(open)-mostForms):] // a session must not grow with each look
+	token := rand.Text()
+	open := append(c.openForms(r), token)
+	open = open[max(0, len(open)-mostForms):] // bound the size of the session
 	c.sessions.Put(r.Context(), keyForms, strings.Join(open, " "))
-	return mark
+	return token
 }
 
-// sendForm uses a form's mark up and reports whether it was not yet.
+// sendForm redeems the one-time token of a form. It reports false if the token was
+// already used.
 func (c *console) sendForm(r *http.Request) bool {
 	open := c.openForms(r)
 	i := slices.Index(open, r.PostFormValue("form"))

@@ -14,14 +14,14 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-// pages are all that need somebody who has signed in.
+// pages holds the routes that require a session.
 var pages = []string{
 	"GET /app", "GET /app/analytics", "GET /app/settings/api-tokens", "GET /app/settings/api-tokens/new", "POST /app/settings/api-tokens",
 	"GET /app/settings/webhooks", "GET /app/settings/webhooks/new", "POST /app/settings/webhooks", "GET /app/settings/audit",
 	"GET /app/settings/audit.csv", "POST /app/workspace", "POST /app/sign-out", "GET /app/nothing",
 }
 
-func TestNothingIsShownToStrangers(t *testing.T) {
+func TestPagesRequireSignIn(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	p := newPerson(t, s)
@@ -33,7 +33,7 @@ func TestNothingIsShownToStrangers(t *testing.T) {
 	}
 }
 
-func TestSigningIn(t *testing.T) {
+func TestSignIn(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	member(t, s, s.Workspace(t, "acme"))
@@ -44,9 +44,9 @@ func TestSigningIn(t *testing.T) {
 	for _, part := range []string{"HttpOnly", "SameSite=Lax", "Path=/app"} {
 		require.Contains(t, cookie, part)
 	}
-	require.NotContains(t, cookie, "Secure", "this server is reached by http")
+	require.NotContains(t, cookie, "Secure", "the server is reached over HTTP")
 	p.get(t, "/app/analytics").want(t, http.StatusOK)
-	// What is stored is a hash: whoever reads the table cannot use it.
+	// Only a hash is stored, so session tokens can't be read from the table.
 	value, _, _ := strings.Cut(strings.TrimPrefix(cookie, "convo_session="), ";")
 	var stored int
 	require.NoError(t, s.DB.QueryRow(t.Context(), "SELECT count(*) FROM sessions WHERE token = $1", value).Scan(&stored))
@@ -58,7 +58,7 @@ func TestSigningIn(t *testing.T) {
 	require.Zero(t, sessions)
 }
 
-func TestTheCookieIsForHTTPSWhereTheServerIs(t *testing.T) {
+func TestCookieIsSecureOverHTTPS(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{Config: app.Config{PublicURL: "https://api.example.com"}})
 	member(t, s, s.Workspace(t, "acme"))
@@ -67,9 +67,9 @@ func TestTheCookieIsForHTTPSWhereTheServerIs(t *testing.T) {
 	require.NotEmpty(t, in.Header.Get("Strict-Transport-Security"))
 }
 
-// TestAStrangerLearnsNothing compares the answers to a wrong password and to an address
-// that nobody has.
-func TestAStrangerLearnsNothing(t *testing.T) {
+// TestSignInDoesNotRevealAccounts compares the responses to a wrong password and to an
+// unknown email address.
+func TestSignInDoesNotRevealAccounts(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	space := s.Workspace(t, "acme")
@@ -87,11 +87,11 @@ func TestAStrangerLearnsNothing(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond, "the account's own workspace learns of it")
 }
 
-func TestSignInsAreThrottled(t *testing.T) {
+func TestSignInIsRateLimited(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{RateLimits: true, Config: app.Config{TrustedProxies: []string{"127.0.0.0/8"}}})
 	member(t, s, s.Workspace(t, "acme"))
-	try := func(from, address, with string) answer {
+	try := func(from, address, with string) pageResponse {
 		p := newPerson(t, s)
 		request := p.postRequest(t, "/app/sign-in", url.Values{"email": {address}, "password": {with}})
 		request.Header.Set("X-Forwarded-For", from)
@@ -101,7 +101,7 @@ func TestSignInsAreThrottled(t *testing.T) {
 		try(fmt.Sprintf("192.0.2.%d", i), email, "wrong").want(t, http.StatusUnauthorized)
 	}
 	refused := try("192.0.2.99", email, password).want(t, http.StatusTooManyRequests)
-	require.NotEmpty(t, refused.Header.Get("Retry-After"), "an account is counted from wherever")
+	require.NotEmpty(t, refused.Header.Get("Retry-After"), "attempts are counted per account across IP addresses")
 	for i := range 5 {
 		try("198.51.100.7", fmt.Sprintf("nobody%d@example.com", i), "wrong").want(t, http.StatusUnauthorized)
 	}
@@ -110,7 +110,7 @@ func TestSignInsAreThrottled(t *testing.T) {
 	try("192.0.2.99", email, password).want(t, http.StatusSeeOther)
 }
 
-func TestFormsOfOtherSitesAreRefused(t *testing.T) {
+func TestCrossSiteFormsAreRejected(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	member(t, s, s.Workspace(t, "acme"))
@@ -126,7 +126,7 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	require.Zero(t, tokens)
 }
 
-func TestASessionEndsWithThePasswordAndTheMembership(t *testing.T) {
+func TestSessionEndsWhenPasswordOrMembershipChanges(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	row := member(t, s, s.Workspace(t, "acme"))
@@ -141,8 +141,8 @@ func TestASessionEndsWithThePasswordAndTheMembership(t *testing.T) {
 	p.get(t, "/app/analytics").want(t, http.StatusForbidden)
 }
 
-// TestNextLeadsNowhereElse tries to be sent to another site after signing in.
-func TestNextLeadsNowhereElse(t *testing.T) {
+// TestSignInIsNoOpenRedirect tries to redirect to another site after signing in.
+func TestSignInIsNoOpenRedirect(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	member(t, s, s.Workspace(t, "acme"))
@@ -152,7 +152,7 @@ func TestNextLeadsNowhereElse(t *testing.T) {
 	}
 }
 
-func TestWorkspacesAreSwitched(t *testing.T) {
+func TestSwitchWorkspace(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	acme, best, other := s.Workspace(t, "acme"), s.Workspace(t, "best"), s.Workspace(t, "other")
@@ -169,7 +169,7 @@ func TestWorkspacesAreSwitched(t *testing.T) {
 	require.NotContains(t, p.get(t, "/app/settings/api-tokens").Body, other.String())
 }
 
-func TestAnUglyFormIsNoFault(t *testing.T) {
+func TestMalformedFormsReturn4xx(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	member(t, s, s.Workspace(t, "acme"))

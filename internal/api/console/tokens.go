@@ -20,14 +20,14 @@ import (
 )
 
 const (
-	tokensPath   = "/app/settings/api-tokens" //nolint:gosec // an address, no credential
+	tokensPath   = "/app/settings/api-tokens" //nolint:gosec // a path, not a credential
 	maxTokenName = 100
 	maxDays      = 3650
 	maxOverlap   = 168 // hours
 	day          = 24 * time.Hour
 )
 
-// expiry is a choice of the form: how many days a token lives.
+// expiry is an option for the lifetime of a token.
 type expiry struct{ Days, Text string }
 
 var expiries = []expiry{{"7", "in 7 days"}, {"30", "in 30 days"}, {"90", "in 90 days"}, {"365", "in a year"}, {"", "never"}}
@@ -37,7 +37,7 @@ type tokenRow struct {
 	db.APIToken
 
 	Creator string
-	State   string // live, revoked, expired or replaced soon
+	State   string // active, revoked or expired
 	Live    bool
 }
 
@@ -49,7 +49,7 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, v visitor) 
 	now := c.Clock.Now()
 	rows := make([]tokenRow, len(listed))
 	for i, one := range listed {
-		row := tokenRow{APIToken: one.APIToken, Creator: "command line", State: "live", Live: token.Live(one.APIToken, now)}
+		row := tokenRow{APIToken: one.APIToken, Creator: "command line", State: "active", Live: token.Live(one.APIToken, now)}
 		if one.Creator != nil {
 			row.Creator = *one.Creator
 		}
@@ -61,7 +61,7 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, v visitor) 
 		}
 		rows[i] = row
 	}
-	slices.SortStableFunc(rows, func(a, b tokenRow) int { // those that live first
+	slices.SortStableFunc(rows, func(a, b tokenRow) int { // active tokens first
 		switch {
 		case a.Live == b.Live:
 			return 0
@@ -104,7 +104,7 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request, v visitor)
 		return formError(err)
 	}
 	if !c.sendForm(r) {
-		return c.back(w, r, tokensPath, "That form was sent before: nothing was made again.")
+		return c.back(w, r, tokensPath, "This form was already submitted. No new token was created.")
 	}
 	form := tokenForm{Name: strings.TrimSpace(r.PostForm.Get("name")), Days: r.PostForm.Get("days")}
 	wanted, fault := readToken(form, r.PostForm["scope"])
@@ -126,23 +126,23 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request, v visitor)
 	return c.showPlaintext(w, r, v, "Token created", row, plaintext, "")
 }
 
-// readToken reads a form, or says what is wrong with it.
+// readToken validates the form. fault is the message for the user if it is invalid.
 func readToken(form tokenForm, scopes []string) (wanted token.NewToken, fault string) {
 	wanted.Name = form.Name
 	if n := utf8.RuneCountInString(form.Name); n == 0 || n > maxTokenName || !utf8.ValidString(form.Name) || strings.ContainsRune(form.Name, 0) {
-		return wanted, "Give the token a name of 1 to 100 characters."
+		return wanted, "Enter a name of 1 to 100 characters."
 	}
 	for _, name := range scopes {
 		scope := api.Scope(name)
 		if !scope.Valid() {
-			return wanted, "One of the scopes does not exist."
+			return wanted, "Unknown scope."
 		}
 		wanted.Scopes = append(wanted.Scopes, scope)
 	}
 	if form.Days != "" {
 		days, err := strconv.Atoi(form.Days)
 		if err != nil || days < 1 || days > maxDays {
-			return wanted, "A token lives 1 to 3650 days, or until it is revoked."
+			return wanted, "The lifetime must be 1 to 3650 days."
 		}
 		life := time.Duration(days) * day
 		wanted.ExpiresIn = &life
@@ -150,8 +150,8 @@ func readToken(form tokenForm, scopes []string) (wanted token.NewToken, fault st
 	return wanted, ""
 }
 
-// showPlaintext answers with a token, this once: the page is neither stored nor has an
-// address of its own.
+// showPlaintext renders a new token. It can be shown only once: the page is not cached
+// and has no URL of its own.
 func (c *console) showPlaintext(w http.ResponseWriter, r *http.Request, v visitor, title string, row db.APIToken, plaintext, more string) error {
 	return c.render(w, r, http.StatusOK, "token-created", view{Title: title, Visitor: v, Page: struct {
 		Token           db.APIToken
@@ -159,7 +159,7 @@ func (c *console) showPlaintext(w http.ResponseWriter, r *http.Request, v visito
 	}{row, plaintext, more}})
 }
 
-// liveToken finds the token of the path, if it is still of use.
+// liveToken returns the token in the path if it is active.
 func (c *console) liveToken(r *http.Request, v visitor) (db.APIToken, error) {
 	tokenID, err := pathID(r, "id")
 	if err != nil {
@@ -180,7 +180,7 @@ func (c *console) askRevokeToken(w http.ResponseWriter, r *http.Request, v visit
 	return c.askToken(w, r, v, "token-revoke", "Revoke API token")
 }
 
-// askToken shows what is about to be done to a token.
+// askToken renders the confirmation page for an action on a token.
 func (c *console) askToken(w http.ResponseWriter, r *http.Request, v visitor, name, title string) error {
 	row, err := c.liveToken(r, v)
 	if err != nil {
@@ -195,10 +195,10 @@ func (c *console) askToken(w http.ResponseWriter, r *http.Request, v visitor, na
 func (c *console) rotateToken(w http.ResponseWriter, r *http.Request, v visitor) error {
 	hours, err := strconv.Atoi(r.PostFormValue("overlapHours"))
 	if err != nil || hours < 0 || hours > maxOverlap {
-		return problem.Malformed("The overlap is 0 to 168 hours.")
+		return problem.Malformed("The overlap must be 0 to 168 hours.")
 	}
 	if !c.sendForm(r) {
-		return c.back(w, r, tokensPath, "That form was sent before: nothing was made again.")
+		return c.back(w, r, tokensPath, "This form was already submitted. No new token was created.")
 	}
 	old, err := c.liveToken(r, v)
 	if err != nil {
@@ -218,9 +218,9 @@ func (c *console) rotateToken(w http.ResponseWriter, r *http.Request, v visitor)
 	} else if err != nil {
 		return err
 	}
-	more := "The old token is refused from now on."
+	more := "The old token no longer works."
 	if hours > 0 {
-		more = "The old token works for " + strconv.Itoa(hours) + " more hours at most."
+		more = "The old token expires in " + strconv.Itoa(hours) + " hours at the latest."
 	}
 	return c.showPlaintext(w, r, v, "Token rotated", row, plaintext, more)
 }
@@ -240,5 +240,5 @@ func (c *console) revokeToken(w http.ResponseWriter, r *http.Request, v visitor)
 	if err != nil {
 		return err
 	}
-	return c.back(w, r, tokensPath, "The token “"+row.Name+"” is revoked.")
+	return c.back(w, r, tokensPath, "Token “"+row.Name+"” revoked.")
 }

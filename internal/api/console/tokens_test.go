@@ -13,9 +13,9 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-const plaintextOf = `data-secret>([a-z_0-9]+)<`
+const plaintextPattern = `data-secret>([a-z_0-9]+)<`
 
-func TestATokensLife(t *testing.T) {
+func TestTokenLifecycle(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	space := s.Workspace(t, "acme")
@@ -23,7 +23,7 @@ func TestATokensLife(t *testing.T) {
 	p := signedIn(t, s)
 	require.Contains(t, p.get(t, "/app/settings/api-tokens").Body, "No tokens yet")
 	created := p.send(t, "/app/settings/api-tokens/new", "/app/settings/api-tokens", url.Values{"name": {"CRM <sync>"}, "days": {"30"}, "scope": {"leads:read"}}).want(t, http.StatusOK)
-	plaintext := created.find(t, plaintextOf)
+	plaintext := created.find(t, plaintextPattern)
 	s.Get(t, plaintext, "/leads").Want(t, http.StatusOK)
 	s.Get(t, plaintext, "/agents").Problem(t, http.StatusForbidden, api.ErrorCodeMissingScope)
 	list := p.get(t, "/app/settings/api-tokens")
@@ -32,7 +32,7 @@ func TestATokensLife(t *testing.T) {
 	}
 	tokenID := list.find(t, `api-tokens/([0-9a-f-]{36})/rotate`)
 	rotated := p.send(t, "/app/settings/api-tokens/"+tokenID+"/rotate", "/app/settings/api-tokens/"+tokenID+"/rotate", url.Values{"overlapHours": {"24"}}).want(t, http.StatusOK)
-	second := rotated.find(t, plaintextOf)
+	second := rotated.find(t, plaintextPattern)
 	require.NotEqual(t, plaintext, second)
 	s.Get(t, plaintext, "/leads").Want(t, http.StatusOK)
 	s.Get(t, second, "/leads").Want(t, http.StatusOK)
@@ -40,20 +40,20 @@ func TestATokensLife(t *testing.T) {
 	s.Get(t, plaintext, "/leads").Want(t, http.StatusUnauthorized)
 	p = signedIn(t, s)
 	secondID := p.get(t, "/app/settings/api-tokens").find(t, `api-tokens/([0-9a-f-]{36})/revoke`)
-	require.Contains(t, p.get(t, "/app/settings/api-tokens/"+secondID+"/revoke").want(t, http.StatusOK).Body, "cannot be undone")
+	require.Contains(t, p.get(t, "/app/settings/api-tokens/"+secondID+"/revoke").want(t, http.StatusOK).Body, "can’t be undone")
 	s.Get(t, second, "/leads").Want(t, http.StatusOK)
 	p.post(t, "/app/settings/api-tokens/"+secondID+"/revoke", nil).want(t, http.StatusSeeOther)
 	require.Eventually(t, func() bool { return s.Get(t, second, "/leads").Status == http.StatusUnauthorized }, 5*time.Second, 5*time.Millisecond)
 	list = p.get(t, "/app/settings/api-tokens")
-	require.Contains(t, list.Body, "is revoked")
-	require.NotContains(t, p.get(t, "/app/settings/api-tokens").Body, "is revoked", "said once")
+	require.Contains(t, list.Body, "” revoked.")
+	require.NotContains(t, p.get(t, "/app/settings/api-tokens").Body, "” revoked.", "shown once")
 	p.post(t, "/app/settings/api-tokens/"+secondID+"/revoke", nil).want(t, http.StatusNotFound)
 	p.get(t, "/app/settings/api-tokens/"+tokenID+"/rotate").want(t, http.StatusNotFound)
 	requireForgotten(t, s, p, plaintext, second)
 	require.Equal(t, []string{"api_token.created", "api_token.rotated", "api_token.revoked"}, actions(t, s, space, "api_token."))
 }
 
-// requireForgotten looks for plaintexts wherever they could have been left.
+// requireForgotten checks that plaintexts are stored or shown nowhere.
 func requireForgotten(t *testing.T, s *apitest.Server, p *person, plaintexts ...string) {
 	t.Helper()
 	for _, plaintext := range plaintexts {
@@ -70,7 +70,7 @@ func requireForgotten(t *testing.T, s *apitest.Server, p *person, plaintexts ...
 	}
 }
 
-func TestAFormIsSentOnce(t *testing.T) {
+func TestFormIsSubmittedOnce(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	space := s.Workspace(t, "acme")
@@ -85,24 +85,24 @@ func TestAFormIsSentOnce(t *testing.T) {
 	require.Nil(t, rows[0].APIToken.ExpiresAt)
 }
 
-func TestABadTokenFormSaysWhy(t *testing.T) {
+func TestTokenFormExplainsErrors(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	member(t, s, s.Workspace(t, "acme"))
 	p := signedIn(t, s)
 	for want, form := range map[string]url.Values{
-		"1 to 100 characters": {"name": {"  "}}, "does not exist": {"name": {"x"}, "scope": {"leads:eat"}},
+		"1 to 100 characters": {"name": {"  "}}, "Unknown scope": {"name": {"x"}, "scope": {"leads:eat"}},
 		"3650 days": {"name": {"x"}, "days": {"-1"}},
 	} {
 		form.Add("scope", "agents:read")
 		refused := p.send(t, "/app/settings/api-tokens/new", "/app/settings/api-tokens", form).want(t, http.StatusUnprocessableEntity)
 		require.Contains(t, refused.Body, want)
-		require.Regexp(t, `value="agents:read" checked`, refused.Body, "what was chosen stays")
+		require.Regexp(t, `value="agents:read" checked`, refused.Body, "selected scopes stay selected")
 	}
 }
 
-// TestAnotherWorkspacesTokensAndWebhooksDoNotExist tries everything that has an id.
-func TestAnotherWorkspacesTokensAndWebhooksDoNotExist(t *testing.T) {
+// TestOtherWorkspacesReturn404 requests every route that has an ID.
+func TestOtherWorkspacesReturn404(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	mine, theirs := s.Workspace(t, "acme"), s.Workspace(t, "other")

@@ -23,14 +23,14 @@ const (
 	password = "correct horse battery"
 )
 
-// person is somebody with a browser.
+// person is a client with its own cookies, like a browser.
 type person struct {
 	s      *apitest.Server
 	client *http.Client
 }
 
-// answer is a page as it came.
-type answer struct {
+// pageResponse is a response with its body read.
+type pageResponse struct {
 	Status int
 	Header http.Header
 	Body   string
@@ -58,7 +58,7 @@ func member(t *testing.T, s *apitest.Server, workspaces ...uuid.UUID) db.User {
 	return row
 }
 
-// signedIn returns somebody who has just signed in.
+// signedIn returns a client that has signed in.
 func signedIn(t *testing.T, s *apitest.Server) *person {
 	t.Helper()
 	p := newPerson(t, s)
@@ -66,7 +66,7 @@ func signedIn(t *testing.T, s *apitest.Server) *person {
 	return p
 }
 
-func (p *person) do(t *testing.T, request *http.Request) answer {
+func (p *person) do(t *testing.T, request *http.Request) pageResponse {
 	t.Helper()
 	response, err := p.client.Do(request)
 	require.NoError(t, err)
@@ -79,10 +79,10 @@ func (p *person) do(t *testing.T, request *http.Request) answer {
 		require.Equal(t, "no-store", response.Header.Get("Cache-Control"), request.URL.Path)
 	}
 	require.NotEqual(t, http.StatusInternalServerError, response.StatusCode, p.s.LogText())
-	return answer{response.StatusCode, response.Header, body.String()}
+	return pageResponse{response.StatusCode, response.Header, body.String()}
 }
 
-func (p *person) get(t *testing.T, path string) answer {
+func (p *person) get(t *testing.T, path string) pageResponse {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.s.Origin+path, nil)
 	require.NoError(t, err)
@@ -98,27 +98,27 @@ func (p *person) postRequest(t *testing.T, path string, form url.Values) *http.R
 	return request
 }
 
-func (p *person) post(t *testing.T, path string, form url.Values) answer {
+func (p *person) post(t *testing.T, path string, form url.Values) pageResponse {
 	t.Helper()
 	return p.do(t, p.postRequest(t, path, form))
 }
 
-// send opens the page of a form, fills it in and sends it.
-func (p *person) send(t *testing.T, page, to string, form url.Values) answer {
+// send loads the page of a form and submits the form with its one-time token.
+func (p *person) send(t *testing.T, page, to string, form url.Values) pageResponse {
 	t.Helper()
 	shown := p.get(t, page).want(t, http.StatusOK)
 	form.Set("form", shown.find(t, `name="form" value="([^"]+)"`))
 	return p.post(t, to, form)
 }
 
-func (a answer) want(t *testing.T, status int) answer {
+func (a pageResponse) want(t *testing.T, status int) pageResponse {
 	t.Helper()
 	require.Equal(t, status, a.Status, a.Body)
 	return a
 }
 
-// find returns what the first group of a pattern has found.
-func (a answer) find(t *testing.T, pattern string) string {
+// find returns the first capture group of a pattern in the body.
+func (a pageResponse) find(t *testing.T, pattern string) string {
 	t.Helper()
 	found := regexp.MustCompile(pattern).FindStringSubmatch(a.Body)
 	require.NotNil(t, found, "%s in %s", pattern, a.Body)

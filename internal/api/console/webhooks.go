@@ -29,7 +29,7 @@ const (
 	defaultSecretHours = 24
 )
 
-// everything is what a member of a workspace may do in it.
+// everything grants all scopes: members of a workspace have full access to it.
 func everything(api.Scope) bool { return true }
 
 func (c *console) listWebhooks(w http.ResponseWriter, r *http.Request, v visitor) error {
@@ -79,11 +79,11 @@ func (c *console) createWebhook(w http.ResponseWriter, r *http.Request, v visito
 		return formError(err)
 	}
 	if !c.sendForm(r) {
-		return c.back(w, r, webhooksPath, "That form was sent before: nothing was made again.")
+		return c.back(w, r, webhooksPath, "This form was already submitted. No new webhook was created.")
 	}
 	in := integration.NewWebhook{URL: strings.TrimSpace(r.PostForm.Get("url")), Events: r.PostForm["event"]}
 	if len(in.Events) == 0 {
-		return c.showWebhookForm(w, r, v, http.StatusUnprocessableEntity, in.URL, nil, "Choose at least one event.")
+		return c.showWebhookForm(w, r, v, http.StatusUnprocessableEntity, in.URL, nil, "Select at least one event.")
 	}
 	var row db.Integration
 	var secret string
@@ -94,7 +94,7 @@ func (c *console) createWebhook(w http.ResponseWriter, r *http.Request, v visito
 		return c.record(ctx, r, v, "webhook.created", in.URL)
 	})
 	if invalid, ok := errors.AsType[*integration.InvalidURLError](err); ok {
-		return c.showWebhookForm(w, r, v, http.StatusUnprocessableEntity, in.URL, in.Events, "The address "+invalid.Reason+".")
+		return c.showWebhookForm(w, r, v, http.StatusUnprocessableEntity, in.URL, in.Events, "The URL "+invalid.Reason+".")
 	} else if err != nil {
 		return err
 	}
@@ -108,14 +108,14 @@ func (c *console) showSecret(w http.ResponseWriter, r *http.Request, v visitor, 
 	}{webhookID, secret, more}})
 }
 
-// delivery is a delivery with its attempts, as the page shows it.
+// delivery is a delivery with its decoded attempts.
 type delivery struct {
 	db.WebhookDeliveryListRow
 
 	Attempts []api.WebhookAttempt
 }
 
-// webhook finds the webhook of the path.
+// webhook returns the webhook in the path.
 func (c *console) webhook(r *http.Request, v visitor) (db.Integration, error) {
 	webhookID, err := pathID(r, "id")
 	if err != nil {
@@ -148,7 +148,7 @@ func (c *console) showWebhook(w http.ResponseWriter, r *http.Request, v visitor)
 		if err := json.Unmarshal(one.WebhookDelivery.Attempts, &shown[i].Attempts); err != nil {
 			return fmt.Errorf("attempts of %s: %w", one.WebhookDelivery.ID, err)
 		}
-		slices.Reverse(shown[i].Attempts) // the latest first
+		slices.Reverse(shown[i].Attempts) // newest first
 	}
 	return c.render(w, r, http.StatusOK, "webhook", view{Title: "Webhook", Visitor: v, Page: struct {
 		Webhook    db.Integration
@@ -171,19 +171,19 @@ func (c *console) testWebhook(w http.ResponseWriter, r *http.Request, v visitor)
 	if err != nil {
 		return err
 	}
-	notice := "The endpoint did not take the test event"
+	notice := "The test event failed"
 	switch {
 	case attempt.OK():
-		notice = fmt.Sprintf("The endpoint took the test event: %d in %d ms.", attempt.Status, attempt.Duration.Milliseconds())
+		notice = fmt.Sprintf("The test event succeeded: status %d in %d ms.", attempt.Status, attempt.Duration.Milliseconds())
 	case attempt.Error != "":
 		notice += ": " + attempt.Error + "."
 	default:
-		notice += fmt.Sprintf(": it answered %d.", attempt.Status)
+		notice += fmt.Sprintf(": the endpoint returned status %d.", attempt.Status)
 	}
 	return c.back(w, r, webhooksPath+"/"+row.ID.String(), notice)
 }
 
-// change does something to the webhook of the path and records it.
+// change updates the webhook in the path and records the action in the audit log.
 func (c *console) change(w http.ResponseWriter, r *http.Request, v visitor, action, notice, to string, do func(ctx context.Context, row db.Integration) error) error {
 	row, err := c.webhook(r, v)
 	if err != nil {
@@ -205,9 +205,9 @@ func (c *console) change(w http.ResponseWriter, r *http.Request, v visitor, acti
 }
 
 func (c *console) switchWebhook(w http.ResponseWriter, r *http.Request, v visitor) error {
-	status, action, notice := string(api.IntegrationStatusDISABLED), "webhook.disabled", "The webhook is switched off."
+	status, action, notice := string(api.IntegrationStatusDISABLED), "webhook.disabled", "Webhook disabled."
 	if r.PostFormValue("status") == string(api.IntegrationStatusCONNECTED) {
-		status, action, notice = string(api.IntegrationStatusCONNECTED), "webhook.enabled", "The webhook is switched on."
+		status, action, notice = string(api.IntegrationStatusCONNECTED), "webhook.enabled", "Webhook enabled."
 	}
 	return c.change(w, r, v, action, notice, "", func(ctx context.Context, row db.Integration) error {
 		_, err := c.Integrations.Update(ctx, v.Workspace.ID, row.ID, everything, integration.Change{Status: &status})
@@ -216,7 +216,7 @@ func (c *console) switchWebhook(w http.ResponseWriter, r *http.Request, v visito
 }
 
 func (c *console) deleteWebhook(w http.ResponseWriter, r *http.Request, v visitor) error {
-	return c.change(w, r, v, "webhook.deleted", "The webhook is deleted.", webhooksPath, func(ctx context.Context, row db.Integration) error {
+	return c.change(w, r, v, "webhook.deleted", "Webhook deleted.", webhooksPath, func(ctx context.Context, row db.Integration) error {
 		return c.Integrations.Delete(ctx, v.Workspace.ID, row.ID)
 	})
 }
@@ -226,7 +226,7 @@ func (c *console) redeliver(w http.ResponseWriter, r *http.Request, v visitor) e
 	if err != nil {
 		return err
 	}
-	return c.change(w, r, v, "webhook.redelivered", "The delivery is on its way again.", "", func(ctx context.Context, row db.Integration) error {
+	return c.change(w, r, v, "webhook.redelivered", "The delivery was queued again.", "", func(ctx context.Context, row db.Integration) error {
 		_, err := c.Integrations.Redeliver(ctx, v.Workspace.ID, row.ID, deliveryID)
 		return err
 	})
@@ -237,7 +237,7 @@ func (c *console) rotateSecret(w http.ResponseWriter, r *http.Request, v visitor
 	if text := r.PostFormValue("overlapHours"); text != "" {
 		var err error
 		if hours, err = strconv.Atoi(text); err != nil || hours < 0 || hours > maxOverlap {
-			return problem.Malformed("The overlap is 0 to 168 hours.")
+			return problem.Malformed("The overlap must be 0 to 168 hours.")
 		}
 	}
 	row, err := c.webhook(r, v)
@@ -245,7 +245,7 @@ func (c *console) rotateSecret(w http.ResponseWriter, r *http.Request, v visitor
 		return err
 	}
 	if !c.sendForm(r) {
-		return c.back(w, r, webhooksPath+"/"+row.ID.String(), "That form was sent before: nothing was made again.")
+		return c.back(w, r, webhooksPath+"/"+row.ID.String(), "This form was already submitted. No new secret was created.")
 	}
 	var secret string
 	err = postgres.WithTx(r.Context(), c.DB, func(ctx context.Context, _ pgx.Tx) (err error) {
@@ -257,5 +257,5 @@ func (c *console) rotateSecret(w http.ResponseWriter, r *http.Request, v visitor
 	if err != nil {
 		return err
 	}
-	return c.showSecret(w, r, v, "Secret rotated", row.ID, secret, fmt.Sprintf("The old secret signs beside it for %d more hours.", hours))
+	return c.showSecret(w, r, v, "Secret rotated", row.ID, secret, fmt.Sprintf("Requests are also signed with the old secret for %d more hours.", hours))
 }

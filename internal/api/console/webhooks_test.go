@@ -14,7 +14,7 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-// actions are what the audit log has of a kind, oldest first.
+// actions returns the audit log's actions with a prefix, oldest first.
 func actions(t *testing.T, s *apitest.Server, workspace uuid.UUID, prefix string) []string {
 	t.Helper()
 	rows, err := s.DB.Query(t.Context(), "SELECT action FROM audit_entries WHERE workspace_id = $1 AND action LIKE $2 || '%' ORDER BY id", workspace, prefix)
@@ -30,7 +30,7 @@ func actions(t *testing.T, s *apitest.Server, workspace uuid.UUID, prefix string
 	return all
 }
 
-func TestAWebhooksLife(t *testing.T) {
+func TestWebhookLifecycle(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{Workers: true})
 	receiver := apitest.NewReceiver(t, nil)
@@ -43,14 +43,14 @@ func TestAWebhooksLife(t *testing.T) {
 	require.Contains(t, refused.Body, "private")
 	require.Contains(t, refused.Body, `value="lead.created" checked`)
 	created := p.send(t, form, "/app/settings/webhooks", url.Values{"url": {receiver.URL}, "event": {"lead.created"}}).want(t, http.StatusOK)
-	secret := created.find(t, plaintextOf)
+	secret := created.find(t, plaintextPattern)
 	path := created.find(t, `href="(/app/settings/webhooks/[0-9a-f-]{36})"`)
 	p.post(t, path+"/test", nil).want(t, http.StatusSeeOther)
-	require.Contains(t, p.get(t, path).Body, "took the test event: 200")
+	require.Contains(t, p.get(t, path).Body, "test event succeeded: status 200")
 	receiver.WaitFor(t, 1)[0].VerifySignatures(t, secret)
 	s.Post(t, s.Token(t, space), "/leads", map[string]any{"fields": map[string]string{"name": "Anna"}}).Want(t, http.StatusCreated)
 	receiver.WaitFor(t, 2)
-	var page answer
+	var page pageResponse
 	require.Eventually(t, func() bool {
 		page = p.get(t, path)
 		return strings.Count(page.Body, "SUCCEEDED") == 2
@@ -58,11 +58,11 @@ func TestAWebhooksLife(t *testing.T) {
 	p.post(t, page.find(t, `action="(/app/settings/webhooks/[^"]+/redeliver)"`), nil).want(t, http.StatusSeeOther)
 	receiver.WaitFor(t, 3)
 	rotation := url.Values{}
-	second := p.send(t, path, path+"/rotate-secret", rotation).want(t, http.StatusOK).find(t, plaintextOf)
+	second := p.send(t, path, path+"/rotate-secret", rotation).want(t, http.StatusOK).find(t, plaintextPattern)
 	require.NotEqual(t, secret, second)
-	p.post(t, path+"/rotate-secret", rotation).want(t, http.StatusSeeOther) // loaded again: once is enough
+	p.post(t, path+"/rotate-secret", rotation).want(t, http.StatusSeeOther) // a reload must not rotate again
 	p.post(t, path+"/status", url.Values{"status": {"DISABLED"}}).want(t, http.StatusSeeOther)
-	require.Contains(t, p.get(t, path).Body, "Switch on")
+	require.Contains(t, p.get(t, path).Body, "Enable")
 	p.post(t, path+"/status", url.Values{"status": {"CONNECTED"}}).want(t, http.StatusSeeOther)
 	p.post(t, path+"/delete", nil).want(t, http.StatusSeeOther)
 	p.get(t, path).want(t, http.StatusNotFound)
@@ -72,7 +72,7 @@ func TestAWebhooksLife(t *testing.T) {
 	requireForgotten(t, s, p, secret, second)
 }
 
-func TestTheAuditLogTellsWhatTokensChanged(t *testing.T) {
+func TestAuditLogRecordsTokenChanges(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	space := s.Workspace(t, "acme")
@@ -89,11 +89,11 @@ func TestTheAuditLogTellsWhatTokensChanged(t *testing.T) {
 	s.Post(t, key, "/leads", map[string]any{}).Want(t, http.StatusBadRequest)
 	s.Post(t, key, "/tags", map[string]any{"name": "vip"}).Want(t, http.StatusCreated)
 	p := signedIn(t, s)
-	var exported answer
+	var exported pageResponse
 	require.Eventually(t, func() bool {
 		exported = p.get(t, "/app/settings/audit.csv?by=TOKEN").want(t, http.StatusOK)
 		return strings.Count(exported.Body, "\n") == 3
-	}, 10*time.Second, 20*time.Millisecond, "two changes and the head")
+	}, 10*time.Second, 20*time.Millisecond, "two changes and the header row")
 	require.Contains(t, exported.Header.Get("Content-Disposition"), `filename="audit-acme.csv"`)
 	rows, err := csv.NewReader(strings.NewReader(exported.Body)).ReadAll()
 	require.NoError(t, err)
@@ -110,7 +110,7 @@ func TestTheAuditLogTellsWhatTokensChanged(t *testing.T) {
 	require.NotContains(t, p.get(t, "/app/settings/audit?by=USER").Body, "createLead")
 }
 
-func TestTheAuditLogHasPages(t *testing.T) {
+func TestAuditLogIsPaginated(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	space := s.Workspace(t, "acme")

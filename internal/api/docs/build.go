@@ -11,26 +11,26 @@ import (
 	"github.com/avelto/convo/internal/api/spec"
 )
 
-// endpoint is an operation on its page.
+// endpoint describes an operation on its page.
 type endpoint struct {
-	ID, Method, Path    string
-	Summary             string
-	Description         template.HTML
-	Scope               string
-	Public              bool
-	Parameters, Members []member
-	BodyTypes           []string
-	BodyNote            template.HTML
-	BodyExample         string
-	Status              string
-	ResponseMembers     []member
-	ResponseType        string
-	ResponseExample     string
-	ResponseNote        template.HTML
-	Headers             []member
-	Errors              []statusLine
-	Curl, TypeScript    string
-	MaxBody             int64
+	ID, Method, Path       string
+	Summary                string
+	Description            template.HTML
+	Scope                  string
+	Public                 bool
+	Parameters, Properties []property
+	BodyTypes              []string
+	BodyNote               template.HTML
+	BodyExample            string
+	Status                 string
+	ResponseProperties     []property
+	ResponseType           string
+	ResponseExample        string
+	ResponseNote           template.HTML
+	Headers                []property
+	Errors                 []statusLine
+	Curl, TypeScript       string
+	MaxBody                int64
 }
 
 type statusLine struct {
@@ -58,17 +58,17 @@ type event struct {
 	Name, Summary string
 	Description   template.HTML
 	Scope         string
-	Members       []member
+	Properties    []property
 	Example       string
 }
 
-// builder makes the models of pages from both readings of the document.
+// builder creates the models of the pages from both representations of the document.
 type builder struct {
 	*document
 
 	spec     *spec.Document
 	examples map[string]spec.Example
-	base     string // of the samples' addresses
+	base     string // base URL of the samples
 }
 
 func (b *builder) endpoints(tagName string) ([]endpoint, error) {
@@ -94,7 +94,7 @@ func (b *builder) endpoint(o *spec.Operation) (e endpoint, err error) {
 	}
 	for _, ref := range def.Parameters {
 		p := b.parameter(ref)
-		one, err := b.member(p.Name, p.Schema, p.Required, depth)
+		one, err := b.property(p.Name, p.Schema, p.Required, depth)
 		if err != nil {
 			return e, err
 		}
@@ -107,7 +107,7 @@ func (b *builder) endpoint(o *spec.Operation) (e endpoint, err error) {
 	if err := b.requestBody(&e, def.RequestBody); err != nil {
 		return e, err
 	}
-	if err := b.answers(&e, def.Responses); err != nil {
+	if err := b.responses(&e, def.Responses); err != nil {
 		return e, err
 	}
 	example := b.examples[o.ID]
@@ -130,21 +130,21 @@ func (b *builder) requestBody(e *endpoint, def *body) error {
 	if e.BodyNote, err = markdown(def.Description); err != nil {
 		return err
 	}
-	if e.Members, err = b.members(contents[0].Schema, depth); err != nil {
+	if e.Properties, err = b.properties(contents[0].Schema, depth); err != nil {
 		return err
 	}
 	e.BodyExample, err = example(contents[0].Examples)
 	return err
 }
 
-func (b *builder) answers(e *endpoint, defs json.RawMessage) error {
-	statuses, answers, err := ordered[response](defs)
+func (b *builder) responses(e *endpoint, defs json.RawMessage) error {
+	statuses, all, err := ordered[response](defs)
 	if err != nil {
 		return err
 	}
 	for i, status := range statuses {
-		answer := b.response(answers[i])
-		text, err := markdown(answer.Description)
+		one := b.response(all[i])
+		text, err := markdown(one.Description)
 		if err != nil {
 			return err
 		}
@@ -152,32 +152,32 @@ func (b *builder) answers(e *endpoint, defs json.RawMessage) error {
 			e.Errors = append(e.Errors, statusLine{status, text})
 			continue
 		}
-		if err := b.success(e, status, text, answer); err != nil {
+		if err := b.success(e, status, text, one); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// success describes the answer that is hoped for.
-func (b *builder) success(e *endpoint, status string, text template.HTML, answer *response) (err error) {
+// success describes the 2xx response.
+func (b *builder) success(e *endpoint, status string, text template.HTML, def *response) (err error) {
 	e.Status, e.ResponseNote = status, text
 	for _, name := range []string{"Location", "Link", "X-Next-Cursor", "X-Latest-Sequence", "ETag"} {
-		if ref, ok := answer.Headers[name]; ok {
+		if ref, ok := def.Headers[name]; ok {
 			h := b.header(ref)
 			description, err := markdown(h.Description)
 			if err != nil {
 				return err
 			}
-			e.Headers = append(e.Headers, member{Name: name, Description: description})
+			e.Headers = append(e.Headers, property{Name: name, Description: description})
 		}
 	}
-	content, ok := answer.Content["application/json"]
+	content, ok := def.Content["application/json"]
 	if !ok {
 		return nil
 	}
 	e.ResponseType = b.typeName(content.Schema)
-	if e.ResponseMembers, err = b.members(content.Schema, depth); err != nil {
+	if e.ResponseProperties, err = b.properties(content.Schema, depth); err != nil {
 		return err
 	}
 	e.ResponseExample, err = example(content.Examples)
@@ -242,7 +242,7 @@ func (b *builder) events() ([]event, error) {
 		if err != nil {
 			return nil, err
 		}
-		if one.Members, err = b.members(contents[0].Schema, depth); err != nil {
+		if one.Properties, err = b.properties(contents[0].Schema, depth); err != nil {
 			return nil, err
 		}
 		if one.Example, err = example(contents[0].Examples); err != nil {
@@ -253,5 +253,5 @@ func (b *builder) events() ([]event, error) {
 	return all, nil
 }
 
-// statusText names a status as HTTP does.
+// statusText returns the standard text of an HTTP status code.
 func statusText(status int) string { return http.StatusText(status) }

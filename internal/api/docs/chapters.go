@@ -13,13 +13,13 @@ import (
 // chapter is a page before it is rendered.
 type chapter struct {
 	path, title, template string
-	group                 string // of the navigation; empty where it is not part of it
+	group                 string // navigation group; empty if the page is not in the navigation
 	inner                 []link
 	model                 any
 	search                []searchEntry
 }
 
-// chapters are all pages in the order of the navigation.
+// chapters returns all pages in navigation order.
 func (b *builder) chapters(origin string) ([]chapter, error) {
 	guide, err := b.guide()
 	if err != nil {
@@ -109,7 +109,7 @@ func (b *builder) errorPages(origin string) ([]chapter, error) {
 	all := make([]chapter, len(codes))
 	for i, code := range codes {
 		body, err := json.MarshalIndent(problem{
-			Type: origin + Path + "/errors/" + code.Code, Title: code.Title, Status: code.Status, Detail: "What went wrong, in a sentence.",
+			Type: origin + Path + "/errors/" + code.Code, Title: code.Title, Status: code.Status, Detail: "A sentence that describes the error.",
 			Instance: "urn:convo:request:req_3f0c2d", Code: code.Code, RequestID: "req_3f0c2d",
 		}, "", "  ")
 		if err != nil {
@@ -126,7 +126,7 @@ func (b *builder) errorPages(origin string) ([]chapter, error) {
 	return all, nil
 }
 
-// problem is the common part of every error, in the order in which it is sent.
+// problem holds the properties of every error, in the order in which they are sent.
 type problem struct {
 	Type      string `json:"type"`
 	Title     string `json:"title"`
@@ -186,7 +186,7 @@ func (b *builder) scopesPage() (any, error) {
 		Operations []link
 	}
 	rows := make([]row, 0, len(scopes)+1)
-	for _, one := range append(scopes, scope{"", "Any live token, whatever its scopes."}) {
+	for _, one := range append(scopes, scope{"", "Any valid token, regardless of its scopes."}) {
 		r := row{scope: one}
 		for _, o := range b.spec.Operations {
 			if !o.Public && string(o.Scope) == one.Name {
@@ -198,7 +198,7 @@ func (b *builder) scopesPage() (any, error) {
 	return rows, nil
 }
 
-// link leads to an operation on its page.
+// link returns a link to an operation on its page.
 func (b *builder) link(o *spec.Operation) link {
 	return link{Path: Path + "/" + strings.ToLower(o.Definition.Tags[0]) + "#" + o.ID, Title: o.Definition.Summary}
 }
@@ -212,17 +212,17 @@ func (b *builder) rateLimits() (any, error) {
 	return struct {
 		Names   []string
 		Classes []*limitClass
-		Headers []member
+		Headers []property
 	}{names, classes, headers}, err
 }
 
-// headers describes some of the document's headers by the names they are sent under.
-func (b *builder) headers(components ...string) ([]member, error) {
+// headers describes header components of the document under their HTTP names.
+func (b *builder) headers(components ...string) ([]property, error) {
 	sent := map[string]string{
 		"RateLimitPolicy": "RateLimit-Policy", "RateLimit": "RateLimit", "XRateLimitLimit": "X-RateLimit-Limit", "XRateLimitRemaining": "X-RateLimit-Remaining",
 		"XRateLimitReset": "X-RateLimit-Reset", "RetryAfter": "Retry-After", "Link": "Link", "NextCursor": "X-Next-Cursor", "IdempotentReplayed": "Idempotent-Replayed",
 	}
-	var all []member
+	var all []property
 	for _, name := range components {
 		h, ok := b.Components.Headers[name]
 		if !ok {
@@ -232,7 +232,7 @@ func (b *builder) headers(components ...string) ([]member, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, member{Name: sent[name], Description: description})
+		all = append(all, property{Name: sent[name], Description: description})
 	}
 	return all, nil
 }
@@ -242,18 +242,18 @@ func (b *builder) errorsPage() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	members, err := b.members(b.Components.Schemas["Problem"], depth)
+	properties, err := b.properties(b.Components.Schemas["Problem"], depth)
 	return struct {
-		Codes   []errorCode
-		Members []member
-	}{codes, members}, err
+		Codes      []errorCode
+		Properties []property
+	}{codes, properties}, err
 }
 
-func (b *builder) parameters(names ...string) ([]member, error) {
-	var all []member
+func (b *builder) parameters(names ...string) ([]property, error) {
+	var all []property
 	for _, name := range names {
 		p := b.Components.Parameters[name]
-		one, err := b.member(p.Name, p.Schema, p.Required, depth)
+		one, err := b.property(p.Name, p.Schema, p.Required, depth)
 		if err != nil {
 			return nil, err
 		}
@@ -276,7 +276,7 @@ func (b *builder) pagination() (any, error) {
 	}
 	first, err := curl(b.base, b.operation("listAgents"), spec.Example{Path: "/agents", Query: []spec.NameValue{{Name: "limit", Value: "2"}}})
 	return struct {
-		Parameters, Headers []member
+		Parameters, Headers []property
 		Curl                string
 	}{parameters, headers, first}, err
 }
@@ -299,14 +299,14 @@ func (b *builder) idempotency() (any, error) {
 	sampled.Header = []spec.NameValue{{Name: "Idempotency-Key", Value: fmt.Sprint(b.Components.Parameters["IdempotencyKey"].Example)}}
 	once, err := curl(b.base, b.operation("createLead"), sampled)
 	return struct {
-		Parameters, Headers []member
+		Parameters, Headers []property
 		Codes               []errorCode
 		Curl                string
 	}{parameters, headers, codes, once}, err
 }
 
 func (b *builder) webhooksPage() (any, error) {
-	var headers []member
+	var headers []property
 	_, items, err := ordered[struct{ Post operation }](b.Webhooks)
 	if err != nil {
 		return nil, err
@@ -316,7 +316,7 @@ func (b *builder) webhooksPage() (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		headers = append(headers, member{Name: p.Name, Description: description})
+		headers = append(headers, property{Name: p.Name, Description: description})
 	}
 	var programs [3]string
 	for i, name := range []string{"verify.ts", "verify.go", "verify.py"} {
@@ -326,7 +326,7 @@ func (b *builder) webhooksPage() (any, error) {
 	}
 	subscribe, err := curl(b.base, b.operation("createWebhook"), b.examples["createWebhook"])
 	return struct {
-		Headers                []member
+		Headers                []property
 		TypeScript, Go, Python string
 		Curl                   string
 	}{headers, programs[0], programs[1], programs[2], subscribe}, err

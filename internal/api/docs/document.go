@@ -8,8 +8,8 @@ import (
 	"github.com/avelto/convo/internal/api/spec"
 )
 
-// document is the published document as its readers see it: members in its own order,
-// which the server has no use for and the spec package does not keep.
+// document is the OpenAPI document with its properties in their original order. The spec
+// package does not preserve the order because the server does not need it.
 type document struct {
 	Info struct {
 		Title, Version, Summary, Description string
@@ -95,7 +95,7 @@ type schema struct {
 
 func read(raw []byte) (*document, error) {
 	d := &document{}
-	if err := json.Unmarshal(raw, d); err != nil { //nolint:musttag // the names are OpenAPI's own, whatever their case
+	if err := json.Unmarshal(raw, d); err != nil { //nolint:musttag // fields match the names of OpenAPI case-insensitively
 		return nil, fmt.Errorf("read document: %w", err)
 	}
 	return d, nil
@@ -131,23 +131,23 @@ func (d *document) header(h *header) *header {
 	return h
 }
 
-// ordered decodes each member of an object, in order.
+// ordered decodes the properties of a JSON object and preserves their order.
 func ordered[T any](object json.RawMessage) (names []string, values []*T, err error) {
-	members, err := spec.Members(object)
+	properties, err := spec.Members(object)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, member := range members {
+	for _, property := range properties {
 		value := new(T)
-		if err := json.Unmarshal(member.Value, value); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", member.Name, err)
+		if err := json.Unmarshal(property.Value, value); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", property.Name, err)
 		}
-		names, values = append(names, member.Name), append(values, value)
+		names, values = append(names, property.Name), append(values, value)
 	}
 	return names, values, nil
 }
 
-// example returns the value of the first example, laid out to be read.
+// example returns the value of the first example, indented.
 func example(examples json.RawMessage) (string, error) {
 	_, all, err := ordered[struct{ Value json.RawMessage }](examples)
 	if err != nil || len(all) == 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/avelto/convo/internal/api/spec"
 )
 
-// curl returns a command line that works as it stands where the shell has AVELTO_TOKEN.
+// curl returns a command line that works in a shell where AVELTO_TOKEN is set.
 func curl(base string, o *spec.Operation, e spec.Example) (string, error) {
 	lines := []string{"curl " + strconv.Quote(base+e.Target())}
 	if o.Method != http.MethodGet {
@@ -40,7 +40,8 @@ func curl(base string, o *spec.Operation, e spec.Example) (string, error) {
 	return strings.Join(lines, " \\\n  "), nil
 }
 
-// typescript returns a program by the SDK: ids first, then what else there is.
+// typescript returns a program that calls the operation with the SDK: path parameters
+// first, then the body or the query.
 func typescript(o *spec.Operation, e spec.Example) (string, error) {
 	var arguments []string
 	for _, p := range o.Parameters {
@@ -70,7 +71,7 @@ func typescript(o *spec.Operation, e spec.Example) (string, error) {
 		"const client = new AveltoClient({ apiKey: process.env.AVELTO_TOKEN! });\n" + call, nil
 }
 
-// resultName calls a list by what is in it.
+// resultName names the result variable: a list after its items.
 func resultName(o *spec.Operation) string {
 	resource, method, _ := strings.Cut(o.SDKMethod, ".")
 	switch {
@@ -85,7 +86,7 @@ func resultName(o *spec.Operation) string {
 }
 
 func query(o *spec.Operation, e spec.Example) string {
-	var members []string
+	var properties []string
 	for _, q := range e.Query {
 		value := quote(q.Value)
 		for _, p := range o.Parameters {
@@ -93,25 +94,25 @@ func query(o *spec.Operation, e spec.Example) string {
 				value = q.Value
 			}
 		}
-		members = append(members, q.Name+": "+value)
+		properties = append(properties, q.Name+": "+value)
 	}
-	return "{ " + strings.Join(members, ", ") + " }"
+	return "{ " + strings.Join(properties, ", ") + " }"
 }
 
 var identifier = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]*$`)
 
-// object writes JSON as TypeScript is written by hand.
+// object formats JSON as a TypeScript literal.
 func object(raw json.RawMessage, margin string) (string, error) {
 	raw = bytes.TrimSpace(raw)
 	inner := margin + "  "
 	var parts []string
 	switch raw[0] {
 	case '{':
-		members, err := spec.Members(raw)
+		properties, err := spec.Members(raw)
 		if err != nil {
 			return "", err
 		}
-		for _, m := range members {
+		for _, m := range properties {
 			value, err := object(m.Value, inner)
 			if err != nil {
 				return "", err
@@ -148,7 +149,7 @@ func object(raw json.RawMessage, margin string) (string, error) {
 
 const lineWidth = 60
 
-// wrap puts what is short on one line.
+// wrap puts short literals on one line.
 func wrap(open, closing, space string, parts []string, margin string) string {
 	line := open + space + strings.Join(parts, ", ") + space + closing
 	if len(line) <= lineWidth && !strings.Contains(line, "\n") {

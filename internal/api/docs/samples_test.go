@@ -22,7 +22,7 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-// listen starts a server whose documentation names its own address.
+// listen starts a server whose samples use its own address.
 func listen(t *testing.T) *apitest.Server {
 	t.Helper()
 	config := app.Config{AllowedTargets: []string{"127.0.0.0/8"}}
@@ -34,20 +34,20 @@ func fetch(t *testing.T, url string) (http.Header, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	require.NoError(t, err)
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
-	defer answer.Body.Close()
+	defer response.Body.Close()
 	var body bytes.Buffer
-	_, err = body.ReadFrom(answer.Body)
+	_, err = body.ReadFrom(response.Body)
 	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, answer.StatusCode, "%s: %s", url, body.String())
-	return answer.Header, body.String()
+	require.Equal(t, http.StatusOK, response.StatusCode, "%s: %s", url, body.String())
+	return response.Header, body.String()
 }
 
 var curlSample = regexp.MustCompile(`(?s)<code id="([^"]+)" data-language="curl">(.*?)</code>`)
 
-// curlSamples are all command lines of all pages, in the order of the pages, those that
-// delete last.
+// curlSamples returns the curl samples of all pages in page order, with DELETE requests
+// last.
 func curlSamples(t *testing.T, s *apitest.Server) []string {
 	t.Helper()
 	var all []string
@@ -68,12 +68,12 @@ func deletes(line string) int {
 	return 0
 }
 
-// TestEveryCurlSampleWorks runs each command line as it stands, by a shell, and holds
-// the answer against the document.
-func TestEveryCurlSampleWorks(t *testing.T) {
+// TestCurlSamplesWork runs each curl sample unmodified in a shell and validates the
+// response against the document.
+func TestCurlSamplesWork(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Fatal("curl is missing: the samples of the documentation are run with it (apt-get install curl)")
+		t.Fatal("curl is not installed, and this test runs the curl samples of the documentation (apt-get install curl)")
 	}
 	s := listen(t)
 	space := s.Documented(t, apitest.NewReceiver(t, nil).URL)
@@ -86,10 +86,10 @@ func TestEveryCurlSampleWorks(t *testing.T) {
 		command := exec.CommandContext(t.Context(), "sh", "-c", line)
 		command.Dir = dir
 		command.Env = append(os.Environ(), "CURL_HOME="+dir, "AVELTO_TOKEN="+space.Token)
-		var complaint bytes.Buffer
-		command.Stderr = &complaint
+		var stderr bytes.Buffer
+		command.Stderr = &stderr
 		body, err := command.Output()
-		require.NoError(t, err, "%s\n%s", line, complaint.String())
+		require.NoError(t, err, "%s\n%s", line, stderr.String())
 		response := readHeaders(t, filepath.Join(dir, "headers"))
 		response.Body = body
 		require.Less(t, response.Status, 300, "%s\n%s", line, body)
@@ -97,8 +97,8 @@ func TestEveryCurlSampleWorks(t *testing.T) {
 		s.Check(t, method, url, response)
 		seen[method+" "+url] = true
 	}
-	require.GreaterOrEqual(t, len(seen), len(s.Document.Operations), "each operation has a sample of its own")
-	apitest.Tallyf(t, "documentation: %d curl samples run, %d requests told apart, all answered as documented", len(samples), len(seen))
+	require.GreaterOrEqual(t, len(seen), len(s.Document.Operations), "every operation has a sample")
+	apitest.Tallyf(t, "documentation: %d curl samples run, %d distinct requests, all responses as documented", len(samples), len(seen))
 }
 
 var (
@@ -117,7 +117,7 @@ func target(t *testing.T, line string) (method, url string) {
 	return method, found[1]
 }
 
-// readHeaders reads what curl has written of the answer's head.
+// readHeaders reads the response headers that curl dumped to a file.
 func readHeaders(t *testing.T, file string) apitest.Response {
 	t.Helper()
 	raw, err := os.ReadFile(file)
@@ -132,7 +132,7 @@ func readHeaders(t *testing.T, file string) apitest.Response {
 	return apitest.Response{Status: status, Header: http.Header(header)}
 }
 
-// pagePaths are the pages that the navigation and the list of errors name.
+// pagePaths returns the paths that the navigation and the error list link to.
 func pagePaths(t *testing.T, s *apitest.Server) []string {
 	t.Helper()
 	_, overview := fetch(t, s.Origin+"/docs")

@@ -11,37 +11,36 @@ import (
 	"github.com/yuin/goldmark"
 )
 
-// member is one member of an object, or one parameter, as a reader sees it.
-type member struct {
+// property describes a property of an object, a parameter or a header.
+type property struct {
 	Name        string
 	Type        string
 	Required    bool
 	Description template.HTML
-	Limits      []string // each a short text: 1 to 200 characters
-	Values      []string // those allowed, where they are few
-	Members     []member
+	Limits      []string // such as "1 to 200 characters"
+	Values      []string // allowed values of an enum or constant
+	Properties  []property
 }
 
-// depth bounds how far objects inside objects are followed.
+// depth limits how deeply nested objects are described.
 const depth = 5
 
-// members describes the members of an object, of the objects in an array, or of the
-// first of several alternatives.
-func (d *document) members(s *schema, left int) ([]member, error) {
+// properties describes the properties of an object, or of the objects in an array.
+func (d *document) properties(s *schema, left int) ([]property, error) {
 	s = d.schema(s)
 	switch {
 	case s == nil || left == 0:
 		return nil, nil
 	case s.Items != nil:
-		return d.members(s.Items, left)
+		return d.properties(s.Items, left)
 	}
 	names, properties, err := ordered[schema](s.Properties)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]member, 0, len(names))
+	all := make([]property, 0, len(names))
 	for i, name := range names {
-		one, err := d.member(name, properties[i], slices.Contains(s.Required, name), left)
+		one, err := d.property(name, properties[i], slices.Contains(s.Required, name), left)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -50,7 +49,7 @@ func (d *document) members(s *schema, left int) ([]member, error) {
 	return all, nil
 }
 
-func (d *document) member(name string, s *schema, required bool, left int) (member, error) {
+func (d *document) property(name string, s *schema, required bool, left int) (property, error) {
 	value := d.schema(s)
 	text := s.Description
 	if text == "" {
@@ -58,23 +57,23 @@ func (d *document) member(name string, s *schema, required bool, left int) (memb
 	}
 	description, err := markdown(text)
 	if err != nil {
-		return member{}, err
+		return property{}, err
 	}
-	inner, err := d.members(value, left-1)
+	inner, err := d.properties(value, left-1)
 	if err != nil {
-		return member{}, err
+		return property{}, err
 	}
 	limited := value
 	if value.Items != nil && len(value.Enum) == 0 {
 		limited = d.schema(value.Items)
 	}
-	return member{
+	return property{
 		Name: name, Type: d.typeName(value), Required: required, Description: description,
-		Limits: append(limits(value), defaults(s, value)...), Values: values(limited), Members: inner,
+		Limits: append(limits(value), defaults(s, value)...), Values: values(limited), Properties: inner,
 	}, nil
 }
 
-// typeName says what a value is: string (uuid), array of objects, integer or null.
+// typeName describes a type: "string (uuid)", "array of objects", "integer or null".
 func (d *document) typeName(s *schema) string {
 	s = d.schema(s)
 	names := s.types()
@@ -116,7 +115,7 @@ func limits(s *schema) []string {
 	for _, span := range []struct {
 		least, most *int
 		of          string
-	}{{s.MinLength, s.MaxLength, "characters"}, {s.MinItems, s.MaxItems, "items"}, {s.MinProperties, s.MaxProperties, "members"}} {
+	}{{s.MinLength, s.MaxLength, "characters"}, {s.MinItems, s.MaxItems, "items"}, {s.MinProperties, s.MaxProperties, "properties"}} {
 		switch {
 		case span.least != nil && span.most != nil:
 			all = append(all, fmt.Sprintf("%d to %d %s", *span.least, *span.most, span.of))
@@ -164,14 +163,14 @@ func values(s *schema) []string {
 	return all
 }
 
-// markdown renders a description (CommonMark, as OpenAPI has it). Raw HTML in it is
-// left out.
+// markdown renders a description (CommonMark, as OpenAPI defines it). Raw HTML is
+// omitted.
 func markdown(text string) (template.HTML, error) {
 	var out bytes.Buffer
 	if err := goldmark.Convert([]byte(text), &out); err != nil {
 		return "", fmt.Errorf("description: %w", err)
 	}
-	return template.HTML(strings.TrimSpace(out.String())), nil //nolint:gosec // of the document that is built in
+	return template.HTML(strings.TrimSpace(out.String())), nil //nolint:gosec // the document is embedded, not user input
 }
 
 func indent(raw json.RawMessage) (string, error) {

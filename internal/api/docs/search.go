@@ -8,7 +8,7 @@ import (
 	"github.com/avelto/convo/internal/api/web"
 )
 
-// searchEntry is a place that can be found.
+// searchEntry is a search result.
 type searchEntry struct {
 	Title string `json:"title"`
 	Kind  string `json:"kind"`
@@ -21,8 +21,9 @@ const (
 	maxFound = 30
 )
 
-// answerSearch serves who has no script; search.js does the same in the browser.
-func (s *Site) answerSearch(w http.ResponseWriter, r *http.Request) {
+// serveSearch renders the search results for browsers without JavaScript. With
+// JavaScript, search.js does the same in the browser.
+func (s *Site) serveSearch(w http.ResponseWriter, r *http.Request) {
 	query := strings.TrimSpace(r.URL.Query().Get("q"))
 	if len(query) > maxQuery {
 		query = strings.ToValidUTF8(query[:maxQuery], "")
@@ -38,7 +39,7 @@ func (s *Site) answerSearch(w http.ResponseWriter, r *http.Request) {
 	web.Write(w, r, http.StatusOK, content, nil)
 }
 
-// find returns the entries that have every word, those with words in the title first.
+// find returns the entries that contain every word. Matches in the title rank first.
 func find(entries []searchEntry, query string) []searchEntry {
 	words := strings.Fields(strings.ToLower(query))
 	if len(words) == 0 {

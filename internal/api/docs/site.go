@@ -1,5 +1,5 @@
-// Package docs is the documentation site. Every page is rendered from the published
-// document when the first one is asked for, and kept as it is sent.
+// Package docs serves the documentation site. All pages are rendered from the OpenAPI
+// document on the first visit and cached compressed.
 package docs
 
 import (
@@ -24,7 +24,7 @@ import (
 	"github.com/avelto/convo/openapi"
 )
 
-// Path is where the site begins.
+// Path is the root path of the site.
 const Path = "/docs"
 
 const (
@@ -35,8 +35,8 @@ const (
 
 // Site serves the documentation.
 type Site struct {
-	// PublicURL is where clients reach the server, for the samples; the hosted
-	// service's where it is empty.
+	// PublicURL is the origin used in code samples. If empty, the origin of the hosted
+	// service is used.
 	PublicURL string
 
 	once      sync.Once
@@ -48,14 +48,14 @@ type Site struct {
 	explorer  http.Handler
 }
 
-// page is a page as it is sent.
+// page is a cached response body.
 type page struct {
 	packed    []byte
 	etag      string
 	mediaType string
 }
 
-// NewSite returns a site that is rendered when it is first visited.
+// NewSite returns a site that is rendered on its first visit.
 func NewSite(publicURL string) *Site {
 	return &Site{
 		PublicURL: publicURL,
@@ -82,7 +82,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(fmt.Errorf("documentation: %w", s.err))
 	}
 	if r.URL.Path == Path+"/search" {
-		s.answerSearch(w, r)
+		s.serveSearch(w, r)
 		return
 	}
 	found, ok := s.pages[strings.TrimSuffix(r.URL.Path, "/")]
@@ -125,11 +125,11 @@ func newPage(content []byte, mediaType string) page {
 	return page{packed: web.Pack(content), etag: `W/"` + hex.EncodeToString(sum[:12]) + `"`, mediaType: mediaType}
 }
 
-// view is what a template sees.
+// view is the data passed to a template.
 type view struct {
 	Title string
 	Path  string
-	Base  string // of the API: https://api.avelto.pl/api/v1
+	Base  string // base URL of the API: https://api.avelto.pl/api/v1
 	Nav   []group
 	Info  info
 	Page  any
@@ -137,7 +137,7 @@ type view struct {
 
 type info struct{ Summary, Version string }
 
-// group is a part of the navigation.
+// group is a group of navigation links.
 type group struct {
 	Name  string
 	Links []link
@@ -148,9 +148,9 @@ type link struct {
 	Inner       []link
 }
 
-// render makes all pages.
+// render renders all pages.
 func (s *Site) render() {
-	document, err := spec.Load(openapi.JSON) // the server has forgotten what only readers see
+	document, err := spec.Load(openapi.JSON) // the server discards the descriptions that pages need
 	if err != nil {
 		s.err = err
 		return
@@ -213,12 +213,12 @@ func navigation(all []chapter) []group {
 	return nav
 }
 
-// anchor makes an id of a name: lead.created becomes lead-created.
+// anchor converts a name to an HTML id: lead.created becomes lead-created.
 func anchor(name string) string {
 	return strings.NewReplacer(".", "-", ":", "-", "_", "-").Replace(name)
 }
 
-// shown is a piece of code with a button to copy it.
+// shown is a code sample with a copy button.
 type shown struct{ Name, ID, Language, Code string }
 
 func newShown(name, id, language, code string) shown { return shown{name, id, language, code} }

@@ -22,9 +22,9 @@ var (
 	inlined  = regexp.MustCompile(`(?i)\sstyle=|\son[a-z]+=|<style|<script>|javascript:`)
 )
 
-// TestEveryPageIsSound walks all pages: links lead somewhere, nothing comes from
-// elsewhere, nothing is inline, and no page is heavy.
-func TestEveryPageIsSound(t *testing.T) {
+// TestPagesAreValid checks all pages: links work, nothing is loaded from other origins,
+// nothing is inline, and no page is too large.
+func TestPagesAreValid(t *testing.T) {
 	t.Parallel()
 	s := listen(t)
 	pages := map[string]string{}
@@ -39,13 +39,13 @@ func TestEveryPageIsSound(t *testing.T) {
 	}
 	for path, page := range pages {
 		for _, found := range link.FindAllStringSubmatch(page, -1) {
-			requireLeadsSomewhere(t, s, pages, path, html.UnescapeString(found[1]))
+			requireLinkWorks(t, s, pages, path, html.UnescapeString(found[1]))
 		}
 	}
 }
 
-// weight is the size of a page with all that it loads, uncompressed; the explorer's own
-// program is not counted.
+// weight returns the uncompressed size of a page and the assets it loads, excluding
+// Swagger UI.
 func weight(t *testing.T, s *apitest.Server, path, page string) int {
 	t.Helper()
 	sum := len(page)
@@ -60,7 +60,7 @@ func weight(t *testing.T, s *apitest.Server, path, page string) int {
 	return sum
 }
 
-func requireLeadsSomewhere(t *testing.T, s *apitest.Server, pages map[string]string, from, to string) {
+func requireLinkWorks(t *testing.T, s *apitest.Server, pages map[string]string, from, to string) {
 	t.Helper()
 	path, anchor, _ := strings.Cut(to, "#")
 	if path == "" {
@@ -80,7 +80,7 @@ func requireLeadsSomewhere(t *testing.T, s *apitest.Server, pages map[string]str
 	}
 }
 
-func TestTheSiteTellsEverythingThatTheDocumentDoes(t *testing.T) {
+func TestSiteCoversTheDocument(t *testing.T) {
 	t.Parallel()
 	s := listen(t)
 	for _, o := range s.Document.Operations {
@@ -108,8 +108,8 @@ func TestTheSiteTellsEverythingThatTheDocumentDoes(t *testing.T) {
 	}
 }
 
-// TestAProblemsTypeIsAPage follows the type of an error that the server gave.
-func TestAProblemsTypeIsAPage(t *testing.T) {
+// TestProblemTypeIsAPage opens the URL in the type property of an error response.
+func TestProblemTypeIsAPage(t *testing.T) {
 	t.Parallel()
 	s := listen(t)
 	problem := s.Get(t, "", "/leads").Problem(t, http.StatusUnauthorized, "unauthenticated")
@@ -117,28 +117,28 @@ func TestAProblemsTypeIsAPage(t *testing.T) {
 	require.Contains(t, page, "unauthenticated")
 }
 
-func TestPagesAreKeptByTheirETag(t *testing.T) {
+func TestPagesSupportETags(t *testing.T) {
 	t.Parallel()
 	s := listen(t)
 	header, _ := fetch(t, s.Origin+"/docs/leads")
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.Origin+"/docs/leads", nil)
 	require.NoError(t, err)
 	request.Header.Set("If-None-Match", header.Get("ETag"))
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
-	defer answer.Body.Close()
-	require.Equal(t, http.StatusNotModified, answer.StatusCode)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusNotModified, response.StatusCode)
 	require.NotEmpty(t, header.Get("ETag"))
 }
 
-func TestSearchFinds(t *testing.T) {
+func TestSearchFindsOperations(t *testing.T) {
 	t.Parallel()
 	s := listen(t)
 	_, found := fetch(t, s.Origin+"/docs/search?q=update+LEAD")
 	require.Contains(t, found, `href="/docs/leads#updateLead"`)
 	require.NotContains(t, found, `href="/docs/agents#listAgents"`)
 	_, none := fetch(t, s.Origin+"/docs/search?q=%3Cscript%3Ealert(1)%3C/script%3E")
-	require.Contains(t, none, "Nothing was found")
+	require.Contains(t, none, "No results")
 	require.NotContains(t, none, "<script>alert")
 	_, index := fetch(t, s.Origin+"/docs/search.json")
 	var entries []struct {
@@ -148,15 +148,15 @@ func TestSearchFinds(t *testing.T) {
 	require.Greater(t, len(entries), len(s.Document.Operations)+len(s.Document.Errors))
 }
 
-func TestUnknownPagesAreNotFound(t *testing.T) {
+func TestUnknownPagesReturn404(t *testing.T) {
 	t.Parallel()
 	s := listen(t)
 	for path, want := range map[string]int{"/docs/none": http.StatusNotFound, "/docs/404": http.StatusNotFound, "/assets/none.css": http.StatusNotFound} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.Origin+path, nil)
 		require.NoError(t, err)
-		answer, err := http.DefaultClient.Do(request)
+		response, err := http.DefaultClient.Do(request)
 		require.NoError(t, err)
-		require.NoError(t, answer.Body.Close())
-		require.Equal(t, want, answer.StatusCode, path)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, want, response.StatusCode, path)
 	}
 }

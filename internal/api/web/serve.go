@@ -14,16 +14,16 @@ import (
 	"github.com/avelto/convo/internal/platform/rescue"
 )
 
-// policy lets a page load nothing but what this server has, and run nothing inline.
+// policy allows resources from this server only, and no inline scripts or styles.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// Assets serves styles, scripts and pictures, to be kept for good: their addresses
-// change with them.
+// Assets serves styles, scripts and images. Responses are immutable because the URL
+// changes with the content.
 func Assets(w http.ResponseWriter, r *http.Request) {
 	found, ok := assets()[strings.TrimPrefix(r.URL.Path, AssetsPath)]
 	if !ok {
-		http.Error(w, "There is no such asset.", http.StatusNotFound)
+		http.Error(w, "Asset not found", http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Content-Type", found.mediaType)
@@ -35,19 +35,19 @@ func Assets(w http.ResponseWriter, r *http.Request) {
 	Write(w, r, http.StatusOK, found.plain, found.packed)
 }
 
-// Pack compresses a page by gzip, once for all who ask for it.
+// Pack compresses content with gzip, so that it can be cached compressed.
 func Pack(content []byte) []byte {
 	var out bytes.Buffer
 	packer, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
 	if err != nil {
-		panic(err) // the level exists
+		panic(err) // unreachable: the level is valid
 	}
-	_, _ = packer.Write(content) // into memory
-	_ = packer.Close()           // likewise
+	_, _ = packer.Write(content) // writes to memory
+	_ = packer.Close()           // writes to memory
 	return out.Bytes()
 }
 
-// Write answers with a page, packed where the client takes that. packed may be nil.
+// Write sends a page, compressed if the client accepts gzip. packed may be nil.
 func Write(w http.ResponseWriter, r *http.Request, status int, plain, packed []byte) {
 	w.Header().Add("Vary", "Accept-Encoding")
 	body := plain
@@ -56,12 +56,12 @@ func Write(w http.ResponseWriter, r *http.Request, status int, plain, packed []b
 		body = packed
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the reader has gone
+	_, _ = w.Write(body) // the client has disconnected
 }
 
 type requestIDKey struct{}
 
-// RequestID returns the id of the request under way.
+// RequestID returns the ID of the current request.
 func RequestID(ctx context.Context) string {
 	known, _ := ctx.Value(requestIDKey{}).(string)
 	return known
@@ -71,13 +71,13 @@ func RequestID(ctx context.Context) string {
 type Options struct {
 	Log     *slog.Logger
 	Timeout time.Duration
-	// Fault is called where a page panicked, to answer for it.
+	// Fault writes the response after a handler panics.
 	Fault http.HandlerFunc
-	HTTPS bool // reached by https alone
+	HTTPS bool // the server is reached over HTTPS only
 }
 
-// Pages wraps the handlers of pages: each request has an id, a deadline and a line in
-// the log, and each answer the headers that keep a browser from being led astray.
+// Pages wraps the handlers of pages. Each request gets an ID, a deadline and a log line.
+// Each response gets security headers.
 func Pages(o Options, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started, requestID := time.Now(), newRequestID()
@@ -93,7 +93,7 @@ func Pages(o Options, next http.Handler) http.Handler {
 		if fault != nil && !seen.begun {
 			o.Fault(seen, r.WithContext(ctx))
 		}
-		// Never the query: it may be what somebody searched for.
+		// The query is not logged because it can contain what a user searched for.
 		attributes := []slog.Attr{
 			slog.String("requestId", requestID), slog.String("method", r.Method), slog.String("path", r.URL.Path),
 			slog.Int("status", seen.status), slog.Float64("durationMs", float64(time.Since(started).Microseconds())/1e3),
@@ -124,7 +124,7 @@ func protect(header http.Header, https bool) {
 	}
 }
 
-// statusWriter remembers what was answered.
+// statusWriter records the status of the response.
 type statusWriter struct {
 	http.ResponseWriter
 
@@ -146,5 +146,5 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// Unwrap lets http.ResponseController reach what is wrapped.
+// Unwrap supports http.ResponseController.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,5 +1,5 @@
-// Package web holds what people's pages are made of: templates, styles, scripts, and
-// the steps around every page.
+// Package web holds the templates, styles and scripts of the documentation and the
+// console, and the middleware for their pages.
 package web
 
 import (
@@ -21,13 +21,13 @@ var templateFiles embed.FS
 //go:embed assets
 var assetFiles embed.FS
 
-// Templates are all pages by name: docs/overview, console/tokens. They are read once,
-// when the first page is asked for.
+// Templates holds the page templates of one folder by name. They are parsed on first
+// use.
 type Templates struct {
 	load func() (map[string]*template.Template, error)
 }
 
-// NewTemplates returns the templates of one kind of pages, those in the folder.
+// NewTemplates returns the templates in a folder: docs or console.
 func NewTemplates(folder string, functions template.FuncMap) *Templates {
 	return &Templates{load: sync.OnceValues(func() (map[string]*template.Template, error) { return parse(folder, functions) })}
 }
@@ -56,7 +56,7 @@ func parse(folder string, functions template.FuncMap) (map[string]*template.Temp
 	return pages, nil
 }
 
-// Execute returns a page. It is made whole before any of it is sent.
+// Execute renders a page completely, so that an error never truncates a response.
 func (t *Templates) Execute(name string, data any) ([]byte, error) {
 	pages, err := t.load()
 	if err != nil {
@@ -64,7 +64,7 @@ func (t *Templates) Execute(name string, data any) ([]byte, error) {
 	}
 	page, ok := pages[name]
 	if !ok {
-		return nil, fmt.Errorf("template %s: there is none", name)
+		return nil, fmt.Errorf("template %s not found", name)
 	}
 	var out bytes.Buffer
 	if err := page.ExecuteTemplate(&out, "page", data); err != nil {
@@ -73,16 +73,16 @@ func (t *Templates) Execute(name string, data any) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// AssetURL returns where an asset is, with a mark that changes with its content.
+// AssetURL returns the URL of an asset, with a version that changes with its content.
 func AssetURL(name string) (string, error) {
 	found, ok := assets()[name]
 	if !ok {
-		return "", fmt.Errorf("asset %s: there is none", name)
+		return "", fmt.Errorf("asset %s not found", name)
 	}
 	return AssetsPath + name + "?v=" + found.version, nil
 }
 
-// AssetsPath is where the assets are.
+// AssetsPath is the path prefix of the assets.
 const AssetsPath = "/assets/"
 
 type asset struct {
@@ -91,17 +91,17 @@ type asset struct {
 	version       string
 }
 
-// assets are all assets, packed once.
+// assets holds all assets by name, compressed once.
 var assets = sync.OnceValue(func() map[string]asset {
 	all := map[string]asset{}
 	entries, err := assetFiles.ReadDir("assets")
 	if err != nil {
-		panic(err) // they are embedded
+		panic(err) // unreachable: the files are embedded
 	}
 	for _, entry := range entries {
 		content, err := assetFiles.ReadFile("assets/" + entry.Name())
 		if err != nil {
-			panic(err) // likewise
+			panic(err) // unreachable: the files are embedded
 		}
 		sum := sha256.Sum256(content)
 		all[entry.Name()] = asset{

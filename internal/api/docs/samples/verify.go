@@ -1,5 +1,5 @@
-// Package samples holds the programs that the documentation shows, so that they are
-// compiled and tested.
+// Package samples holds the code samples of the documentation, so that they are compiled
+// and tested.
 package samples
 
 import (
@@ -26,7 +26,7 @@ func Verify(secret, header string, body []byte, now time.Time) error {
 	}
 	seconds, err := strconv.ParseInt(unix, 10, 64)
 	if err != nil || now.Sub(time.Unix(seconds, 0)).Abs() > 5*time.Minute {
-		return errors.New("the signature is too old")
+		return errors.New("timestamp is outside the tolerance")
 	}
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(unix + "." + string(body)))
@@ -36,5 +36,5 @@ func Verify(secret, header string, body []byte, now time.Time) error {
 			return nil
 		}
 	}
-	return errors.New("the signature does not match")
+	return errors.New("signature does not match")
 }

@@ -19,11 +19,11 @@ const (
 	body   = `{"type":"lead.created"}`
 )
 
-// cases are headers and whether a receiver must take them at a moment.
+// cases maps signature headers to whether a receiver must accept them at the time now.
 func cases(now time.Time) map[string]bool {
 	return map[string]bool{
 		signed(secret, now): true,
-		signed("wh_other", now) + "," + v1(signed(secret, now)): true, // while a secret is rotated
+		signed("wh_other", now) + "," + v1(signed(secret, now)): true, // during secret rotation
 		signed("wh_other", now):                                 false,
 		signed(secret, now.Add(-6*time.Minute)):                 false,
 		signed(secret, now.Add(6*time.Minute)):                  false,
@@ -31,7 +31,7 @@ func cases(now time.Time) map[string]bool {
 	}
 }
 
-// signed is what a sender whose only key this is would send.
+// signed returns the header that a sender with this secret sends.
 func signed(key string, at time.Time) string {
 	header := http.Header{}
 	webhook.Sign(header, []string{key}, "evt", at, []byte(body))
@@ -43,20 +43,20 @@ func v1(header string) string {
 	return signature
 }
 
-func TestTheGoSampleVerifies(t *testing.T) {
+func TestGoSampleVerifiesSignatures(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for header, want := range cases(now) {
 		err := samples.Verify(secret, header, []byte(body), now)
 		require.Equal(t, want, err == nil, header)
 	}
-	require.Error(t, samples.Verify(secret, v1(signed(secret, now)), []byte(body), now), "without a time")
+	require.Error(t, samples.Verify(secret, v1(signed(secret, now)), []byte(body), now), "no timestamp")
 }
 
-func TestThePythonSampleVerifies(t *testing.T) {
+func TestPythonSampleVerifiesSignatures(t *testing.T) {
 	t.Parallel()
 	python, err := exec.LookPath("python3")
-	require.NoError(t, err, "python3 is missing: it runs a sample of the documentation")
+	require.NoError(t, err, "python3 is not installed, and this test runs a code sample with it")
 	for header, want := range cases(time.Now()) {
 		program := fmt.Sprintf("import verify; verify.verify(%q, %q, b%q)", secret, header, body)
 		out, err := exec.CommandContext(t.Context(), python, "-B", "-c", program).CombinedOutput()

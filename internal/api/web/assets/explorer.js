@@ -1,4 +1,4 @@
-// Starts Swagger UI on this server's document, aimed at this server.
+// Starts Swagger UI with this server's OpenAPI document. Requests go to this server.
 const start = async () => {
   const spec = await (await fetch('/api/v1/openapi.json')).json();
   spec.servers = [{ url: `${location.origin}/api/v1`, description: 'This server' }];

@@ -1,5 +1,5 @@
-// What every page does with a script: choose a theme, copy, ask before what cannot be
-// undone, and forget a secret when the page is left.
+// The script of every page: switches the theme, copies code, asks for confirmation before
+// destructive actions, and removes secrets when the page is left.
 const dark = () =>
   (document.documentElement.dataset.theme ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
 
@@ -14,7 +14,7 @@ document.addEventListener('click', async (event) => {
   const copy = event.target.closest('[data-copy]');
   if (!copy) return;
   const text = document.getElementById(copy.dataset.copy).textContent;
-  const said = copy.textContent;
+  const label = copy.textContent;
   try {
     await navigator.clipboard.writeText(text);
     copy.textContent = 'Copied';
@@ -22,7 +22,7 @@ document.addEventListener('click', async (event) => {
     copy.textContent = 'Press Ctrl+C';
     getSelection().selectAllChildren(document.getElementById(copy.dataset.copy));
   }
-  setTimeout(() => { copy.textContent = said; }, 2000);
+  setTimeout(() => { copy.textContent = label; }, 2000);
 });
 
 document.addEventListener('submit', (event) => {
@@ -34,7 +34,7 @@ document.addEventListener('change', (event) => {
   if (event.target.matches('[data-submit-on-change]')) event.target.form.requestSubmit();
 });
 
-// A page that is kept for the way back must not keep a secret.
+// The back/forward cache must not keep a secret.
 addEventListener('pagehide', () => {
-  for (const secret of document.querySelectorAll('[data-secret]')) secret.textContent = 'no longer shown';
+  for (const secret of document.querySelectorAll('[data-secret]')) secret.textContent = 'hidden';
 });

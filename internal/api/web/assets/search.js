@@ -1,4 +1,4 @@
-// Search in the documentation while typing. Without a script the form asks the server.
+// Searches the documentation as the user types. Without JavaScript the form is sent to the server.
 const box = document.querySelector('[data-search]');
 const list = document.getElementById('search-results');
 let entries;
@@ -48,7 +48,7 @@ const show = () => {
   }));
   if (!found.length) {
     const none = document.createElement('p');
-    none.textContent = 'Nothing found.';
+    none.textContent = 'No results.';
     list.append(none);
   }
   list.hidden = false;

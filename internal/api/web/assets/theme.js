@@ -1,4 +1,4 @@
-// Runs before the page is painted, so that a chosen theme does not flash.
+// Runs before the first paint so that the stored theme does not flash.
 (() => {
   const chosen = localStorage.getItem('theme');
   if (chosen === 'dark' || chosen === 'light') document.documentElement.dataset.theme = chosen;
