@@ -84,7 +84,6 @@ generate: scripts/tools/node_modules ## Bundle openapi/src; derive gen/, the Pos
 	@$(GENERATE) sqlc generate
 	@$(MAKE) sdk/typescript/node_modules && cd sdk/typescript && npm run -s generate >/dev/null
 	@go run ./cmd/convo describe | go run ./scripts/reference docs/reference
-	@go run ./scripts/presize gen/db/*.sql.go
 	@go run ./scripts/withpostgres go run ./scripts/constraints > .constraints.tmp && mv .constraints.tmp gen/db/constraints.gen.go || { rm -f .constraints.tmp; exit 1; }
 
 drift: ## Fail where generated code differs from what is committed.

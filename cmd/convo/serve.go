@@ -69,12 +69,12 @@ type daemon struct {
 type build func(ctx context.Context, config app.Config, parts app.Parts) (*app.App, error)
 
 func (d daemon) run(ctx context.Context, build build) error {
-	app.TuneStart(os.Getenv)
 	log, flush, err := app.NewLogger(os.Stderr, d.config.LogLevel)
 	if err != nil {
 		return err
 	}
 	defer flush()
+	limitMemory(ctx, log)
 	tracing := app.TracingWanted(os.Getenv)
 	if tracing {
 		stop, err := app.StartTracing(ctx)
@@ -102,7 +102,5 @@ func (d daemon) run(ctx context.Context, build build) error {
 	if err := d.listening(a, log, on, listener.Addr()); err != nil {
 		return err
 	}
-	app.TuneGC(os.Getenv)
-	a.Slim()
 	return a.Serve(ctx, listener, d.config)
 }

@@ -110,10 +110,9 @@ func (q *Queries) AgentList(ctx context.Context, db DBTX, arg AgentListParams) (
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]Agent, 0, arg.RowLimit)
+	items := []Agent{}
 	for rows.Next() {
-		items = append(items, Agent{})
-		i := &items[len(items)-1]
+		var i Agent
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -129,6 +128,7 @@ func (q *Queries) AgentList(ctx context.Context, db DBTX, arg AgentListParams) (
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -75,10 +75,9 @@ func (q *Queries) AuditEntryList(ctx context.Context, db DBTX, arg AuditEntryLis
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]AuditEntry, 0, arg.RowLimit)
+	items := []AuditEntry{}
 	for rows.Next() {
-		items = append(items, AuditEntry{})
-		i := &items[len(items)-1]
+		var i AuditEntry
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -94,6 +93,7 @@ func (q *Queries) AuditEntryList(ctx context.Context, db DBTX, arg AuditEntryLis
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

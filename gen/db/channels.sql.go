@@ -30,10 +30,9 @@ func (q *Queries) ChannelList(ctx context.Context, db DBTX, arg ChannelListParam
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]Channel, 0, arg.RowLimit)
+	items := []Channel{}
 	for rows.Next() {
-		items = append(items, Channel{})
-		i := &items[len(items)-1]
+		var i Channel
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -44,6 +43,7 @@ func (q *Queries) ChannelList(ctx context.Context, db DBTX, arg ChannelListParam
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -126,10 +126,9 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]ConversationListRow, 0, arg.RowLimit)
+	items := []ConversationListRow{}
 	for rows.Next() {
-		items = append(items, ConversationListRow{})
-		i := &items[len(items)-1]
+		var i ConversationListRow
 		if err := rows.Scan(
 			&i.Conversation.WorkspaceID,
 			&i.Conversation.ID,
@@ -153,6 +152,7 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -272,10 +272,9 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]ConversationListTaggedRow, 0, arg.RowLimit)
+	items := []ConversationListTaggedRow{}
 	for rows.Next() {
-		items = append(items, ConversationListTaggedRow{})
-		i := &items[len(items)-1]
+		var i ConversationListTaggedRow
 		if err := rows.Scan(
 			&i.Conversation.WorkspaceID,
 			&i.Conversation.ID,
@@ -299,6 +298,7 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -53,10 +53,9 @@ func (q *Queries) EventList(ctx context.Context, db DBTX, arg EventListParams) (
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]Event, 0, arg.RowLimit)
+	items := []Event{}
 	for rows.Next() {
-		items = append(items, Event{})
-		i := &items[len(items)-1]
+		var i Event
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.Sequence,
@@ -67,6 +66,7 @@ func (q *Queries) EventList(ctx context.Context, db DBTX, arg EventListParams) (
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -136,10 +136,9 @@ func (q *Queries) IntegrationList(ctx context.Context, db DBTX, arg IntegrationL
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]Integration, 0, arg.RowLimit)
+	items := []Integration{}
 	for rows.Next() {
-		items = append(items, Integration{})
-		i := &items[len(items)-1]
+		var i Integration
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -162,6 +161,7 @@ func (q *Queries) IntegrationList(ctx context.Context, db DBTX, arg IntegrationL
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -99,10 +99,9 @@ func (q *Queries) KnowledgeChunkSearch(ctx context.Context, db DBTX, arg Knowled
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]KnowledgeChunkSearchRow, 0, arg.RowLimit)
+	items := []KnowledgeChunkSearchRow{}
 	for rows.Next() {
-		items = append(items, KnowledgeChunkSearchRow{})
-		i := &items[len(items)-1]
+		var i KnowledgeChunkSearchRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.SourceID,
@@ -115,6 +114,7 @@ func (q *Queries) KnowledgeChunkSearch(ctx context.Context, db DBTX, arg Knowled
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -469,10 +469,9 @@ func (q *Queries) KnowledgeJobList(ctx context.Context, db DBTX, arg KnowledgeJo
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]KnowledgeJob, 0, arg.RowLimit)
+	items := []KnowledgeJob{}
 	for rows.Next() {
-		items = append(items, KnowledgeJob{})
-		i := &items[len(items)-1]
+		var i KnowledgeJob
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -491,6 +490,7 @@ func (q *Queries) KnowledgeJobList(ctx context.Context, db DBTX, arg KnowledgeJo
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -893,10 +893,9 @@ func (q *Queries) KnowledgeSourceList(ctx context.Context, db DBTX, arg Knowledg
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]KnowledgeSource, 0, arg.RowLimit)
+	items := []KnowledgeSource{}
 	for rows.Next() {
-		items = append(items, KnowledgeSource{})
-		i := &items[len(items)-1]
+		var i KnowledgeSource
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -913,6 +912,7 @@ func (q *Queries) KnowledgeSourceList(ctx context.Context, db DBTX, arg Knowledg
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

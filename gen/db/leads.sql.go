@@ -159,10 +159,9 @@ func (q *Queries) LeadListByScore(ctx context.Context, db DBTX, arg LeadListBySc
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]Lead, 0, arg.RowLimit)
+	items := []Lead{}
 	for rows.Next() {
-		items = append(items, Lead{})
-		i := &items[len(items)-1]
+		var i Lead
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -177,6 +176,7 @@ func (q *Queries) LeadListByScore(ctx context.Context, db DBTX, arg LeadListBySc
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -212,10 +212,9 @@ func (q *Queries) LeadListByScoreAndStatus(ctx context.Context, db DBTX, arg Lea
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]Lead, 0, arg.RowLimit)
+	items := []Lead{}
 	for rows.Next() {
-		items = append(items, Lead{})
-		i := &items[len(items)-1]
+		var i Lead
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -230,6 +229,7 @@ func (q *Queries) LeadListByScoreAndStatus(ctx context.Context, db DBTX, arg Lea
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -258,10 +258,9 @@ func (q *Queries) LeadListNewest(ctx context.Context, db DBTX, arg LeadListNewes
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]Lead, 0, arg.RowLimit)
+	items := []Lead{}
 	for rows.Next() {
-		items = append(items, Lead{})
-		i := &items[len(items)-1]
+		var i Lead
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -276,6 +275,7 @@ func (q *Queries) LeadListNewest(ctx context.Context, db DBTX, arg LeadListNewes
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -308,10 +308,9 @@ func (q *Queries) LeadListNewestByStatus(ctx context.Context, db DBTX, arg LeadL
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]Lead, 0, arg.RowLimit)
+	items := []Lead{}
 	for rows.Next() {
-		items = append(items, Lead{})
-		i := &items[len(items)-1]
+		var i Lead
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -326,6 +325,7 @@ func (q *Queries) LeadListNewestByStatus(ctx context.Context, db DBTX, arg LeadL
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

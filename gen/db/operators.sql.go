@@ -47,10 +47,9 @@ func (q *Queries) OperatorList(ctx context.Context, db DBTX, arg OperatorListPar
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]Operator, 0, arg.RowLimit)
+	items := []Operator{}
 	for rows.Next() {
-		items = append(items, Operator{})
-		i := &items[len(items)-1]
+		var i Operator
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -59,6 +58,7 @@ func (q *Queries) OperatorList(ctx context.Context, db DBTX, arg OperatorListPar
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -62,10 +62,9 @@ func (q *Queries) TagList(ctx context.Context, db DBTX, arg TagListParams) ([]Ta
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]Tag, 0, arg.RowLimit)
+	items := []Tag{}
 	for rows.Next() {
-		items = append(items, Tag{})
-		i := &items[len(items)-1]
+		var i Tag
 		if err := rows.Scan(
 			&i.WorkspaceID,
 			&i.ID,
@@ -74,6 +73,7 @@ func (q *Queries) TagList(ctx context.Context, db DBTX, arg TagListParams) ([]Ta
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

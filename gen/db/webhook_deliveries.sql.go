@@ -285,10 +285,9 @@ func (q *Queries) WebhookDeliveryList(ctx context.Context, db DBTX, arg WebhookD
 		return nil, err
 	}
 	defer rows.Close()
-	items := make([]WebhookDeliveryListRow, 0, arg.RowLimit)
+	items := []WebhookDeliveryListRow{}
 	for rows.Next() {
-		items = append(items, WebhookDeliveryListRow{})
-		i := &items[len(items)-1]
+		var i WebhookDeliveryListRow
 		if err := rows.Scan(
 			&i.WebhookDelivery.WorkspaceID,
 			&i.WebhookDelivery.IntegrationID,
@@ -305,6 +304,7 @@ func (q *Queries) WebhookDeliveryList(ctx context.Context, db DBTX, arg WebhookD
 		); err != nil {
 			return nil, err
 		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

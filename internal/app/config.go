@@ -1,4 +1,3 @@
-// Package app puts the parts together into a running server.
 package app
 
 import (
@@ -15,10 +14,10 @@ import (
 )
 
 const (
-	minKeyBytes     = 32
-	readHeaderLimit = 10 * time.Second
-	readLimit       = 60 * time.Second
-	idleLimit       = 2 * time.Minute
+	minKeyBytes       = 32
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 60 * time.Second
+	idleTimeout       = 2 * time.Minute
 )
 
 // Config holds the settings of a server or worker. Each is an environment variable and
@@ -53,10 +52,10 @@ func (c Config) webhookRetries() []time.Duration {
 	return c.WebhookRetries
 }
 
-// ParseKey reads the secret key: at least 32 bytes in hexadecimal.
+// ParseKey decodes the secret key: at least 32 bytes in hexadecimal.
 func ParseKey(text string) ([]byte, error) {
 	if text == "" {
-		return nil, errors.New("CONVO_SECRET_KEY is not set: make one with `openssl rand -hex 32`, the same for all replicas")
+		return nil, errors.New("CONVO_SECRET_KEY is not set: generate one with `openssl rand -hex 32` and give all replicas the same")
 	}
 	key, err := hex.DecodeString(text)
 	if err != nil || len(key) < minKeyBytes {
@@ -65,8 +64,8 @@ func ParseKey(text string) ([]byte, error) {
 	return key, nil
 }
 
-// clientIP returns what tells where a request comes from: X-Forwarded-For is believed
-// of trusted proxies alone.
+// clientIP returns a function that gives the client's address: from X-Forwarded-For
+// where a trusted proxy sent it, else the peer's.
 func (c Config) clientIP() (func(*http.Request) string, error) {
 	if len(c.TrustedProxies) == 0 {
 		return echo.ExtractIPDirect(), nil

@@ -13,22 +13,22 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-const readyPatience = 2 * time.Second
+const readyTimeout = 2 * time.Second
 
-// health tells whether the process lives and whether it can serve.
+// health serves liveness, readiness and metrics.
 type health struct {
 	db      *postgres.DB
 	closing atomic.Bool
 }
 
-// mount puts health and metrics beside the API. It is no http.ServeMux, which
-// would answer some unknown paths with redirects.
+// mount serves health and metrics, and api for all other paths. It does not use
+// http.ServeMux, which redirects some unknown paths.
 func (h *health) mount(api http.Handler, registry *prometheus.Registry) http.Handler {
 	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/healthz":
-			say(w, http.StatusOK, "ok")
+			respond(w, http.StatusOK, "ok")
 		case "/readyz":
 			h.ready(w, r)
 		case "/metrics":
@@ -39,48 +39,48 @@ func (h *health) mount(api http.Handler, registry *prometheus.Registry) http.Han
 	})
 }
 
-// ready answers 200 while the database answers and the server is not closing.
+// ready responds 200 while the database responds and the server is not closing, else 503.
 func (h *health) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), readyPatience)
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
 	switch {
 	case h.closing.Load():
-		say(w, http.StatusServiceUnavailable, "closing")
+		respond(w, http.StatusServiceUnavailable, "shutting down")
 	case h.db.Ping(ctx) != nil:
-		say(w, http.StatusServiceUnavailable, "database unavailable")
+		respond(w, http.StatusServiceUnavailable, "database unavailable")
 	default:
-		say(w, http.StatusOK, "ready")
+		respond(w, http.StatusOK, "ready")
 	}
 }
 
-func say(w http.ResponseWriter, status int, text string) {
+func respond(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(text + "\n")) // the prober has gone
+	_, _ = w.Write([]byte(text + "\n")) // the client has gone
 }
 
-// poolCollector reports the database pool.
+// poolCollector exports the state of the database pool as metrics.
 type poolCollector struct {
 	pool  *pgxpool.Pool
 	conns *prometheus.Desc
-	most  *prometheus.Desc
+	max   *prometheus.Desc
 	waits *prometheus.Desc
 }
 
 func newPoolCollector(pool *pgxpool.Pool) *poolCollector {
 	return &poolCollector{
 		pool:  pool,
-		conns: prometheus.NewDesc("convo_db_connections", "Connections of the pool, by state.", []string{"state"}, nil),
-		most:  prometheus.NewDesc("convo_db_connections_max", "Most connections that the pool opens.", nil, nil),
-		waits: prometheus.NewDesc("convo_db_waits_total", "Times that a request waited for a connection.", nil, nil),
+		conns: prometheus.NewDesc("convo_db_connections", "Connections of the pool, by state (used, idle).", []string{"state"}, nil),
+		max:   prometheus.NewDesc("convo_db_connections_max", "Maximum size of the connection pool.", nil, nil),
+		waits: prometheus.NewDesc("convo_db_waits_total", "Acquires that waited for a free connection.", nil, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *poolCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.conns
-	ch <- c.most
+	ch <- c.max
 	ch <- c.waits
 }
 
@@ -89,6 +89,6 @@ func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
 	stat := c.pool.Stat()
 	ch <- prometheus.MustNewConstMetric(c.conns, prometheus.GaugeValue, float64(stat.AcquiredConns()), "used")
 	ch <- prometheus.MustNewConstMetric(c.conns, prometheus.GaugeValue, float64(stat.IdleConns()), "idle")
-	ch <- prometheus.MustNewConstMetric(c.most, prometheus.GaugeValue, float64(stat.MaxConns()))
+	ch <- prometheus.MustNewConstMetric(c.max, prometheus.GaugeValue, float64(stat.MaxConns()))
 	ch <- prometheus.MustNewConstMetric(c.waits, prometheus.CounterValue, float64(stat.EmptyAcquireCount()))
 }

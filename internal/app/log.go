@@ -12,73 +12,73 @@ import (
 
 const (
 	logBuffer = 64 << 10               // bytes
-	logDelay  = 100 * time.Millisecond // longest that a line waits
+	logDelay  = 100 * time.Millisecond // longest delay of a line
 )
 
-// NewLogger returns a logger of JSON lines, and what writes the last of them. Lines
-// are written together, a tenth of a second late at most; warnings and errors at
-// once.
+// NewLogger returns a logger of JSON lines, and a function that flushes it. Lines are
+// buffered for up to 100 ms and written together; warnings and errors are flushed
+// immediately.
 func NewLogger(to io.Writer, level string) (log *slog.Logger, flush func(), err error) {
 	var least slog.Level
 	if err := least.UnmarshalText([]byte(level)); err != nil {
 		return nil, nil, fmt.Errorf("log level: %w", err)
 	}
-	w := &delayed{buffer: bufio.NewWriterSize(to, logBuffer)}
-	return slog.New(urgent{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: least}), w}), w.flush, nil
+	w := &buffered{lines: bufio.NewWriterSize(to, logBuffer)}
+	return slog.New(flushing{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: least}), w}), w.flush, nil
 }
 
-// delayed gathers lines and writes them together.
-type delayed struct {
-	mu      sync.Mutex
-	buffer  *bufio.Writer
-	waiting bool
+// buffered collects lines and writes them together.
+type buffered struct {
+	mu        sync.Mutex
+	lines     *bufio.Writer
+	scheduled bool // a flush is due
 }
 
 // Write implements io.Writer.
-func (d *delayed) Write(line []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.waiting {
-		d.waiting = true
-		time.AfterFunc(logDelay, d.flush)
+func (b *buffered) Write(line []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.scheduled {
+		b.scheduled = true
+		time.AfterFunc(logDelay, b.flush)
 	}
-	return d.buffer.Write(line)
+	return b.lines.Write(line)
 }
 
-func (d *delayed) flush() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.waiting = false
-	_ = d.buffer.Flush() // there is no other place to say it
+func (b *buffered) flush() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.scheduled = false
+	_ = b.lines.Flush() // there is nowhere else to report it
 }
 
-// urgent writes warnings and errors at once, with all that came before them.
-type urgent struct {
+// flushing flushes the buffer after each warning and error.
+type flushing struct {
 	slog.Handler
 
-	lines *delayed
+	buffer *buffered
 }
 
 // Handle implements slog.Handler.
-func (u urgent) Handle(ctx context.Context, record slog.Record) error {
-	err := u.Handler.Handle(ctx, record)
+func (f flushing) Handle(ctx context.Context, record slog.Record) error {
+	err := f.Handler.Handle(ctx, record)
 	if record.Level >= slog.LevelWarn {
-		u.lines.flush()
+		f.buffer.flush()
 	}
 	return err
 }
 
 // WithAttrs implements slog.Handler.
-func (u urgent) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return urgent{u.Handler.WithAttrs(attrs), u.lines}
+func (f flushing) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return flushing{f.Handler.WithAttrs(attrs), f.buffer}
 }
 
 // WithGroup implements slog.Handler.
-func (u urgent) WithGroup(name string) slog.Handler {
-	return urgent{u.Handler.WithGroup(name), u.lines}
+func (f flushing) WithGroup(name string) slog.Handler {
+	return flushing{f.Handler.WithGroup(name), f.buffer}
 }
 
-// warnings passes on what a library warns of, and not what it is doing all the time.
+// warnings returns a logger that drops a library's records below warning.
 func warnings(log *slog.Logger) *slog.Logger { return slog.New(quiet{log.Handler()}) }
 
 type quiet struct{ slog.Handler }

@@ -14,12 +14,13 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 )
 
-// Serve answers on the listener until ctx ends, then lets running requests finish
-// and the loops put away what they hold.
+// Serve accepts connections until ctx ends. It then reports not ready, waits for
+// requests in flight up to config.ShutdownTimeout, and stops the background loops
+// last, since requests leave work to them.
 func (a *App) Serve(ctx context.Context, listener net.Listener, config Config) error {
 	server := &http.Server{
-		Handler: a.Handler, ReadHeaderTimeout: readHeaderLimit, ReadTimeout: readLimit, IdleTimeout: idleLimit,
-		WriteTimeout: config.RequestTimeout + readLimit,
+		Handler: a.Handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		WriteTimeout: config.RequestTimeout + readTimeout,
 	}
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
@@ -44,18 +45,18 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, config Config) e
 	return nil
 }
 
-func (a *App) drain(ctx context.Context, server *http.Server, patience time.Duration) error {
+func (a *App) drain(ctx context.Context, server *http.Server, timeout time.Duration) error {
 	a.health.closing.Store(true)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
-		return fmt.Errorf("requests still running after %s: %w", patience, err)
+		return fmt.Errorf("requests still running after %s: %w", timeout, err)
 	}
 	return nil
 }
 
-// StartTracing sends spans by OTLP over HTTP to where OpenTelemetry's own
-// environment variables say, and returns what sends the last of them.
+// StartTracing exports spans by OTLP over HTTP, configured by OpenTelemetry's own
+// environment variables. stop flushes and ends it.
 func StartTracing(ctx context.Context) (stop func(context.Context) error, err error) {
 	exporter, err := otlptracehttp.New(ctx)
 	if err != nil {

@@ -25,8 +25,7 @@ type NameValue struct{ Name, Value string }
 
 const jsonType = "application/json"
 
-// Examples returns a request that the document calls valid for each operation, by its
-// id. It must not be called after Forget.
+// Examples returns a valid request for each operation, by operation id.
 func (d *Document) Examples() (map[string]Example, error) {
 	var raw struct {
 		Paths map[string]map[string]struct {

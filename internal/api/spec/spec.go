@@ -106,20 +106,6 @@ func Load(raw []byte) (*Document, error) {
 	return d, d.readScopes()
 }
 
-// Forget drops what only documentation and tests read: texts, examples and answers.
-// That is a third of what an idle server holds.
-func (d *Document) Forget() {
-	d.OpenAPI = nil
-	for _, operation := range d.Operations {
-		operation.Definition = nil
-		if operation.Body != nil {
-			for _, media := range operation.Body.Content {
-				media.Examples = nil
-			}
-		}
-	}
-}
-
 // Find returns the operation of a method and a path template as Echo writes it,
 // base path included (/api/v1/leads/:id), or nil.
 func (d *Document) Find(method, echoPath string) *Operation { return d.routes[method+" "+echoPath] }

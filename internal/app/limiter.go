@@ -1,0 +1,29 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/avelto/convo/internal/platform/ratelimit"
+)
+
+// newLimiter returns a limiter that counts in this process, or in Redis where one is
+// configured; while Redis is unavailable, requests are counted in this process.
+func (a *App) newLimiter(config Config, parts Parts) (ratelimit.Limiter, error) {
+	inProcess := ratelimit.NewMemory(parts.Clock)
+	if config.RedisURL == "" {
+		return inProcess, nil
+	}
+	client, err := ratelimit.OpenRedis(config.RedisURL)
+	if err != nil {
+		return nil, fmt.Errorf("REDIS_URL: %w", err)
+	}
+	shared := ratelimit.NewShared(ratelimit.NewRedis(client), inProcess, parts.Log)
+	a.loops = append(a.loops, func(ctx context.Context) {
+		shared.Run(ctx)
+		if err := client.Close(); err != nil {
+			parts.Log.WarnContext(ctx, "Redis client not closed", "error", err)
+		}
+	})
+	return shared, nil
+}

@@ -1,0 +1,48 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/platform/blob"
+	"github.com/avelto/convo/internal/platform/egress"
+	"github.com/avelto/convo/internal/platform/seal"
+)
+
+const (
+	// idlePerEndpoint is how many unused connections to an endpoint stay open.
+	idlePerEndpoint = 16
+	// DefaultStorage is where files are kept where the operator does not say.
+	DefaultStorage = ".convo/files"
+)
+
+// outbound is what reaches out of the process: webhooks, web sites, storage.
+type outbound struct {
+	blobs  blob.Store
+	guard  *egress.Guard
+	box    *seal.Box
+	sender *webhook.Sender
+}
+
+func newOutbound(ctx context.Context, config Config, parts Parts) (*outbound, error) {
+	allowed, err := egress.ParsePrefixes(config.AllowedTargets)
+	if err != nil {
+		return nil, fmt.Errorf("allowed targets: %w", err)
+	}
+	box, err := seal.New(parts.Key, "webhook secrets")
+	if err != nil {
+		return nil, err
+	}
+	storage := config.Storage
+	if storage == "" {
+		storage = DefaultStorage
+	}
+	blobs, err := blob.Open(ctx, storage)
+	if err != nil {
+		return nil, err
+	}
+	guard := egress.NewGuard(allowed)
+	sender := webhook.NewSender(guard, parts.Clock, config.webhookTimeout(), idlePerEndpoint)
+	return &outbound{blobs: blobs, guard: guard, box: box, sender: sender}, nil
+}

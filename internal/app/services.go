@@ -1,0 +1,103 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/avelto/convo/db"
+	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/analytics"
+	"github.com/avelto/convo/internal/domain/audit"
+	"github.com/avelto/convo/internal/domain/channel"
+	"github.com/avelto/convo/internal/domain/conversation"
+	"github.com/avelto/convo/internal/domain/event"
+	"github.com/avelto/convo/internal/domain/idempotency"
+	"github.com/avelto/convo/internal/domain/integration"
+	"github.com/avelto/convo/internal/domain/knowledge"
+	"github.com/avelto/convo/internal/domain/lead"
+	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/domain/user"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/page"
+)
+
+// services are the domain as the API and the console use it.
+type services struct {
+	leads         *lead.Service
+	conversations *conversation.Service
+	agents        *agent.Service
+	channels      *channel.Service
+	analytics     *analytics.Service
+	integrations  *integration.Service
+	knowledge     *knowledge.Service
+	events        *event.Feed
+	idempotency   *idempotency.Store
+	tokens        *token.Service
+	authenticator *token.Authenticator
+	users         *user.Service
+	auditLog      *audit.Log
+	recorder      *audit.Recorder
+}
+
+// newServices builds the domain, and adds the loops that it needs to the app.
+func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Document, out *outbound) (*services, error) {
+	// This client only inserts jobs; workers have one of their own.
+	jobs, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{Schema: db.RiverSchema, Logger: warnings(parts.Log)})
+	if err != nil {
+		return nil, fmt.Errorf("job queue: %w", err)
+	}
+	on, now := parts.DB, parts.Clock
+	ids, pages := id.NewGenerator(now), page.NewCodec(parts.Key)
+	recorder, err := a.newRecorder(ctx, parts, ids)
+	if err != nil {
+		return nil, err
+	}
+	return &services{
+		leads:         &lead.Service{DB: on, IDs: ids, Clock: now, Pages: pages},
+		conversations: &conversation.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Jobs: jobs},
+		agents:        &agent.Service{DB: on, IDs: ids, Clock: now, Pages: pages},
+		channels:      &channel.Service{DB: on, Pages: pages},
+		analytics:     &analytics.Service{DB: on, Clock: now},
+		integrations: &integration.Service{
+			DB: on, IDs: ids, Clock: now, Pages: pages, Types: document.Events, Guard: out.guard, Box: out.box, Sender: out.sender,
+		},
+		knowledge:     &knowledge.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Blobs: out.blobs, Guard: out.guard, Jobs: jobs},
+		events:        &event.Feed{DB: on, Types: document.Events},
+		idempotency:   &idempotency.Store{DB: on, Clock: now},
+		tokens:        &token.Service{DB: on, IDs: ids, Clock: now},
+		authenticator: a.newAuthenticator(parts),
+		users:         &user.Service{DB: on, IDs: ids, Clock: now, Hasher: user.NewHasher()},
+		auditLog:      &audit.Log{DB: on, IDs: ids},
+		recorder:      recorder,
+	}, nil
+}
+
+// newAuthenticator returns what checks tokens. Its loops listen for revoked tokens and
+// write when each token was last used.
+func (a *App) newAuthenticator(parts Parts) *token.Authenticator {
+	uses := token.NewUses(parts.DB)
+	authenticator := token.NewAuthenticator(parts.DB, parts.Clock, uses)
+	a.loops = append(a.loops,
+		func(ctx context.Context) { authenticator.Listen(ctx, parts.Log) },
+		func(ctx context.Context) { uses.Run(ctx, parts.Log) })
+	return authenticator
+}
+
+// newRecorder returns what writes the audit log of tokens. It has a connection of its
+// own, so that it neither waits for requests nor delays them.
+func (a *App) newRecorder(ctx context.Context, parts Parts, ids *id.Generator) (*audit.Recorder, error) {
+	own, err := parts.DB.Apart(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	recorder := audit.NewRecorder(own, ids)
+	a.loops = append(a.loops, func(ctx context.Context) {
+		defer own.Close()
+		recorder.Run(ctx, parts.Log)
+	})
+	return recorder, nil
+}
