@@ -1,5 +1,5 @@
 -- name: WebhookDeliveryList :many
--- Latest deliveries to a webhook first, from below before_id, with their events.
+-- Deliveries to a webhook before before_id, latest first, with their events.
 SELECT sqlc.embed(webhook_deliveries), events.id AS event_id, events.type AS event_type
 FROM webhook_deliveries
 JOIN events ON events.workspace_id = webhook_deliveries.workspace_id AND events.sequence = webhook_deliveries.event_sequence
@@ -16,35 +16,34 @@ WHERE webhook_deliveries.workspace_id = @workspace_id AND webhook_deliveries.int
   AND webhook_deliveries.id = @id;
 
 -- name: WebhookDeliveryRepeat :execrows
--- Makes a delivery due now, from the first step of its schedule; an attempt under
--- way goes on.
+-- Makes a delivery due now, with a new schedule; an attempt in flight goes on.
 UPDATE webhook_deliveries SET
     leased_until = CASE status WHEN 'PENDING' THEN leased_until END,
     status = 'PENDING', next_attempt_at = @now, tries = 0
 WHERE workspace_id = @workspace_id AND integration_id = @integration_id AND id = @id;
 
 -- name: WebhookDeliveryRecord :exec
--- A delivery that was made at once.
+-- A delivery whose only attempt was made in the request.
 INSERT INTO webhook_deliveries (workspace_id, integration_id, id, event_sequence, status, next_attempt_at, tries, attempts, created_at)
 VALUES (@workspace_id, @integration_id, @id, @event_sequence, @status, @created_at, 1, @attempts, @created_at);
 
 -- name: SystemWebhookDueList :many
--- Webhooks that have a delivery due and are not held back.
+-- Webhooks that have a delivery due and are neither disabled nor paused.
 SELECT * FROM integrations
 WHERE (workspace_id, id) IN (SELECT due.of_workspace, due.webhook FROM due_webhooks(@now::timestamptz) AS due)
   AND status <> 'DISABLED' AND (paused_until IS NULL OR paused_until <= @now::timestamptz);
 
 -- name: SystemWebhookDeliveryClaim :many
--- Takes due deliveries of some webhooks, up to a number for each, until the lease
--- ends: those of a worker that dies are due again then.
+-- Leases due deliveries of some webhooks, up to a limit for each. Deliveries orphaned
+-- by a crash are due again when the lease ends.
 WITH due AS (
     SELECT found.workspace_id, found.integration_id, found.id
-    FROM (SELECT unnest(@workspace_ids::uuid[]) AS workspace_id, unnest(@integration_ids::uuid[]) AS id, unnest(@limits::integer[]) AS room) AS lane
+    FROM (SELECT unnest(@workspace_ids::uuid[]) AS workspace_id, unnest(@integration_ids::uuid[]) AS id, unnest(@limits::integer[]) AS capacity) AS endpoint
     CROSS JOIN LATERAL (
         SELECT waiting.workspace_id, waiting.integration_id, waiting.id FROM webhook_deliveries AS waiting
-        WHERE waiting.workspace_id = lane.workspace_id AND waiting.integration_id = lane.id AND waiting.status = 'PENDING'
+        WHERE waiting.workspace_id = endpoint.workspace_id AND waiting.integration_id = endpoint.id AND waiting.status = 'PENDING'
           AND waiting.next_attempt_at <= @now AND (waiting.leased_until IS NULL OR waiting.leased_until <= @now)
-        ORDER BY waiting.next_attempt_at LIMIT lane.room FOR UPDATE SKIP LOCKED
+        ORDER BY waiting.next_attempt_at LIMIT endpoint.capacity FOR UPDATE SKIP LOCKED
     ) AS found
 )
 UPDATE webhook_deliveries AS claimed SET leased_until = @until::timestamptz
@@ -55,25 +54,25 @@ RETURNING claimed.workspace_id, claimed.integration_id, claimed.id, claimed.trie
     events.id AS event_id, events.type AS event_type, events.sequence, events.occurred_at, events.data;
 
 -- name: SystemWebhookDeliveryAcknowledge :exec
--- Writes down attempts, many at once. A delivery that is final stays so.
+-- Records attempts in a batch. A delivery with a final status keeps it.
 UPDATE webhook_deliveries AS delivery SET
-    status = made.status, next_attempt_at = made.next_attempt_at, leased_until = NULL,
-    tries = delivery.tries + 1, attempts = delivery.attempts || made.attempt::jsonb
+    status = done.status, next_attempt_at = done.next_attempt_at, leased_until = NULL,
+    tries = delivery.tries + 1, attempts = delivery.attempts || done.attempt::jsonb
 FROM (
     SELECT unnest(@workspace_ids::uuid[]) AS workspace_id, unnest(@integration_ids::uuid[]) AS integration_id, unnest(@ids::uuid[]) AS id,
         unnest(@statuses::text[]) AS status, unnest(@next_attempts::timestamptz[]) AS next_attempt_at, unnest(@attempts::text[]) AS attempt
-) AS made
-WHERE delivery.workspace_id = made.workspace_id AND delivery.integration_id = made.integration_id AND delivery.id = made.id
+) AS done
+WHERE delivery.workspace_id = done.workspace_id AND delivery.integration_id = done.integration_id AND delivery.id = done.id
   AND delivery.status = 'PENDING';
 
--- name: SystemWebhookDeliveryRelease :exec
--- Gives back what was taken and not tried.
+-- name: SystemWebhookDeliveryRequeue :exec
+-- Ends the lease of deliveries that were not attempted.
 UPDATE webhook_deliveries AS delivery SET leased_until = NULL
 FROM (
     SELECT unnest(@workspace_ids::uuid[]) AS workspace_id, unnest(@integration_ids::uuid[]) AS integration_id, unnest(@ids::uuid[]) AS id
-) AS taken
-WHERE delivery.workspace_id = taken.workspace_id AND delivery.integration_id = taken.integration_id AND delivery.id = taken.id;
+) AS requeued
+WHERE delivery.workspace_id = requeued.workspace_id AND delivery.integration_id = requeued.integration_id AND delivery.id = requeued.id;
 
 -- name: SystemWebhookDeliveryDeleteOld :execrows
--- Forgets deliveries from before a moment.
+-- Deletes deliveries created before a time.
 DELETE FROM webhook_deliveries WHERE created_at < @before;

@@ -28,7 +28,7 @@ type IntegrationCreateWebhookParams struct {
 	CreatedAt   time.Time
 }
 
-// A subscription.
+// Creates a webhook.
 func (q *Queries) IntegrationCreateWebhook(ctx context.Context, db DBTX, arg IntegrationCreateWebhookParams) (Integration, error) {
 	row := db.QueryRow(ctx, integrationCreateWebhook,
 		arg.WorkspaceID,
@@ -129,7 +129,7 @@ type IntegrationListParams struct {
 	RowLimit    int32
 }
 
-// Latest integrations first, from below before_id.
+// Integrations before before_id, latest first.
 func (q *Queries) IntegrationList(ctx context.Context, db DBTX, arg IntegrationListParams) ([]Integration, error) {
 	rows, err := db.Query(ctx, integrationList, arg.WorkspaceID, arg.BeforeID, arg.RowLimit)
 	if err != nil {
@@ -178,7 +178,7 @@ type IntegrationLockParams struct {
 	ID          uuid.UUID
 }
 
-// One integration, held until the transaction ends.
+// One integration, locked until the transaction ends.
 func (q *Queries) IntegrationLock(ctx context.Context, db DBTX, arg IntegrationLockParams) (Integration, error) {
 	row := db.QueryRow(ctx, integrationLock, arg.WorkspaceID, arg.ID)
 	var i Integration
@@ -221,7 +221,7 @@ type IntegrationSetSecretParams struct {
 	ID                      uuid.UUID
 }
 
-// Replaces the secret; the previous one signs on until it expires.
+// Replaces the secret; the previous one also signs until it expires.
 func (q *Queries) IntegrationSetSecret(ctx context.Context, db DBTX, arg IntegrationSetSecretParams) error {
 	_, err := db.Exec(ctx, integrationSetSecret,
 		arg.Secret,
@@ -253,7 +253,7 @@ type IntegrationUpdateParams struct {
 	ID          uuid.UUID
 }
 
-// Sets address, events and status; an error and what led to it are forgotten.
+// Sets URL, event types and status; clears the error and the failure count.
 func (q *Queries) IntegrationUpdate(ctx context.Context, db DBTX, arg IntegrationUpdateParams) (Integration, error) {
 	row := db.QueryRow(ctx, integrationUpdate,
 		arg.URL,
@@ -317,7 +317,7 @@ type SystemIntegrationDisableParams struct {
 	ID          uuid.UUID
 }
 
-// Switches a webhook off, saying why.
+// Disables a webhook and records the reason.
 func (q *Queries) SystemIntegrationDisable(ctx context.Context, db DBTX, arg SystemIntegrationDisableParams) error {
 	_, err := db.Exec(ctx, systemIntegrationDisable,
 		arg.Message,
@@ -338,7 +338,7 @@ type SystemIntegrationPauseParams struct {
 	ID          uuid.UUID
 }
 
-// Holds back all deliveries to it.
+// Pauses deliveries to a webhook.
 func (q *Queries) SystemIntegrationPause(ctx context.Context, db DBTX, arg SystemIntegrationPauseParams) error {
 	_, err := db.Exec(ctx, systemIntegrationPause, arg.Until, arg.WorkspaceID, arg.ID)
 	return err
@@ -354,13 +354,13 @@ UPDATE integrations SET
         ELSE least(failures + $4::integer, $3::integer)
     END
 WHERE workspace_id = $5 AND id = $6 AND status <> 'DISABLED'
-RETURNING failures, failing_since::timestamptz AS failing_since, coalesce(paused_until > $2::timestamptz, false)::boolean AS held
+RETURNING failures, failing_since::timestamptz AS failing_since, coalesce(paused_until > $2::timestamptz, false)::boolean AS paused
 `
 
 type SystemIntegrationRecordFailuresParams struct {
 	Message     string
 	At          time.Time
-	BreakAt     int32
+	DownAfter   int32
 	Count       int32
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
@@ -369,23 +369,23 @@ type SystemIntegrationRecordFailuresParams struct {
 type SystemIntegrationRecordFailuresRow struct {
 	Failures     int32
 	FailingSince time.Time
-	Held         bool
+	Paused       bool
 }
 
-// Adds to a row of failures. Up to break_at each counts; from there on, one for each
-// time that the endpoint was tried again: what still came of the attempts before is no
-// news. Then it is held back already.
+// Adds to the failure count. Up to down_after each failure counts; then one for each
+// test after a pause. Failures during a pause are of attempts that were in flight when
+// it began, and do not count.
 func (q *Queries) SystemIntegrationRecordFailures(ctx context.Context, db DBTX, arg SystemIntegrationRecordFailuresParams) (SystemIntegrationRecordFailuresRow, error) {
 	row := db.QueryRow(ctx, systemIntegrationRecordFailures,
 		arg.Message,
 		arg.At,
-		arg.BreakAt,
+		arg.DownAfter,
 		arg.Count,
 		arg.WorkspaceID,
 		arg.ID,
 	)
 	var i SystemIntegrationRecordFailuresRow
-	err := row.Scan(&i.Failures, &i.FailingSince, &i.Held)
+	err := row.Scan(&i.Failures, &i.FailingSince, &i.Paused)
 	return i, err
 }
 
@@ -402,7 +402,7 @@ type SystemIntegrationRecordSuccessParams struct {
 	ID          uuid.UUID
 }
 
-// Ends a row of failures.
+// Resets the failure count of an endpoint.
 func (q *Queries) SystemIntegrationRecordSuccess(ctx context.Context, db DBTX, arg SystemIntegrationRecordSuccessParams) error {
 	_, err := db.Exec(ctx, systemIntegrationRecordSuccess, arg.WorkspaceID, arg.ID)
 	return err

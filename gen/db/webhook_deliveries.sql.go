@@ -14,13 +14,13 @@ import (
 
 const systemWebhookDeliveryAcknowledge = `-- name: SystemWebhookDeliveryAcknowledge :exec
 UPDATE webhook_deliveries AS delivery SET
-    status = made.status, next_attempt_at = made.next_attempt_at, leased_until = NULL,
-    tries = delivery.tries + 1, attempts = delivery.attempts || made.attempt::jsonb
+    status = done.status, next_attempt_at = done.next_attempt_at, leased_until = NULL,
+    tries = delivery.tries + 1, attempts = delivery.attempts || done.attempt::jsonb
 FROM (
     SELECT unnest($1::uuid[]) AS workspace_id, unnest($2::uuid[]) AS integration_id, unnest($3::uuid[]) AS id,
         unnest($4::text[]) AS status, unnest($5::timestamptz[]) AS next_attempt_at, unnest($6::text[]) AS attempt
-) AS made
-WHERE delivery.workspace_id = made.workspace_id AND delivery.integration_id = made.integration_id AND delivery.id = made.id
+) AS done
+WHERE delivery.workspace_id = done.workspace_id AND delivery.integration_id = done.integration_id AND delivery.id = done.id
   AND delivery.status = 'PENDING'
 `
 
@@ -33,7 +33,7 @@ type SystemWebhookDeliveryAcknowledgeParams struct {
 	Attempts       []string
 }
 
-// Writes down attempts, many at once. A delivery that is final stays so.
+// Records attempts in a batch. A delivery with a final status keeps it.
 func (q *Queries) SystemWebhookDeliveryAcknowledge(ctx context.Context, db DBTX, arg SystemWebhookDeliveryAcknowledgeParams) error {
 	_, err := db.Exec(ctx, systemWebhookDeliveryAcknowledge,
 		arg.WorkspaceIDs,
@@ -49,12 +49,12 @@ func (q *Queries) SystemWebhookDeliveryAcknowledge(ctx context.Context, db DBTX,
 const systemWebhookDeliveryClaim = `-- name: SystemWebhookDeliveryClaim :many
 WITH due AS (
     SELECT found.workspace_id, found.integration_id, found.id
-    FROM (SELECT unnest($2::uuid[]) AS workspace_id, unnest($3::uuid[]) AS id, unnest($4::integer[]) AS room) AS lane
+    FROM (SELECT unnest($2::uuid[]) AS workspace_id, unnest($3::uuid[]) AS id, unnest($4::integer[]) AS capacity) AS endpoint
     CROSS JOIN LATERAL (
         SELECT waiting.workspace_id, waiting.integration_id, waiting.id FROM webhook_deliveries AS waiting
-        WHERE waiting.workspace_id = lane.workspace_id AND waiting.integration_id = lane.id AND waiting.status = 'PENDING'
+        WHERE waiting.workspace_id = endpoint.workspace_id AND waiting.integration_id = endpoint.id AND waiting.status = 'PENDING'
           AND waiting.next_attempt_at <= $5 AND (waiting.leased_until IS NULL OR waiting.leased_until <= $5)
-        ORDER BY waiting.next_attempt_at LIMIT lane.room FOR UPDATE SKIP LOCKED
+        ORDER BY waiting.next_attempt_at LIMIT endpoint.capacity FOR UPDATE SKIP LOCKED
     ) AS found
 )
 UPDATE webhook_deliveries AS claimed SET leased_until = $1::timestamptz
@@ -85,8 +85,8 @@ type SystemWebhookDeliveryClaimRow struct {
 	Data          []byte
 }
 
-// Takes due deliveries of some webhooks, up to a number for each, until the lease
-// ends: those of a worker that dies are due again then.
+// Leases due deliveries of some webhooks, up to a limit for each. Deliveries orphaned
+// by a crash are due again when the lease ends.
 func (q *Queries) SystemWebhookDeliveryClaim(ctx context.Context, db DBTX, arg SystemWebhookDeliveryClaimParams) ([]SystemWebhookDeliveryClaimRow, error) {
 	rows, err := db.Query(ctx, systemWebhookDeliveryClaim,
 		arg.Until,
@@ -131,7 +131,7 @@ type SystemWebhookDeliveryDeleteOldParams struct {
 	Before time.Time
 }
 
-// Forgets deliveries from before a moment.
+// Deletes deliveries created before a time.
 func (q *Queries) SystemWebhookDeliveryDeleteOld(ctx context.Context, db DBTX, arg SystemWebhookDeliveryDeleteOldParams) (int64, error) {
 	result, err := db.Exec(ctx, systemWebhookDeliveryDeleteOld, arg.Before)
 	if err != nil {
@@ -140,23 +140,23 @@ func (q *Queries) SystemWebhookDeliveryDeleteOld(ctx context.Context, db DBTX, a
 	return result.RowsAffected(), nil
 }
 
-const systemWebhookDeliveryRelease = `-- name: SystemWebhookDeliveryRelease :exec
+const systemWebhookDeliveryRequeue = `-- name: SystemWebhookDeliveryRequeue :exec
 UPDATE webhook_deliveries AS delivery SET leased_until = NULL
 FROM (
     SELECT unnest($1::uuid[]) AS workspace_id, unnest($2::uuid[]) AS integration_id, unnest($3::uuid[]) AS id
-) AS taken
-WHERE delivery.workspace_id = taken.workspace_id AND delivery.integration_id = taken.integration_id AND delivery.id = taken.id
+) AS requeued
+WHERE delivery.workspace_id = requeued.workspace_id AND delivery.integration_id = requeued.integration_id AND delivery.id = requeued.id
 `
 
-type SystemWebhookDeliveryReleaseParams struct {
+type SystemWebhookDeliveryRequeueParams struct {
 	WorkspaceIDs   []uuid.UUID
 	IntegrationIDs []uuid.UUID
 	IDs            []uuid.UUID
 }
 
-// Gives back what was taken and not tried.
-func (q *Queries) SystemWebhookDeliveryRelease(ctx context.Context, db DBTX, arg SystemWebhookDeliveryReleaseParams) error {
-	_, err := db.Exec(ctx, systemWebhookDeliveryRelease, arg.WorkspaceIDs, arg.IntegrationIDs, arg.IDs)
+// Ends the lease of deliveries that were not attempted.
+func (q *Queries) SystemWebhookDeliveryRequeue(ctx context.Context, db DBTX, arg SystemWebhookDeliveryRequeueParams) error {
+	_, err := db.Exec(ctx, systemWebhookDeliveryRequeue, arg.WorkspaceIDs, arg.IntegrationIDs, arg.IDs)
 	return err
 }
 
@@ -170,7 +170,7 @@ type SystemWebhookDueListParams struct {
 	Now time.Time
 }
 
-// Webhooks that have a delivery due and are not held back.
+// Webhooks that have a delivery due and are neither disabled nor paused.
 func (q *Queries) SystemWebhookDueList(ctx context.Context, db DBTX, arg SystemWebhookDueListParams) ([]Integration, error) {
 	rows, err := db.Query(ctx, systemWebhookDueList, arg.Now)
 	if err != nil {
@@ -273,7 +273,7 @@ type WebhookDeliveryListRow struct {
 	EventType       string
 }
 
-// Latest deliveries to a webhook first, from below before_id, with their events.
+// Deliveries to a webhook before before_id, latest first, with their events.
 func (q *Queries) WebhookDeliveryList(ctx context.Context, db DBTX, arg WebhookDeliveryListParams) ([]WebhookDeliveryListRow, error) {
 	rows, err := db.Query(ctx, webhookDeliveryList,
 		arg.WorkspaceID,
@@ -327,7 +327,7 @@ type WebhookDeliveryRecordParams struct {
 	Attempts      []byte
 }
 
-// A delivery that was made at once.
+// A delivery whose only attempt was made in the request.
 func (q *Queries) WebhookDeliveryRecord(ctx context.Context, db DBTX, arg WebhookDeliveryRecordParams) error {
 	_, err := db.Exec(ctx, webhookDeliveryRecord,
 		arg.WorkspaceID,
@@ -355,8 +355,7 @@ type WebhookDeliveryRepeatParams struct {
 	ID            uuid.UUID
 }
 
-// Makes a delivery due now, from the first step of its schedule; an attempt under
-// way goes on.
+// Makes a delivery due now, with a new schedule; an attempt in flight goes on.
 func (q *Queries) WebhookDeliveryRepeat(ctx context.Context, db DBTX, arg WebhookDeliveryRepeatParams) (int64, error) {
 	result, err := db.Exec(ctx, webhookDeliveryRepeat,
 		arg.Now,

@@ -10,7 +10,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/domain/webhook/dispatcher"
+	"github.com/avelto/convo/internal/domain/webhook/sender"
 )
 
 const (
@@ -40,14 +41,14 @@ type Config struct {
 
 func (c Config) webhookTimeout() time.Duration {
 	if c.WebhookTimeout <= 0 {
-		return webhook.Timeout
+		return sender.Timeout
 	}
 	return c.WebhookTimeout
 }
 
 func (c Config) webhookRetries() []time.Duration {
 	if len(c.WebhookRetries) == 0 {
-		return webhook.Schedule
+		return dispatcher.Schedule
 	}
 	return c.WebhookRetries
 }

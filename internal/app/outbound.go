@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/domain/webhook/sender"
 	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/egress"
 	"github.com/avelto/convo/internal/platform/seal"
@@ -22,7 +22,7 @@ type outbound struct {
 	blobs  blob.Store
 	guard  *egress.Guard
 	box    *seal.Box
-	sender *webhook.Sender
+	sender *sender.Sender
 }
 
 func newOutbound(ctx context.Context, config Config, parts Parts) (*outbound, error) {
@@ -43,6 +43,6 @@ func newOutbound(ctx context.Context, config Config, parts Parts) (*outbound, er
 		return nil, err
 	}
 	guard := egress.NewGuard(allowed)
-	sender := webhook.NewSender(guard, parts.Clock, config.webhookTimeout(), idlePerEndpoint)
-	return &outbound{blobs: blobs, guard: guard, box: box, sender: sender}, nil
+	post := sender.New(guard, parts.Clock, config.webhookTimeout(), idlePerEndpoint)
+	return &outbound{blobs: blobs, guard: guard, box: box, sender: post}, nil
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/avelto/convo/db"
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/domain/retention"
-	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/domain/webhook/dispatcher"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/id"
 )
@@ -42,7 +42,7 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *o
 	if err != nil {
 		return err
 	}
-	dispatcher := webhook.NewDispatcher(webhook.Options{
+	deliveries := dispatcher.New(dispatcher.Options{
 		DB: own, Box: out.box, Sender: out.sender, Clock: parts.Clock, Log: parts.Log, Metrics: metrics,
 		Schedule: config.webhookRetries(), Timeout: config.webhookTimeout(),
 	})
@@ -50,7 +50,7 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *o
 		func(ctx context.Context) { runJobs(ctx, jobs, parts.Log) },
 		func(ctx context.Context) {
 			defer own.Close()
-			dispatcher.Run(ctx)
+			deliveries.Run(ctx)
 		})
 	return nil
 }

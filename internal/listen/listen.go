@@ -18,7 +18,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/spec"
-	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/domain/webhook/signature"
 )
 
 const (
@@ -156,7 +156,7 @@ func (l *Listener) post(ctx context.Context, eventID string, body []byte) string
 		return err.Error()
 	}
 	request.Header.Set("Content-Type", "application/json")
-	webhook.Sign(request.Header, []string{*l.hook.SigningSecret}, eventID, time.Now(), body)
+	signature.Sign(request.Header, []string{*l.hook.SigningSecret}, eventID, time.Now(), body)
 	answer, err := l.client.Do(request)
 	if err != nil {
 		return err.Error()

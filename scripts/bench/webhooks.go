@@ -16,7 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/domain/webhook/sender"
+	"github.com/avelto/convo/internal/domain/webhook/signature"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/seal"
@@ -214,7 +215,7 @@ func (g *ground) prepareWebhooks(ctx context.Context, s *sink) error {
 		hook, now := ids.New()
 		_, err := db.New().IntegrationCreateWebhook(ctx, g.on, db.IntegrationCreateWebhookParams{
 			WorkspaceID: g.space, ID: hook, URL: s.url(i), Events: []string{kind(i)}, CreatedAt: now,
-			Secret: box.Seal(webhook.NewSecret(), webhook.Place(g.space, hook)),
+			Secret: box.Seal(signature.NewSecret(), sender.SecretContext(g.space, hook)),
 		})
 		if err != nil {
 			return fmt.Errorf("subscribe: %w", err)

@@ -9,7 +9,6 @@ import (
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/integration"
-	"github.com/avelto/convo/internal/domain/webhook"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/openapi/timestamp"
 )
@@ -96,7 +95,7 @@ func (s *webhooks) TestIntegration(ctx context.Context, r api.TestIntegrationReq
 	if err != nil {
 		return nil, err
 	}
-	return api.TestIntegration200JSONResponse(webhook.Show(attempt)), nil
+	return api.TestIntegration200JSONResponse(attempt.API()), nil
 }
 
 // ListIntegrationDeliveries implements api.StrictServerInterface.

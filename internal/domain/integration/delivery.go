@@ -11,7 +11,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/event"
-	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/domain/webhook/sender"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -53,27 +53,27 @@ func (s *Service) Redeliver(ctx context.Context, workspaceID, integrationID, del
 // Ping sends webhook.ping to a webhook at once and returns the attempt; it stands
 // among the deliveries and is not repeated. Nothing is sent to a temporary one. It
 // fails with postgres.ErrNotFound.
-func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID) (webhook.Attempt, error) {
+func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID) (sender.Attempt, error) {
 	row, err := s.webhook(ctx, workspaceID, integrationID)
 	if err != nil {
-		return webhook.Attempt{}, err
+		return sender.Attempt{}, err
 	}
-	target, err := webhook.NewTarget(s.Box, row, s.Clock.Now())
+	target, err := sender.OpenTarget(s.Box, row, s.Clock.Now())
 	if err != nil {
-		return webhook.Attempt{}, err
+		return sender.Attempt{}, err
 	}
 	ping, err := event.WebhookPing(integrationID)
 	if err != nil {
-		return webhook.Attempt{}, err
+		return sender.Attempt{}, err
 	}
 	// Not in the request's transaction: the workspace's events must not wait for an
 	// endpoint.
 	on := s.DB.Pool()
 	recorded, err := event.RecordOne(ctx, on, s.IDs, workspaceID, ping)
 	if err != nil {
-		return webhook.Attempt{}, err
+		return sender.Attempt{}, err
 	}
-	attempt := webhook.Attempt{At: s.Clock.Now(), Error: "nothing is sent to a temporary webhook: its events are read from GET /events"}
+	attempt := sender.Attempt{At: s.Clock.Now(), Error: "nothing is sent to a temporary webhook: its events are read from GET /events"}
 	if row.ExpiresAt == nil {
 		attempt = s.Sender.Post(ctx, target, recorded.ID.String(), event.AppendJSON(nil, recorded))
 	}
@@ -81,8 +81,8 @@ func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID
 }
 
 // recordAttempt stores a delivery that was tried once and for all.
-func (s *Service) recordAttempt(ctx context.Context, on db.DBTX, row db.Integration, sent db.Event, attempt webhook.Attempt) error {
-	raw, err := json.Marshal([]api.WebhookAttempt{webhook.Show(attempt)})
+func (s *Service) recordAttempt(ctx context.Context, on db.DBTX, row db.Integration, sent db.Event, attempt sender.Attempt) error {
+	raw, err := json.Marshal([]api.WebhookAttempt{attempt.API()})
 	if err != nil {
 		return fmt.Errorf("attempt: %w", err)
 	}

@@ -14,7 +14,8 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/event"
-	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/domain/webhook/sender"
+	"github.com/avelto/convo/internal/domain/webhook/signature"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/egress"
 	"github.com/avelto/convo/internal/platform/id"
@@ -45,7 +46,7 @@ type Service struct {
 	Types  event.Types
 	Guard  *egress.Guard
 	Box    *seal.Box
-	Sender *webhook.Sender
+	Sender *sender.Sender
 }
 
 // Has reports whether the caller's token has a scope.
@@ -74,8 +75,8 @@ func (s *Service) CreateWebhook(ctx context.Context, workspaceID uuid.UUID, has 
 	} else if err := s.checkURL(in.URL); err != nil {
 		return db.Integration{}, "", err
 	}
-	secret = webhook.NewSecret()
-	params.Secret = s.Box.Seal(secret, webhook.Place(workspaceID, integrationID))
+	secret = signature.NewSecret()
+	params.Secret = s.Box.Seal(secret, sender.SecretContext(workspaceID, integrationID))
 	row, err = db.New().IntegrationCreateWebhook(ctx, s.DB, params)
 	if err != nil {
 		return db.Integration{}, "", fmt.Errorf("create webhook: %w", err)
@@ -187,7 +188,7 @@ func (s *Service) Delete(ctx context.Context, workspaceID, integrationID uuid.UU
 // signs on beside it for the overlap; until is nil where that is 0. It fails with
 // postgres.ErrNotFound.
 func (s *Service) RotateSecret(ctx context.Context, workspaceID, integrationID uuid.UUID, overlap time.Duration) (secret string, until *time.Time, err error) {
-	secret = webhook.NewSecret()
+	secret = signature.NewSecret()
 	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
 		before, err := db.New().IntegrationLock(ctx, tx, db.IntegrationLockParams{WorkspaceID: workspaceID, ID: integrationID})
 		if err := postgres.Found("lock integration", err); err != nil {
@@ -198,7 +199,7 @@ func (s *Service) RotateSecret(ctx context.Context, workspaceID, integrationID u
 		}
 		params := db.IntegrationSetSecretParams{
 			WorkspaceID: workspaceID, ID: integrationID, UpdatedAt: s.Clock.Now(),
-			Secret: s.Box.Seal(secret, webhook.Place(workspaceID, integrationID)),
+			Secret: s.Box.Seal(secret, sender.SecretContext(workspaceID, integrationID)),
 		}
 		if overlap > 0 {
 			end := params.UpdatedAt.Add(overlap)

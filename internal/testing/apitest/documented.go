@@ -7,7 +7,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/domain/webhook/sender"
+	"github.com/avelto/convo/internal/domain/webhook/signature"
 	"github.com/avelto/convo/internal/platform/seal"
 )
 
@@ -28,7 +29,7 @@ func (s *Server) Documented(t testing.TB, webhookURL string) Space {
 	now := s.Clock.Now()
 	s.Exec(t, `INSERT INTO integrations (workspace_id, id, type, url, events, status, secret, created_at, updated_at)
 		VALUES ($1, $2, 'WEBHOOK', $3, '{lead.created}', 'CONNECTED', $4, $5, $5)`,
-		space.ID, exampleID, webhookURL, box.Seal(webhook.NewSecret(), webhook.Place(space.ID, exampleID)), now)
+		space.ID, exampleID, webhookURL, box.Seal(signature.NewSecret(), sender.SecretContext(space.ID, exampleID)), now)
 	s.Post(t, space.Token, "/leads", map[string]any{"fields": map[string]string{"name": "Anna"}}).Want(t, 201)
 	s.Exec(t, "UPDATE webhook_deliveries SET id = $1 WHERE workspace_id = $2 AND integration_id = $3", deliveryID, space.ID, exampleID)
 	s.Exec(t, `INSERT INTO knowledge_sources (workspace_id, id, type, file_name, content_type, size_bytes, sha256, created_at, updated_at)

@@ -2,7 +2,7 @@
 // of them have.
 import * as sdk from '@convo/sdk';
 import { AveltoClient, type ClientOptions, unwrap, sign, WebhookVerificationError } from '@convo/sdk';
-import vectors from '../../../internal/domain/webhook/testdata/signatures.json';
+import vectors from '../../../internal/domain/webhook/signature/testdata/signatures.json';
 
 /** Where a server with the demo data is. */
 export interface Place { baseUrl: string; apiKey: string }

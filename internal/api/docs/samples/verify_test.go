@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/internal/api/docs/samples"
-	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/domain/webhook/signature"
 )
 
 const (
@@ -34,7 +34,7 @@ func cases(now time.Time) map[string]bool {
 // signed returns the header that a sender with this secret sends.
 func signed(key string, at time.Time) string {
 	header := http.Header{}
-	webhook.Sign(header, []string{key}, "evt", at, []byte(body))
+	signature.Sign(header, []string{key}, "evt", at, []byte(body))
 	return header.Get("X-Convo-Signature")
 }
 

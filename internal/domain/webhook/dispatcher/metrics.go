@@ -1,4 +1,4 @@
-package webhook
+package dispatcher
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,10 +16,10 @@ func newMetrics(registry prometheus.Registerer) metrics {
 		Name: "convo_webhook_attempts_total", Help: "Attempts to deliver an event to a webhook, by result.",
 	}, []string{"result"})
 	duration := prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "convo_webhook_attempt_duration_seconds", Help: "How long endpoints took.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
+		Name: "convo_webhook_attempt_duration_seconds", Help: "Duration of attempts.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
 	})
 	lag := prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "convo_webhook_lag_seconds", Help: "From an event to its first attempt.", Buckets: prometheus.ExponentialBuckets(0.005, 4, 10),
+		Name: "convo_webhook_lag_seconds", Help: "Time from an event to the first attempt to deliver it.", Buckets: prometheus.ExponentialBuckets(0.005, 4, 10),
 	})
 	registry.MustRegister(attempts, duration, lag)
 	return metrics{

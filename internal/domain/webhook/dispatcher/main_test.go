@@ -1,4 +1,4 @@
-package webhook_test
+package dispatcher_test
 
 import (
 	"testing"

@@ -1,4 +1,5 @@
-package webhook
+// Package sender makes one attempt to deliver an event to a webhook: a signed POST.
+package sender
 
 import (
 	"bytes"
@@ -8,57 +9,36 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/avelto/convo/internal/domain/webhook/signature"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/egress"
 )
 
 const (
-	// Timeout is how long an endpoint may take for its whole answer.
+	// Timeout is the default limit from connecting to the end of the response.
 	Timeout = 15 * time.Second
-	// keptBody is how much of an answer is kept, in bytes; no more is read.
+	// keptBody is how much of a response body is read and stored, in bytes.
 	keptBody    = 1024
 	maxHeader   = 16 << 10 // bytes
 	idleTimeout = 90 * time.Second
 	userAgent   = "Convo-Webhooks/1.0"
 )
 
-// Attempt is what became of one POST.
-type Attempt struct {
-	At         time.Time
-	Duration   time.Duration
-	Status     int    // 0 where there was no answer
-	Body       string // its beginning
-	Error      string // why there was none, or no whole one
-	RetryAfter time.Duration
-}
-
-// OK reports whether the endpoint has taken the event.
-func (a Attempt) OK() bool {
-	return a.Error == "" && a.Status >= http.StatusOK && a.Status < http.StatusMultipleChoices
-}
-
-// Target is where to send, and the secrets to sign with.
-type Target struct {
-	URL     *url.URL
-	Secrets []string
-}
-
-// Sender posts events. It follows no redirects, uses no proxy, and connects only
-// where its guard lets it.
+// Sender posts events. It follows no redirects, uses no proxy, and connects only to
+// addresses that its guard allows.
 type Sender struct {
 	transport *http.Transport
 	clock     clock.Clock
 	timeout   time.Duration
 }
 
-// NewSender returns a sender that keeps up to perHost connections to each endpoint
-// open between posts.
-func NewSender(guard *egress.Guard, c clock.Clock, timeout time.Duration, perHost int) *Sender {
+// New returns a sender that keeps up to perHost idle connections to each endpoint.
+// timeout bounds each attempt.
+func New(guard *egress.Guard, c clock.Clock, timeout time.Duration, perHost int) *Sender {
 	return &Sender{clock: c, timeout: timeout, transport: &http.Transport{
 		DialContext: guard.Dialer().DialContext, ForceAttemptHTTP2: true, DisableCompression: true,
 		MaxIdleConnsPerHost: perHost, IdleConnTimeout: idleTimeout, MaxResponseHeaderBytes: maxHeader,
@@ -66,8 +46,7 @@ func NewSender(guard *egress.Guard, c clock.Clock, timeout time.Duration, perHos
 	}}
 }
 
-// Post signs and sends an event once. It does not fail: what went wrong is in the
-// attempt.
+// Post signs and sends an event once. Failures are reported in the attempt.
 func (s *Sender) Post(ctx context.Context, target Target, eventID string, body []byte) Attempt {
 	attempt := Attempt{At: s.clock.Now()}
 	started := time.Now()
@@ -80,12 +59,12 @@ func (s *Sender) Post(ctx context.Context, target Target, eventID string, body [
 	}).WithContext(ctx)
 	request.Header["Content-Type"] = []string{"application/json"}
 	request.Header["User-Agent"] = []string{userAgent}
-	Sign(request.Header, target.Secrets, eventID, attempt.At, body)
-	answer, err := s.transport.RoundTrip(request) //nolint:bodyclose // beginning closes it
+	signature.Sign(request.Header, target.Secrets, eventID, attempt.At, body)
+	response, err := s.transport.RoundTrip(request) //nolint:bodyclose // readStart closes it
 	if err == nil {
-		attempt.Status = answer.StatusCode
-		attempt.RetryAfter = retryAfter(answer.Header.Get("Retry-After"), attempt.At)
-		attempt.Body, err = beginning(answer.Body)
+		attempt.Status = response.StatusCode
+		attempt.RetryAfter = retryAfter(response.Header.Get("Retry-After"), attempt.At)
+		attempt.Body, err = readStart(response.Body)
 	}
 	if err != nil {
 		attempt.Error = s.explain(err)
@@ -94,22 +73,23 @@ func (s *Sender) Post(ctx context.Context, target Target, eventID string, body [
 	return attempt
 }
 
-// Close lets go of idle connections.
+// Close closes idle connections.
 func (s *Sender) Close() { s.transport.CloseIdleConnections() }
 
-// beginning reads the start of an answer. A longer one costs its connection, which
+// beginning reads the start of an response. A longer one costs its connection, which
 // could not be used again without reading all of it.
-func beginning(body io.ReadCloser) (string, error) {
+func readStart(body io.ReadCloser) (string, error) {
 	kept, err := io.ReadAll(io.LimitReader(body, keptBody))
 	if err == nil && len(kept) == keptBody {
-		_, _ = body.Read(make([]byte, 1)) // sees the end, if it is there
+		_, _ = body.Read(make([]byte, 1)) // reads EOF if the body ends here, so that the connection is reused
 	}
-	_ = body.Close() // nothing is left to lose
+	_ = body.Close() // the start has been read
 	text := strings.ToValidUTF8(string(kept), "\uFFFD")
 	return strings.ReplaceAll(text, "\x00", "\uFFFD"), err
 }
 
-// explain says what went wrong, without what concerns the operator alone.
+// explain describes an error for the owner of the endpoint, without details of the
+// server's network.
 func (s *Sender) explain(err error) string {
 	var dns *net.DNSError
 	var timeout net.Error
@@ -117,7 +97,7 @@ func (s *Sender) explain(err error) string {
 	case egress.Refused(err):
 		return "the address is private or reserved"
 	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Sprintf("no whole answer within %s", s.timeout)
+		return fmt.Sprintf("no complete response within %s", s.timeout)
 	case errors.As(err, &dns):
 		return "the host name has no address"
 	case errors.Is(err, context.Canceled):
@@ -127,11 +107,11 @@ func (s *Sender) explain(err error) string {
 	if errors.As(err, &dial) && dial.Op == "dial" {
 		return "no connection: " + strings.TrimPrefix(dial.Err.Error(), "connect: ")
 	}
-	return "no whole answer: " + err.Error()
+	return "no complete response: " + err.Error()
 }
 
-// retryAfter reads seconds or a date (RFC 9110, section 10.2.3); 0 where there is
-// none.
+// retryAfter parses Retry-After: seconds or a date (RFC 9110, section 10.2.3); 0 if it
+// is missing or malformed.
 func retryAfter(text string, now time.Time) time.Duration {
 	if text == "" {
 		return 0

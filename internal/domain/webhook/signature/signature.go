@@ -1,6 +1,6 @@
-// Package webhook sends events to webhooks: it signs them, posts them, repeats what
-// failed, and holds back from endpoints that are down.
-package webhook
+// Package signature signs webhook requests. It is pure: it knows neither the database
+// nor the network.
+package signature
 
 import (
 	"crypto/hmac"
@@ -18,15 +18,15 @@ const (
 	secretBytes  = 24
 )
 
-// NewSecret makes a signing secret: wh_ and 48 hexadecimal digits.
+// NewSecret generates a signing secret: wh_ and 48 hexadecimal digits (24 random bytes).
 func NewSecret() string {
 	random := make([]byte, secretBytes)
 	_, _ = rand.Read(random) // never fails
 	return secretPrefix + hex.EncodeToString(random)
 }
 
-// Sign sets the headers by which a receiver knows the sender. The key is the UTF-8
-// bytes of a whole secret; each live one gives a signature.
+// Sign sets the headers that a receiver verifies a request by. The HMAC-SHA-256 key is
+// the UTF-8 bytes of a secret, prefix included; each valid secret gives one signature.
 //
 //   - X-Convo-Signature: t=<unix>,v1=<hex>[,v1=<hex>], of "<unix>.<body>"
 //   - webhook-id, webhook-timestamp and webhook-signature of the Standard Webhooks

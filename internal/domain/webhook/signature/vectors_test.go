@@ -1,4 +1,4 @@
-package webhook_test
+package signature_test
 
 import (
 	"encoding/json"
@@ -9,12 +9,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/domain/webhook/signature"
 )
 
-// TestSignaturesAreThoseOfTheVectors holds both schemes to the file by which the SDKs
-// are tested too.
-func TestSignaturesAreThoseOfTheVectors(t *testing.T) {
+// TestSignMatchesTheVectors checks both schemes against the file that the SDK's tests
+// use too.
+func TestSignMatchesTheVectors(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("testdata/signatures.json")
 	require.NoError(t, err)
@@ -31,7 +31,7 @@ func TestSignaturesAreThoseOfTheVectors(t *testing.T) {
 	require.NotEmpty(t, vectors)
 	for _, v := range vectors {
 		header := http.Header{}
-		webhook.Sign(header, v.Secrets, v.ID, time.Unix(v.Timestamp, 0), []byte(v.Body))
+		signature.Sign(header, v.Secrets, v.ID, time.Unix(v.Timestamp, 0), []byte(v.Body))
 		require.Equal(t, v.Convo, header.Get("X-Convo-Signature"), v.Name)
 		require.Equal(t, v.Standard, header.Get("webhook-signature"), v.Name)
 	}

@@ -1,4 +1,4 @@
-package webhook_test
+package dispatcher_test
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/internal/domain/webhook"
+	"github.com/avelto/convo/internal/domain/webhook/dispatcher"
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
@@ -68,8 +68,7 @@ func (b *bed) latest(t *testing.T, attempts int) delivery {
 	return found[0]
 }
 
-// failed waits until so many failures in a row are noted: after that nothing more
-// comes of them.
+// failed waits until n failures in a row are recorded and the pause, if any, is set.
 func (b *bed) failed(t *testing.T, n int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -83,16 +82,16 @@ func always(status int) func(int, http.ResponseWriter, *http.Request) {
 	return func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
 }
 
-func TestAFailedDeliveryIsTriedAgainByTheSchedule(t *testing.T) {
+func TestAFailedDeliveryIsRetriedBySchedule(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, func(n int, w http.ResponseWriter, _ *http.Request) {
-		if n < len(webhook.Schedule) {
+		if n < len(dispatcher.Schedule) {
 			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = w.Write([]byte("not now"))
 		}
 	})
 	b.lead(t)
-	for i, wait := range webhook.Schedule {
+	for i, wait := range dispatcher.Schedule {
 		failed := b.latest(t, i+1)
 		require.Equal(t, api.WebhookDeliveryStatusPENDING, failed.Status)
 		require.InDelta(t, wait.Seconds(), failed.NextAttemptAt.Sub(b.Clock.Now()).Seconds(), 0.1*wait.Seconds()+0.01, "attempt %d", i+1)
@@ -101,7 +100,7 @@ func TestAFailedDeliveryIsTriedAgainByTheSchedule(t *testing.T) {
 		b.failed(t, i+1)
 		b.Clock.Advance(wait + wait/10 + time.Second)
 	}
-	done := b.latest(t, len(webhook.Schedule)+1)
+	done := b.latest(t, len(dispatcher.Schedule)+1)
 	require.Equal(t, api.WebhookDeliveryStatusSUCCEEDED, done.Status)
 	require.Nil(t, done.NextAttemptAt)
 	for _, one := range b.receiver.All() {
@@ -111,10 +110,10 @@ func TestAFailedDeliveryIsTriedAgainByTheSchedule(t *testing.T) {
 	require.Eventually(t, func() bool {
 		state := b.integration(t)
 		return state.Status == api.IntegrationStatusCONNECTED && state.Error == nil
-	}, time.Minute, 5*time.Millisecond, "it is well again")
+	}, time.Minute, 5*time.Millisecond, "it has recovered")
 }
 
-func TestARetryIsSignedAnew(t *testing.T) {
+func TestEachAttemptIsSignedWithItsOwnTime(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, func(n int, w http.ResponseWriter, _ *http.Request) {
 		if n == 0 {
@@ -130,19 +129,19 @@ func TestARetryIsSignedAnew(t *testing.T) {
 	require.NotEqual(t, all[0].Header.Get("webhook-signature"), all[1].Header.Get("webhook-signature"))
 }
 
-func TestTheLastAttemptIsTheLast(t *testing.T) {
+func TestADeliveryFailsAfterItsLastAttempt(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, always(http.StatusServiceUnavailable))
 	b.lead(t)
-	for i := range len(webhook.Schedule) {
+	for i := range len(dispatcher.Schedule) {
 		b.latest(t, i+1)
 		b.failed(t, i+1)
 		b.Clock.Advance(27 * time.Hour)
-		if i == 2 { // keep the endpoint from being switched off for five days of failure
+		if i == 2 { // keep the webhook from being disabled after five days
 			b.Exec(t, "UPDATE integrations SET failing_since = $1", b.Clock.Now().Add(1000*time.Hour))
 		}
 	}
-	failed := b.latest(t, len(webhook.Schedule)+1)
+	failed := b.latest(t, len(dispatcher.Schedule)+1)
 	require.Equal(t, api.WebhookDeliveryStatusFAILED, failed.Status)
 	require.Nil(t, failed.NextAttemptAt)
 
@@ -150,10 +149,10 @@ func TestTheLastAttemptIsTheLast(t *testing.T) {
 	again := apitest.Decode[delivery](t, answer.Want(t, http.StatusAccepted))
 	require.Equal(t, api.WebhookDeliveryStatusPENDING, again.Status)
 	b.Exec(t, "UPDATE integrations SET paused_until = NULL")
-	require.Equal(t, failed.EventID, b.latest(t, len(webhook.Schedule)+2).EventID)
+	require.Equal(t, failed.EventID, b.latest(t, len(dispatcher.Schedule)+2).EventID)
 }
 
-func TestRetryAfterIsHonoured(t *testing.T) {
+func TestRetryAfterPostponesTheNextAttempt(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, func(n int, w http.ResponseWriter, _ *http.Request) {
 		if n == 0 {
@@ -165,7 +164,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	require.Equal(t, b.Clock.Now().Add(10*time.Minute), b.latest(t, 1).NextAttemptAt.UTC())
 }
 
-func TestGoneSwitchesOff(t *testing.T) {
+func TestGoneDisablesTheWebhook(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, always(http.StatusGone))
 	b.lead(t)
@@ -180,14 +179,14 @@ func TestGoneSwitchesOff(t *testing.T) {
 	b.receiver.WaitFor(t, 2)
 }
 
-func TestFiveDaysOfFailureSwitchOff(t *testing.T) {
+func TestFiveDaysOfFailuresDisableTheWebhook(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, always(http.StatusInternalServerError))
 	b.lead(t)
 	b.latest(t, 1)
 	require.Eventually(t, func() bool { return b.integration(t).Status == api.IntegrationStatusERROR }, time.Minute, 5*time.Millisecond)
 	require.Equal(t, api.IntegrationErrorCodeWebhookFailing, b.integration(t).Error.Code)
-	b.Clock.Advance(webhook.GiveUpAfter - time.Second)
+	b.Clock.Advance(dispatcher.DisableAfter - time.Second)
 	b.latest(t, 2)
 	b.failed(t, 2)
 	require.Equal(t, api.IntegrationStatusERROR, b.integration(t).Status)
@@ -209,8 +208,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	require.Empty(t, elsewhere.All())
 }
 
-// TestTheAddressIsCheckedWhenDialled stores what no request could: the name may have
-// stood for something else when it was checked.
+// TestTheAddressIsCheckedWhenDialled stores a private address, which no request can:
+// a name may resolve to another address than when the URL was validated.
 func TestTheAddressIsCheckedWhenDialled(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, nil)
@@ -221,7 +220,7 @@ func TestTheAddressIsCheckedWhenDialled(t *testing.T) {
 	require.Equal(t, "the address is private or reserved", *attempt.Error)
 }
 
-func TestALongAnswerIsCut(t *testing.T) {
+func TestALongResponseIsTruncated(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 		chunk := make([]byte, 1<<16)
@@ -237,7 +236,7 @@ func TestALongAnswerIsCut(t *testing.T) {
 	require.Len(t, []rune(*done.Attempts[0].ResponseBody), 1024)
 }
 
-func TestABrokenAnswerIsAFailure(t *testing.T) {
+func TestAnIncompleteResponseIsAFailure(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
@@ -247,11 +246,11 @@ func TestABrokenAnswerIsAFailure(t *testing.T) {
 	b.lead(t)
 	failed := b.latest(t, 1)
 	require.Equal(t, api.WebhookDeliveryStatusPENDING, failed.Status)
-	require.Contains(t, *failed.Attempts[0].Error, "no whole answer")
+	require.Contains(t, *failed.Attempts[0].Error, "no complete response")
 }
 
-// TestAHangingEndpointDelaysNoOther keeps every connection to one endpoint waiting
-// while another gets all that is sent to it.
+// TestAHangingEndpointDelaysNoOther keeps every request to one endpoint in flight
+// while another receives all of its events.
 func TestAHangingEndpointDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -269,32 +268,33 @@ func TestAHangingEndpointDelaysNoOther(t *testing.T) {
 		b.lead(t)
 	}
 	healthy.WaitFor(t, leads)
-	require.LessOrEqual(t, len(b.receiver.All()), 16, "no more than these are under way to one endpoint")
+	require.LessOrEqual(t, len(b.receiver.All()), 16, "requests in flight to one endpoint")
 }
 
-// TestAnEndpointThatIsDownIsLeftAlone fails until the breaker opens, and counts what
-// is still tried.
-func TestAnEndpointThatIsDownIsLeftAlone(t *testing.T) {
+// TestAnEndpointThatIsDownIsPaused fails until the endpoint is paused, and counts the
+// attempts after that.
+func TestAnEndpointThatIsDownIsPaused(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, always(http.StatusInternalServerError))
 	for range 60 {
 		b.lead(t)
 	}
-	held := func() bool {
+	paused := func() bool {
 		var until *time.Time
 		require.NoError(t, b.DB.QueryRow(t.Context(), "SELECT paused_until FROM integrations").Scan(&until))
 		return until != nil && until.After(b.Clock.Now())
 	}
-	require.Eventually(t, held, time.Minute, 5*time.Millisecond)
+	require.Eventually(t, paused, time.Minute, 5*time.Millisecond)
 	before := len(b.receiver.All())
-	require.Less(t, before, 60, "what came later was held back")
+	require.Less(t, before, 60, "the rest waits for the end of the pause")
 	b.Clock.Advance(6 * time.Minute)
-	b.receiver.WaitFor(t, before+1) // a single one tries
-	require.Eventually(t, held, time.Minute, 5*time.Millisecond)
+	b.receiver.WaitFor(t, before+1) // a single delivery tests the endpoint
+	require.Eventually(t, paused, time.Minute, 5*time.Millisecond)
 }
 
-// TestALeaseThatEndsIsTakenUp leaves behind what a worker that was killed would.
-func TestALeaseThatEndsIsTakenUp(t *testing.T) {
+// TestAnOrphanedDeliveryIsClaimedWhenItsLeaseEnds claims a delivery as a worker does that is
+// then killed.
+func TestAnOrphanedDeliveryIsClaimedWhenItsLeaseEnds(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	b := &bed{Server: s, token: s.Token(t, s.Workspace(t, "acme"))}

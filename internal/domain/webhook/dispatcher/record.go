@@ -1,0 +1,142 @@
+package dispatcher
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/webhook/sender"
+)
+
+const (
+	// maxBatch is how many outcomes one statement records at most.
+	maxBatch = 256
+	// recordAttempts is how often recording a batch is tried. By then the leases have
+	// ended, and the deliveries are due again.
+	recordAttempts = 20
+	// recordTimeout bounds each try.
+	recordTimeout = 10 * time.Second
+)
+
+// result is the outcome of an attempt, or a delivery to requeue without one.
+type result struct {
+	row     db.SystemWebhookDeliveryClaimRow
+	attempt sender.Attempt
+	requeue bool
+}
+
+// record records results until the channel is closed. A batch is what has arrived
+// while the one before was recorded.
+func (d *Dispatcher) record(ctx context.Context) {
+	batch := make([]result, 0, maxBatch)
+	for first := range d.results {
+		batch = append(batch[:0], first)
+		for more := true; more && len(batch) < maxBatch; {
+			select {
+			case next, ok := <-d.results:
+				if ok {
+					batch = append(batch, next)
+				}
+				more = ok
+			default:
+				more = false
+			}
+		}
+		d.recordBatch(ctx, batch)
+		d.finish(len(batch))
+	}
+}
+
+// finish counts n deliveries as no longer claimed.
+func (d *Dispatcher) finish(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.claimed -= n
+}
+
+// recordBatch records a batch, and retries while the database is unavailable.
+func (d *Dispatcher) recordBatch(ctx context.Context, batch []result) {
+	for range recordAttempts {
+		err := d.store(ctx, batch)
+		if err == nil {
+			return
+		}
+		d.Log.WarnContext(ctx, "webhook attempts not recorded", "count", len(batch), "error", err)
+		time.Sleep(errorWait)
+	}
+}
+
+// store records attempts and requeues deliveries without one.
+func (d *Dispatcher) store(ctx context.Context, batch []result) error {
+	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	tried := make([]result, 0, len(batch))
+	var requeued db.SystemWebhookDeliveryRequeueParams
+	for _, one := range batch {
+		if !one.requeue {
+			tried = append(tried, one)
+			continue
+		}
+		requeued.WorkspaceIDs = append(requeued.WorkspaceIDs, one.row.WorkspaceID)
+		requeued.IntegrationIDs = append(requeued.IntegrationIDs, one.row.IntegrationID)
+		requeued.IDs = append(requeued.IDs, one.row.ID)
+	}
+	if len(requeued.IDs) > 0 {
+		if err := db.New().SystemWebhookDeliveryRequeue(ctx, d.DB, requeued); err != nil {
+			return fmt.Errorf("requeue: %w", err)
+		}
+	}
+	if len(tried) == 0 {
+		return nil
+	}
+	if err := d.acknowledge(ctx, tried); err != nil {
+		return err
+	}
+	// Not returned: the attempts are recorded and must not be recorded again.
+	if err := d.updateHealth(ctx, tried); err != nil {
+		d.Log.WarnContext(ctx, "health of webhooks not updated", "error", err)
+	}
+	return nil
+}
+
+// acknowledge records attempts and what they make of their deliveries.
+func (d *Dispatcher) acknowledge(ctx context.Context, tried []result) error {
+	var done db.SystemWebhookDeliveryAcknowledgeParams
+	for _, one := range tried {
+		status, next := d.outcome(one)
+		raw, err := json.Marshal(one.attempt.API())
+		if err != nil {
+			return fmt.Errorf("attempt: %w", err)
+		}
+		done.WorkspaceIDs = append(done.WorkspaceIDs, one.row.WorkspaceID)
+		done.IntegrationIDs = append(done.IntegrationIDs, one.row.IntegrationID)
+		done.IDs = append(done.IDs, one.row.ID)
+		done.Statuses = append(done.Statuses, string(status))
+		done.NextAttempts = append(done.NextAttempts, next)
+		done.Attempts = append(done.Attempts, string(raw))
+	}
+	if err := db.New().SystemWebhookDeliveryAcknowledge(ctx, d.DB, done); err != nil {
+		return fmt.Errorf("acknowledge: %w", err)
+	}
+	for _, one := range tried {
+		d.metrics.observe(one)
+	}
+	return nil
+}
+
+// outcome returns the status of a delivery after an attempt, and when the next is due.
+func (d *Dispatcher) outcome(r result) (api.WebhookDeliveryStatus, time.Time) {
+	now := d.Clock.Now()
+	if r.attempt.OK() {
+		return api.WebhookDeliveryStatusSUCCEEDED, now
+	}
+	wait, again := backoff(d.Schedule, int(r.row.Tries), r.attempt.RetryAfter)
+	if !again || r.attempt.Status == http.StatusGone {
+		return api.WebhookDeliveryStatusFAILED, now
+	}
+	return api.WebhookDeliveryStatusPENDING, now.Add(wait)
+}
