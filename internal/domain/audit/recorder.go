@@ -4,33 +4,21 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/platform/batch"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-const (
-	flushEvery = 100 * time.Millisecond
-	// most bounds what is held while the database is away: some 30 MB.
-	most = 50_000
-	// batch is how many entries one statement writes.
-	batch = 128
-)
-
-// Recorder writes entries in batches, for what is done too often to wait for each
-// (ADR 11).
+// Recorder writes entries in batches, for changes that must not wait for a second
+// insert (ADR 11).
 type Recorder struct {
-	db  *postgres.DB
-	ids *id.Generator
-
-	mu      sync.Mutex
-	noted   []noted
-	dropped int
+	ids     *id.Generator
+	entries *batch.Buffer[noted, uuid.UUID]
 }
 
 type noted struct {
@@ -40,63 +28,32 @@ type noted struct {
 	at time.Time
 }
 
-// NewRecorder returns a recorder that holds nothing. Run must run for it to write. What
-// is encoded for a batch stays in the connection's buffer: on should have a single one.
-func NewRecorder(on *postgres.DB, ids *id.Generator) *Recorder { return &Recorder{db: on, ids: ids} }
+// NewRecorder returns a recorder that writes once Run runs. A connection keeps the
+// memory of its largest batch: on should have a single one.
+func NewRecorder(on *postgres.DB, ids *id.Generator) *Recorder {
+	return &Recorder{ids: ids, entries: batch.New(batch.Options[noted, uuid.UUID]{
+		Name: "audit entries", Interval: 100 * time.Millisecond, MaxBatch: 128,
+		Capacity: 50_000, // some 30 MB
+		Write: func(ctx context.Context, entries []noted) error {
+			if err := db.New().SystemAuditEntryCreateMany(ctx, on, columns(entries)); err != nil {
+				return fmt.Errorf("record audit entries: %w", err)
+			}
+			return nil
+		},
+	})}
+}
 
-// Note remembers an entry and returns at once.
+// Note adds an entry and returns immediately.
 func (r *Recorder) Note(e Entry) {
 	entryID, now := r.ids.New()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.noted) >= most {
-		r.dropped++
-		return
-	}
-	r.noted = append(r.noted, noted{e, entryID, now})
+	r.entries.Add(noted{e, entryID, now})
 }
 
-// Run writes what was noted a few times a second, and once more when ctx ends.
-func (r *Recorder) Run(ctx context.Context, log *slog.Logger) {
-	ticker := time.NewTicker(flushEvery)
-	defer ticker.Stop()
-	for done := false; !done; {
-		select {
-		case <-ctx.Done():
-			done = true
-		case <-ticker.C:
-		}
-		if err := r.Flush(context.WithoutCancel(ctx)); err != nil {
-			log.WarnContext(ctx, "audit entries not written yet", "error", err)
-		}
-		r.mu.Lock()
-		dropped := r.dropped
-		r.dropped = 0
-		r.mu.Unlock()
-		if dropped > 0 {
-			log.ErrorContext(ctx, "audit entries lost: the database was away for too long", "count", dropped)
-		}
-	}
-}
+// Run writes entries until ctx ends, then writes the rest.
+func (r *Recorder) Run(ctx context.Context, log *slog.Logger) { r.entries.Run(ctx, log) }
 
-// Flush writes what was noted. On an error it is kept for the next time.
-func (r *Recorder) Flush(ctx context.Context) error {
-	r.mu.Lock()
-	all := r.noted
-	r.noted = nil
-	r.mu.Unlock()
-	for len(all) > 0 {
-		n := min(batch, len(all))
-		if err := db.New().SystemAuditEntryCreateMany(ctx, r.db, columns(all[:n])); err != nil {
-			r.mu.Lock()
-			r.noted = append(all, r.noted...)
-			r.mu.Unlock()
-			return fmt.Errorf("record audit entries: %w", err)
-		}
-		all = all[n:]
-	}
-	return nil
-}
+// Flush writes the entries noted so far. On an error they are kept for the next flush.
+func (r *Recorder) Flush(ctx context.Context) error { return r.entries.Flush(ctx) }
 
 func columns(entries []noted) db.SystemAuditEntryCreateManyParams {
 	n := len(entries)
