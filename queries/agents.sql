@@ -18,7 +18,7 @@ RETURNING *;
 -- Sets what is not null and leaves the rest.
 UPDATE agents SET
     name = coalesce(sqlc.narg('name'), name),
-    status = coalesce(sqlc.narg('status'), status),
+    status = coalesce(sqlc.narg('status')::text, status),
     system_prompt = coalesce(sqlc.narg('system_prompt'), system_prompt),
     model_provider = coalesce(sqlc.narg('model_provider'), model_provider),
     model_name = coalesce(sqlc.narg('model_name'), model_name),

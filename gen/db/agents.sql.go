@@ -9,6 +9,7 @@ import (
 	"context"
 	"time"
 
+	api "github.com/avelto/convo/gen/api"
 	"github.com/google/uuid"
 )
 
@@ -22,7 +23,7 @@ type AgentCreateParams struct {
 	WorkspaceID   uuid.UUID
 	ID            uuid.UUID
 	Name          string
-	Status        string
+	Status        api.AgentStatus
 	SystemPrompt  string
 	ModelProvider string
 	ModelName     string
@@ -139,7 +140,7 @@ func (q *Queries) AgentList(ctx context.Context, db DBTX, arg AgentListParams) (
 const agentUpdate = `-- name: AgentUpdate :one
 UPDATE agents SET
     name = coalesce($1, name),
-    status = coalesce($2, status),
+    status = coalesce($2::text, status),
     system_prompt = coalesce($3, system_prompt),
     model_provider = coalesce($4, model_provider),
     model_name = coalesce($5, model_name),

@@ -9,6 +9,7 @@ import (
 	"context"
 	"time"
 
+	api "github.com/avelto/convo/gen/api"
 	"github.com/google/uuid"
 )
 
@@ -410,7 +411,7 @@ WHERE workspace_id = $3 AND id = ANY($4::uuid[])
 `
 
 type ConversationSetStatusManyParams struct {
-	Status      string
+	Status      api.ConversationStatus
 	UpdatedAt   time.Time
 	WorkspaceID uuid.UUID
 	IDs         []uuid.UUID
@@ -435,7 +436,7 @@ FROM (SELECT unnest($4::uuid[]) AS conversation_id, unnest($5::text[]) AS from_s
 
 type ConversationStatusChangeRecordManyParams struct {
 	WorkspaceID     uuid.UUID
-	ToStatus        string
+	ToStatus        api.ConversationStatus
 	ChangedAt       time.Time
 	ConversationIDs []uuid.UUID
 	FromStatuses    []string

@@ -9,6 +9,7 @@ import (
 	"context"
 	"time"
 
+	api "github.com/avelto/convo/gen/api"
 	"github.com/google/uuid"
 )
 
@@ -247,7 +248,7 @@ RETURNING workspace_id, id, type, url, events, status, secret, previous_secret, 
 type IntegrationUpdateParams struct {
 	URL         *string
 	Events      []string
-	Status      string
+	Status      api.IntegrationStatus
 	UpdatedAt   time.Time
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID

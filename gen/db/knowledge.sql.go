@@ -9,6 +9,7 @@ import (
 	"context"
 	"time"
 
+	api "github.com/avelto/convo/gen/api"
 	"github.com/google/uuid"
 )
 
@@ -81,7 +82,7 @@ type KnowledgeChunkSearchRow struct {
 	Heading     *string
 	Page        *int32
 	Content     string
-	SourceType  string
+	SourceType  api.KnowledgeType
 	Score       float64
 }
 
@@ -302,7 +303,7 @@ type KnowledgeJobCreateParams struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
 	SourceID    uuid.UUID
-	Kind        string
+	Kind        api.KnowledgeType
 	FileName    *string
 	URL         *string
 	Refresh     bool
@@ -348,8 +349,8 @@ RETURNING workspace_id, id, source_id, type, status, file_name, url, refresh, er
 `
 
 type KnowledgeJobEndParams struct {
-	Status       string
-	ErrorCode    *string
+	Status       api.KnowledgeJobStatus
+	ErrorCode    *api.KnowledgeJobErrorCode
 	ErrorMessage *string
 	Now          time.Time
 	WorkspaceID  uuid.UUID
@@ -772,7 +773,7 @@ RETURNING workspace_id, id, type, file_name, content_type, size_bytes, sha256, u
 type KnowledgeSourceCreateParams struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
-	Kind        string
+	Kind        api.KnowledgeType
 	FileName    *string
 	ContentType *string
 	SizeBytes   *int64

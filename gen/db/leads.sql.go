@@ -9,6 +9,7 @@ import (
 	"context"
 	"time"
 
+	api "github.com/avelto/convo/gen/api"
 	"github.com/google/uuid"
 )
 
@@ -36,7 +37,7 @@ type LeadCreateParams struct {
 type LeadCreateRow struct {
 	WorkspaceID    uuid.UUID
 	ID             uuid.UUID
-	Status         string
+	Status         api.LeadStatus
 	Fields         []byte
 	Score          *int16
 	Source         *string
@@ -123,7 +124,7 @@ func (q *Queries) LeadGet(ctx context.Context, db DBTX, arg LeadGetParams) (Lead
 type LeadInsertManyParams struct {
 	WorkspaceID    uuid.UUID
 	ID             uuid.UUID
-	Status         string
+	Status         api.LeadStatus
 	Fields         []byte
 	Score          *int16
 	Source         *string
@@ -193,7 +194,7 @@ ORDER BY coalesce(score, '-1'::smallint) DESC, id DESC LIMIT $5
 
 type LeadListByScoreAndStatusParams struct {
 	WorkspaceID uuid.UUID
-	Status      string
+	Status      api.LeadStatus
 	BeforeScore int16
 	BeforeID    uuid.UUID
 	RowLimit    int32
@@ -291,7 +292,7 @@ ORDER BY id DESC LIMIT $4
 
 type LeadListNewestByStatusParams struct {
 	WorkspaceID uuid.UUID
-	Status      string
+	Status      api.LeadStatus
 	BeforeID    uuid.UUID
 	RowLimit    int32
 }
@@ -368,7 +369,7 @@ RETURNING workspace_id, id, status, fields, score, source, conversation_id, crm_
 `
 
 type LeadSetStatusParams struct {
-	Status      string
+	Status      api.LeadStatus
 	UpdatedAt   time.Time
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID

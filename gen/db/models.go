@@ -7,6 +7,7 @@ package db
 import (
 	"time"
 
+	api "github.com/avelto/convo/gen/api"
 	"github.com/google/uuid"
 )
 
@@ -28,7 +29,7 @@ type Agent struct {
 	WorkspaceID   uuid.UUID
 	ID            uuid.UUID
 	Name          string
-	Status        string
+	Status        api.AgentStatus
 	SystemPrompt  string
 	ModelProvider string
 	ModelName     string
@@ -55,7 +56,7 @@ type AuditEntry struct {
 type Channel struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
-	Type        string
+	Type        api.ChannelType
 	Name        string
 	AgentID     *uuid.UUID
 	CreatedAt   time.Time
@@ -76,8 +77,8 @@ type Conversation struct {
 	AgentID              uuid.UUID
 	ChannelID            uuid.UUID
 	ContactID            uuid.UUID
-	Status               string
-	Sentiment            *string
+	Status               api.ConversationStatus
+	Sentiment            *api.Sentiment
 	AssignedOperatorID   *uuid.UUID
 	LastMessageAt        *time.Time
 	HandedOffAt          *time.Time
@@ -90,8 +91,8 @@ type ConversationStatusChange struct {
 	WorkspaceID    uuid.UUID
 	Seq            int64
 	ConversationID uuid.UUID
-	FromStatus     *string
-	ToStatus       string
+	FromStatus     *api.ConversationStatus
+	ToStatus       api.ConversationStatus
 	ChangedAt      time.Time
 }
 
@@ -105,7 +106,7 @@ type Event struct {
 	WorkspaceID uuid.UUID
 	Sequence    int64
 	ID          uuid.UUID
-	Type        string
+	Type        api.EventType
 	Data        []byte
 	OccurredAt  time.Time
 }
@@ -128,15 +129,15 @@ type IdempotencyKey struct {
 type Integration struct {
 	WorkspaceID             uuid.UUID
 	ID                      uuid.UUID
-	Type                    string
+	Type                    api.IntegrationType
 	URL                     *string
 	Events                  []string
-	Status                  string
+	Status                  api.IntegrationStatus
 	Secret                  []byte
 	PreviousSecret          []byte
 	PreviousSecretExpiresAt *time.Time
 	ExpiresAt               *time.Time
-	ErrorCode               *string
+	ErrorCode               *api.IntegrationErrorCode
 	ErrorMessage            *string
 	ErrorAt                 *time.Time
 	Failures                int32
@@ -169,12 +170,12 @@ type KnowledgeJob struct {
 	WorkspaceID  uuid.UUID
 	ID           uuid.UUID
 	SourceID     *uuid.UUID
-	Type         string
-	Status       string
+	Type         api.KnowledgeType
+	Status       api.KnowledgeJobStatus
 	FileName     *string
 	URL          *string
 	Refresh      bool
-	ErrorCode    *string
+	ErrorCode    *api.KnowledgeJobErrorCode
 	ErrorMessage *string
 	LeasedUntil  *time.Time
 	CreatedAt    time.Time
@@ -195,7 +196,7 @@ type KnowledgePage struct {
 type KnowledgeSource struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
-	Type        string
+	Type        api.KnowledgeType
 	FileName    *string
 	ContentType *string
 	SizeBytes   *int64
@@ -210,7 +211,7 @@ type KnowledgeSource struct {
 type Lead struct {
 	WorkspaceID    uuid.UUID
 	ID             uuid.UUID
-	Status         string
+	Status         api.LeadStatus
 	Fields         []byte
 	Score          *int16
 	Source         *string
@@ -230,13 +231,13 @@ type Message struct {
 	WorkspaceID    uuid.UUID
 	ID             uuid.UUID
 	ConversationID uuid.UUID
-	Role           string
+	Role           api.MessageRole
 	Content        string
-	AuthorType     string
+	AuthorType     api.MessageAuthorType
 	ContactID      *uuid.UUID
 	AgentID        *uuid.UUID
 	OperatorID     *uuid.UUID
-	DeliveryStatus string
+	DeliveryStatus api.DeliveryStatus
 	CreatedAt      time.Time
 }
 
@@ -274,7 +275,7 @@ type WebhookDelivery struct {
 	IntegrationID uuid.UUID
 	ID            uuid.UUID
 	EventSequence int64
-	Status        string
+	Status        api.WebhookDeliveryStatus
 	NextAttemptAt time.Time
 	LeasedUntil   *time.Time
 	Tries         int32

@@ -9,6 +9,7 @@ import (
 	"context"
 	"time"
 
+	api "github.com/avelto/convo/gen/api"
 	"github.com/google/uuid"
 )
 
@@ -79,7 +80,7 @@ type SystemWebhookDeliveryClaimRow struct {
 	ID            uuid.UUID
 	Tries         int32
 	EventID       uuid.UUID
-	EventType     string
+	EventType     api.EventType
 	Sequence      int64
 	OccurredAt    time.Time
 	Data          []byte
@@ -227,7 +228,7 @@ type WebhookDeliveryGetParams struct {
 type WebhookDeliveryGetRow struct {
 	WebhookDelivery WebhookDelivery
 	EventID         uuid.UUID
-	EventType       string
+	EventType       api.EventType
 }
 
 // One delivery with its event.
@@ -270,7 +271,7 @@ type WebhookDeliveryListParams struct {
 type WebhookDeliveryListRow struct {
 	WebhookDelivery WebhookDelivery
 	EventID         uuid.UUID
-	EventType       string
+	EventType       api.EventType
 }
 
 // Deliveries to a webhook before before_id, latest first, with their events.
@@ -322,7 +323,7 @@ type WebhookDeliveryRecordParams struct {
 	IntegrationID uuid.UUID
 	ID            uuid.UUID
 	EventSequence int64
-	Status        string
+	Status        api.WebhookDeliveryStatus
 	CreatedAt     time.Time
 	Attempts      []byte
 }

@@ -56,7 +56,7 @@ func randomLead(workspaceID uuid.UUID, ids *id.Generator) db.LeadInsertManyParam
 	}
 	source := "seed"
 	return db.LeadInsertManyParams{
-		WorkspaceID: workspaceID, ID: leadID, Status: string(stages[rand.IntN(len(stages))]), Score: score, Source: &source,
+		WorkspaceID: workspaceID, ID: leadID, Status: stages[rand.IntN(len(stages))], Score: score, Source: &source,
 		Fields:    fields(first+" "+last, fmt.Sprintf("lead.%d@example.com", rand.IntN(1_000_000)), fmt.Sprintf("+48 %09d", rand.IntN(1_000_000_000))),
 		CreatedAt: now, UpdatedAt: now,
 	}

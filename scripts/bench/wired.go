@@ -166,7 +166,7 @@ func (s *wired) create(c echo.Context) error {
 
 func toWired(row db.Lead) (wiredLead, error) {
 	lead := wiredLead{
-		ID: row.ID, Status: row.Status, Score: row.Score, Source: row.Source, ConversationID: row.ConversationID,
+		ID: row.ID, Status: string(row.Status), Score: row.Score, Source: row.Source, ConversationID: row.ConversationID,
 		CrmExternalID: row.CrmExternalID, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
 	}
 	return lead, json.Unmarshal(row.Fields, &lead.Fields)

@@ -40,9 +40,10 @@ func (c *console) since(at *time.Time) string {
 	}
 }
 
-// tone returns the CSS class for the color of a status.
-func tone(status string) string {
-	switch status {
+// tone returns the CSS class for the color of a status: a string or an enum of the
+// document.
+func tone(status any) string {
+	switch fmt.Sprint(status) {
 	case "CONNECTED", "SUCCEEDED", "active":
 		return "good"
 	case "ERROR", "FAILED", "revoked", "sign_in.refused":

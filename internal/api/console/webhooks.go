@@ -42,7 +42,7 @@ func (c *console) listWebhooks(w http.ResponseWriter, r *http.Request, v visitor
 	if err != nil {
 		return err
 	}
-	rows := slices.DeleteFunc(found.Rows, func(row db.Integration) bool { return row.Type != string(api.IntegrationTypeWEBHOOK) })
+	rows := slices.DeleteFunc(found.Rows, func(row db.Integration) bool { return row.Type != api.IntegrationTypeWEBHOOK })
 	return c.render(w, r, http.StatusOK, "webhooks", view{Title: "Webhooks", Visitor: v, Page: struct {
 		Rows []db.Integration
 		Next *string
@@ -122,7 +122,7 @@ func (c *console) webhook(r *http.Request, v visitor) (db.Integration, error) {
 		return db.Integration{}, err
 	}
 	row, err := c.Integrations.Get(r.Context(), v.Workspace.ID, webhookID)
-	if err == nil && row.Type != string(api.IntegrationTypeWEBHOOK) {
+	if err == nil && row.Type != api.IntegrationTypeWEBHOOK {
 		return row, problem.NotFound()
 	}
 	return row, err
@@ -156,7 +156,7 @@ func (c *console) showWebhook(w http.ResponseWriter, r *http.Request, v visitor)
 		Next       *string
 		Form       string
 		Disabled   bool
-	}{row, shown, found.Next, c.newForm(r), row.Status == string(api.IntegrationStatusDISABLED)}})
+	}{row, shown, found.Next, c.newForm(r), row.Status == api.IntegrationStatusDISABLED}})
 }
 
 func (c *console) testWebhook(w http.ResponseWriter, r *http.Request, v visitor) error {
@@ -205,9 +205,9 @@ func (c *console) change(w http.ResponseWriter, r *http.Request, v visitor, acti
 }
 
 func (c *console) switchWebhook(w http.ResponseWriter, r *http.Request, v visitor) error {
-	status, action, notice := string(api.IntegrationStatusDISABLED), "webhook.disabled", "Webhook disabled."
-	if r.PostFormValue("status") == string(api.IntegrationStatusCONNECTED) {
-		status, action, notice = string(api.IntegrationStatusCONNECTED), "webhook.enabled", "Webhook enabled."
+	status, action, notice := api.IntegrationStatusDISABLED, "webhook.disabled", "Webhook disabled."
+	if api.IntegrationStatus(r.PostFormValue("status")) == api.IntegrationStatusCONNECTED {
+		status, action, notice = api.IntegrationStatusCONNECTED, "webhook.enabled", "Webhook enabled."
 	}
 	return c.change(w, r, v, action, notice, "", func(ctx context.Context, row db.Integration) error {
 		_, err := c.Integrations.Update(ctx, v.Workspace.ID, row.ID, everything, integration.Change{Status: &status})

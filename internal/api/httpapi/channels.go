@@ -31,6 +31,6 @@ func (s *channels) ListChannels(ctx context.Context, r api.ListChannelsRequestOb
 
 func toAPIChannel(row db.Channel) api.Channel {
 	return api.Channel{
-		ID: row.ID, Type: api.ChannelType(row.Type), Name: row.Name, AgentID: row.AgentID, CreatedAt: timestamp.New(row.CreatedAt),
+		ID: row.ID, Type: row.Type, Name: row.Name, AgentID: row.AgentID, CreatedAt: timestamp.New(row.CreatedAt),
 	}
 }

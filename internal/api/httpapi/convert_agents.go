@@ -8,7 +8,7 @@ import (
 
 func toAPIAgent(row db.Agent) api.Agent {
 	return api.Agent{
-		ID: row.ID, Name: row.Name, Status: api.AgentStatus(row.Status),
+		ID: row.ID, Name: row.Name, Status: row.Status,
 		ModelProvider: row.ModelProvider, ModelName: row.ModelName,
 		CreatedAt: timestamp.New(row.CreatedAt), UpdatedAt: timestamp.New(row.UpdatedAt),
 	}
@@ -16,7 +16,7 @@ func toAPIAgent(row db.Agent) api.Agent {
 
 func toAPIAgentDetail(row db.Agent) api.AgentDetail {
 	return api.AgentDetail{
-		ID: row.ID, Name: row.Name, Status: api.AgentStatus(row.Status),
+		ID: row.ID, Name: row.Name, Status: row.Status,
 		ModelProvider: row.ModelProvider, ModelName: row.ModelName,
 		SystemPrompt: row.SystemPrompt, Temperature: row.Temperature, MaxTokens: row.MaxTokens,
 		CreatedAt: timestamp.New(row.CreatedAt), UpdatedAt: timestamp.New(row.UpdatedAt),

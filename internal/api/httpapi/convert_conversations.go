@@ -12,7 +12,7 @@ func toAPIConversationDetail(d conversation.Detail) api.ConversationDetail {
 		ID: short.ID, AgentID: short.AgentID, ChannelID: short.ChannelID, Status: short.Status, Contact: short.Contact,
 		AssignedOperatorID: short.AssignedOperatorID, LastMessageAt: short.LastMessageAt,
 		CreatedAt: short.CreatedAt, UpdatedAt: short.UpdatedAt,
-		Sentiment: (*api.Sentiment)(d.Conversation.Sentiment),
+		Sentiment: d.Conversation.Sentiment,
 		Tags:      each(d.Tags, representation.Tag), Messages: each(d.Messages, representation.Message),
 	}
 	if d.Conversation.AssignedOperatorID != nil && d.OperatorName != nil {

@@ -9,7 +9,7 @@ import (
 
 func toAPIKnowledgeSource(row db.KnowledgeSource) api.KnowledgeSource {
 	return api.KnowledgeSource{
-		ID: row.ID, Type: api.KnowledgeType(row.Type), FileName: row.FileName, URL: row.URL, ChunkCount: row.ChunkCount,
+		ID: row.ID, Type: row.Type, FileName: row.FileName, URL: row.URL, ChunkCount: row.ChunkCount,
 		CreatedAt: timestamp.New(row.CreatedAt), UpdatedAt: timestamp.New(row.UpdatedAt),
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 func toAPIIntegration(row db.Integration) api.Integration {
 	shown := api.Integration{
-		ID: row.ID, Type: api.IntegrationType(row.Type), Status: api.IntegrationStatus(row.Status), Error: toAPIIntegrationError(row),
+		ID: row.ID, Type: row.Type, Status: row.Status, Error: toAPIIntegrationError(row),
 		CreatedAt: timestamp.New(row.CreatedAt), UpdatedAt: timestamp.New(row.UpdatedAt),
 	}
 	if shown.Type == api.IntegrationTypeWEBHOOK {
@@ -34,7 +34,7 @@ func toAPIIntegrationError(row db.Integration) *api.IntegrationError {
 	if row.ErrorCode == nil || row.ErrorMessage == nil || row.ErrorAt == nil {
 		return nil
 	}
-	return &api.IntegrationError{Code: api.IntegrationErrorCode(*row.ErrorCode), Message: *row.ErrorMessage, At: timestamp.New(*row.ErrorAt)}
+	return &api.IntegrationError{Code: *row.ErrorCode, Message: *row.ErrorMessage, At: timestamp.New(*row.ErrorAt)}
 }
 
 func toAPIEventTypes(names []string) []api.EventType {
@@ -48,7 +48,7 @@ func toAPIDelivery(row db.WebhookDeliveryListRow) api.WebhookDelivery {
 func toAPIRedelivered(row db.WebhookDeliveryGetRow) api.WebhookDelivery {
 	delivery := row.WebhookDelivery
 	shown := api.WebhookDelivery{
-		ID: delivery.ID, EventID: row.EventID, EventType: api.EventType(row.EventType), Status: api.WebhookDeliveryStatus(delivery.Status),
+		ID: delivery.ID, EventID: row.EventID, EventType: row.EventType, Status: delivery.Status,
 		CreatedAt: timestamp.New(delivery.CreatedAt), Attempts: delivery.Attempts,
 	}
 	if shown.Status == api.WebhookDeliveryStatusPENDING {

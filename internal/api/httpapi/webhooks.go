@@ -60,7 +60,7 @@ func (s *webhooks) GetIntegration(ctx context.Context, r api.GetIntegrationReque
 
 // UpdateIntegration implements api.StrictServerInterface.
 func (s *webhooks) UpdateIntegration(ctx context.Context, r api.UpdateIntegrationRequestObject) (api.UpdateIntegrationResponseObject, error) {
-	change := integration.Change{URL: r.Body.URL, Events: r.Body.Events, Status: (*string)(r.Body.Status)}
+	change := integration.Change{URL: r.Body.URL, Events: r.Body.Events, Status: (*api.IntegrationStatus)(r.Body.Status)}
 	row, err := s.service.Update(ctx, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx), change)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 // Conversation shows a conversation and whom it is with.
 func Conversation(row db.Conversation, contact db.Contact) api.Conversation {
 	return api.Conversation{
-		ID: row.ID, AgentID: row.AgentID, ChannelID: row.ChannelID, Status: api.ConversationStatus(row.Status),
+		ID: row.ID, AgentID: row.AgentID, ChannelID: row.ChannelID, Status: row.Status,
 		Contact:            api.Contact{ID: contact.ID, Name: contact.Name, Email: contact.Email, Phone: contact.Phone},
 		AssignedOperatorID: row.AssignedOperatorID, LastMessageAt: timestamp.NewPtr(row.LastMessageAt),
 		CreatedAt: timestamp.New(row.CreatedAt), UpdatedAt: timestamp.New(row.UpdatedAt),
@@ -26,11 +26,10 @@ func Message(row db.Message) api.Message {
 		api.MessageAuthorTypeCONTACT: row.ContactID, api.MessageAuthorTypeAGENT: row.AgentID,
 		api.MessageAuthorTypeOPERATOR: row.OperatorID,
 	}
-	kind := api.MessageAuthorType(row.AuthorType)
 	return api.Message{
-		ID: row.ID, Role: api.MessageRole(row.Role), Content: row.Content,
-		Author:         api.MessageAuthor{Type: kind, ID: author[kind]},
-		DeliveryStatus: api.DeliveryStatus(row.DeliveryStatus), CreatedAt: timestamp.New(row.CreatedAt),
+		ID: row.ID, Role: row.Role, Content: row.Content,
+		Author:         api.MessageAuthor{Type: row.AuthorType, ID: author[row.AuthorType]},
+		DeliveryStatus: row.DeliveryStatus, CreatedAt: timestamp.New(row.CreatedAt),
 	}
 }
 

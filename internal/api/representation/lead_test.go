@@ -26,7 +26,7 @@ func reflected(t testing.TB, row db.Lead) []byte {
 		score = &wide
 	}
 	raw, err := json.Marshal(api.Lead{
-		ID: row.ID, Status: api.LeadStatus(row.Status), Fields: row.Fields, Score: score, Source: row.Source,
+		ID: row.ID, Status: row.Status, Fields: row.Fields, Score: score, Source: row.Source,
 		ConversationID: row.ConversationID, CrmExternalID: row.CrmExternalID,
 		CreatedAt: timestamp.New(row.CreatedAt), UpdatedAt: timestamp.New(row.UpdatedAt),
 	})

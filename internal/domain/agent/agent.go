@@ -57,7 +57,7 @@ func (s *Service) Create(ctx context.Context, workspaceID uuid.UUID, in Settings
 	row, err := db.New().AgentCreate(ctx, s.DB, db.AgentCreateParams{
 		WorkspaceID: workspaceID, ID: agentID, CreatedAt: now,
 		Name: or(in.Name, ""), ModelProvider: or(in.ModelProvider, ""), ModelName: or(in.ModelName, ""),
-		Status: string(or(in.Status, api.AgentStatusDRAFT)), SystemPrompt: or(in.SystemPrompt, ""),
+		Status: or(in.Status, api.AgentStatusDRAFT), SystemPrompt: or(in.SystemPrompt, ""),
 		Temperature: or(in.Temperature, defaultTemperature), MaxTokens: or(in.MaxTokens, defaultMaxTokens),
 	})
 	if err != nil {

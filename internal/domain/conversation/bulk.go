@@ -71,11 +71,11 @@ func (a action) run(ctx context.Context) (changes, error) {
 	switch a.bulk.Action {
 	case api.BulkActionClose:
 		return a.move(ctx, api.ConversationStatusCLOSED, api.EventTypeConversationClosed, func(c db.Conversation) bool {
-			return c.Status != string(api.ConversationStatusCLOSED)
+			return c.Status != api.ConversationStatusCLOSED
 		})
 	case api.BulkActionReopen:
 		return a.move(ctx, api.ConversationStatusOPEN, api.EventTypeConversationReopened, func(c db.Conversation) bool {
-			return c.Status == string(api.ConversationStatusCLOSED)
+			return c.Status == api.ConversationStatusCLOSED
 		})
 	case api.BulkActionAssign:
 		return a.assign(ctx)
@@ -112,7 +112,7 @@ func (a action) move(ctx context.Context, to api.ConversationStatus, kind api.Ev
 	changed := changes{}
 	for _, row := range a.rows {
 		if can(row) {
-			ids, from = append(ids, row.ID), append(from, row.Status)
+			ids, from = append(ids, row.ID), append(from, string(row.Status))
 			changed[row.ID] = func(row db.Conversation, contact db.Contact) (event.Event, error) {
 				return event.Conversation(kind, row, contact)
 			}
@@ -123,13 +123,13 @@ func (a action) move(ctx context.Context, to api.ConversationStatus, kind api.Ev
 	}
 	q := db.New()
 	err := q.ConversationSetStatusMany(ctx, a.tx, db.ConversationSetStatusManyParams{
-		WorkspaceID: a.workspaceID, IDs: ids, Status: string(to), UpdatedAt: a.now,
+		WorkspaceID: a.workspaceID, IDs: ids, Status: to, UpdatedAt: a.now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set status: %w", err)
 	}
 	err = q.ConversationStatusChangeRecordMany(ctx, a.tx, db.ConversationStatusChangeRecordManyParams{
-		WorkspaceID: a.workspaceID, ConversationIDs: ids, FromStatuses: from, ToStatus: string(to), ChangedAt: a.now,
+		WorkspaceID: a.workspaceID, ConversationIDs: ids, FromStatuses: from, ToStatus: to, ChangedAt: a.now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("record status change: %w", err)

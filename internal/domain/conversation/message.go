@@ -69,8 +69,8 @@ func (s *Service) Reply(ctx context.Context, workspaceID, conversationID uuid.UU
 	return message, err
 }
 
-func takesReply(status string) error {
-	switch api.ConversationStatus(status) {
+func takesReply(status api.ConversationStatus) error {
+	switch status {
 	case api.ConversationStatusHANDEDOFF:
 		return nil
 	case api.ConversationStatusCLOSED:

@@ -18,8 +18,8 @@ func LeadCreated(row db.Lead) Event { return lead(api.EventTypeLeadCreated, row,
 func LeadUpdated(row db.Lead) Event { return lead(api.EventTypeLeadUpdated, row, "") }
 
 // LeadStatusChanged is lead.status_changed.
-func LeadStatusChanged(row db.Lead, previous string) Event {
-	return lead(api.EventTypeLeadStatusChanged, row, `,"previousStatus":"`+previous+`"`)
+func LeadStatusChanged(row db.Lead, previous api.LeadStatus) Event {
+	return lead(api.EventTypeLeadStatusChanged, row, `,"previousStatus":"`+string(previous)+`"`)
 }
 
 func lead(kind api.EventType, row db.Lead, more string) Event {

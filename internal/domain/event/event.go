@@ -55,7 +55,7 @@ func RecordOne(ctx context.Context, on db.DBTX, ids *id.Generator, workspaceID u
 	if err != nil {
 		return db.Event{}, fmt.Errorf("record event: %w", err)
 	}
-	return db.Event{WorkspaceID: workspaceID, Sequence: sequence, ID: eventID, Type: string(one.Type), Data: one.Data, OccurredAt: now}, nil
+	return db.Event{WorkspaceID: workspaceID, Sequence: sequence, ID: eventID, Type: one.Type, Data: one.Data, OccurredAt: now}, nil
 }
 
 // AppendJSON appends an event as it is sent and listed: the schema Event. The same

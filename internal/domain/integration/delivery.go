@@ -93,7 +93,7 @@ func (s *Service) recordAttempt(ctx context.Context, on db.DBTX, row db.Integrat
 	deliveryID, now := s.IDs.New()
 	err = db.New().WebhookDeliveryRecord(ctx, on, db.WebhookDeliveryRecordParams{
 		WorkspaceID: row.WorkspaceID, IntegrationID: row.ID, ID: deliveryID, EventSequence: sent.Sequence,
-		Status: string(status), Attempts: raw, CreatedAt: now,
+		Status: status, Attempts: raw, CreatedAt: now,
 	})
 	if err != nil {
 		return fmt.Errorf("record delivery: %w", err)

@@ -108,7 +108,7 @@ func (s *Service) Get(ctx context.Context, workspaceID, integrationID uuid.UUID)
 // webhook returns an integration of that type; others have no such parts.
 func (s *Service) webhook(ctx context.Context, workspaceID, integrationID uuid.UUID) (db.Integration, error) {
 	row, err := s.Get(ctx, workspaceID, integrationID)
-	if err == nil && row.Type != string(api.IntegrationTypeWEBHOOK) {
+	if err == nil && row.Type != api.IntegrationTypeWEBHOOK {
 		return db.Integration{}, postgres.ErrNotFound
 	}
 	return row, err
@@ -118,7 +118,7 @@ func (s *Service) webhook(ctx context.Context, workspaceID, integrationID uuid.U
 type Change struct {
 	URL    *string
 	Events *[]string
-	Status *string
+	Status *api.IntegrationStatus
 }
 
 // Update changes an integration and forgets its error. It fails with
@@ -146,13 +146,13 @@ func (s *Service) changed(before db.Integration, has Has, change Change) (db.Int
 	params := db.IntegrationUpdateParams{
 		WorkspaceID: before.WorkspaceID, ID: before.ID, URL: before.URL, Events: before.Events, Status: before.Status, UpdatedAt: s.Clock.Now(),
 	}
-	if params.Status == string(api.IntegrationStatusERROR) {
-		params.Status = string(api.IntegrationStatusCONNECTED)
+	if params.Status == api.IntegrationStatusERROR {
+		params.Status = api.IntegrationStatusCONNECTED
 	}
 	if change.Status != nil {
 		params.Status = *change.Status
 	}
-	if before.Type != string(api.IntegrationTypeWEBHOOK) {
+	if before.Type != api.IntegrationTypeWEBHOOK {
 		if change.URL != nil || change.Events != nil {
 			return params, ErrNotWebhook
 		}
@@ -194,7 +194,7 @@ func (s *Service) RotateSecret(ctx context.Context, workspaceID, integrationID u
 		if err := postgres.Found("lock integration", err); err != nil {
 			return err
 		}
-		if before.Type != string(api.IntegrationTypeWEBHOOK) {
+		if before.Type != api.IntegrationTypeWEBHOOK {
 			return postgres.ErrNotFound
 		}
 		params := db.IntegrationSetSecretParams{

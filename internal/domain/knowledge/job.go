@@ -33,7 +33,7 @@ type Job struct {
 
 // open reports whether it has not ended.
 func (j Job) open() bool {
-	return j.Status == string(api.KnowledgeJobStatusPENDING) || j.Status == string(api.KnowledgeJobStatusPROCESSING)
+	return j.Status == api.KnowledgeJobStatusPENDING || j.Status == api.KnowledgeJobStatusPROCESSING
 }
 
 // Job returns a job, or postgres.ErrNotFound.
@@ -102,7 +102,7 @@ func (s *Service) Cancel(ctx context.Context, workspaceID, jobID uuid.UUID) (job
 	var dropped *db.KnowledgeSource
 	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
 		row, err := db.New().KnowledgeJobEnd(ctx, tx, db.KnowledgeJobEndParams{
-			WorkspaceID: workspaceID, ID: jobID, Status: string(api.KnowledgeJobStatusCANCELLED), Now: s.Clock.Now(),
+			WorkspaceID: workspaceID, ID: jobID, Status: api.KnowledgeJobStatusCANCELLED, Now: s.Clock.Now(),
 		})
 		if postgres.IsNotFound(err) {
 			if _, err := db.New().KnowledgeJobGet(ctx, tx, db.KnowledgeJobGetParams{WorkspaceID: workspaceID, ID: jobID}); err != nil {

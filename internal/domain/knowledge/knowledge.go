@@ -91,7 +91,7 @@ func (s *Service) Crawl(ctx context.Context, workspaceID uuid.UUID, address stri
 	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
 		sourceID, now := s.IDs.New()
 		source, err := db.New().KnowledgeSourceCreate(ctx, tx, db.KnowledgeSourceCreateParams{
-			WorkspaceID: workspaceID, ID: sourceID, Kind: string(api.KnowledgeTypeCRAWL), URL: &start, Depth: &depth, CreatedAt: now,
+			WorkspaceID: workspaceID, ID: sourceID, Kind: api.KnowledgeTypeCRAWL, URL: &start, Depth: &depth, CreatedAt: now,
 		})
 		if err != nil {
 			return fmt.Errorf("create source: %w", err)
@@ -193,7 +193,7 @@ func (s *Service) latest(ctx context.Context, tx pgx.Tx, source db.KnowledgeSour
 // deleteFile removes what is stored of an upload. The rows are gone by then: a file
 // that stays behind is unseen, a row without its file would not be.
 func (s *Service) deleteFile(ctx context.Context, source db.KnowledgeSource) error {
-	if source.Type != string(api.KnowledgeTypeUPLOAD) {
+	if source.Type != api.KnowledgeTypeUPLOAD {
 		return nil
 	}
 	if err := s.Blobs.Delete(ctx, key(source.WorkspaceID, source.ID)); err != nil && !errors.Is(err, blob.ErrNotFound) {

@@ -194,7 +194,7 @@ func forward(text string, at, runes int) int {
 
 // URL returns where a passage stands on the web; nil for files.
 func (h Hit) URL() *string {
-	if h.SourceType == string(api.KnowledgeTypeCRAWL) {
+	if h.SourceType == api.KnowledgeTypeCRAWL {
 		return &h.DocumentURL
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 // Show is a job as the API shows it, in answers and in events.
 func Show(job Job) api.KnowledgeJob {
 	shown := api.KnowledgeJob{
-		ID: job.ID, Type: api.KnowledgeType(job.Type), Status: api.KnowledgeJobStatus(job.Status), SourceID: job.SourceID,
+		ID: job.ID, Type: job.Type, Status: job.Status, SourceID: job.SourceID,
 		FileName: job.FileName, URL: job.URL, CreatedAt: timestamp.New(job.CreatedAt),
 		StartedAt: timestamp.NewPtr(job.StartedAt), FinishedAt: timestamp.NewPtr(job.FinishedAt),
 		Progress: api.KnowledgeJobProgress{
@@ -23,7 +23,7 @@ func Show(job Job) api.KnowledgeJob {
 		}
 	}
 	if job.ErrorCode != nil && job.ErrorMessage != nil {
-		shown.Error = &api.KnowledgeJobError{Code: api.KnowledgeJobErrorCode(*job.ErrorCode), Message: *job.ErrorMessage}
+		shown.Error = &api.KnowledgeJobError{Code: *job.ErrorCode, Message: *job.ErrorMessage}
 	}
 	return shown
 }

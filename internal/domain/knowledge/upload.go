@@ -103,7 +103,7 @@ func (s *Service) accept(ctx context.Context, workspaceID, sourceID uuid.UUID, i
 		known, err := db.New().KnowledgeSourceBySHA256(ctx, tx, db.KnowledgeSourceBySHA256Params{WorkspaceID: workspaceID, Sha256: sum})
 		if err == nil {
 			job, err = s.latest(ctx, tx, known)
-			if err == nil && (job.Status == "" || job.Status == string(api.KnowledgeJobStatusFAILED)) {
+			if err == nil && (job.Status == "" || job.Status == api.KnowledgeJobStatusFAILED) {
 				job, err = s.begin(ctx, tx, known, true)
 			}
 			return err
@@ -112,7 +112,7 @@ func (s *Service) accept(ctx context.Context, workspaceID, sourceID uuid.UUID, i
 		}
 		kind := string(in.Kind)
 		source, err := db.New().KnowledgeSourceCreate(ctx, tx, db.KnowledgeSourceCreateParams{
-			WorkspaceID: workspaceID, ID: sourceID, Kind: string(api.KnowledgeTypeUPLOAD), FileName: &in.Name, ContentType: &kind,
+			WorkspaceID: workspaceID, ID: sourceID, Kind: api.KnowledgeTypeUPLOAD, FileName: &in.Name, ContentType: &kind,
 			SizeBytes: &stored.size, Sha256: sum, CreatedAt: s.Clock.Now(),
 		})
 		if err != nil {

@@ -114,7 +114,7 @@ func (w *Worker) run(ctx context.Context, job db.KnowledgeJob) error {
 	if err != nil {
 		return fmt.Errorf("source of job: %w", err)
 	}
-	if source.Type == string(api.KnowledgeTypeCRAWL) {
+	if source.Type == api.KnowledgeTypeCRAWL {
 		return w.crawl(ctx, job, source)
 	}
 	return w.upload(ctx, job, source)
@@ -149,10 +149,10 @@ func (w *Worker) upload(ctx context.Context, job db.KnowledgeJob, source db.Know
 func (w *Worker) end(ctx context.Context, job db.KnowledgeJob, blame *extract.Error, also func(context.Context, pgx.Tx) error) error {
 	return postgres.WithTx(ctx, w.DB, func(ctx context.Context, tx pgx.Tx) error {
 		now := w.Clock.Now()
-		params := db.KnowledgeJobEndParams{WorkspaceID: job.WorkspaceID, ID: job.ID, Status: string(api.KnowledgeJobStatusCOMPLETED), Now: now}
+		params := db.KnowledgeJobEndParams{WorkspaceID: job.WorkspaceID, ID: job.ID, Status: api.KnowledgeJobStatusCOMPLETED, Now: now}
 		if blame != nil {
-			code := string(blame.Code)
-			params.Status, params.ErrorCode, params.ErrorMessage = string(api.KnowledgeJobStatusFAILED), &code, &blame.Message
+			code := api.KnowledgeJobErrorCode(blame.Code)
+			params.Status, params.ErrorCode, params.ErrorMessage = api.KnowledgeJobStatusFAILED, &code, &blame.Message
 		}
 		row, err := db.New().KnowledgeJobEnd(ctx, tx, params)
 		if postgres.IsNotFound(err) {

@@ -54,7 +54,7 @@ func (s *Service) Create(ctx context.Context, workspaceID uuid.UUID, in NewLead)
 	leadID, now := s.IDs.New()
 	eventID, _ := s.IDs.New()
 	created := event.LeadCreated(db.Lead{
-		ID: leadID, Status: string(api.LeadStatusNEW), Fields: in.Fields, Source: in.Source, CreatedAt: now, UpdatedAt: now,
+		ID: leadID, Status: api.LeadStatusNEW, Fields: in.Fields, Source: in.Source, CreatedAt: now, UpdatedAt: now,
 	})
 	row, err := db.New().LeadCreate(ctx, s.DB, db.LeadCreateParams{
 		WorkspaceID: workspaceID, ID: leadID, Fields: in.Fields, Source: in.Source, CreatedAt: now,
@@ -109,12 +109,12 @@ func (s *Service) Update(ctx context.Context, workspaceID, leadID uuid.UUID, cha
 // SetStatus moves a lead to a stage. To the one it is in, nothing changes.
 func (s *Service) SetStatus(ctx context.Context, workspaceID, leadID uuid.UUID, status api.LeadStatus) (row db.Lead, err error) {
 	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
-		if row, err = lock(ctx, tx, workspaceID, leadID); err != nil || row.Status == string(status) {
+		if row, err = lock(ctx, tx, workspaceID, leadID); err != nil || row.Status == status {
 			return err
 		}
 		previous, now := row.Status, s.Clock.Now()
 		row, err = db.New().LeadSetStatus(ctx, tx, db.LeadSetStatusParams{
-			WorkspaceID: workspaceID, ID: leadID, Status: string(status), UpdatedAt: now,
+			WorkspaceID: workspaceID, ID: leadID, Status: status, UpdatedAt: now,
 		})
 		if err != nil {
 			return fmt.Errorf("set lead status: %w", err)

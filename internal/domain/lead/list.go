@@ -21,11 +21,11 @@ type Filter struct {
 
 // List returns a page of leads, or page.ErrInvalidCursor.
 func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, filter Filter, request page.Request) (page.Page[db.Lead], error) {
-	status := ""
+	var status api.LeadStatus
 	if filter.Status != nil {
-		status = string(*filter.Status)
+		status = *filter.Status
 	}
-	list := page.List{Workspace: workspaceID, Name: "leads", Filters: []string{status, string(filter.Sort)}}
+	list := page.List{Workspace: workspaceID, Name: "leads", Filters: []string{string(status), string(filter.Sort)}}
 	from, err := s.Pages.Decode(list, request)
 	if err != nil {
 		return page.Page[db.Lead]{}, err
@@ -39,7 +39,7 @@ func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, filter Filter
 
 // query runs the statement of the filter and sort at hand: each has its own, and
 // an index for it.
-func (s *Service) query(ctx context.Context, workspaceID uuid.UUID, status string, sort api.LeadSort, from page.Position, limit int32) ([]db.Lead, error) {
+func (s *Service) query(ctx context.Context, workspaceID uuid.UUID, status api.LeadStatus, sort api.LeadSort, from page.Position, limit int32) ([]db.Lead, error) {
 	q := db.New()
 	switch byScore := sort == api.LeadSortScore; {
 	case byScore && status != "":

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/demo"
 	"github.com/avelto/convo/internal/domain/workspace"
@@ -73,7 +74,7 @@ func TestNoListVisitsMoreThanItsPage(t *testing.T) {
 
 	for _, before := range []uuid.UUID{id.Max, middle, last} {
 		for _, score := range []int16{101, 50, 0, -1} {
-			for _, status := range []string{"", "NEW", "WON", "LOST"} {
+			for _, status := range []api.LeadStatus{"", "NEW", "WON", "LOST"} {
 				for name, list := range lists(ours, status, score, before) {
 					var statement spy
 					list(t.Context(), &statement)
@@ -86,7 +87,7 @@ func TestNoListVisitsMoreThanItsPage(t *testing.T) {
 }
 
 // lists are the statements for a filter, at a position.
-func lists(space uuid.UUID, status string, score int16, before uuid.UUID) map[string]func(context.Context, db.DBTX) {
+func lists(space uuid.UUID, status api.LeadStatus, score int16, before uuid.UUID) map[string]func(context.Context, db.DBTX) {
 	q := db.New()
 	if status == "" {
 		return map[string]func(context.Context, db.DBTX){
