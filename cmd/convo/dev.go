@@ -39,6 +39,26 @@ const (
 
 // Run implements the command.
 func (c *devCommand) Run(ctx context.Context) (err error) {
+	// The lock and the address come first: starting PostgreSQL ends one that is left
+	// over in the directory, which must not be that of another process.
+	release, err := lockDataDir(c.DataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	defer listener.Close()
+	if err := writeOwner(c.DataDir, listener.Addr()); err != nil {
+		return err
+	}
+	return c.serve(ctx, listener)
+}
+
+// serve starts the database and serves until ctx is canceled.
+func (c *devCommand) serve(ctx context.Context, listener net.Listener) (err error) {
 	server, err := embedded.Start(ctx, embedded.Options{
 		Dir:  filepath.Join(c.DataDir, "postgres"),
 		Logf: func(format string, args ...any) { fmt.Printf(format+"\n", args...) },
@@ -69,7 +89,7 @@ func (c *devCommand) Run(ctx context.Context) (err error) {
 		c.Storage = filepath.Join(c.DataDir, "files")
 	}
 	d := daemon{
-		database: database{DatabaseURL: url}, config: c.Config, key: raw, publicURL: true,
+		database: database{DatabaseURL: url}, config: c.Config, key: raw, publicURL: true, listener: listener,
 		listening: func(a *app.App, _ *slog.Logger, on *postgres.DB, addr net.Addr) error {
 			return c.welcome(ctx, a, on, addr)
 		},

@@ -1,8 +1,15 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
 
 	"github.com/avelto/convo/db"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -12,6 +19,7 @@ type migrateCommand struct {
 	database
 
 	Direction string `arg:"" default:"up" enum:"up,down,status" help:"up applies all pending migrations, down reverts all migrations and deletes all data, status prints the schema version."`
+	Yes       bool   `help:"Delete all data without asking."`
 }
 
 // Run implements the command.
@@ -20,7 +28,7 @@ func (c *migrateCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	on, err := postgres.Open(ctx, url, postgres.Options{})
+	on, err := postgres.Open(ctx, url, postgres.Options{ApplicationName: postgres.ApplicationName + " migrate"})
 	if err != nil {
 		return err
 	}
@@ -29,7 +37,7 @@ func (c *migrateCommand) Run(ctx context.Context) error {
 	case "up":
 		err = db.Up(ctx, on.Pool())
 	case "down":
-		err = db.Down(ctx, on.Pool())
+		err = c.down(ctx, on)
 	}
 	if err != nil {
 		return err
@@ -39,5 +47,37 @@ func (c *migrateCommand) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("schema version %d of %d\n", current, newest)
+	return nil
+}
+
+func (c *migrateCommand) down(ctx context.Context, on *postgres.DB) error {
+	if !c.Yes {
+		if !term.IsTerminal(int(os.Stdin.Fd())) {
+			return errors.New("migrate down deletes all data: confirm with --yes, or run it in a terminal")
+		}
+		if err := confirm(os.Stdin, os.Stdout, on.Pool().Config().ConnConfig.Database); err != nil {
+			return err
+		}
+	}
+	sessions, err := on.Sessions(ctx, postgres.ApplicationName)
+	if err != nil {
+		return err
+	}
+	if sessions > 0 {
+		return fmt.Errorf("migrate down deletes all data, but servers or workers are connected with %d sessions: stop them first", sessions)
+	}
+	return db.Down(ctx, on.Pool())
+}
+
+// confirm asks for the name of the database whose data will be deleted.
+func confirm(in io.Reader, out io.Writer, database string) error {
+	fmt.Fprintf(out, "This deletes all data in the database %q. Type its name to continue: ", database)
+	typed, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("confirm: %w", err)
+	}
+	if strings.TrimSpace(typed) != database {
+		return errors.New("not confirmed: nothing was deleted")
+	}
 	return nil
 }

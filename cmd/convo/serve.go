@@ -61,7 +61,8 @@ type daemon struct {
 	database  database
 	config    app.Config
 	key       []byte
-	publicURL bool // use the listening address as the public URL if none is set
+	listener  net.Listener // listens on config.Addr if nil
+	publicURL bool         // use the listening address as the public URL if none is set
 	listening func(a *app.App, log *slog.Logger, on *postgres.DB, addr net.Addr) error
 }
 
@@ -88,9 +89,11 @@ func (d daemon) run(ctx context.Context, build build) error {
 		return err
 	}
 	defer on.Close()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", d.config.Addr)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+	listener := d.listener
+	if listener == nil {
+		if listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", d.config.Addr); err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
 	}
 	if d.publicURL && d.config.PublicURL == "" {
 		d.config.PublicURL = "http://" + listener.Addr().String()

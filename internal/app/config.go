@@ -72,10 +72,10 @@ func (c Config) clientIP() (func(*http.Request) string, error) {
 		return echo.ExtractIPDirect(), nil
 	}
 	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, text := range c.TrustedProxies {
+	for i, text := range c.TrustedProxies {
 		_, network, err := net.ParseCIDR(text)
 		if err != nil {
-			return nil, fmt.Errorf("trusted proxy: %w", err)
+			return nil, fmt.Errorf("CONVO_TRUSTED_PROXIES: network %d of %d is not in CIDR notation, such as 10.0.0.0/8", i+1, len(c.TrustedProxies))
 		}
 		options = append(options, echo.TrustIPRange(network))
 	}

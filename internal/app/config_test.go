@@ -1,13 +1,22 @@
 package app_test
 
 import (
+	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/internal/app"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/testing/apitest"
+	"github.com/avelto/convo/internal/testing/testdb"
 )
+
+func TestMain(m *testing.M) { testdb.Main(m) }
 
 func TestTheSecretKeyMustBeLongEnough(t *testing.T) {
 	t.Parallel()
@@ -29,5 +38,43 @@ func TestTracingIsOnWhereItIsAskedFor(t *testing.T) {
 		for _, environment := range environments {
 			require.Equal(t, want, app.TracingWanted(func(name string) string { return environment[name] }), environment)
 		}
+	}
+}
+
+// TestNoSettingIsEchoed starts with settings that hold a secret and are wrong.
+func TestNoSettingIsEchoed(t *testing.T) {
+	t.Parallel()
+	const secret = "12345/secret-word"
+	file := filepath.Join(t.TempDir(), "secret-word")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	on := testdb.New(t)
+	for name, config := range map[string]app.Config{
+		"a Redis password with a slash":    {RedisURL: "redis://user:" + secret + "@127.0.0.1/0"},
+		"no Redis URL":                     {RedisURL: secret},
+		"a storage secret with a slash":    {Storage: "s3://key:" + secret + "@127.0.0.1/bucket"},
+		"another scheme of storage":        {Storage: "https://key:secret-word@127.0.0.1/bucket"},
+		"storage that cannot be reached":   {Storage: "s3://key:secret-word@127.0.0.1:1/bucket?insecure=true"},
+		"a file in place of a directory":   {Storage: file + "/files"},
+		"a target that is no network":      {AllowedTargets: []string{"127.0.0.0/8", "secret-word"}},
+		"a proxy that is not a network":    {TrustedProxies: []string{"secret-word"}},
+		"a storage host that is not one":   {Storage: "s3://key:secret-word@host:secret-word/bucket"},
+		"a storage URL without a bucket":   {Storage: "s3://key:secret-word@127.0.0.1"},
+		"a Redis URL with a broken %-code": {RedisURL: "redis://user:secret-word%zz@127.0.0.1"},
+	} {
+		if config.Storage == "" {
+			config.Storage = t.TempDir()
+		}
+		_, err := app.New(t.Context(), config, app.Parts{DB: on, Key: apitest.Key, Log: slog.New(slog.DiscardHandler), Clock: clock.System{}})
+		require.Error(t, err, name)
+		require.NotContains(t, err.Error(), "secret-word", name)
+	}
+	for _, url := range []string{
+		"postgres://user:" + secret + "@127.0.0.1/convo", "postgres://user:secret-word%zz@127.0.0.1/convo", "secret-word",
+		"postgres://user:secret-word@127.0.0.1:port/convo", "host=127.0.0.1 password='secret-word", "postgres://127.0.0.1/x?sslrootcert=/secret-word",
+		"postgres://127.0.0.1/x?sslmode=secret-word",
+	} {
+		_, err := postgres.Open(t.Context(), url, postgres.Options{})
+		require.ErrorContains(t, err, "DATABASE_URL", url)
+		require.NotContains(t, err.Error(), "secret-word", url)
 	}
 }

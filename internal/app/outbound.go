@@ -28,7 +28,7 @@ type outbound struct {
 func newOutbound(ctx context.Context, config Config, parts Parts) (*outbound, error) {
 	allowed, err := egress.ParsePrefixes(config.AllowedTargets)
 	if err != nil {
-		return nil, fmt.Errorf("allowed targets: %w", err)
+		return nil, fmt.Errorf("CONVO_ALLOWED_TARGETS: %w", err)
 	}
 	box, err := seal.New(parts.Key, "webhook secrets")
 	if err != nil {
@@ -40,7 +40,7 @@ func newOutbound(ctx context.Context, config Config, parts Parts) (*outbound, er
 	}
 	blobs, err := blob.Open(ctx, storage)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("CONVO_STORAGE: %w", err)
 	}
 	guard := egress.NewGuard(allowed)
 	post := sender.New(guard, parts.Clock, config.webhookTimeout(), idlePerEndpoint)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"strings"
 )
@@ -24,19 +25,24 @@ type Store interface {
 	Delete(ctx context.Context, key string) error
 }
 
-// Open returns the store of an address: a directory, or
-// s3://KEY:SECRET@HOST/BUCKET?region=…&insecure=true.
+// Open returns the store at an address: a directory, or
+// s3://KEY:SECRET@HOST/BUCKET?region=…&insecure=true. Its errors never contain the
+// address, which holds a secret.
 func Open(ctx context.Context, address string) (Store, error) {
-	if !strings.HasPrefix(address, "s3://") {
-		return Directory(address)
+	if !strings.Contains(address, "://") {
+		store, err := Directory(address)
+		if file, ok := errors.AsType[*fs.PathError](err); ok {
+			return nil, fmt.Errorf("storage directory: %s: %w", file.Op, file.Err)
+		}
+		return store, err
 	}
 	u, err := url.Parse(address)
-	if err != nil {
-		return nil, errors.New("blob: the address of the storage is not a URL") // err would print its secret
+	if err != nil || u.Scheme != "s3" || u.User == nil || u.Host == "" || u.Path == "" {
+		return nil, errors.New("storage is neither a directory nor s3://KEY:SECRET@HOST/BUCKET with percent-encoded parts")
 	}
 	store, err := openS3(ctx, u)
 	if err != nil {
-		return nil, fmt.Errorf("object storage at %s: %w", u.Host, err)
+		return nil, fmt.Errorf("object storage: %w", err)
 	}
 	return store, nil
 }

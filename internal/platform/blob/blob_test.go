@@ -43,7 +43,7 @@ func TestObjectStorage(t *testing.T) {
 	require.NoError(t, err)
 	keepsFiles(t, store)
 	_, err = blob.Open(t.Context(), address+"/absent?insecure=true&region=us-east-1")
-	require.ErrorContains(t, err, "absent")
+	require.ErrorContains(t, err, "does not exist")
 	_, err = blob.Open(t.Context(), strings.Replace(address, "secret-of-test", "wrong", 1)+"/convo?insecure=true&region=us-east-1")
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "wrong", "no secret is told")

@@ -37,7 +37,7 @@ func openS3(ctx context.Context, u *url.URL) (Store, error) {
 		return nil, err
 	}
 	if !exists {
-		return nil, fmt.Errorf("there is no bucket %q", o.bucket)
+		return nil, errors.New("the bucket does not exist")
 	}
 	return o, nil
 }

@@ -53,7 +53,7 @@ func ParsePrefixes(texts []string) ([]netip.Prefix, error) {
 	for i, text := range texts {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("network %q: %w", text, err)
+			return nil, fmt.Errorf("network %d of %d is not in CIDR notation, such as 10.0.0.0/8", i+1, len(texts))
 		}
 		prefixes[i] = prefix.Masked()
 	}

@@ -67,5 +67,5 @@ func TestParsePrefixes(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "10.0.0.0/8", prefixes[0].String())
 	_, err = egress.ParsePrefixes([]string{"10.0.0.1"})
-	require.ErrorContains(t, err, "10.0.0.1")
+	require.ErrorContains(t, err, "network 1 of 1")
 }

@@ -3,9 +3,13 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/exaring/otelpgx"
@@ -24,15 +28,20 @@ type DB struct{ pool *pgxpool.Pool }
 type Options struct {
 	MaxConns int32
 	Tracing  bool // OpenTelemetry spans for each statement
+	// ApplicationName is the name of the sessions, ApplicationName if empty.
+	ApplicationName string
 }
+
+// ApplicationName is the application_name of the sessions of servers and workers.
+const ApplicationName = "convo"
 
 // Open connects to a database by URL or keyword string. Several hosts and
 // target_session_attrs are honoured (libpq's connection strings). The caller
 // closes it.
 func Open(ctx context.Context, url string, options Options) (*DB, error) {
-	config, err := pgxpool.ParseConfig(url)
+	config, err := parse(url)
 	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", err)
+		return nil, err
 	}
 	if options.MaxConns > 0 {
 		config.MaxConns = options.MaxConns
@@ -46,11 +55,35 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 		return nil
 	}
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	config.ConnConfig.RuntimeParams["application_name"] = cmp.Or(options.ApplicationName, ApplicationName)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open database pool: %w", err)
 	}
 	return &DB{pool: pool}, nil
+}
+
+// parse reads a database URL. The error never contains it: it may hold a password.
+func parse(url string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(url)
+	// An unescaped slash in a password makes the rest of it the database's name.
+	if err == nil && !strings.ContainsRune(config.ConnConfig.Database, '@') {
+		return config, nil
+	}
+	if file, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("DATABASE_URL names a file that cannot be read: %w", file.Err)
+	}
+	return nil, errors.New("DATABASE_URL is not a PostgreSQL URL (postgres://user:password@host:port/database) or keyword string; special characters in a URL must be percent-encoded")
+}
+
+// Sessions returns the number of other sessions on the database that have a name.
+func (d *DB) Sessions(ctx context.Context, applicationName string) (n int, err error) {
+	const query = `SELECT count(*) FROM pg_stat_activity
+		WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()`
+	if err := d.pool.QueryRow(ctx, query, applicationName).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count sessions: %w", err)
+	}
+	return n, nil
 }
 
 // Unflushed opens another pool on the same database, whose commits do not wait for

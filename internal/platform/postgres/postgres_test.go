@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -136,4 +137,27 @@ func TestErrorsAreToldApart(t *testing.T) {
 	defer nowhere.Close()
 	require.True(t, postgres.IsUnavailable(nowhere.Ping(t.Context())))
 	require.False(t, postgres.IsUnavailable(nil))
+}
+
+func TestSessionsAreCountedByName(t *testing.T) {
+	t.Parallel()
+	url := testdb.URL(t)
+	open := func(options postgres.Options) *postgres.DB {
+		on, err := postgres.Open(t.Context(), url, options)
+		require.NoError(t, err)
+		t.Cleanup(on.Close)
+		require.NoError(t, on.Ping(t.Context()))
+		return on
+	}
+	command := open(postgres.Options{ApplicationName: "convo migrate"})
+	sessions := func() int {
+		n, err := command.Sessions(t.Context(), postgres.ApplicationName)
+		require.NoError(t, err)
+		return n
+	}
+	require.Zero(t, sessions())
+	server := open(postgres.Options{})
+	require.Equal(t, 1, sessions())
+	server.Close()
+	require.Eventually(t, func() bool { return sessions() == 0 }, 10*time.Second, 5*time.Millisecond)
 }

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestASecondDevLeavesTheFirstAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := dev(t, dir)
+	said, err := command(t, []string{"CONVO_DATA_DIR=" + dir, "CONVO_ADDR=127.0.0.1:0"}, "dev").CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(said), "another convo dev uses the data in "+dir)
+	require.Contains(t, string(said), "process "+strconv.Itoa(first.Process.Pid)+" at http://"+first.addr)
+
+	elsewhere := filepath.Join(t.TempDir(), "data")
+	said, err = command(t, []string{"CONVO_DATA_DIR=" + elsewhere, "CONVO_ADDR=" + first.addr}, "dev").CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(said), "address already in use")
+	require.NoDirExists(t, filepath.Join(elsewhere, "postgres"), "the address is bound before a database is made")
+
+	status, body := first.get("/readyz", "")
+	require.Equal(t, http.StatusOK, status, "%s", body)
+	require.FileExists(t, filepath.Join(dir, urlFile), "the first one's database can still be found")
+	_, err = os.Stat(filepath.Join(dir, "postgres", "data", "postmaster.pid"))
+	require.NoError(t, err, "the first one's database still runs")
+
+	require.Zero(t, first.stop(t, syscall.SIGHUP), "%s", first.output)
+	require.NoFileExists(t, filepath.Join(dir, "postgres", "data", "postmaster.pid"), "SIGHUP stops it like SIGTERM")
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMigrateDownNeedsAYesAndNoServers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := dev(t, dir)
+	url, err := os.ReadFile(filepath.Join(dir, urlFile))
+	require.NoError(t, err)
+	environment := []string{"DATABASE_URL=" + strings.TrimSpace(string(url)), "CONVO_SECRET_KEY=" + strings.Repeat("ab", 32)}
+
+	said, err := command(t, environment, "migrate", "down").CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(said), "confirm with --yes")
+	said, err = command(t, environment, "migrate", "down", "--yes").CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(said), "servers or workers are connected")
+	status, _ := p.get("/readyz", "")
+	require.Equal(t, http.StatusOK, status)
+
+	for _, args := range [][]string{{"serve"}, {"work"}} {
+		require.Zero(t, start(t, environment, args...).stop(t, syscall.SIGHUP), "SIGHUP stops it like SIGTERM")
+	}
+}
+
+func TestTheNameOfTheDatabaseConfirms(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, confirm(strings.NewReader("convo\n"), io.Discard, "convo"))
+	for _, typed := range []string{"", "\n", "yes\n", "y\n", "other\n"} {
+		require.ErrorContains(t, confirm(strings.NewReader(typed), io.Discard, "convo"), "nothing was deleted", typed)
+	}
+}
