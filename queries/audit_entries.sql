@@ -25,5 +25,7 @@ WHERE workspace_id = @workspace_id AND id < @before_id AND (@actor_type::text = 
 ORDER BY id DESC LIMIT @row_limit;
 
 -- name: SystemAuditEntryDeleteOld :execrows
--- Forgets entries from before a moment.
-DELETE FROM audit_entries WHERE created_at < @before;
+-- Deletes up to max_rows entries created before a time.
+DELETE FROM audit_entries WHERE (workspace_id, id) IN (
+  SELECT workspace_id, id FROM audit_entries AS old WHERE old.created_at < @before LIMIT @max_rows
+);

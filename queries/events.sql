@@ -14,5 +14,7 @@ ORDER BY sequence LIMIT @row_limit;
 SELECT latest FROM event_counters WHERE workspace_id = @workspace_id;
 
 -- name: SystemEventDeleteOld :execrows
--- Forgets events from before a moment.
-DELETE FROM events WHERE occurred_at < @before;
+-- Deletes up to max_rows events that occurred before a time.
+DELETE FROM events WHERE (workspace_id, sequence) IN (
+  SELECT workspace_id, sequence FROM events AS old WHERE old.occurred_at < @before LIMIT @max_rows
+);

@@ -17,5 +17,7 @@ ON CONFLICT (workspace_id, key) DO UPDATE SET
     body = excluded.body, created_at = excluded.created_at;
 
 -- name: SystemIdempotencyKeyDeleteOld :execrows
--- Forgets answers that were stored before a moment.
-DELETE FROM idempotency_keys WHERE created_at < @before;
+-- Deletes up to max_rows responses that were stored before a time.
+DELETE FROM idempotency_keys WHERE (workspace_id, key) IN (
+  SELECT workspace_id, key FROM idempotency_keys AS old WHERE old.created_at < @before LIMIT @max_rows
+);

@@ -73,5 +73,9 @@ UPDATE integrations SET
 WHERE workspace_id = @workspace_id AND id = @id AND status <> 'DISABLED';
 
 -- name: SystemIntegrationDeleteExpired :execrows
--- Removes temporary integrations whose time is over.
-DELETE FROM integrations WHERE expires_at < @now::timestamptz;
+-- Deletes up to max_rows temporary integrations that have expired and whose deliveries are deleted.
+DELETE FROM integrations WHERE (workspace_id, id) IN (
+  SELECT old.workspace_id, old.id FROM integrations AS old WHERE old.expires_at < @now::timestamptz AND NOT EXISTS (
+    SELECT 1 FROM webhook_deliveries WHERE webhook_deliveries.workspace_id = old.workspace_id AND webhook_deliveries.integration_id = old.id
+  ) LIMIT @max_rows
+);

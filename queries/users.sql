@@ -29,5 +29,5 @@ WHERE memberships.user_id = @user_id
 ORDER BY workspaces.name, workspaces.id;
 
 -- name: SystemSessionDeleteExpired :execrows
--- Forgets sessions that are over.
-DELETE FROM sessions WHERE expiry < @now;
+-- Deletes up to max_rows expired sessions.
+DELETE FROM sessions WHERE token IN (SELECT token FROM sessions AS old WHERE old.expiry < @now LIMIT @max_rows);

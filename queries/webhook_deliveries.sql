@@ -74,5 +74,15 @@ FROM (
 WHERE delivery.workspace_id = requeued.workspace_id AND delivery.integration_id = requeued.integration_id AND delivery.id = requeued.id;
 
 -- name: SystemWebhookDeliveryDeleteOld :execrows
--- Deletes deliveries created before a time.
-DELETE FROM webhook_deliveries WHERE created_at < @before;
+-- Deletes up to max_rows deliveries created before a time.
+DELETE FROM webhook_deliveries WHERE (workspace_id, integration_id, id) IN (
+  SELECT workspace_id, integration_id, id FROM webhook_deliveries AS old WHERE old.created_at < @before LIMIT @max_rows
+);
+
+-- name: SystemWebhookDeliveryDeleteOfExpired :execrows
+-- Deletes up to max_rows deliveries of temporary integrations that have expired.
+DELETE FROM webhook_deliveries WHERE (workspace_id, integration_id, id) IN (
+  SELECT webhook_deliveries.workspace_id, webhook_deliveries.integration_id, webhook_deliveries.id
+  FROM integrations JOIN webhook_deliveries ON webhook_deliveries.workspace_id = integrations.workspace_id AND integration_id = integrations.id
+  WHERE integrations.expires_at < @now::timestamptz LIMIT @max_rows
+);

@@ -148,16 +148,19 @@ func (q *Queries) SystemAuditEntryCreateMany(ctx context.Context, db DBTX, arg S
 }
 
 const systemAuditEntryDeleteOld = `-- name: SystemAuditEntryDeleteOld :execrows
-DELETE FROM audit_entries WHERE created_at < $1
+DELETE FROM audit_entries WHERE (workspace_id, id) IN (
+  SELECT workspace_id, id FROM audit_entries AS old WHERE old.created_at < $1 LIMIT $2
+)
 `
 
 type SystemAuditEntryDeleteOldParams struct {
-	Before time.Time
+	Before  time.Time
+	MaxRows int32
 }
 
-// Forgets entries from before a moment.
+// Deletes up to max_rows entries created before a time.
 func (q *Queries) SystemAuditEntryDeleteOld(ctx context.Context, db DBTX, arg SystemAuditEntryDeleteOldParams) (int64, error) {
-	result, err := db.Exec(ctx, systemAuditEntryDeleteOld, arg.Before)
+	result, err := db.Exec(ctx, systemAuditEntryDeleteOld, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}

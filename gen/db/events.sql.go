@@ -102,16 +102,19 @@ func (q *Queries) EventRecord(ctx context.Context, db DBTX, arg EventRecordParam
 }
 
 const systemEventDeleteOld = `-- name: SystemEventDeleteOld :execrows
-DELETE FROM events WHERE occurred_at < $1
+DELETE FROM events WHERE (workspace_id, sequence) IN (
+  SELECT workspace_id, sequence FROM events AS old WHERE old.occurred_at < $1 LIMIT $2
+)
 `
 
 type SystemEventDeleteOldParams struct {
-	Before time.Time
+	Before  time.Time
+	MaxRows int32
 }
 
-// Forgets events from before a moment.
+// Deletes up to max_rows events that occurred before a time.
 func (q *Queries) SystemEventDeleteOld(ctx context.Context, db DBTX, arg SystemEventDeleteOldParams) (int64, error) {
-	result, err := db.Exec(ctx, systemEventDeleteOld, arg.Before)
+	result, err := db.Exec(ctx, systemEventDeleteOld, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}

@@ -90,16 +90,19 @@ func (q *Queries) IdempotencyKeyTryLock(ctx context.Context, db DBTX, arg Idempo
 }
 
 const systemIdempotencyKeyDeleteOld = `-- name: SystemIdempotencyKeyDeleteOld :execrows
-DELETE FROM idempotency_keys WHERE created_at < $1
+DELETE FROM idempotency_keys WHERE (workspace_id, key) IN (
+  SELECT workspace_id, key FROM idempotency_keys AS old WHERE old.created_at < $1 LIMIT $2
+)
 `
 
 type SystemIdempotencyKeyDeleteOldParams struct {
-	Before time.Time
+	Before  time.Time
+	MaxRows int32
 }
 
-// Forgets answers that were stored before a moment.
+// Deletes up to max_rows responses that were stored before a time.
 func (q *Queries) SystemIdempotencyKeyDeleteOld(ctx context.Context, db DBTX, arg SystemIdempotencyKeyDeleteOldParams) (int64, error) {
-	result, err := db.Exec(ctx, systemIdempotencyKeyDeleteOld, arg.Before)
+	result, err := db.Exec(ctx, systemIdempotencyKeyDeleteOld, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}

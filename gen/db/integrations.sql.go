@@ -289,16 +289,21 @@ func (q *Queries) IntegrationUpdate(ctx context.Context, db DBTX, arg Integratio
 }
 
 const systemIntegrationDeleteExpired = `-- name: SystemIntegrationDeleteExpired :execrows
-DELETE FROM integrations WHERE expires_at < $1::timestamptz
+DELETE FROM integrations WHERE (workspace_id, id) IN (
+  SELECT old.workspace_id, old.id FROM integrations AS old WHERE old.expires_at < $1::timestamptz AND NOT EXISTS (
+    SELECT 1 FROM webhook_deliveries WHERE webhook_deliveries.workspace_id = old.workspace_id AND webhook_deliveries.integration_id = old.id
+  ) LIMIT $2
+)
 `
 
 type SystemIntegrationDeleteExpiredParams struct {
-	Now time.Time
+	Now     time.Time
+	MaxRows int32
 }
 
-// Removes temporary integrations whose time is over.
+// Deletes up to max_rows temporary integrations that have expired and whose deliveries are deleted.
 func (q *Queries) SystemIntegrationDeleteExpired(ctx context.Context, db DBTX, arg SystemIntegrationDeleteExpiredParams) (int64, error) {
-	result, err := db.Exec(ctx, systemIntegrationDeleteExpired, arg.Now)
+	result, err := db.Exec(ctx, systemIntegrationDeleteExpired, arg.Now, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}

@@ -68,16 +68,17 @@ func (q *Queries) SystemMembershipList(ctx context.Context, db DBTX, arg SystemM
 }
 
 const systemSessionDeleteExpired = `-- name: SystemSessionDeleteExpired :execrows
-DELETE FROM sessions WHERE expiry < $1
+DELETE FROM sessions WHERE token IN (SELECT token FROM sessions AS old WHERE old.expiry < $1 LIMIT $2)
 `
 
 type SystemSessionDeleteExpiredParams struct {
-	Now time.Time
+	Now     time.Time
+	MaxRows int32
 }
 
-// Forgets sessions that are over.
+// Deletes up to max_rows expired sessions.
 func (q *Queries) SystemSessionDeleteExpired(ctx context.Context, db DBTX, arg SystemSessionDeleteExpiredParams) (int64, error) {
-	result, err := db.Exec(ctx, systemSessionDeleteExpired, arg.Now)
+	result, err := db.Exec(ctx, systemSessionDeleteExpired, arg.Now, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}

@@ -124,17 +124,42 @@ func (q *Queries) SystemWebhookDeliveryClaim(ctx context.Context, db DBTX, arg S
 	return items, nil
 }
 
+const systemWebhookDeliveryDeleteOfExpired = `-- name: SystemWebhookDeliveryDeleteOfExpired :execrows
+DELETE FROM webhook_deliveries WHERE (workspace_id, integration_id, id) IN (
+  SELECT webhook_deliveries.workspace_id, webhook_deliveries.integration_id, webhook_deliveries.id
+  FROM integrations JOIN webhook_deliveries ON webhook_deliveries.workspace_id = integrations.workspace_id AND integration_id = integrations.id
+  WHERE integrations.expires_at < $1::timestamptz LIMIT $2
+)
+`
+
+type SystemWebhookDeliveryDeleteOfExpiredParams struct {
+	Now     time.Time
+	MaxRows int32
+}
+
+// Deletes up to max_rows deliveries of temporary integrations that have expired.
+func (q *Queries) SystemWebhookDeliveryDeleteOfExpired(ctx context.Context, db DBTX, arg SystemWebhookDeliveryDeleteOfExpiredParams) (int64, error) {
+	result, err := db.Exec(ctx, systemWebhookDeliveryDeleteOfExpired, arg.Now, arg.MaxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const systemWebhookDeliveryDeleteOld = `-- name: SystemWebhookDeliveryDeleteOld :execrows
-DELETE FROM webhook_deliveries WHERE created_at < $1
+DELETE FROM webhook_deliveries WHERE (workspace_id, integration_id, id) IN (
+  SELECT workspace_id, integration_id, id FROM webhook_deliveries AS old WHERE old.created_at < $1 LIMIT $2
+)
 `
 
 type SystemWebhookDeliveryDeleteOldParams struct {
-	Before time.Time
+	Before  time.Time
+	MaxRows int32
 }
 
-// Deletes deliveries created before a time.
+// Deletes up to max_rows deliveries created before a time.
 func (q *Queries) SystemWebhookDeliveryDeleteOld(ctx context.Context, db DBTX, arg SystemWebhookDeliveryDeleteOldParams) (int64, error) {
-	result, err := db.Exec(ctx, systemWebhookDeliveryDeleteOld, arg.Before)
+	result, err := db.Exec(ctx, systemWebhookDeliveryDeleteOld, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}

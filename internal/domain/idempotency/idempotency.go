@@ -127,11 +127,11 @@ func (s *Store) put(ctx context.Context, tx pgx.Tx, request Request, answer Answ
 	return nil
 }
 
-// DeleteExpired forgets answers that are no longer kept, and returns how many.
-func (s *Store) DeleteExpired(ctx context.Context) (int64, error) {
-	gone, err := db.New().SystemIdempotencyKeyDeleteOld(ctx, s.DB, db.SystemIdempotencyKeyDeleteOldParams{Before: s.Clock.Now().Add(-Kept)})
+// DeleteExpired deletes up to maxRows responses that have expired, and returns how many.
+func (s *Store) DeleteExpired(ctx context.Context, maxRows int32) (int64, error) {
+	gone, err := db.New().SystemIdempotencyKeyDeleteOld(ctx, s.DB, db.SystemIdempotencyKeyDeleteOldParams{Before: s.Clock.Now().Add(-Kept), MaxRows: maxRows})
 	if err != nil {
-		return 0, fmt.Errorf("delete expired answers: %w", err)
+		return 0, fmt.Errorf("delete expired responses: %w", err)
 	}
 	return gone, nil
 }

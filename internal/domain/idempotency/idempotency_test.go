@@ -74,7 +74,7 @@ func TestAnAnswerIsForgottenAfterADay(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, replayed)
 	c.Advance(idempotency.Kept + time.Second)
-	gone, err := store.DeleteExpired(t.Context())
+	gone, err := store.DeleteExpired(t.Context(), 10)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), gone)
 }

@@ -1,5 +1,5 @@
-// Package retention clears away what is no longer kept. River runs it once an hour,
-// in one of however many processes there are.
+// Package retention deletes rows that are past their retention. River runs it once an
+// hour, in one of the processes.
 package retention
 
 import (
@@ -11,36 +11,36 @@ import (
 
 	"github.com/riverqueue/river"
 
-	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/domain/audit"
-	"github.com/avelto/convo/internal/domain/event"
-	"github.com/avelto/convo/internal/domain/idempotency"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// Queue is the queue of these jobs.
+// Queue is the queue of the job.
 const Queue = "maintenance"
 
 const (
 	every   = time.Hour
 	timeout = 10 * time.Minute
+	// batchRows and batchTimeout bound each statement, and with it how long rows stay
+	// locked and how far a replica lags behind.
+	batchRows    = 5000
+	batchTimeout = 10 * time.Second
 )
 
-// Job is the job that clears everything away.
+// Job deletes the rows of every kind.
 type Job struct{}
 
 // Kind names the job in the queue.
 func (Job) Kind() string { return "maintenance" }
 
-// Schedule says when to run it: at the start of the first process, and every hour.
+// Schedule runs the job when the first process starts, and every hour.
 func Schedule() []*river.PeriodicJob {
 	return []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(every), func() (river.JobArgs, *river.InsertOpts) {
 		return Job{}, &river.InsertOpts{Queue: Queue, UniqueOpts: river.UniqueOpts{ByPeriod: every}}
 	}, &river.PeriodicJobOpts{RunOnStart: true})}
 }
 
-// Workers are the job's.
+// Workers returns workers that run the job; others can be added.
 func Workers(on *postgres.DB, c clock.Clock, log *slog.Logger) *river.Workers {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &worker{on: on, clock: c, log: log})
@@ -58,36 +58,38 @@ type worker struct {
 // Timeout implements river.Worker.
 func (*worker) Timeout(*river.Job[Job]) time.Duration { return timeout }
 
-// Work implements river.Worker.
+// Work implements river.Worker. Each kind of row has an equal share of the job's time,
+// so that a backlog of one does not keep the others.
 func (w *worker) Work(ctx context.Context, _ *river.Job[Job]) error {
-	q, now := db.New(), w.clock.Now()
 	var all error
-	for what, forget := range map[string]func() (int64, error){
-		"idempotency keys": func() (int64, error) {
-			return (&idempotency.Store{DB: w.on, Clock: w.clock}).DeleteExpired(ctx)
-		},
-		"events": func() (int64, error) {
-			return q.SystemEventDeleteOld(ctx, w.on, db.SystemEventDeleteOldParams{Before: now.Add(-event.Kept)})
-		},
-		"webhook deliveries": func() (int64, error) {
-			return q.SystemWebhookDeliveryDeleteOld(ctx, w.on, db.SystemWebhookDeliveryDeleteOldParams{Before: now.Add(-event.Kept)})
-		},
-		"audit entries": func() (int64, error) {
-			return q.SystemAuditEntryDeleteOld(ctx, w.on, db.SystemAuditEntryDeleteOldParams{Before: now.Add(-audit.Kept)})
-		},
-		"sessions": func() (int64, error) {
-			return q.SystemSessionDeleteExpired(ctx, w.on, db.SystemSessionDeleteExpiredParams{Now: now})
-		},
-		"temporary webhooks": func() (int64, error) {
-			return q.SystemIntegrationDeleteExpired(ctx, w.on, db.SystemIntegrationDeleteExpiredParams{Now: now})
-		},
-	} {
-		gone, err := forget()
+	kinds := w.kinds()
+	for _, k := range kinds {
+		deleted, err := deleteAll(ctx, k, timeout/time.Duration(len(kinds)+1))
 		if err != nil {
-			all = errors.Join(all, fmt.Errorf("clear %s: %w", what, err))
-		} else if gone > 0 {
-			w.log.InfoContext(ctx, "cleared away", "what", what, "count", gone)
+			all = errors.Join(all, fmt.Errorf("delete %s: %w", k.name, err))
+		}
+		if deleted > 0 {
+			w.log.InfoContext(ctx, "deleted rows past their retention", "kind", k.name, "count", deleted)
 		}
 	}
 	return all
+}
+
+// deleteAll deletes in batches until nothing is left or the time is up; the next job
+// continues then.
+func deleteAll(ctx context.Context, k kind, limit time.Duration) (deleted int64, err error) {
+	for began := time.Now(); time.Since(began) < limit; {
+		n, err := deleteBatch(ctx, k)
+		deleted += n
+		if err != nil || n < batchRows {
+			return deleted, err
+		}
+	}
+	return deleted, nil
+}
+
+func deleteBatch(ctx context.Context, k kind) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	defer cancel()
+	return k.delete(ctx)
 }

@@ -47,3 +47,43 @@ func TestWhatIsNoLongerKeptIsCleared(t *testing.T) {
 		return err == nil && left[0] == 1 && left[1] == 1 && left[2] == 1 && left[3] == 1
 	}, time.Minute, 20*time.Millisecond)
 }
+
+// TestABacklogIsDeletedInBatches counts the rows that each statement deletes.
+func TestABacklogIsDeletedInBatches(t *testing.T) {
+	t.Parallel()
+	const backlog = 12_001
+	s := apitest.New(t, apitest.Options{})
+	token := s.Token(t, s.Workspace(t, "acme"))
+	s.Post(t, token, "/integrations/webhook", `{"type":"WEBHOOK","url":"https://hooks.example.com","events":["lead.created"]}`).Want(t, http.StatusCreated)
+	s.Post(t, token, "/integrations/webhook", `{"type":"WEBHOOK","url":"http://localhost:1","events":["lead.created"],"temporary":true}`).Want(t, http.StatusCreated)
+	s.Exec(t, "UPDATE integrations SET expires_at = $1 WHERE expires_at IS NOT NULL", s.Clock.Now().Add(-time.Minute))
+	old := s.Clock.Now().Add(-event.Kept - time.Minute)
+	for _, insert := range []string{
+		`INSERT INTO events (workspace_id, sequence, id, type, data, occurred_at)
+			SELECT (SELECT id FROM workspaces), n, gen_random_uuid(), 'lead.created', '{}', $2 FROM generate_series(1000, 999 + $1) AS n`,
+		`INSERT INTO sessions (token, data, expiry) SELECT n::text, '', $2 FROM generate_series(1, $1) AS n`,
+		`INSERT INTO webhook_deliveries (workspace_id, integration_id, id, event_sequence, status, next_attempt_at, created_at)
+			SELECT workspace_id, id, gen_random_uuid(), 1000, 'SUCCEEDED', $2, CASE WHEN expires_at IS NULL THEN $2 ELSE now() END
+			FROM integrations, generate_series(1, $1) AS n`,
+	} {
+		s.Exec(t, insert, backlog, old)
+	}
+	s.Exec(t, "CREATE TABLE deleted (source text, n int)")
+	s.Exec(t, `CREATE FUNCTION count_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN INSERT INTO deleted SELECT TG_TABLE_NAME, count(*) FROM gone; RETURN NULL; END $$`)
+	for _, table := range []string{"events", "sessions", "webhook_deliveries", "integrations"} {
+		s.Exec(t, `CREATE TRIGGER counts AFTER DELETE ON `+table+` REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION count_deleted()`)
+	}
+
+	apitest.New(t, apitest.Options{Workers: true, DatabaseURL: s.DatabaseURL})
+	require.Eventually(t, func() bool {
+		var left int
+		err := s.DB.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM sessions)
+			+ (SELECT count(*) FROM webhook_deliveries) + (SELECT count(*) FROM integrations WHERE expires_at IS NOT NULL)`).Scan(&left)
+		return err == nil && left == 0
+	}, time.Minute, 20*time.Millisecond)
+	var most, total int
+	require.NoError(t, s.DB.QueryRow(t.Context(), "SELECT max(n), sum(n) FROM deleted").Scan(&most, &total))
+	require.Equal(t, 5000, most)
+	require.Equal(t, 4*backlog+1, total)
+}

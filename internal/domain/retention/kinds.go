@@ -1,0 +1,46 @@
+package retention
+
+import (
+	"context"
+
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/audit"
+	"github.com/avelto/convo/internal/domain/event"
+	"github.com/avelto/convo/internal/domain/idempotency"
+)
+
+// kind is a kind of row with a retention.
+type kind struct {
+	name string
+	// delete deletes up to batchRows rows and returns how many.
+	delete func(ctx context.Context) (int64, error)
+}
+
+// kinds returns all kinds, in the order in which they are deleted.
+func (w *worker) kinds() []kind {
+	q, on, now := db.New(), w.on, w.clock.Now()
+	return []kind{
+		{"idempotency keys", func(ctx context.Context) (int64, error) {
+			return (&idempotency.Store{DB: on, Clock: w.clock}).DeleteExpired(ctx, batchRows)
+		}},
+		{"events", func(ctx context.Context) (int64, error) {
+			return q.SystemEventDeleteOld(ctx, on, db.SystemEventDeleteOldParams{Before: now.Add(-event.Kept), MaxRows: batchRows})
+		}},
+		{"webhook deliveries", func(ctx context.Context) (int64, error) {
+			return q.SystemWebhookDeliveryDeleteOld(ctx, on, db.SystemWebhookDeliveryDeleteOldParams{Before: now.Add(-event.Kept), MaxRows: batchRows})
+		}},
+		{"audit entries", func(ctx context.Context) (int64, error) {
+			return q.SystemAuditEntryDeleteOld(ctx, on, db.SystemAuditEntryDeleteOldParams{Before: now.Add(-audit.Kept), MaxRows: batchRows})
+		}},
+		{"sessions", func(ctx context.Context) (int64, error) {
+			return q.SystemSessionDeleteExpired(ctx, on, db.SystemSessionDeleteExpiredParams{Now: now, MaxRows: batchRows})
+		}},
+		// Before the webhooks themselves, whose deletion would cascade to any number of them.
+		{"deliveries of temporary webhooks", func(ctx context.Context) (int64, error) {
+			return q.SystemWebhookDeliveryDeleteOfExpired(ctx, on, db.SystemWebhookDeliveryDeleteOfExpiredParams{Now: now, MaxRows: batchRows})
+		}},
+		{"temporary webhooks", func(ctx context.Context) (int64, error) {
+			return q.SystemIntegrationDeleteExpired(ctx, on, db.SystemIntegrationDeleteExpiredParams{Now: now, MaxRows: batchRows})
+		}},
+	}
+}
