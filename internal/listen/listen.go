@@ -113,7 +113,7 @@ func (l *Listener) pollOnce(ctx context.Context) time.Duration {
 			l.Print("%v; retrying\n", err)
 		}
 		l.failed = true
-		if unexpected, ok := errors.AsType[*unexpectedStatus](err); ok {
+		if unexpected, ok := errors.AsType[*statusError](err); ok {
 			return max(poll, unexpected.retryAfter)
 		}
 		return poll
@@ -166,14 +166,14 @@ func (l *Listener) post(ctx context.Context, eventID string, body []byte) string
 	return response.Status
 }
 
-// unexpectedStatus is a response with another status than the expected one.
-type unexpectedStatus struct {
+// statusError is a response with another status than the expected one.
+type statusError struct {
 	text       string
 	retryAfter time.Duration
 }
 
 // Error implements error.
-func (r *unexpectedStatus) Error() string { return r.text }
+func (r *statusError) Error() string { return r.text }
 
 // send sends a request to the server and returns the response, which must have the given
 // status.
@@ -204,13 +204,13 @@ func (l *Listener) send(ctx context.Context, method, path string, in any, status
 		return nil, nil, fmt.Errorf("send request: %w", err)
 	}
 	if response.StatusCode != status {
-		return nil, nil, newUnexpectedStatus(response, raw)
+		return nil, nil, newStatusError(response, raw)
 	}
 	return response.Header, raw, nil
 }
 
-func newUnexpectedStatus(response *http.Response, body []byte) error {
-	r := &unexpectedStatus{text: "the server returned " + response.Status}
+func newStatusError(response *http.Response, body []byte) error {
+	r := &statusError{text: "the server returned " + response.Status}
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil {
 		r.retryAfter = time.Duration(seconds) * time.Second
 	}
