@@ -1,23 +1,28 @@
--- name: IdempotencyKeyTryLock :one
--- Claims a key until the transaction ends; false while another request holds it.
-SELECT pg_try_advisory_xact_lock(hashtextextended(concat(claim.workspace_id, claim.key), 0))
-FROM (SELECT @workspace_id::uuid AS workspace_id, @key::text AS key) AS claim;
+-- name: IdempotencyKeyReserve :execrows
+-- Leases a key to an owner if it is free: unknown, expired, or reserved by a request
+-- whose lease has ended. Affects no row otherwise.
+INSERT INTO idempotency_keys AS held (workspace_id, key, owner, leased_until, created_at)
+VALUES (@workspace_id, @key, @owner::uuid, @leased_until::timestamptz, @now)
+ON CONFLICT (workspace_id, key) DO UPDATE SET
+    owner = excluded.owner, leased_until = excluded.leased_until, created_at = excluded.created_at,
+    fingerprint = NULL, status = NULL, header = NULL, body = NULL
+WHERE held.created_at <= @expired_before OR held.status IS NULL AND held.leased_until <= @now;
 
 -- name: IdempotencyKeyGet :one
--- The stored answer of a key that is not older than not_before.
-SELECT * FROM idempotency_keys
-WHERE workspace_id = @workspace_id AND key = @key AND created_at > @not_before;
+-- A key: its response once the request has completed, its lease before.
+SELECT * FROM idempotency_keys WHERE workspace_id = @workspace_id AND key = @key;
 
--- name: IdempotencyKeyPut :exec
--- Stores an answer, over an expired one if there is such.
-INSERT INTO idempotency_keys (workspace_id, key, fingerprint, status, header, body, created_at)
-VALUES (@workspace_id, @key, @fingerprint, @status, @header, @body, @created_at)
-ON CONFLICT (workspace_id, key) DO UPDATE SET
-    fingerprint = excluded.fingerprint, status = excluded.status, header = excluded.header,
-    body = excluded.body, created_at = excluded.created_at;
+-- name: IdempotencyKeyComplete :execrows
+-- Stores the response of a request. Affects no row if its owner has lost the lease.
+UPDATE idempotency_keys SET fingerprint = @fingerprint, status = @status::integer, header = @header, body = @body
+WHERE workspace_id = @workspace_id AND key = @key AND owner = @owner::uuid AND status IS NULL;
+
+-- name: IdempotencyKeyRelease :exec
+-- Frees a key whose request did not complete.
+DELETE FROM idempotency_keys WHERE workspace_id = @workspace_id AND key = @key AND owner = @owner::uuid AND status IS NULL;
 
 -- name: SystemIdempotencyKeyDeleteOld :execrows
--- Deletes up to max_rows responses that were stored before a time.
+-- Deletes up to max_rows keys that were first used before a time.
 DELETE FROM idempotency_keys WHERE (workspace_id, key) IN (
   SELECT workspace_id, key FROM idempotency_keys AS old WHERE old.created_at < @before LIMIT @max_rows
 );

@@ -1,7 +1,8 @@
 -- name: KnowledgeSourceCreate :one
--- A source; violates knowledge_sources_sha256_key where the bytes are known.
+-- A source; no row where the workspace has a source of the same bytes.
 INSERT INTO knowledge_sources (workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, created_at, updated_at)
 VALUES (@workspace_id, @id, @kind, sqlc.narg('file_name'), sqlc.narg('content_type'), sqlc.narg('size_bytes'), sqlc.narg('sha256'), sqlc.narg('url'), sqlc.narg('depth'), @created_at, @created_at)
+ON CONFLICT (workspace_id, sha256) DO NOTHING
 RETURNING *;
 
 -- name: KnowledgeSourceGet :one

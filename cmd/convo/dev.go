@@ -143,7 +143,7 @@ func demoToken(ctx context.Context, a *app.App, on *postgres.DB) (string, error)
 	if err != nil {
 		return "", err
 	}
-	plaintext, _, err := a.Tokens.Create(ctx, token.NewToken{WorkspaceID: space.ID, Name: "convo dev", Scopes: a.Scopes})
+	plaintext, _, err := a.Tokens.Create(ctx, on, token.NewToken{WorkspaceID: space.ID, Name: "convo dev", Scopes: a.Scopes})
 	return plaintext, err
 }
 
@@ -158,20 +158,12 @@ func demoPassword(ctx context.Context, on *postgres.DB) (string, error) {
 	} else if !errors.Is(err, user.ErrUnknown) {
 		return "", err
 	}
-	if row, err = users.Create(ctx, user.New{Email: demoEmail, Name: "Demo User", Password: made}); err != nil {
+	workspaceIDs, err := bySlugs(ctx, &workspace.Service{DB: on, IDs: ids}, []string{demo.Slug, demo.OtherSlug})
+	if err != nil {
 		return "", err
 	}
-	spaces := &workspace.Service{DB: on, IDs: ids}
-	for _, slug := range []string{demo.Slug, demo.OtherSlug} {
-		space, err := spaces.BySlug(ctx, slug)
-		if err != nil {
-			return "", err
-		}
-		if err := users.Join(ctx, row.ID, space.ID); err != nil {
-			return "", err
-		}
-	}
-	return made, nil
+	_, err = users.Create(ctx, user.New{Email: demoEmail, Name: "Demo User", Password: made}, workspaceIDs...)
+	return made, err
 }
 
 // keep returns the content of a file in the data directory. If the file doesn't exist,

@@ -15,7 +15,7 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-func TestListenForwardsSignedEventsAndDeletesItsWebhook(t *testing.T) {
+func TestListenBringsSignedEventsAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	server := dev(t, dir)
@@ -24,16 +24,16 @@ func TestListenForwardsSignedEventsAndDeletesItsWebhook(t *testing.T) {
 	token := strings.TrimSpace(string(kept))
 	receiver := apitest.NewReceiver(t, nil)
 
-	out := &output{}
+	said := &output{}
 	listener := command(t, []string{"CONVO_DATA_DIR=" + dir, "CONVO_URL=http://" + server.addr}, "listen", "--forward-to", receiver.URL, "--events", "lead.created,lead.status_changed")
-	listener.Stdout, listener.Stderr = out, out
+	listener.Stdout, listener.Stderr = said, said
 	require.NoError(t, listener.Start())
 	secret := ""
 	require.Eventually(t, func() bool {
-		found := regexp.MustCompile(`wh_[0-9a-f]{48}`).FindString(out.String())
+		found := regexp.MustCompile(`wh_[0-9a-f]{48}`).FindString(said.String())
 		secret = found
 		return found != ""
-	}, time.Minute, 10*time.Millisecond, "%s", out)
+	}, time.Minute, 10*time.Millisecond, "%s", said)
 	_, listed := server.get("/api/v1/integrations", token)
 	require.Contains(t, string(listed), `"temporary":true`)
 
@@ -41,22 +41,22 @@ func TestListenForwardsSignedEventsAndDeletesItsWebhook(t *testing.T) {
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
+	answer, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	require.Equal(t, http.StatusCreated, response.StatusCode)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusCreated, answer.StatusCode)
 
 	receiver.WaitFor(t, 1)[0].VerifySignatures(t, secret)
 	require.Eventually(t, func() bool {
-		return regexp.MustCompile(`lead\.created +[0-9a-f-]{36} +-> 200 OK in `).MatchString(out.String())
-	}, time.Minute, 10*time.Millisecond, "%s", out)
+		return regexp.MustCompile(`lead\.created +[0-9a-f-]{36} +-> 200 OK in `).MatchString(said.String())
+	}, time.Minute, 10*time.Millisecond, "%s", said)
 	require.NoError(t, listener.Process.Signal(syscall.SIGINT))
-	require.NoError(t, listener.Wait(), "%s", out)
+	require.NoError(t, listener.Wait(), "%s", said)
 	_, listed = server.get("/api/v1/integrations", token)
 	require.NotContains(t, string(listed), `"temporary":true`)
 }
 
-func TestListenReportsErrors(t *testing.T) {
+func TestListenSaysWhyItCannot(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	server := dev(t, dir)
@@ -66,8 +66,8 @@ func TestListenReportsErrors(t *testing.T) {
 		"connection refused":     {"CONVO_DATA_DIR=" + dir, "CONVO_URL=http://127.0.0.1:1"},
 		"CONVO_TOKEN is not set": {"CONVO_DATA_DIR=" + filepath.Join(dir, "nowhere")},
 	} {
-		out, err := command(t, environment, "listen", "--forward-to", "http://localhost:3000/hook", "--events", "lead.invented").CombinedOutput()
+		said, err := command(t, environment, "listen", "--forward-to", "http://localhost:3000/hook", "--events", "lead.invented").CombinedOutput()
 		require.Error(t, err)
-		require.Contains(t, string(out), want)
+		require.Contains(t, string(said), want)
 	}
 }

@@ -10,10 +10,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/domain/workspace"
@@ -44,10 +42,11 @@ func (c *tokenCreateCommand) Run(ctx context.Context) error {
 		scopes[i] = api.Scope(scope)
 	}
 	var plaintext string
-	err := inWorkspace(ctx, c.database, c.Workspace, func(ctx context.Context, tokens *token.Service, space db.Workspace) (audit.Entry, error) {
-		var err error
-		plaintext, _, err = tokens.Create(ctx, token.NewToken{WorkspaceID: space.ID, Name: c.Name, Scopes: scopes, ExpiresIn: c.ExpiresIn})
-		return audit.Entry{Action: "api_token.created", Target: c.Name}, err
+	err := inWorkspace(ctx, c.database, c.Workspace, func(tokens workspaceTokens) error {
+		return tokens.recorded(ctx, "api_token.created", c.Name, func(ctx context.Context, on postgres.Conn) (_ bool, err error) {
+			plaintext, _, err = tokens.Create(ctx, on, token.NewToken{WorkspaceID: tokens.space, Name: c.Name, Scopes: scopes, ExpiresIn: c.ExpiresIn})
+			return true, err
+		})
 	})
 	if err == nil {
 		fmt.Println(plaintext)
@@ -63,10 +62,10 @@ type tokenListCommand struct {
 
 // Run implements the command.
 func (c *tokenListCommand) Run(ctx context.Context) error {
-	return inWorkspace(ctx, c.database, c.Workspace, func(ctx context.Context, tokens *token.Service, space db.Workspace) (audit.Entry, error) {
-		rows, err := tokens.List(ctx, space.ID)
+	return inWorkspace(ctx, c.database, c.Workspace, func(tokens workspaceTokens) error {
+		rows, err := tokens.List(ctx, tokens.space)
 		if err != nil {
-			return audit.Entry{}, err
+			return err
 		}
 		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "ID\tNAME\tTOKEN\tSCOPES\tLAST USED\tEXPIRES\tREVOKED")
@@ -75,7 +74,7 @@ func (c *tokenListCommand) Run(ctx context.Context) error {
 			fmt.Fprintf(w, "%s\t%s\t%s…%s\t%s\t%s\t%s\t%s\n", row.ID, row.Name, token.Prefix, row.LastFour,
 				strings.Join(row.Scopes, ","), when(row.LastUsedAt), when(row.ExpiresAt), when(row.RevokedAt))
 		}
-		return audit.Entry{}, w.Flush()
+		return w.Flush()
 	})
 }
 
@@ -99,18 +98,33 @@ func (c *tokenRevokeCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("token ID: %w", err)
 	}
-	return inWorkspace(ctx, c.database, c.Workspace, func(ctx context.Context, tokens *token.Service, space db.Workspace) (audit.Entry, error) {
-		revoked, err := tokens.Revoke(ctx, space.ID, tokenID)
-		if err == nil && !revoked {
-			err = errors.New("the workspace has no active token with this ID")
-		}
-		return audit.Entry{Action: "api_token.revoked", Target: tokenID.String()}, err
+	return inWorkspace(ctx, c.database, c.Workspace, func(tokens workspaceTokens) error {
+		return tokens.recorded(ctx, "api_token.revoked", tokenID.String(), func(ctx context.Context, on postgres.Conn) (bool, error) {
+			revoked, err := tokens.Revoke(ctx, on, tokens.space, tokenID)
+			if err == nil && !revoked {
+				err = errors.New("the workspace has no active token with this ID")
+			}
+			return revoked, err
+		})
 	})
 }
 
-// inWorkspace calls do in a transaction and records the audit entry that do returns in
-// the same transaction. An entry without an action is not recorded.
-func inWorkspace(ctx context.Context, from database, slug string, do func(context.Context, *token.Service, db.Workspace) (audit.Entry, error)) error {
+// workspaceTokens are the tokens of one workspace.
+type workspaceTokens struct {
+	*token.Service
+
+	space uuid.UUID
+	log   *audit.Log
+}
+
+// recorded makes a change and records it in the audit log, in one transaction.
+func (t workspaceTokens) recorded(ctx context.Context, action, target string, change func(context.Context, postgres.Conn) (bool, error)) error {
+	entry := audit.Entry{WorkspaceID: t.space, ActorType: audit.System, ActorName: "command line", Action: action, Target: target}
+	return t.log.Do(ctx, entry, change)
+}
+
+// inWorkspace opens the database and calls do with the tokens of a workspace.
+func inWorkspace(ctx context.Context, from database, slug string, do func(workspaceTokens) error) error {
 	on, err := from.open(ctx, postgres.Options{})
 	if err != nil {
 		return err
@@ -121,12 +135,6 @@ func inWorkspace(ctx context.Context, from database, slug string, do func(contex
 	if err != nil {
 		return err
 	}
-	return postgres.WithTx(ctx, on, func(ctx context.Context, _ pgx.Tx) error {
-		entry, err := do(ctx, &token.Service{DB: on, IDs: ids, Clock: clock.System{}}, space)
-		if err != nil || entry.Action == "" {
-			return err
-		}
-		entry.WorkspaceID, entry.ActorType, entry.ActorName = space.ID, audit.System, "command line"
-		return (&audit.Log{DB: on, IDs: ids}).Record(ctx, entry)
-	})
+	tokens := &token.Service{DB: on, IDs: ids, Clock: clock.System{}}
+	return do(workspaceTokens{tokens, space.ID, &audit.Log{DB: on, IDs: ids}})
 }

@@ -9,9 +9,8 @@ import (
 	"os"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/google/uuid"
 
-	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/user"
 	"github.com/avelto/convo/internal/domain/workspace"
 	"github.com/avelto/convo/internal/platform/clock"
@@ -58,28 +57,26 @@ func (c *userCreateCommand) Run(ctx context.Context) error {
 		return err
 	}
 	return withUsers(ctx, c.database, func(ctx context.Context, users *user.Service, spaces *workspace.Service) error {
-		// In one transaction: a user left behind without a workspace would make a retry fail.
-		return postgres.WithTx(ctx, users.DB, func(ctx context.Context, _ pgx.Tx) error {
-			row, err := users.Create(ctx, user.New{Email: c.Email, Name: c.Name, Password: text})
-			if err != nil {
-				return err
-			}
-			return join(ctx, users, spaces, row, c.Workspace)
-		})
-	}, text, generated)
-}
-
-func join(ctx context.Context, users *user.Service, spaces *workspace.Service, row db.User, slugs []string) error {
-	for _, slug := range slugs {
-		space, err := spaces.BySlug(ctx, slug)
+		workspaceIDs, err := bySlugs(ctx, spaces, c.Workspace)
 		if err != nil {
 			return err
 		}
-		if err := users.Join(ctx, row.ID, space.ID); err != nil {
-			return err
+		_, err = users.Create(ctx, user.New{Email: c.Email, Name: c.Name, Password: text}, workspaceIDs...)
+		return err
+	}, text, generated)
+}
+
+// bySlugs returns the ids of workspaces.
+func bySlugs(ctx context.Context, spaces *workspace.Service, slugs []string) ([]uuid.UUID, error) {
+	workspaceIDs := make([]uuid.UUID, len(slugs))
+	for i, slug := range slugs {
+		space, err := spaces.BySlug(ctx, slug)
+		if err != nil {
+			return nil, err
 		}
+		workspaceIDs[i] = space.ID
 	}
-	return nil
+	return workspaceIDs, nil
 }
 
 type userJoinCommand struct {
@@ -96,7 +93,11 @@ func (c *userJoinCommand) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return join(ctx, users, spaces, row, c.Workspace)
+		workspaceIDs, err := bySlugs(ctx, spaces, c.Workspace)
+		if err != nil {
+			return err
+		}
+		return users.Join(ctx, row.ID, workspaceIDs...)
 	}, "", false)
 }
 

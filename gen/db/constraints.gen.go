@@ -38,6 +38,7 @@ const (
 	EventsPkey                                = "events_pkey"
 	EventsWorkspaceIdFkey                     = "events_workspace_id_fkey"
 	IdempotencyKeysPkey                       = "idempotency_keys_pkey"
+	IdempotencyKeysStateCheck                 = "idempotency_keys_state_check"
 	IdempotencyKeysWorkspaceIdFkey            = "idempotency_keys_workspace_id_fkey"
 	IntegrationsPkey                          = "integrations_pkey"
 	IntegrationsStatusCheck                   = "integrations_status_check"

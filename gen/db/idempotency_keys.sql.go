@@ -12,20 +12,50 @@ import (
 	"github.com/google/uuid"
 )
 
+const idempotencyKeyComplete = `-- name: IdempotencyKeyComplete :execrows
+UPDATE idempotency_keys SET fingerprint = $1, status = $2::integer, header = $3, body = $4
+WHERE workspace_id = $5 AND key = $6 AND owner = $7::uuid AND status IS NULL
+`
+
+type IdempotencyKeyCompleteParams struct {
+	Fingerprint []byte
+	Status      int32
+	Header      []byte
+	Body        []byte
+	WorkspaceID uuid.UUID
+	Key         string
+	Owner       uuid.UUID
+}
+
+// Stores the response of a request. Affects no row if its owner has lost the lease.
+func (q *Queries) IdempotencyKeyComplete(ctx context.Context, db DBTX, arg IdempotencyKeyCompleteParams) (int64, error) {
+	result, err := db.Exec(ctx, idempotencyKeyComplete,
+		arg.Fingerprint,
+		arg.Status,
+		arg.Header,
+		arg.Body,
+		arg.WorkspaceID,
+		arg.Key,
+		arg.Owner,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const idempotencyKeyGet = `-- name: IdempotencyKeyGet :one
-SELECT workspace_id, key, fingerprint, status, header, body, created_at FROM idempotency_keys
-WHERE workspace_id = $1 AND key = $2 AND created_at > $3
+SELECT workspace_id, key, fingerprint, status, header, body, created_at, owner, leased_until FROM idempotency_keys WHERE workspace_id = $1 AND key = $2
 `
 
 type IdempotencyKeyGetParams struct {
 	WorkspaceID uuid.UUID
 	Key         string
-	NotBefore   time.Time
 }
 
-// The stored answer of a key that is not older than not_before.
+// A key: its response once the request has completed, its lease before.
 func (q *Queries) IdempotencyKeyGet(ctx context.Context, db DBTX, arg IdempotencyKeyGetParams) (IdempotencyKey, error) {
-	row := db.QueryRow(ctx, idempotencyKeyGet, arg.WorkspaceID, arg.Key, arg.NotBefore)
+	row := db.QueryRow(ctx, idempotencyKeyGet, arg.WorkspaceID, arg.Key)
 	var i IdempotencyKey
 	err := row.Scan(
 		&i.WorkspaceID,
@@ -35,58 +65,61 @@ func (q *Queries) IdempotencyKeyGet(ctx context.Context, db DBTX, arg Idempotenc
 		&i.Header,
 		&i.Body,
 		&i.CreatedAt,
+		&i.Owner,
+		&i.LeasedUntil,
 	)
 	return i, err
 }
 
-const idempotencyKeyPut = `-- name: IdempotencyKeyPut :exec
-INSERT INTO idempotency_keys (workspace_id, key, fingerprint, status, header, body, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (workspace_id, key) DO UPDATE SET
-    fingerprint = excluded.fingerprint, status = excluded.status, header = excluded.header,
-    body = excluded.body, created_at = excluded.created_at
+const idempotencyKeyRelease = `-- name: IdempotencyKeyRelease :exec
+DELETE FROM idempotency_keys WHERE workspace_id = $1 AND key = $2 AND owner = $3::uuid AND status IS NULL
 `
 
-type IdempotencyKeyPutParams struct {
+type IdempotencyKeyReleaseParams struct {
 	WorkspaceID uuid.UUID
 	Key         string
-	Fingerprint []byte
-	Status      int32
-	Header      []byte
-	Body        []byte
-	CreatedAt   time.Time
+	Owner       uuid.UUID
 }
 
-// Stores an answer, over an expired one if there is such.
-func (q *Queries) IdempotencyKeyPut(ctx context.Context, db DBTX, arg IdempotencyKeyPutParams) error {
-	_, err := db.Exec(ctx, idempotencyKeyPut,
-		arg.WorkspaceID,
-		arg.Key,
-		arg.Fingerprint,
-		arg.Status,
-		arg.Header,
-		arg.Body,
-		arg.CreatedAt,
-	)
+// Frees a key whose request did not complete.
+func (q *Queries) IdempotencyKeyRelease(ctx context.Context, db DBTX, arg IdempotencyKeyReleaseParams) error {
+	_, err := db.Exec(ctx, idempotencyKeyRelease, arg.WorkspaceID, arg.Key, arg.Owner)
 	return err
 }
 
-const idempotencyKeyTryLock = `-- name: IdempotencyKeyTryLock :one
-SELECT pg_try_advisory_xact_lock(hashtextextended(concat(claim.workspace_id, claim.key), 0))
-FROM (SELECT $1::uuid AS workspace_id, $2::text AS key) AS claim
+const idempotencyKeyReserve = `-- name: IdempotencyKeyReserve :execrows
+INSERT INTO idempotency_keys AS held (workspace_id, key, owner, leased_until, created_at)
+VALUES ($1, $2, $3::uuid, $4::timestamptz, $5)
+ON CONFLICT (workspace_id, key) DO UPDATE SET
+    owner = excluded.owner, leased_until = excluded.leased_until, created_at = excluded.created_at,
+    fingerprint = NULL, status = NULL, header = NULL, body = NULL
+WHERE held.created_at <= $6 OR held.status IS NULL AND held.leased_until <= $5
 `
 
-type IdempotencyKeyTryLockParams struct {
-	WorkspaceID uuid.UUID
-	Key         string
+type IdempotencyKeyReserveParams struct {
+	WorkspaceID   uuid.UUID
+	Key           string
+	Owner         uuid.UUID
+	LeasedUntil   time.Time
+	Now           time.Time
+	ExpiredBefore time.Time
 }
 
-// Claims a key until the transaction ends; false while another request holds it.
-func (q *Queries) IdempotencyKeyTryLock(ctx context.Context, db DBTX, arg IdempotencyKeyTryLockParams) (bool, error) {
-	row := db.QueryRow(ctx, idempotencyKeyTryLock, arg.WorkspaceID, arg.Key)
-	var pg_try_advisory_xact_lock bool
-	err := row.Scan(&pg_try_advisory_xact_lock)
-	return pg_try_advisory_xact_lock, err
+// Leases a key to an owner if it is free: unknown, expired, or reserved by a request
+// whose lease has ended. Affects no row otherwise.
+func (q *Queries) IdempotencyKeyReserve(ctx context.Context, db DBTX, arg IdempotencyKeyReserveParams) (int64, error) {
+	result, err := db.Exec(ctx, idempotencyKeyReserve,
+		arg.WorkspaceID,
+		arg.Key,
+		arg.Owner,
+		arg.LeasedUntil,
+		arg.Now,
+		arg.ExpiredBefore,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const systemIdempotencyKeyDeleteOld = `-- name: SystemIdempotencyKeyDeleteOld :execrows
@@ -100,7 +133,7 @@ type SystemIdempotencyKeyDeleteOldParams struct {
 	MaxRows int32
 }
 
-// Deletes up to max_rows responses that were stored before a time.
+// Deletes up to max_rows keys that were first used before a time.
 func (q *Queries) SystemIdempotencyKeyDeleteOld(ctx context.Context, db DBTX, arg SystemIdempotencyKeyDeleteOldParams) (int64, error) {
 	result, err := db.Exec(ctx, systemIdempotencyKeyDeleteOld, arg.Before, arg.MaxRows)
 	if err != nil {

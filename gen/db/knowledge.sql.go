@@ -767,6 +767,7 @@ func (q *Queries) KnowledgeSourceBySHA256(ctx context.Context, db DBTX, arg Know
 const knowledgeSourceCreate = `-- name: KnowledgeSourceCreate :one
 INSERT INTO knowledge_sources (workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+ON CONFLICT (workspace_id, sha256) DO NOTHING
 RETURNING workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at
 `
 
@@ -783,7 +784,7 @@ type KnowledgeSourceCreateParams struct {
 	CreatedAt   time.Time
 }
 
-// A source; violates knowledge_sources_sha256_key where the bytes are known.
+// A source; no row where the workspace has a source of the same bytes.
 func (q *Queries) KnowledgeSourceCreate(ctx context.Context, db DBTX, arg KnowledgeSourceCreateParams) (KnowledgeSource, error) {
 	row := db.QueryRow(ctx, knowledgeSourceCreate,
 		arg.WorkspaceID,

@@ -120,10 +120,12 @@ type IdempotencyKey struct {
 	WorkspaceID uuid.UUID
 	Key         string
 	Fingerprint []byte
-	Status      int32
+	Status      *int32
 	Header      []byte
 	Body        []byte
 	CreatedAt   time.Time
+	Owner       *uuid.UUID
+	LeasedUntil *time.Time
 }
 
 type Integration struct {

@@ -22,7 +22,7 @@ func newHandler(config Config, parts Parts, document *spec.Document, domain *ser
 		return nil, err
 	}
 	api, err := httpapi.New(httpapi.Dependencies{
-		Document: document, Log: parts.Log, Metrics: metrics, Clock: parts.Clock, Limiter: parts.Limiter,
+		Document: document, DB: parts.DB, Log: parts.Log, Metrics: metrics, Clock: parts.Clock, Limiter: parts.Limiter,
 		Authenticator: domain.authenticator, Idempotency: domain.idempotency, Audit: domain.recorder,
 		Leads: domain.leads, Conversations: domain.conversations, Agents: domain.agents, Channels: domain.channels,
 		Analytics: domain.analytics, Integrations: domain.integrations, Knowledge: domain.knowledge, Events: domain.events,

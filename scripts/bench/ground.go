@@ -26,18 +26,18 @@ import (
 )
 
 const (
-	sampleIDs = 2000          // IDs per workspace for single reads
-	noLimit   = 1_000_000_000 // requests per minute: the limiter counts and never rejects
+	sampleIDs = 2000          // ids of each workspace that single reads ask for
+	noLimit   = 1_000_000_000 // requests a minute: the limit counts and never refuses
 )
 
-// ground is the database shared by all servers under test.
+// ground is the database that all contestants stand on.
 type ground struct {
 	server     *embedded.Server
 	on         *postgres.DB
 	url        string
 	dir        string
 	workspaces []tenant
-	space      uuid.UUID // workspace of the webhooks
+	space      uuid.UUID // of the webhooks
 }
 
 type tenant struct {
@@ -81,7 +81,7 @@ func (g *ground) load(ctx context.Context, i, leads int) error {
 	if err != nil {
 		return fmt.Errorf("workspace: %w", err)
 	}
-	plaintext, _, err := (&token.Service{DB: g.on, IDs: ids, Clock: clock.System{}}).Create(ctx, token.NewToken{
+	plaintext, _, err := (&token.Service{DB: g.on, IDs: ids, Clock: clock.System{}}).Create(ctx, g.on, token.NewToken{
 		WorkspaceID: space.ID, Name: "bench", Scopes: []api.Scope{api.ScopeLeadsRead, api.ScopeLeadsWrite},
 	})
 	if err != nil {
@@ -107,14 +107,15 @@ func (g *ground) close(ctx context.Context) error {
 	return g.server.Stop(ctx)
 }
 
-// cpu returns the CPU time that PostgreSQL has used so far, including terminated backends.
+// cpu returns the CPU time that PostgreSQL has used so far, of backends that have
+// ended too.
 func (g *ground) cpu() (time.Duration, error) {
 	content, err := os.ReadFile(filepath.Join(g.dir, "data", "postmaster.pid"))
 	if err != nil {
 		return 0, fmt.Errorf("PostgreSQL's pid: %w", err)
 	}
 	line, _, _ := strings.Cut(string(content), "\n")
-	// In a user namespace, only user IDs differ; the PID in the file is the same.
+	// Inside a user namespace the file has the same pid: only users differ.
 	postmaster, err := strconv.Atoi(line)
 	if err != nil {
 		return 0, fmt.Errorf("PostgreSQL's pid: %w", err)
@@ -132,7 +133,7 @@ func (g *ground) cpu() (time.Duration, error) {
 		if err != nil {
 			return 0, fmt.Errorf("PostgreSQL's processes: %w", err)
 		}
-		if used, err := processCPU(pid, false); err == nil { // the process may have exited
+		if used, err := processCPU(pid, false); err == nil { // one may end meanwhile
 			total += used
 		}
 	}

@@ -1,12 +1,13 @@
 //go:build linux
 
-// Bench measures the server against two references on a private database, and writes the
-// results to docs/performance.md.
+// Bench measures the server against two references on a database of its own, and
+// writes the figures to docs/performance.md.
 //
 //	make bench
 //	make bench-webhooks
 //
-// It requires bin/convo and Linux, and finishes in about six minutes.
+// It needs bin/convo and a Linux /proc, takes some six minutes, and stops by
+// itself.
 package main
 
 import (
@@ -22,7 +23,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// commands holds the benchmarks and the reference servers, which run as child processes.
+// commands are the bench itself and the references, which it runs as processes.
 type commands struct {
 	Run      runCommand      `cmd:"" default:"withargs" help:"Measure and write the table."`
 	Webhooks webhooksCommand `cmd:"" help:"Measure deliveries to webhooks and write their table."`
@@ -78,7 +79,7 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 // measure runs the closed loop in interleaved rounds, then the open loop.
 func (c *runCommand) measure(ctx context.Context, ground *ground, contestants []*server) (*results, error) {
 	r := newResults()
-	for round := -1; round < c.Rounds; round++ { // the first round is a warm-up
+	for round := -1; round < c.Rounds; round++ { // the first is for warming up
 		for _, work := range workloads {
 			for i := range contestants {
 				s := contestants[(i+max(round, 0))%len(contestants)]

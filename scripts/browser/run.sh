@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs Playwright against a server with demo data, on a free port:
+# Lets a browser at the whole product with demo data, on a free port:
 #   run.sh test          runs the tests
-#   run.sh screenshots   updates docs/images
+#   run.sh screenshots   makes docs/images anew
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 browser=$(scripts/chromium.sh)

@@ -53,7 +53,7 @@ func (c *console) exportAudit(w http.ResponseWriter, r *http.Request, v visitor)
 	if err != nil {
 		return err
 	}
-	if err := c.record(r.Context(), r, v, "audit.exported", v.Workspace.Slug); err != nil {
+	if err := c.record(r, v, "audit.exported", v.Workspace.Slug); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")

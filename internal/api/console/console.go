@@ -269,9 +269,15 @@ func (c *console) renderError(w http.ResponseWriter, r *http.Request, v visitor,
 	}
 }
 
-// record writes into the audit log, inside the transaction of ctx, what a visitor did.
-func (c *console) record(ctx context.Context, r *http.Request, v visitor, action, target string) error {
-	return c.Audit.Record(ctx, c.entry(r, v.User, v.Workspace.ID, action, target))
+// recorded makes a change and records it in the audit log, in one transaction (see
+// audit.Log).
+func (c *console) recorded(r *http.Request, v visitor, action, target string, change func(context.Context, postgres.Conn) (bool, error)) error {
+	return c.Audit.Do(r.Context(), c.entry(r, v.User, v.Workspace.ID, action, target), change)
+}
+
+// record records an action that changes nothing in the database.
+func (c *console) record(r *http.Request, v visitor, action, target string) error {
+	return c.Audit.Record(r.Context(), c.DB, c.entry(r, v.User, v.Workspace.ID, action, target))
 }
 
 func (c *console) entry(r *http.Request, who db.User, workspaceID uuid.UUID, action, target string) audit.Entry {

@@ -145,7 +145,7 @@ func (c *console) begin(r *http.Request, who db.User) error {
 		return err
 	}
 	for _, workspace := range workspaces {
-		if err := c.Audit.Record(ctx, c.entry(r, who, workspace.ID, "sign_in.succeeded", who.Email)); err != nil {
+		if err := c.Audit.Record(ctx, c.DB, c.entry(r, who, workspace.ID, "sign_in.succeeded", who.Email)); err != nil {
 			return err
 		}
 	}

@@ -10,8 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/api/problem"
@@ -114,11 +112,9 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request, v visitor)
 	wanted.WorkspaceID, wanted.CreatedBy = v.Workspace.ID, &v.User.ID
 	var plaintext string
 	var row db.APIToken
-	err := postgres.WithTx(r.Context(), c.DB, func(ctx context.Context, _ pgx.Tx) (err error) {
-		if plaintext, row, err = c.Tokens.Create(ctx, wanted); err != nil {
-			return err
-		}
-		return c.record(ctx, r, v, "api_token.created", row.Name)
+	err := c.recorded(r, v, "api_token.created", wanted.Name, func(ctx context.Context, on postgres.Conn) (_ bool, err error) {
+		plaintext, row, err = c.Tokens.Create(ctx, on, wanted)
+		return true, err
 	})
 	if err != nil {
 		return err
@@ -206,12 +202,9 @@ func (c *console) rotateToken(w http.ResponseWriter, r *http.Request, v visitor)
 	}
 	var plaintext string
 	var row db.APIToken
-	err = postgres.WithTx(r.Context(), c.DB, func(ctx context.Context, _ pgx.Tx) (err error) {
-		plaintext, row, err = c.Tokens.Rotate(ctx, v.Workspace.ID, old.ID, &v.User.ID, time.Duration(hours)*time.Hour)
-		if err != nil {
-			return err
-		}
-		return c.record(ctx, r, v, "api_token.rotated", row.Name)
+	err = c.recorded(r, v, "api_token.rotated", old.Name, func(ctx context.Context, on postgres.Conn) (_ bool, err error) {
+		plaintext, row, err = c.Tokens.Rotate(ctx, on, v.Workspace.ID, old.ID, &v.User.ID, time.Duration(hours)*time.Hour)
+		return true, err
 	})
 	if errors.Is(err, token.ErrNotLive) {
 		return problem.NotFound()
@@ -230,12 +223,8 @@ func (c *console) revokeToken(w http.ResponseWriter, r *http.Request, v visitor)
 	if err != nil {
 		return err
 	}
-	err = postgres.WithTx(r.Context(), c.DB, func(ctx context.Context, _ pgx.Tx) error {
-		revoked, err := c.Tokens.Revoke(ctx, v.Workspace.ID, row.ID)
-		if err != nil || !revoked {
-			return err
-		}
-		return c.record(ctx, r, v, "api_token.revoked", row.Name)
+	err = c.recorded(r, v, "api_token.revoked", row.Name, func(ctx context.Context, on postgres.Conn) (bool, error) {
+		return c.Tokens.Revoke(ctx, on, v.Workspace.ID, row.ID)
 	})
 	if err != nil {
 		return err

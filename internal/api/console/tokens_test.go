@@ -107,7 +107,7 @@ func TestOtherWorkspacesReturn404(t *testing.T) {
 	s := apitest.New(t, apitest.Options{})
 	mine, theirs := s.Workspace(t, "acme"), s.Workspace(t, "other")
 	member(t, s, mine)
-	plaintext, row, err := s.Tokens.Create(t.Context(), token.NewToken{WorkspaceID: theirs, Name: "theirs", Scopes: s.Document.Scopes})
+	plaintext, row, err := s.Tokens.Create(t.Context(), s.DB, token.NewToken{WorkspaceID: theirs, Name: "theirs", Scopes: s.Document.Scopes})
 	require.NoError(t, err)
 	hook := apitest.Decode[api.WebhookCreated](t, s.Post(t, plaintext, "/integrations/webhook",
 		map[string]any{"type": "WEBHOOK", "url": "https://hooks.example.com/x", "events": []string{"lead.created"}}).Want(t, http.StatusCreated))

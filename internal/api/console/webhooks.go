@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
@@ -87,11 +86,9 @@ func (c *console) createWebhook(w http.ResponseWriter, r *http.Request, v visito
 	}
 	var row db.Integration
 	var secret string
-	err := postgres.WithTx(r.Context(), c.DB, func(ctx context.Context, _ pgx.Tx) (err error) {
-		if row, secret, err = c.Integrations.CreateWebhook(ctx, v.Workspace.ID, everything, in); err != nil {
-			return err
-		}
-		return c.record(ctx, r, v, "webhook.created", in.URL)
+	err := c.recorded(r, v, "webhook.created", in.URL, func(ctx context.Context, on postgres.Conn) (_ bool, err error) {
+		row, secret, err = c.Integrations.CreateWebhook(ctx, on, v.Workspace.ID, everything, in)
+		return true, err
 	})
 	if invalid, ok := errors.AsType[*integration.InvalidURLError](err); ok {
 		return c.showWebhookForm(w, r, v, http.StatusUnprocessableEntity, in.URL, in.Events, "The URL "+invalid.Reason+".")
@@ -164,7 +161,7 @@ func (c *console) testWebhook(w http.ResponseWriter, r *http.Request, v visitor)
 	if err != nil {
 		return err
 	}
-	if err := c.record(r.Context(), r, v, "webhook.tested", *row.URL); err != nil {
+	if err := c.record(r, v, "webhook.tested", *row.URL); err != nil {
 		return err
 	}
 	attempt, err := c.Integrations.Ping(r.Context(), v.Workspace.ID, row.ID)
@@ -184,16 +181,13 @@ func (c *console) testWebhook(w http.ResponseWriter, r *http.Request, v visitor)
 }
 
 // change updates the webhook in the path and records the action in the audit log.
-func (c *console) change(w http.ResponseWriter, r *http.Request, v visitor, action, notice, to string, do func(ctx context.Context, row db.Integration) error) error {
+func (c *console) change(w http.ResponseWriter, r *http.Request, v visitor, action, notice, to string, do func(ctx context.Context, on postgres.Conn, row db.Integration) error) error {
 	row, err := c.webhook(r, v)
 	if err != nil {
 		return err
 	}
-	err = postgres.WithTx(r.Context(), c.DB, func(ctx context.Context, _ pgx.Tx) error {
-		if err := do(ctx, row); err != nil {
-			return err
-		}
-		return c.record(ctx, r, v, action, *row.URL)
+	err = c.recorded(r, v, action, *row.URL, func(ctx context.Context, on postgres.Conn) (bool, error) {
+		return true, do(ctx, on, row)
 	})
 	if err != nil {
 		return err
@@ -209,15 +203,15 @@ func (c *console) switchWebhook(w http.ResponseWriter, r *http.Request, v visito
 	if api.IntegrationStatus(r.PostFormValue("status")) == api.IntegrationStatusCONNECTED {
 		status, action, notice = api.IntegrationStatusCONNECTED, "webhook.enabled", "Webhook enabled."
 	}
-	return c.change(w, r, v, action, notice, "", func(ctx context.Context, row db.Integration) error {
-		_, err := c.Integrations.Update(ctx, v.Workspace.ID, row.ID, everything, integration.Change{Status: &status})
+	return c.change(w, r, v, action, notice, "", func(ctx context.Context, on postgres.Conn, row db.Integration) error {
+		_, err := c.Integrations.Update(ctx, on, v.Workspace.ID, row.ID, everything, integration.Change{Status: &status})
 		return err
 	})
 }
 
 func (c *console) deleteWebhook(w http.ResponseWriter, r *http.Request, v visitor) error {
-	return c.change(w, r, v, "webhook.deleted", "Webhook deleted.", webhooksPath, func(ctx context.Context, row db.Integration) error {
-		return c.Integrations.Delete(ctx, v.Workspace.ID, row.ID)
+	return c.change(w, r, v, "webhook.deleted", "Webhook deleted.", webhooksPath, func(ctx context.Context, on postgres.Conn, row db.Integration) error {
+		return c.Integrations.Delete(ctx, on, v.Workspace.ID, row.ID)
 	})
 }
 
@@ -226,8 +220,8 @@ func (c *console) redeliver(w http.ResponseWriter, r *http.Request, v visitor) e
 	if err != nil {
 		return err
 	}
-	return c.change(w, r, v, "webhook.redelivered", "The delivery was queued again.", "", func(ctx context.Context, row db.Integration) error {
-		_, err := c.Integrations.Redeliver(ctx, v.Workspace.ID, row.ID, deliveryID)
+	return c.change(w, r, v, "webhook.redelivered", "The delivery was queued again.", "", func(ctx context.Context, on postgres.Conn, row db.Integration) error {
+		_, err := c.Integrations.Redeliver(ctx, on, v.Workspace.ID, row.ID, deliveryID)
 		return err
 	})
 }
@@ -248,11 +242,9 @@ func (c *console) rotateSecret(w http.ResponseWriter, r *http.Request, v visitor
 		return c.back(w, r, webhooksPath+"/"+row.ID.String(), "This form was already submitted. No new secret was created.")
 	}
 	var secret string
-	err = postgres.WithTx(r.Context(), c.DB, func(ctx context.Context, _ pgx.Tx) (err error) {
-		if secret, _, err = c.Integrations.RotateSecret(ctx, v.Workspace.ID, row.ID, time.Duration(hours)*time.Hour); err != nil {
-			return err
-		}
-		return c.record(ctx, r, v, "webhook.secret_rotated", *row.URL)
+	err = c.recorded(r, v, "webhook.secret_rotated", *row.URL, func(ctx context.Context, on postgres.Conn) (_ bool, err error) {
+		secret, _, err = c.Integrations.RotateSecret(ctx, on, v.Workspace.ID, row.ID, time.Duration(hours)*time.Hour)
+		return true, err
 	})
 	if err != nil {
 		return err

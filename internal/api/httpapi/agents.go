@@ -7,11 +7,13 @@ import (
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
 	"github.com/avelto/convo/internal/domain/agent"
 	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 // agents serves the tag Agents.
 type agents struct {
 	service *agent.Service
+	pool    *postgres.DB
 	links   linker
 }
 
@@ -29,16 +31,18 @@ func (s *agents) ListAgents(ctx context.Context, r api.ListAgentsRequestObject) 
 
 // CreateAgent implements api.StrictServerInterface.
 func (s *agents) CreateAgent(ctx context.Context, r api.CreateAgentRequestObject) (api.CreateAgentResponseObject, error) {
-	row, err := s.service.Create(ctx, middleware.WorkspaceID(ctx), agent.Settings{
-		Name: &r.Body.Name, ModelProvider: &r.Body.ModelProvider, ModelName: &r.Body.ModelName,
-		SystemPrompt: r.Body.SystemPrompt, Status: r.Body.Status, Temperature: r.Body.Temperature, MaxTokens: r.Body.MaxTokens,
+	return middleware.Once(ctx, s.pool, api.CreateAgentResponseObject.VisitCreateAgentResponse, func(ctx context.Context, on postgres.Conn) (api.CreateAgentResponseObject, error) {
+		row, err := s.service.Create(ctx, on, middleware.WorkspaceID(ctx), agent.Settings{
+			Name: &r.Body.Name, ModelProvider: &r.Body.ModelProvider, ModelName: &r.Body.ModelName,
+			SystemPrompt: r.Body.SystemPrompt, Status: r.Body.Status, Temperature: r.Body.Temperature, MaxTokens: r.Body.MaxTokens,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return api.CreateAgent201JSONResponse{
+			Body: toAPIAgentDetail(row), Headers: api.CreateAgent201ResponseHeaders{Location: location("/agents", row.ID)},
+		}, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return api.CreateAgent201JSONResponse{
-		Body: toAPIAgentDetail(row), Headers: api.CreateAgent201ResponseHeaders{Location: location("/agents", row.ID)},
-	}, nil
 }
 
 // GetAgent implements api.StrictServerInterface.
@@ -52,7 +56,7 @@ func (s *agents) GetAgent(ctx context.Context, r api.GetAgentRequestObject) (api
 
 // UpdateAgent implements api.StrictServerInterface.
 func (s *agents) UpdateAgent(ctx context.Context, r api.UpdateAgentRequestObject) (api.UpdateAgentResponseObject, error) {
-	row, err := s.service.Update(ctx, middleware.WorkspaceID(ctx), r.ID, agent.Settings{
+	row, err := s.service.Update(ctx, s.pool, middleware.WorkspaceID(ctx), r.ID, agent.Settings{
 		Name: r.Body.Name, ModelProvider: r.Body.ModelProvider, ModelName: r.Body.ModelName,
 		SystemPrompt: r.Body.SystemPrompt, Status: r.Body.Status, Temperature: r.Body.Temperature, MaxTokens: r.Body.MaxTokens,
 	})

@@ -12,11 +12,13 @@ import (
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 // conversations serves the tag Conversations.
 type conversations struct {
 	service *conversation.Service
+	pool    *postgres.DB
 	links   linker
 }
 
@@ -49,15 +51,17 @@ func (s *conversations) GetConversation(ctx context.Context, r api.GetConversati
 
 // SendOperatorMessage implements api.StrictServerInterface.
 func (s *conversations) SendOperatorMessage(ctx context.Context, r api.SendOperatorMessageRequestObject) (api.SendOperatorMessageResponseObject, error) {
-	row, err := s.service.Reply(ctx, middleware.WorkspaceID(ctx), r.ID, r.Body.Content)
-	if err != nil {
-		return nil, err
-	}
-	return api.SendOperatorMessage201JSONResponse{
-		Body: representation.Message(row),
-		// A message has no address of its own: it stands in its conversation.
-		Headers: api.SendOperatorMessage201ResponseHeaders{Location: location("/conversations", r.ID)},
-	}, nil
+	return middleware.Once(ctx, s.pool, api.SendOperatorMessageResponseObject.VisitSendOperatorMessageResponse, func(ctx context.Context, on postgres.Conn) (api.SendOperatorMessageResponseObject, error) {
+		row, err := s.service.Reply(ctx, on, middleware.WorkspaceID(ctx), r.ID, r.Body.Content)
+		if err != nil {
+			return nil, err
+		}
+		return api.SendOperatorMessage201JSONResponse{
+			Body: representation.Message(row),
+			// A message has no address of its own: it stands in its conversation.
+			Headers: api.SendOperatorMessage201ResponseHeaders{Location: location("/conversations", r.ID)},
+		}, nil
+	})
 }
 
 // BulkUpdateConversations implements api.StrictServerInterface.
@@ -66,13 +70,15 @@ func (s *conversations) BulkUpdateConversations(ctx context.Context, r api.BulkU
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.service.Apply(ctx, middleware.WorkspaceID(ctx), bulk)
-	if err != nil {
-		return nil, err
-	}
-	return api.BulkUpdateConversations200JSONResponse{
-		Updated: int32(result.Updated), Skipped: int32(result.Skipped),
-	}, nil
+	return middleware.Once(ctx, s.pool, api.BulkUpdateConversationsResponseObject.VisitBulkUpdateConversationsResponse, func(ctx context.Context, on postgres.Conn) (api.BulkUpdateConversationsResponseObject, error) {
+		result, err := s.service.Apply(ctx, on, middleware.WorkspaceID(ctx), bulk)
+		if err != nil {
+			return nil, err
+		}
+		return api.BulkUpdateConversations200JSONResponse{
+			Updated: int32(result.Updated), Skipped: int32(result.Skipped),
+		}, nil
+	})
 }
 
 // ListOperators implements api.StrictServerInterface.
@@ -101,13 +107,15 @@ func (s *conversations) ListTags(ctx context.Context, r api.ListTagsRequestObjec
 
 // CreateTag implements api.StrictServerInterface.
 func (s *conversations) CreateTag(ctx context.Context, r api.CreateTagRequestObject) (api.CreateTagResponseObject, error) {
-	row, err := s.service.CreateTag(ctx, middleware.WorkspaceID(ctx), r.Body.Name)
-	if err != nil {
-		return nil, err
-	}
-	return api.CreateTag201JSONResponse{
-		Body: representation.Tag(row), Headers: api.CreateTag201ResponseHeaders{Location: location("/tags", row.ID)},
-	}, nil
+	return middleware.Once(ctx, s.pool, api.CreateTagResponseObject.VisitCreateTagResponse, func(ctx context.Context, on postgres.Conn) (api.CreateTagResponseObject, error) {
+		row, err := s.service.CreateTag(ctx, on, middleware.WorkspaceID(ctx), r.Body.Name)
+		if err != nil {
+			return nil, err
+		}
+		return api.CreateTag201JSONResponse{
+			Body: representation.Tag(row), Headers: api.CreateTag201ResponseHeaders{Location: location("/tags", row.ID)},
+		}, nil
+	})
 }
 
 // fromAPIBulk checks what the schema cannot say: which member goes with which

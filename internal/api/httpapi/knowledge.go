@@ -18,6 +18,7 @@ import (
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 const (
@@ -29,6 +30,7 @@ const (
 // knowledgeTag serves the tag Knowledge.
 type knowledgeTag struct {
 	service *knowledge.Service
+	pool    *postgres.DB
 	links   linker
 	// maxUpload is the largest file that the document lets in, in bytes.
 	maxUpload int64
@@ -45,7 +47,7 @@ func (s *knowledgeTag) UploadKnowledge(ctx context.Context, r api.UploadKnowledg
 	if err != nil {
 		return nil, err
 	}
-	job, err := s.service.Upload(ctx, middleware.WorkspaceID(ctx), knowledge.Upload{
+	staged, err := s.service.Stage(ctx, middleware.WorkspaceID(ctx), knowledge.Upload{
 		Kind: extract.Kind(media), Name: name, Size: call.ContentLength, Body: r.Body,
 	})
 	if broken, ok := errors.AsType[*knowledge.BodyError](err); ok {
@@ -53,9 +55,26 @@ func (s *knowledgeTag) UploadKnowledge(ctx context.Context, r api.UploadKnowledg
 	} else if err != nil {
 		return nil, err
 	}
-	return api.UploadKnowledge202JSONResponse{
-		Body: knowledge.Show(job), Headers: api.UploadKnowledge202ResponseHeaders{Location: jobLocation(job.ID)},
-	}, nil
+	return s.accept(ctx, staged)
+}
+
+// accept makes a source of a file that is stored, and discards it otherwise.
+func (s *knowledgeTag) accept(ctx context.Context, staged *knowledge.Staged) (api.UploadKnowledgeResponseObject, error) {
+	used := false
+	response, err := middleware.Once(ctx, s.pool, api.UploadKnowledgeResponseObject.VisitUploadKnowledgeResponse, func(ctx context.Context, on postgres.Conn) (api.UploadKnowledgeResponseObject, error) {
+		job, err := s.service.Accept(ctx, on, staged)
+		if err != nil {
+			return nil, err
+		}
+		used = staged.Used(job)
+		return api.UploadKnowledge202JSONResponse{
+			Body: knowledge.Show(job), Headers: api.UploadKnowledge202ResponseHeaders{Location: jobLocation(job.ID)},
+		}, nil
+	})
+	if err != nil || !used {
+		err = errors.Join(err, s.service.Discard(ctx, staged))
+	}
+	return response, err
 }
 
 // fileName reads X-Original-Name: percent-encoded UTF-8, of which only the last part
@@ -88,13 +107,15 @@ func (s *knowledgeTag) CrawlKnowledge(ctx context.Context, r api.CrawlKnowledgeR
 	if r.Body.Depth != nil {
 		depth = *r.Body.Depth
 	}
-	job, err := s.service.Crawl(ctx, middleware.WorkspaceID(ctx), r.Body.URL, depth)
-	if err != nil {
-		return nil, err
-	}
-	return api.CrawlKnowledge202JSONResponse{
-		Body: knowledge.Show(job), Headers: api.CrawlKnowledge202ResponseHeaders{Location: jobLocation(job.ID)},
-	}, nil
+	return middleware.Once(ctx, s.pool, api.CrawlKnowledgeResponseObject.VisitCrawlKnowledgeResponse, func(ctx context.Context, on postgres.Conn) (api.CrawlKnowledgeResponseObject, error) {
+		job, err := s.service.Crawl(ctx, on, middleware.WorkspaceID(ctx), r.Body.URL, depth)
+		if err != nil {
+			return nil, err
+		}
+		return api.CrawlKnowledge202JSONResponse{
+			Body: knowledge.Show(job), Headers: api.CrawlKnowledge202ResponseHeaders{Location: jobLocation(job.ID)},
+		}, nil
+	})
 }
 
 // ListKnowledgeJobs implements api.StrictServerInterface.
@@ -120,11 +141,17 @@ func (s *knowledgeTag) GetKnowledgeJob(ctx context.Context, r api.GetKnowledgeJo
 
 // CancelKnowledgeJob implements api.StrictServerInterface.
 func (s *knowledgeTag) CancelKnowledgeJob(ctx context.Context, r api.CancelKnowledgeJobRequestObject) (api.CancelKnowledgeJobResponseObject, error) {
-	job, err := s.service.Cancel(ctx, middleware.WorkspaceID(ctx), r.ID)
+	var job knowledge.Job
+	response, err := middleware.Once(ctx, s.pool, api.CancelKnowledgeJobResponseObject.VisitCancelKnowledgeJobResponse, func(ctx context.Context, on postgres.Conn) (_ api.CancelKnowledgeJobResponseObject, err error) {
+		if job, err = s.service.Cancel(ctx, on, middleware.WorkspaceID(ctx), r.ID); err != nil {
+			return nil, err
+		}
+		return api.CancelKnowledgeJob200JSONResponse(knowledge.Show(job)), nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	return api.CancelKnowledgeJob200JSONResponse(knowledge.Show(job)), nil
+	return response, s.service.Clean(ctx, job)
 }
 
 // ListKnowledgeSources implements api.StrictServerInterface.
@@ -149,13 +176,15 @@ func (s *knowledgeTag) DeleteKnowledgeSource(ctx context.Context, r api.DeleteKn
 
 // RefreshKnowledgeSource implements api.StrictServerInterface.
 func (s *knowledgeTag) RefreshKnowledgeSource(ctx context.Context, r api.RefreshKnowledgeSourceRequestObject) (api.RefreshKnowledgeSourceResponseObject, error) {
-	job, err := s.service.Refresh(ctx, middleware.WorkspaceID(ctx), r.ID)
-	if err != nil {
-		return nil, err
-	}
-	return api.RefreshKnowledgeSource202JSONResponse{
-		Body: knowledge.Show(job), Headers: api.RefreshKnowledgeSource202ResponseHeaders{Location: jobLocation(job.ID)},
-	}, nil
+	return middleware.Once(ctx, s.pool, api.RefreshKnowledgeSourceResponseObject.VisitRefreshKnowledgeSourceResponse, func(ctx context.Context, on postgres.Conn) (api.RefreshKnowledgeSourceResponseObject, error) {
+		job, err := s.service.Refresh(ctx, on, middleware.WorkspaceID(ctx), r.ID)
+		if err != nil {
+			return nil, err
+		}
+		return api.RefreshKnowledgeSource202JSONResponse{
+			Body: knowledge.Show(job), Headers: api.RefreshKnowledgeSource202ResponseHeaders{Location: jobLocation(job.ID)},
+		}, nil
+	})
 }
 
 // ListAcceptedTypes implements api.StrictServerInterface.

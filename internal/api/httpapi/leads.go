@@ -7,11 +7,13 @@ import (
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
 	"github.com/avelto/convo/internal/domain/lead"
 	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 // leads serves the tag Leads.
 type leads struct {
 	service *lead.Service
+	pool    *postgres.DB
 	links   linker
 }
 
@@ -30,11 +32,13 @@ func (s *leads) ListLeads(ctx context.Context, r api.ListLeadsRequestObject) (ap
 
 // CreateLead implements api.StrictServerInterface.
 func (s *leads) CreateLead(ctx context.Context, r api.CreateLeadRequestObject) (api.CreateLeadResponseObject, error) {
-	row, err := s.service.Create(ctx, middleware.WorkspaceID(ctx), lead.NewLead{Fields: r.Body.Fields, Source: r.Body.Source})
-	if err != nil {
-		return nil, err
-	}
-	return createdLead{row}, nil
+	return middleware.Once(ctx, s.pool, api.CreateLeadResponseObject.VisitCreateLeadResponse, func(ctx context.Context, on postgres.Conn) (api.CreateLeadResponseObject, error) {
+		row, err := s.service.Create(ctx, on, middleware.WorkspaceID(ctx), lead.NewLead{Fields: r.Body.Fields, Source: r.Body.Source})
+		if err != nil {
+			return nil, err
+		}
+		return createdLead{row}, nil
+	})
 }
 
 // GetLead implements api.StrictServerInterface.
@@ -48,7 +52,7 @@ func (s *leads) GetLead(ctx context.Context, r api.GetLeadRequestObject) (api.Ge
 
 // UpdateLead implements api.StrictServerInterface.
 func (s *leads) UpdateLead(ctx context.Context, r api.UpdateLeadRequestObject) (api.UpdateLeadResponseObject, error) {
-	row, err := s.service.Update(ctx, middleware.WorkspaceID(ctx), r.ID, fromAPILeadUpdate(*r.Body))
+	row, err := s.service.Update(ctx, s.pool, middleware.WorkspaceID(ctx), r.ID, fromAPILeadUpdate(*r.Body))
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +61,7 @@ func (s *leads) UpdateLead(ctx context.Context, r api.UpdateLeadRequestObject) (
 
 // UpdateLeadStatus implements api.StrictServerInterface.
 func (s *leads) UpdateLeadStatus(ctx context.Context, r api.UpdateLeadStatusRequestObject) (api.UpdateLeadStatusResponseObject, error) {
-	row, err := s.service.SetStatus(ctx, middleware.WorkspaceID(ctx), r.ID, r.Body.Status)
+	row, err := s.service.SetStatus(ctx, s.pool, middleware.WorkspaceID(ctx), r.ID, r.Body.Status)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +70,7 @@ func (s *leads) UpdateLeadStatus(ctx context.Context, r api.UpdateLeadStatusRequ
 
 // DeleteLead implements api.StrictServerInterface.
 func (s *leads) DeleteLead(ctx context.Context, r api.DeleteLeadRequestObject) (api.DeleteLeadResponseObject, error) {
-	if err := s.service.Delete(ctx, middleware.WorkspaceID(ctx), r.ID); err != nil {
+	if err := s.service.Delete(ctx, s.pool, middleware.WorkspaceID(ctx), r.ID); err != nil {
 		return nil, err
 	}
 	return api.DeleteLead204Response{}, nil

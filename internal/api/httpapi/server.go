@@ -28,6 +28,7 @@ import (
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/domain/lead"
 	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/ratelimit"
 	"github.com/avelto/convo/openapi"
 )
@@ -35,6 +36,7 @@ import (
 // Dependencies are what the API is made of.
 type Dependencies struct {
 	Document      *spec.Document
+	DB            *postgres.DB
 	Leads         *lead.Service
 	Conversations *conversation.Service
 	Agents        *agent.Service
@@ -84,9 +86,9 @@ const (
 func New(d Dependencies) (http.Handler, error) {
 	links := linker{publicURL: d.PublicURL}
 	all := &service{
-		leads: &leads{d.Leads, links}, conversations: &conversations{d.Conversations, links},
-		agents: &agents{d.Agents, links}, channels: &channels{d.Channels, links},
-		analyticsTag: &analyticsTag{d.Analytics}, knowledgeTag: &knowledgeTag{service: d.Knowledge, links: links, maxUpload: maxUpload(d.Document)}, webhooks: &webhooks{d.Integrations, d.Events, links},
+		leads: &leads{d.Leads, d.DB, links}, conversations: &conversations{d.Conversations, d.DB, links},
+		agents: &agents{d.Agents, d.DB, links}, channels: &channels{d.Channels, links},
+		analyticsTag: &analyticsTag{d.Analytics}, knowledgeTag: &knowledgeTag{service: d.Knowledge, pool: d.DB, links: links, maxUpload: maxUpload(d.Document)}, webhooks: &webhooks{d.Integrations, d.DB, d.Events, links},
 		meta: newMeta(d.Document.JSON, openapi.Postman),
 	}
 	e := echo.New()

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -196,22 +197,20 @@ func TestEveryPostHonoursItsIdempotencyKey(t *testing.T) {
 	token := s.Token(t, space)
 	walk(t, s, func(t *testing.T, o *spec.Operation) {
 		t.Helper()
-		if o.Method != http.MethodPost {
+		if !o.Idempotent || o.ReadOnly {
 			return
 		}
 		r := example(t, o)
 		r.Token = token
 		r.Header["Idempotency-Key"] = o.ID
-		// Another request holds the key.
-		tx, err := s.DB.Pool().Begin(t.Context())
-		require.NoError(t, err)
-		_, err = tx.Exec(t.Context(), "SELECT pg_advisory_xact_lock(hashtextextended(concat($1::uuid, $2::text), 0))", space, o.ID)
-		require.NoError(t, err)
-		answer := s.Do(t, r)
-		answer.Problem(t, http.StatusConflict, api.ErrorCodeIdempotencyKeyInUse)
-		require.NoError(t, tx.Rollback(t.Context()))
-		// Another request was answered under it.
-		s.Exec(t, `INSERT INTO idempotency_keys VALUES ($1, $2, 'another', 201, '{}', '', $3)`, space, o.ID, s.Clock.Now())
+		// Another request has reserved the key.
+		now := s.Clock.Now()
+		s.Exec(t, `INSERT INTO idempotency_keys (workspace_id, key, owner, leased_until, created_at) VALUES ($1, $2, $1, $3, $4)`, space, o.ID, now.Add(7*time.Second), now)
+		response := s.Do(t, r)
+		response.Problem(t, http.StatusConflict, api.ErrorCodeIdempotencyKeyInUse)
+		require.Equal(t, "7", response.Header.Get("Retry-After"))
+		// Another request has completed with it.
+		s.Exec(t, `UPDATE idempotency_keys SET fingerprint = 'another', status = 201, header = '{}', body = '' WHERE workspace_id = $1 AND key = $2`, space, o.ID)
 		s.Do(t, r).Problem(t, http.StatusUnprocessableEntity, api.ErrorCodeIdempotencyKeyReused)
 	})
 }

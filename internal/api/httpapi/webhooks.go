@@ -10,6 +10,7 @@ import (
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/integration"
 	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/openapi/timestamp"
 )
 
@@ -19,22 +20,25 @@ const defaultOverlap = 24 * time.Hour
 // webhooks serves the tag Webhooks.
 type webhooks struct {
 	service *integration.Service
+	pool    *postgres.DB
 	feed    *event.Feed
 	links   linker
 }
 
 // CreateWebhook implements api.StrictServerInterface.
 func (s *webhooks) CreateWebhook(ctx context.Context, r api.CreateWebhookRequestObject) (api.CreateWebhookResponseObject, error) {
-	row, secret, err := s.service.CreateWebhook(ctx, middleware.WorkspaceID(ctx), middleware.Has(ctx), integration.NewWebhook{
-		URL: r.Body.URL, Events: r.Body.Events, Temporary: r.Body.Temporary != nil && *r.Body.Temporary,
+	return middleware.Once(ctx, s.pool, api.CreateWebhookResponseObject.VisitCreateWebhookResponse, func(ctx context.Context, on postgres.Conn) (api.CreateWebhookResponseObject, error) {
+		row, secret, err := s.service.CreateWebhook(ctx, on, middleware.WorkspaceID(ctx), middleware.Has(ctx), integration.NewWebhook{
+			URL: r.Body.URL, Events: r.Body.Events, Temporary: r.Body.Temporary != nil && *r.Body.Temporary,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return api.CreateWebhook201JSONResponse{
+			Body:    toAPIWebhookCreated(row, secret),
+			Headers: api.CreateWebhook201ResponseHeaders{Location: location("/integrations", row.ID)},
+		}, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return api.CreateWebhook201JSONResponse{
-		Body:    toAPIWebhookCreated(row, secret),
-		Headers: api.CreateWebhook201ResponseHeaders{Location: location("/integrations", row.ID)},
-	}, nil
 }
 
 // ListIntegrations implements api.StrictServerInterface.
@@ -61,7 +65,7 @@ func (s *webhooks) GetIntegration(ctx context.Context, r api.GetIntegrationReque
 // UpdateIntegration implements api.StrictServerInterface.
 func (s *webhooks) UpdateIntegration(ctx context.Context, r api.UpdateIntegrationRequestObject) (api.UpdateIntegrationResponseObject, error) {
 	change := integration.Change{URL: r.Body.URL, Events: r.Body.Events, Status: (*api.IntegrationStatus)(r.Body.Status)}
-	row, err := s.service.Update(ctx, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx), change)
+	row, err := s.service.Update(ctx, s.pool, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx), change)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +74,7 @@ func (s *webhooks) UpdateIntegration(ctx context.Context, r api.UpdateIntegratio
 
 // DeleteIntegration implements api.StrictServerInterface.
 func (s *webhooks) DeleteIntegration(ctx context.Context, r api.DeleteIntegrationRequestObject) (api.DeleteIntegrationResponseObject, error) {
-	if err := s.service.Delete(ctx, middleware.WorkspaceID(ctx), r.ID); err != nil {
+	if err := s.service.Delete(ctx, s.pool, middleware.WorkspaceID(ctx), r.ID); err != nil {
 		return nil, err
 	}
 	return api.DeleteIntegration204Response{}, nil
@@ -82,20 +86,24 @@ func (s *webhooks) RotateIntegrationSecret(ctx context.Context, r api.RotateInte
 	if r.Body != nil && r.Body.OverlapHours != nil {
 		overlap = time.Duration(*r.Body.OverlapHours) * time.Hour
 	}
-	secret, until, err := s.service.RotateSecret(ctx, middleware.WorkspaceID(ctx), r.ID, overlap)
-	if err != nil {
-		return nil, err
-	}
-	return api.RotateIntegrationSecret200JSONResponse{SigningSecret: &secret, PreviousSecretExpiresAt: timestamp.NewPtr(until)}, nil
+	return middleware.Once(ctx, s.pool, api.RotateIntegrationSecretResponseObject.VisitRotateIntegrationSecretResponse, func(ctx context.Context, on postgres.Conn) (api.RotateIntegrationSecretResponseObject, error) {
+		secret, until, err := s.service.RotateSecret(ctx, on, middleware.WorkspaceID(ctx), r.ID, overlap)
+		if err != nil {
+			return nil, err
+		}
+		return api.RotateIntegrationSecret200JSONResponse{SigningSecret: &secret, PreviousSecretExpiresAt: timestamp.NewPtr(until)}, nil
+	})
 }
 
 // TestIntegration implements api.StrictServerInterface.
 func (s *webhooks) TestIntegration(ctx context.Context, r api.TestIntegrationRequestObject) (api.TestIntegrationResponseObject, error) {
-	attempt, err := s.service.Ping(ctx, middleware.WorkspaceID(ctx), r.ID)
-	if err != nil {
-		return nil, err
-	}
-	return api.TestIntegration200JSONResponse(attempt.API()), nil
+	return middleware.Afterwards(ctx, s.pool, api.TestIntegrationResponseObject.VisitTestIntegrationResponse, func(ctx context.Context) (api.TestIntegrationResponseObject, error) {
+		attempt, err := s.service.Ping(ctx, middleware.WorkspaceID(ctx), r.ID)
+		if err != nil {
+			return nil, err
+		}
+		return api.TestIntegration200JSONResponse(attempt.API()), nil
+	})
 }
 
 // ListIntegrationDeliveries implements api.StrictServerInterface.
@@ -112,14 +120,16 @@ func (s *webhooks) ListIntegrationDeliveries(ctx context.Context, r api.ListInte
 
 // RedeliverIntegrationDelivery implements api.StrictServerInterface.
 func (s *webhooks) RedeliverIntegrationDelivery(ctx context.Context, r api.RedeliverIntegrationDeliveryRequestObject) (api.RedeliverIntegrationDeliveryResponseObject, error) {
-	row, err := s.service.Redeliver(ctx, middleware.WorkspaceID(ctx), r.ID, r.DeliveryID)
-	if err != nil {
-		return nil, err
-	}
-	collection := *location("/integrations", r.ID) + "/deliveries" // a delivery stands in its list
-	return api.RedeliverIntegrationDelivery202JSONResponse{
-		Body: toAPIRedelivered(row), Headers: api.RedeliverIntegrationDelivery202ResponseHeaders{Location: &collection},
-	}, nil
+	return middleware.Once(ctx, s.pool, api.RedeliverIntegrationDeliveryResponseObject.VisitRedeliverIntegrationDeliveryResponse, func(ctx context.Context, on postgres.Conn) (api.RedeliverIntegrationDeliveryResponseObject, error) {
+		row, err := s.service.Redeliver(ctx, on, middleware.WorkspaceID(ctx), r.ID, r.DeliveryID)
+		if err != nil {
+			return nil, err
+		}
+		collection := *location("/integrations", r.ID) + "/deliveries" // a delivery stands in its list
+		return api.RedeliverIntegrationDelivery202JSONResponse{
+			Body: toAPIRedelivered(row), Headers: api.RedeliverIntegrationDelivery202ResponseHeaders{Location: &collection},
+		}, nil
+	})
 }
 
 // ListEvents implements api.StrictServerInterface.

@@ -29,9 +29,14 @@ var table = []mapping{
 	is(token.ErrNotLive, api.ErrorCodeUnauthenticated, "Send a valid API token: Authorization: Bearer convo_…"),
 	as(func(e *token.MissingScopeError) *Error { return MissingScope(e.Scope) }),
 
-	is(idempotency.ErrKeyReused, api.ErrorCodeIdempotencyKeyReused, "This Idempotency-Key was used with a different request."),
-	is(idempotency.ErrKeyInUse, api.ErrorCodeIdempotencyKeyInUse,
-		"A request with this Idempotency-Key is still in progress.").retryAfter(time.Second),
+	is(idempotency.ErrReused, api.ErrorCodeIdempotencyKeyReused, "This Idempotency-Key was used with a different request."),
+	as(func(e *idempotency.InUseError) *Error {
+		inUse := New(api.ErrorCodeIdempotencyKeyInUse, "A request with this Idempotency-Key is still in progress.")
+		inUse.RetryAfter = e.RetryAfter
+		return inUse
+	}),
+	is(idempotency.ErrLeaseLost, api.ErrorCodeIdempotencyKeyInUse,
+		"The request took too long, and another request with its Idempotency-Key has started.").retryAfter(time.Second),
 
 	as(func(e *lead.FieldCountError) *Error {
 		return New(api.ErrorCodeInvalidFields, "A lead has 1 to %d fields; this change would leave %d.", lead.MaxFields, e.Count)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -40,8 +41,9 @@ var domainErrors = map[string]struct {
 	"page.ErrInvalidCursor":             {page.ErrInvalidCursor, api.ErrorCodeInvalidCursor},
 	"token.ErrNotLive":                  {apitoken.ErrNotLive, api.ErrorCodeUnauthenticated},
 	"token.MissingScopeError":           {&apitoken.MissingScopeError{Scope: api.ScopeLeadsRead}, api.ErrorCodeMissingScope},
-	"idempotency.ErrKeyInUse":           {idempotency.ErrKeyInUse, api.ErrorCodeIdempotencyKeyInUse},
-	"idempotency.ErrKeyReused":          {idempotency.ErrKeyReused, api.ErrorCodeIdempotencyKeyReused},
+	"idempotency.InUseError":            {&idempotency.InUseError{RetryAfter: time.Minute}, api.ErrorCodeIdempotencyKeyInUse},
+	"idempotency.ErrLeaseLost":          {idempotency.ErrLeaseLost, api.ErrorCodeIdempotencyKeyInUse},
+	"idempotency.ErrReused":             {idempotency.ErrReused, api.ErrorCodeIdempotencyKeyReused},
 	"lead.FieldCountError":              {&lead.FieldCountError{Count: 51}, api.ErrorCodeInvalidFields},
 	"conversation.ErrClosed":            {conversation.ErrClosed, api.ErrorCodeConversationClosed},
 	"conversation.ErrNotHandedOff":      {conversation.ErrNotHandedOff, api.ErrorCodeConversationNotHandedOff},
@@ -156,5 +158,6 @@ func TestErrorsKeepTheirData(t *testing.T) {
 	}
 	span := problem.Classify(domainErrors["analytics.SpanError"].err)
 	require.Equal(t, []api.FieldError{{Location: "query.from", Message: "must be before query.to"}}, span.Fields)
-	require.Positive(t, problem.Classify(idempotency.ErrKeyInUse).RetryAfter)
+	require.Positive(t, problem.Classify(idempotency.ErrLeaseLost).RetryAfter)
+	require.Equal(t, time.Minute, problem.Classify(domainErrors["idempotency.InUseError"].err).RetryAfter)
 }

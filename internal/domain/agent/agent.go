@@ -52,9 +52,9 @@ type Settings struct {
 }
 
 // Create stores an agent. Name, provider and model must be given.
-func (s *Service) Create(ctx context.Context, workspaceID uuid.UUID, in Settings) (db.Agent, error) {
+func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, in Settings) (db.Agent, error) {
 	agentID, now := s.IDs.New()
-	row, err := db.New().AgentCreate(ctx, s.DB, db.AgentCreateParams{
+	row, err := db.New().AgentCreate(ctx, on, db.AgentCreateParams{
 		WorkspaceID: workspaceID, ID: agentID, CreatedAt: now,
 		Name: or(in.Name, ""), ModelProvider: or(in.ModelProvider, ""), ModelName: or(in.ModelName, ""),
 		Status: or(in.Status, api.AgentStatusDRAFT), SystemPrompt: or(in.SystemPrompt, ""),
@@ -67,8 +67,8 @@ func (s *Service) Create(ctx context.Context, workspaceID uuid.UUID, in Settings
 }
 
 // Update changes what is given, or fails with postgres.ErrNotFound.
-func (s *Service) Update(ctx context.Context, workspaceID, agentID uuid.UUID, in Settings) (db.Agent, error) {
-	row, err := db.New().AgentUpdate(ctx, s.DB, db.AgentUpdateParams{
+func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID, agentID uuid.UUID, in Settings) (db.Agent, error) {
+	row, err := db.New().AgentUpdate(ctx, on, db.AgentUpdateParams{
 		WorkspaceID: workspaceID, ID: agentID, UpdatedAt: s.Clock.Now(),
 		Name: in.Name, SystemPrompt: in.SystemPrompt, ModelProvider: in.ModelProvider, ModelName: in.ModelName,
 		Status: (*string)(in.Status), Temperature: in.Temperature, MaxTokens: in.MaxTokens,

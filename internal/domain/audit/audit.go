@@ -51,8 +51,21 @@ type Log struct {
 	IDs *id.Generator
 }
 
-// Record writes an entry at once: with its change, inside that change's transaction.
-func (l *Log) Record(ctx context.Context, e Entry) error {
+// Do makes a change and records it, in one transaction. change runs its statements on the
+// connection that it is given and reports whether it changed anything; if not, nothing is
+// recorded.
+func (l *Log) Do(ctx context.Context, e Entry, change func(ctx context.Context, on postgres.Conn) (bool, error)) error {
+	return postgres.WithTx(ctx, l.DB, func(ctx context.Context, tx postgres.Tx) error {
+		changed, err := change(ctx, tx)
+		if err != nil || !changed {
+			return err
+		}
+		return l.Record(ctx, tx, e)
+	})
+}
+
+// Record writes an entry: with its change, if on is that change's transaction.
+func (l *Log) Record(ctx context.Context, on postgres.Conn, e Entry) error {
 	entryID, now := l.IDs.New()
 	params := db.AuditEntryCreateParams{
 		WorkspaceID: e.WorkspaceID, ID: entryID, ActorType: e.ActorType, ActorName: e.ActorName, Action: e.Action,
@@ -61,7 +74,7 @@ func (l *Log) Record(ctx context.Context, e Entry) error {
 	if e.ActorID != uuid.Nil {
 		params.ActorID = &e.ActorID
 	}
-	if err := db.New().AuditEntryCreate(ctx, l.DB, params); err != nil {
+	if err := db.New().AuditEntryCreate(ctx, on, params); err != nil {
 		return fmt.Errorf("record audit entry: %w", err)
 	}
 	return nil

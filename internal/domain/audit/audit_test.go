@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
@@ -53,18 +52,24 @@ func TestAnEntryIsUndoneWithItsChange(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	failed := errors.New("the change failed")
-	err := postgres.WithTx(t.Context(), f.on, func(ctx context.Context, _ pgx.Tx) error {
-		require.NoError(t, f.log.Record(ctx, audit.Entry{WorkspaceID: f.space, ActorType: audit.System, ActorName: "command line", Action: "x"}))
-		return failed
-	})
-	require.ErrorIs(t, err, failed)
+	entry := audit.Entry{WorkspaceID: f.space, ActorType: audit.System, ActorName: "command line", Action: "x"}
+	do := func(changed bool, err error) error {
+		return f.log.Do(t.Context(), entry, func(ctx context.Context, on postgres.Conn) (bool, error) {
+			return changed, errors.Join(f.log.Record(ctx, on, entry), err)
+		})
+	}
+	require.ErrorIs(t, do(true, failed), failed)
 	require.Zero(t, f.count(t))
+	require.NoError(t, do(false, nil))
+	require.Equal(t, 1, f.count(t), "what changed nothing is not recorded")
+	require.NoError(t, do(true, nil))
+	require.Equal(t, 3, f.count(t))
 }
 
 func TestNotedEntriesSurviveAFailedWrite(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	_, row, err := (&token.Service{DB: f.on, IDs: f.ids, Clock: f.clock}).Create(t.Context(), token.NewToken{
+	_, row, err := (&token.Service{DB: f.on, IDs: f.ids, Clock: f.clock}).Create(t.Context(), f.on, token.NewToken{
 		WorkspaceID: f.space, Name: "CRM", Scopes: []api.Scope{api.ScopeLeadsWrite},
 	})
 	require.NoError(t, err)

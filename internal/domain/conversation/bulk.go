@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
@@ -30,9 +29,9 @@ type BulkResult struct{ Updated, Skipped int }
 
 // Apply carries out a bulk action in one transaction. It fails with
 // *UnknownOperatorError or *UnknownTagsError, and then changes nothing.
-func (s *Service) Apply(ctx context.Context, workspaceID uuid.UUID, bulk Bulk) (result BulkResult, err error) {
+func (s *Service) Apply(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, bulk Bulk) (result BulkResult, err error) {
 	bulk.IDs, bulk.TagIDs = distinct(bulk.IDs), distinct(bulk.TagIDs)
-	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		rows, err := db.New().ConversationLockMany(ctx, tx, db.ConversationLockManyParams{WorkspaceID: workspaceID, IDs: bulk.IDs})
 		if err != nil {
 			return fmt.Errorf("lock conversations: %w", err)
@@ -54,7 +53,7 @@ func (s *Service) Apply(ctx context.Context, workspaceID uuid.UUID, bulk Bulk) (
 
 // action is a bulk action under way, on rows that it holds.
 type action struct {
-	tx          pgx.Tx
+	tx          postgres.Tx
 	workspaceID uuid.UUID
 	bulk        Bulk
 	now         time.Time

@@ -28,9 +28,9 @@ func (s *Service) Tags(ctx context.Context, workspaceID uuid.UUID, request page.
 }
 
 // CreateTag stores a tag, or fails with ErrTagExists.
-func (s *Service) CreateTag(ctx context.Context, workspaceID uuid.UUID, name string) (db.Tag, error) {
+func (s *Service) CreateTag(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, name string) (db.Tag, error) {
 	tagID, now := s.IDs.New()
-	row, err := db.New().TagCreate(ctx, s.DB, db.TagCreateParams{WorkspaceID: workspaceID, ID: tagID, Name: name, CreatedAt: now})
+	row, err := db.New().TagCreate(ctx, on, db.TagCreateParams{WorkspaceID: workspaceID, ID: tagID, Name: name, CreatedAt: now})
 	if postgres.Violates(err, db.TagsNameKey) {
 		return db.Tag{}, ErrTagExists
 	} else if err != nil {

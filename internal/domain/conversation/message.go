@@ -33,8 +33,8 @@ func (SendMessage) Kind() string { return "message_send" }
 // Reply stores an operator's message, signed by the assigned operator if there is
 // one, together with the job that delivers it. It fails with
 // postgres.ErrNotFound, ErrNotHandedOff or ErrClosed, and then stores nothing.
-func (s *Service) Reply(ctx context.Context, workspaceID, conversationID uuid.UUID, content string) (message db.Message, err error) {
-	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+func (s *Service) Reply(ctx context.Context, on postgres.Conn, workspaceID, conversationID uuid.UUID, content string) (message db.Message, err error) {
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		q := db.New()
 		row, err := q.ConversationLock(ctx, tx, db.ConversationLockParams{WorkspaceID: workspaceID, ID: conversationID})
 		if err := postgres.Found("lock conversation", err); err != nil {

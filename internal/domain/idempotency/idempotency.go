@@ -1,8 +1,10 @@
-// Package idempotency does a request once however often it is sent. The answer
-// is stored in the transaction of the change; while a request runs, an advisory
-// lock of that transaction holds its key, so that a crash leaves nothing behind.
-// Refusals change nothing and are not stored: a corrected request may use the key
-// again.
+// Package idempotency runs a request at most once per key, even if the server crashes.
+//
+// A key is reserved before its request runs, in a statement of its own: a lease that ends
+// by itself if the server dies. Nothing is held while the request runs. Its response is
+// stored in the transaction of its change, and only by the owner of the lease, so the
+// change and the response are both there or neither is. A request that fails releases its
+// key, so a corrected request can use it.
 package idempotency
 
 import (
@@ -15,123 +17,152 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// ErrKeyInUse means that a request with the same key is in progress.
-var ErrKeyInUse = errors.New("idempotency: key in use")
-
-// ErrKeyReused means that the key was used with a different request.
-var ErrKeyReused = errors.New("idempotency: key reused")
-
-// Kept is how long an answer is kept.
+// Kept is how long a response is kept, from the first request with its key.
 const Kept = 24 * time.Hour
 
-// Store keeps answers.
+const (
+	releaseTimeout = 5 * time.Second
+	reserveTries   = 3
+)
+
+var (
+	// ErrReused means that the key belongs to a different request.
+	ErrReused = errors.New("idempotency: the key was used with a different request")
+	// ErrLeaseLost means that the lease ended before the request completed, and that
+	// another request has the key.
+	ErrLeaseLost = errors.New("idempotency: the lease of the key was lost")
+)
+
+// InUseError means that another request with the key is still running.
+type InUseError struct {
+	// RetryAfter is when its lease ends at the latest; at least a second.
+	RetryAfter time.Duration
+}
+
+// Error implements error.
+func (e *InUseError) Error() string {
+	return fmt.Sprintf("idempotency: the key is in use for %s at most", e.RetryAfter)
+}
+
+// Store keeps keys and responses.
 type Store struct {
 	DB    *postgres.DB
 	Clock clock.Clock
 }
 
-// Request is a request with a key. The fingerprint tells it from others; it is asked
-// for once the request is done, or where there is a stored answer: it may have to read
-// a body to its end.
-type Request struct {
-	WorkspaceID uuid.UUID
-	Key         string
-	Fingerprint func() ([]byte, error)
-}
-
-// Answer is what a request was answered with.
-type Answer struct {
+// Response is what a request was answered with.
+type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
-	// Stored is the body to keep, where it must differ: a secret shown once is not
-	// kept and not replayed.
-	Stored []byte
 }
 
-// Do runs fn in a transaction and stores its answer, or returns the stored one of
-// an earlier run with replayed true. It fails as fn does, and with
-// ErrKeyInUse or ErrKeyReused.
-func (s *Store) Do(ctx context.Context, request Request, fn func(context.Context) (Answer, error)) (answer Answer, replayed bool, err error) {
-	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
-		if answer, replayed, err = s.claim(ctx, tx, request); err != nil || replayed {
-			return err
+// Stored is the response to an earlier request.
+type Stored struct {
+	Response
+
+	fingerprint []byte
+}
+
+// Matches fails with ErrReused if the earlier request had another fingerprint.
+func (s *Stored) Matches(fingerprint []byte) error {
+	if !bytes.Equal(s.fingerprint, fingerprint) {
+		return ErrReused
+	}
+	return nil
+}
+
+// Reservation is the right to run the request of a key.
+type Reservation struct {
+	store       *Store
+	workspaceID uuid.UUID
+	key         string
+	owner       uuid.UUID
+}
+
+// Reserve leases a key, or returns the response to an earlier request with it. It fails
+// with an *InUseError while another request has the lease.
+func (s *Store) Reserve(ctx context.Context, workspaceID uuid.UUID, key string, lease time.Duration) (*Reservation, *Stored, error) {
+	r := &Reservation{store: s, workspaceID: workspaceID, key: key, owner: uuid.New()}
+	for range reserveTries {
+		now := s.Clock.Now()
+		reserved, err := db.New().IdempotencyKeyReserve(ctx, s.DB, db.IdempotencyKeyReserveParams{
+			WorkspaceID: workspaceID, Key: key, Owner: r.owner, LeasedUntil: now.Add(lease), Now: now, ExpiredBefore: now.Add(-Kept),
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("reserve idempotency key: %w", err)
 		}
-		if answer, err = fn(ctx); err != nil {
-			return err
+		if reserved > 0 {
+			return r, nil, nil
 		}
-		return s.put(ctx, tx, request, answer)
-	})
-	return answer, replayed, err
+		stored, err := s.get(ctx, workspaceID, key, now)
+		if !postgres.IsNotFound(err) {
+			return nil, stored, err
+		}
+		// Released meanwhile.
+	}
+	return nil, nil, &InUseError{RetryAfter: time.Second}
 }
 
-// claim locks the key and returns the answer that is stored under it, if any.
-func (s *Store) claim(ctx context.Context, tx pgx.Tx, request Request) (Answer, bool, error) {
-	q := db.New()
-	free, err := q.IdempotencyKeyTryLock(ctx, tx, db.IdempotencyKeyTryLockParams{WorkspaceID: request.WorkspaceID, Key: request.Key})
+// get reads a key that could not be reserved.
+func (s *Store) get(ctx context.Context, workspaceID uuid.UUID, key string, now time.Time) (*Stored, error) {
+	row, err := db.New().IdempotencyKeyGet(ctx, s.DB, db.IdempotencyKeyGetParams{WorkspaceID: workspaceID, Key: key})
 	if err != nil {
-		return Answer{}, false, fmt.Errorf("lock idempotency key: %w", err)
+		return nil, fmt.Errorf("get idempotency key: %w", err)
 	}
-	if !free {
-		return Answer{}, false, ErrKeyInUse
+	if row.Status == nil {
+		return nil, &InUseError{RetryAfter: max(row.LeasedUntil.Sub(now), time.Second)}
 	}
-	row, err := q.IdempotencyKeyGet(ctx, tx, db.IdempotencyKeyGetParams{
-		WorkspaceID: request.WorkspaceID, Key: request.Key, NotBefore: s.Clock.Now().Add(-Kept),
-	})
-	if postgres.IsNotFound(err) {
-		return Answer{}, false, nil
-	} else if err != nil {
-		return Answer{}, false, fmt.Errorf("get idempotency key: %w", err)
+	stored := &Stored{Response: Response{Status: int(*row.Status), Body: row.Body}, fingerprint: row.Fingerprint}
+	if err := json.Unmarshal(row.Header, &stored.Header); err != nil {
+		return nil, fmt.Errorf("stored response: %w", err)
 	}
-	fingerprint, err := request.Fingerprint()
-	if err != nil {
-		return Answer{}, false, err
-	}
-	if !bytes.Equal(row.Fingerprint, fingerprint) {
-		return Answer{}, false, ErrKeyReused
-	}
-	answer := Answer{Status: int(row.Status), Body: row.Body}
-	if err := json.Unmarshal(row.Header, &answer.Header); err != nil {
-		return Answer{}, false, fmt.Errorf("stored answer: %w", err)
-	}
-	return answer, true, nil
+	return stored, nil
 }
 
-func (s *Store) put(ctx context.Context, tx pgx.Tx, request Request, answer Answer) error {
-	header, err := json.Marshal(answer.Header)
+// Complete stores the response of the request: in the transaction of its change if on is
+// one. It fails with ErrLeaseLost, when the change must be rolled back.
+func (r *Reservation) Complete(ctx context.Context, on postgres.Conn, fingerprint []byte, response Response) error {
+	header, err := json.Marshal(response.Header)
 	if err != nil {
-		return fmt.Errorf("store answer: %w", err)
+		return fmt.Errorf("store response: %w", err)
 	}
-	fingerprint, err := request.Fingerprint()
-	if err != nil {
-		return err
-	}
-	body := answer.Body
-	if answer.Stored != nil {
-		body = answer.Stored
-	}
-	err = db.New().IdempotencyKeyPut(ctx, tx, db.IdempotencyKeyPutParams{
-		WorkspaceID: request.WorkspaceID, Key: request.Key, Fingerprint: fingerprint,
-		Status: int32(answer.Status), Header: header, Body: body, CreatedAt: s.Clock.Now(),
+	completed, err := db.New().IdempotencyKeyComplete(ctx, on, db.IdempotencyKeyCompleteParams{
+		WorkspaceID: r.workspaceID, Key: r.key, Owner: r.owner, Fingerprint: fingerprint,
+		Status: int32(response.Status), Header: header, Body: response.Body,
 	})
 	if err != nil {
-		return fmt.Errorf("store answer: %w", err)
+		return fmt.Errorf("store response: %w", err)
+	}
+	if completed == 0 {
+		return ErrLeaseLost
+	}
+	return nil
+}
+
+// Release frees the key of a request that did not complete, even if its caller has gone.
+// A completed one keeps its response.
+func (r *Reservation) Release(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	err := db.New().IdempotencyKeyRelease(ctx, r.store.DB, db.IdempotencyKeyReleaseParams{WorkspaceID: r.workspaceID, Key: r.key, Owner: r.owner})
+	if err != nil {
+		return fmt.Errorf("release idempotency key: %w", err)
 	}
 	return nil
 }
 
 // DeleteExpired deletes up to maxRows responses that have expired, and returns how many.
 func (s *Store) DeleteExpired(ctx context.Context, maxRows int32) (int64, error) {
-	gone, err := db.New().SystemIdempotencyKeyDeleteOld(ctx, s.DB, db.SystemIdempotencyKeyDeleteOldParams{Before: s.Clock.Now().Add(-Kept), MaxRows: maxRows})
+	deleted, err := db.New().SystemIdempotencyKeyDeleteOld(ctx, s.DB, db.SystemIdempotencyKeyDeleteOldParams{Before: s.Clock.Now().Add(-Kept), MaxRows: maxRows})
 	if err != nil {
 		return 0, fmt.Errorf("delete expired responses: %w", err)
 	}
-	return gone, nil
+	return deleted, nil
 }

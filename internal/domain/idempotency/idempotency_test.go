@@ -1,7 +1,6 @@
 package idempotency_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"sync"
@@ -19,114 +18,125 @@ import (
 	"github.com/avelto/convo/internal/testing/testdb"
 )
 
-func setup(t *testing.T) (*idempotency.Store, *clock.Fake, func(key, fingerprint string) idempotency.Request) {
+const lease = 30 * time.Second
+
+var response = idempotency.Response{Status: 201, Header: http.Header{"Location": {"/x"}}, Body: []byte(`{"n":1}`)}
+
+type fixture struct {
+	*idempotency.Store
+
+	clock *clock.Fake
+	space uuid.UUID
+}
+
+func setup(t *testing.T) fixture {
 	t.Helper()
 	c := clock.NewFake(time.Date(2026, 4, 30, 12, 0, 0, 0, time.UTC))
 	store := &idempotency.Store{DB: testdb.New(t), Clock: c}
 	space, err := (&workspace.Service{DB: store.DB, IDs: id.NewGenerator(c)}).Ensure(t.Context(), "acme", "Acme")
 	require.NoError(t, err)
-	return store, c, func(key, fingerprint string) idempotency.Request {
-		return idempotency.Request{WorkspaceID: space.ID, Key: key, Fingerprint: func() ([]byte, error) { return []byte(fingerprint), nil }}
-	}
+	return fixture{store, c, space.ID}
 }
 
-// run does something that leaves a workspace behind, and answers.
-func run(store *idempotency.Store, runs *atomic.Int64) func(context.Context) (idempotency.Answer, error) {
-	return func(ctx context.Context) (idempotency.Answer, error) {
-		runs.Add(1)
-		_, err := store.DB.Exec(ctx, "INSERT INTO workspaces (id, slug, name, created_at) VALUES ($1, $2, 'x', now())", uuid.New(), "w-"+uuid.NewString()[:8])
-		return idempotency.Answer{Status: 201, Header: http.Header{"Location": {"/x"}}, Body: []byte(`{"n":1}`)}, err
-	}
-}
-
-func workspaces(t *testing.T, store *idempotency.Store) (n int) {
+func (f fixture) reserve(t *testing.T) *idempotency.Reservation {
 	t.Helper()
-	require.NoError(t, store.DB.QueryRow(t.Context(), "SELECT count(*) FROM workspaces").Scan(&n))
-	return n
+	reservation, stored, err := f.Reserve(t.Context(), f.space, "k", lease)
+	require.NoError(t, err)
+	require.Nil(t, stored)
+	return reservation
 }
 
-func TestTheSecondRequestGetsTheStoredAnswer(t *testing.T) {
-	t.Parallel()
-	store, c, request := setup(t)
-	var runs atomic.Int64
-	first, replayed, err := store.Do(t.Context(), request("k", "f"), run(store, &runs))
-	require.NoError(t, err)
-	require.False(t, replayed)
-	c.Advance(idempotency.Kept - time.Second)
-	second, replayed, err := store.Do(t.Context(), request("k", "f"), run(store, &runs))
-	require.NoError(t, err)
-	require.True(t, replayed)
-	require.Equal(t, first, second)
-	require.Equal(t, int64(1), runs.Load())
-	require.Equal(t, 2, workspaces(t, store))
-	_, _, err = store.Do(t.Context(), request("k", "another"), run(store, &runs))
-	require.ErrorIs(t, err, idempotency.ErrKeyReused)
+func (f fixture) requireInUse(t *testing.T, retryAfter time.Duration) {
+	t.Helper()
+	_, _, err := f.Reserve(t.Context(), f.space, "k", lease)
+	var inUse *idempotency.InUseError
+	require.ErrorAs(t, err, &inUse)
+	require.Equal(t, retryAfter, inUse.RetryAfter)
 }
 
-func TestAnAnswerIsForgottenAfterADay(t *testing.T) {
+func TestACompletedRequestIsReplayedForADay(t *testing.T) {
 	t.Parallel()
-	store, c, request := setup(t)
-	var runs atomic.Int64
-	_, _, err := store.Do(t.Context(), request("k", "f"), run(store, &runs))
+	f := setup(t)
+	require.NoError(t, f.reserve(t).Complete(t.Context(), f.DB, []byte("f"), response))
+	f.clock.Advance(idempotency.Kept - time.Second)
+	_, stored, err := f.Reserve(t.Context(), f.space, "k", lease)
 	require.NoError(t, err)
-	c.Advance(idempotency.Kept)
-	_, replayed, err := store.Do(t.Context(), request("k", "g"), run(store, &runs))
-	require.NoError(t, err)
-	require.False(t, replayed)
-	c.Advance(idempotency.Kept + time.Second)
-	gone, err := store.DeleteExpired(t.Context(), 10)
-	require.NoError(t, err)
-	require.Equal(t, int64(1), gone)
+	require.Equal(t, response, stored.Response)
+	require.NoError(t, stored.Matches([]byte("f")))
+	require.ErrorIs(t, stored.Matches([]byte("another")), idempotency.ErrReused)
+	f.clock.Advance(time.Second)
+	require.NotNil(t, f.reserve(t), "after a day the key is free")
 }
 
-func TestARefusalFreesTheKeyAndChangesNothing(t *testing.T) {
+func TestExpiredResponsesAreDeleted(t *testing.T) {
 	t.Parallel()
-	store, _, request := setup(t)
-	var runs atomic.Int64
-	refusal := errors.New("refused")
-	_, _, err := store.Do(t.Context(), request("k", "f"), func(ctx context.Context) (idempotency.Answer, error) {
-		_, err := run(store, &runs)(ctx)
-		require.NoError(t, err)
-		return idempotency.Answer{}, refusal
-	})
-	require.ErrorIs(t, err, refusal)
-	require.Equal(t, 1, workspaces(t, store), "what was done before the refusal is undone")
-	_, replayed, err := store.Do(t.Context(), request("k", "corrected"), run(store, &runs))
+	f := setup(t)
+	require.NoError(t, f.reserve(t).Complete(t.Context(), f.DB, []byte("f"), response))
+	f.clock.Advance(idempotency.Kept)
+	deleted, err := f.DeleteExpired(t.Context(), 10)
 	require.NoError(t, err)
-	require.False(t, replayed)
+	require.Zero(t, deleted)
+	f.clock.Advance(time.Second)
+	deleted, err = f.DeleteExpired(t.Context(), 10)
+	require.NoError(t, err)
+	require.Equal(t, int64(1), deleted)
 }
 
 func TestARunningRequestHoldsItsKey(t *testing.T) {
 	t.Parallel()
-	store, _, request := setup(t)
-	var runs atomic.Int64
-	_, _, err := store.Do(t.Context(), request("k", "f"), func(ctx context.Context) (idempotency.Answer, error) {
-		_, _, err := store.Do(t.Context(), request("k", "f"), run(store, &runs))
-		require.ErrorIs(t, err, idempotency.ErrKeyInUse)
-		_, _, err = store.Do(t.Context(), request("another", "f"), run(store, &runs))
-		require.NoError(t, err)
-		return run(store, &runs)(ctx)
-	})
+	f := setup(t)
+	f.reserve(t)
+	f.requireInUse(t, lease)
+	f.clock.Advance(lease - time.Millisecond)
+	f.requireInUse(t, time.Second)
+	other, _, err := f.Reserve(t.Context(), f.space, "another", lease)
 	require.NoError(t, err)
+	require.NotNil(t, other)
 }
 
-func TestManyAtOnceAreOne(t *testing.T) {
+func TestAReleasedKeyIsFree(t *testing.T) {
 	t.Parallel()
-	store, _, request := setup(t)
-	var runs, answered atomic.Int64
+	f := setup(t)
+	require.NoError(t, f.reserve(t).Release(t.Context()))
+	first := f.reserve(t)
+	require.NoError(t, first.Complete(t.Context(), f.DB, []byte("f"), response))
+	require.NoError(t, first.Release(t.Context()), "a completed request keeps its response")
+	_, stored, err := f.Reserve(t.Context(), f.space, "k", lease)
+	require.NoError(t, err)
+	require.NotNil(t, stored)
+}
+
+func TestALostLeaseStoresNothing(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	slow := f.reserve(t)
+	f.clock.Advance(lease)
+	next := f.reserve(t)
+	require.ErrorIs(t, slow.Complete(t.Context(), f.DB, []byte("f"), response), idempotency.ErrLeaseLost)
+	require.NoError(t, slow.Release(t.Context()))
+	f.requireInUse(t, lease)
+	require.NoError(t, next.Complete(t.Context(), f.DB, []byte("f"), response))
+	require.ErrorIs(t, next.Complete(t.Context(), f.DB, []byte("f"), response), idempotency.ErrLeaseLost, "once")
+}
+
+func TestManyConcurrentReservationsAreOne(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	var reserved, refused atomic.Int64
 	var callers sync.WaitGroup
-	for range 8 {
+	for range 32 {
 		callers.Go(func() {
-			for range 20 {
-				_, _, err := store.Do(t.Context(), request("k", "f"), run(store, &runs))
-				if err == nil {
-					answered.Add(1)
-				}
+			reservation, _, err := f.Reserve(t.Context(), f.space, "k", lease)
+			var inUse *idempotency.InUseError
+			switch {
+			case errors.As(err, &inUse):
+				refused.Add(1)
+			case reservation != nil:
+				reserved.Add(1)
 			}
 		})
 	}
 	callers.Wait()
-	require.Equal(t, int64(1), runs.Load())
-	require.Positive(t, answered.Load())
-	require.Equal(t, 2, workspaces(t, store))
+	require.Equal(t, int64(1), reserved.Load())
+	require.Equal(t, int64(31), refused.Load())
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
@@ -31,8 +30,8 @@ func (s *Service) Deliveries(ctx context.Context, workspaceID, integrationID uui
 }
 
 // Redeliver queues a delivery once more, or fails with postgres.ErrNotFound.
-func (s *Service) Redeliver(ctx context.Context, workspaceID, integrationID, deliveryID uuid.UUID) (row db.WebhookDeliveryGetRow, err error) {
-	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+func (s *Service) Redeliver(ctx context.Context, on postgres.Conn, workspaceID, integrationID, deliveryID uuid.UUID) (row db.WebhookDeliveryGetRow, err error) {
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		found, err := db.New().WebhookDeliveryRepeat(ctx, tx, db.WebhookDeliveryRepeatParams{
 			WorkspaceID: workspaceID, IntegrationID: integrationID, ID: deliveryID, Now: s.Clock.Now(),
 		})
@@ -66,10 +65,7 @@ func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID
 	if err != nil {
 		return sender.Attempt{}, err
 	}
-	// Not in the request's transaction: the workspace's events must not wait for an
-	// endpoint.
-	on := s.DB.Pool()
-	recorded, err := event.RecordOne(ctx, on, s.IDs, workspaceID, ping)
+	recorded, err := event.RecordOne(ctx, s.DB, s.IDs, workspaceID, ping)
 	if err != nil {
 		return sender.Attempt{}, err
 	}
@@ -77,11 +73,11 @@ func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID
 	if row.ExpiresAt == nil {
 		attempt = s.Sender.Post(ctx, target, recorded.ID.String(), event.AppendJSON(nil, recorded))
 	}
-	return attempt, s.recordAttempt(ctx, on, row, recorded, attempt)
+	return attempt, s.recordAttempt(ctx, row, recorded, attempt)
 }
 
 // recordAttempt stores a delivery that was tried once and for all.
-func (s *Service) recordAttempt(ctx context.Context, on db.DBTX, row db.Integration, sent db.Event, attempt sender.Attempt) error {
+func (s *Service) recordAttempt(ctx context.Context, row db.Integration, sent db.Event, attempt sender.Attempt) error {
 	raw, err := json.Marshal([]api.WebhookAttempt{attempt.API()})
 	if err != nil {
 		return fmt.Errorf("attempt: %w", err)
@@ -91,7 +87,7 @@ func (s *Service) recordAttempt(ctx context.Context, on db.DBTX, row db.Integrat
 		status = api.WebhookDeliveryStatusSUCCEEDED
 	}
 	deliveryID, now := s.IDs.New()
-	err = db.New().WebhookDeliveryRecord(ctx, on, db.WebhookDeliveryRecordParams{
+	err = db.New().WebhookDeliveryRecord(ctx, s.DB, db.WebhookDeliveryRecordParams{
 		WorkspaceID: row.WorkspaceID, IntegrationID: row.ID, ID: deliveryID, EventSequence: sent.Sequence,
 		Status: status, Attempts: raw, CreatedAt: now,
 	})

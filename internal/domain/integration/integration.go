@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
@@ -62,7 +61,7 @@ type NewWebhook struct {
 // CreateWebhook stores a subscription and returns it with its secret, which is shown
 // this once. It fails with *event.UnknownTypesError, *token.MissingScopeError or
 // *InvalidURLError.
-func (s *Service) CreateWebhook(ctx context.Context, workspaceID uuid.UUID, has Has, in NewWebhook) (row db.Integration, secret string, err error) {
+func (s *Service) CreateWebhook(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, has Has, in NewWebhook) (row db.Integration, secret string, err error) {
 	events, err := s.Types.Check(in.Events, has)
 	if err != nil {
 		return db.Integration{}, "", err
@@ -77,7 +76,7 @@ func (s *Service) CreateWebhook(ctx context.Context, workspaceID uuid.UUID, has 
 	}
 	secret = signature.NewSecret()
 	params.Secret = s.Box.Seal(secret, sender.SecretContext(workspaceID, integrationID))
-	row, err = db.New().IntegrationCreateWebhook(ctx, s.DB, params)
+	row, err = db.New().IntegrationCreateWebhook(ctx, on, params)
 	if err != nil {
 		return db.Integration{}, "", fmt.Errorf("create webhook: %w", err)
 	}
@@ -124,8 +123,8 @@ type Change struct {
 // Update changes an integration and forgets its error. It fails with
 // postgres.ErrNotFound, ErrNotWebhook, and as CreateWebhook does: the caller must be able to read whatever
 // would be sent.
-func (s *Service) Update(ctx context.Context, workspaceID, integrationID uuid.UUID, has Has, change Change) (row db.Integration, err error) {
-	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID, integrationID uuid.UUID, has Has, change Change) (row db.Integration, err error) {
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		before, err := db.New().IntegrationLock(ctx, tx, db.IntegrationLockParams{WorkspaceID: workspaceID, ID: integrationID})
 		if err := postgres.Found("lock integration", err); err != nil {
 			return err
@@ -173,8 +172,8 @@ func (s *Service) changed(before db.Integration, has Has, change Change) (db.Int
 }
 
 // Delete removes an integration with its deliveries, or fails with postgres.ErrNotFound.
-func (s *Service) Delete(ctx context.Context, workspaceID, integrationID uuid.UUID) error {
-	gone, err := db.New().IntegrationDelete(ctx, s.DB, db.IntegrationDeleteParams{WorkspaceID: workspaceID, ID: integrationID})
+func (s *Service) Delete(ctx context.Context, on postgres.Conn, workspaceID, integrationID uuid.UUID) error {
+	gone, err := db.New().IntegrationDelete(ctx, on, db.IntegrationDeleteParams{WorkspaceID: workspaceID, ID: integrationID})
 	if err != nil {
 		return fmt.Errorf("delete integration: %w", err)
 	}
@@ -187,9 +186,9 @@ func (s *Service) Delete(ctx context.Context, workspaceID, integrationID uuid.UU
 // RotateSecret gives a webhook a new secret, which is shown this once. The old one
 // signs on beside it for the overlap; until is nil where that is 0. It fails with
 // postgres.ErrNotFound.
-func (s *Service) RotateSecret(ctx context.Context, workspaceID, integrationID uuid.UUID, overlap time.Duration) (secret string, until *time.Time, err error) {
+func (s *Service) RotateSecret(ctx context.Context, on postgres.Conn, workspaceID, integrationID uuid.UUID, overlap time.Duration) (secret string, until *time.Time, err error) {
 	secret = signature.NewSecret()
-	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		before, err := db.New().IntegrationLock(ctx, tx, db.IntegrationLockParams{WorkspaceID: workspaceID, ID: integrationID})
 		if err := postgres.Found("lock integration", err); err != nil {
 			return err

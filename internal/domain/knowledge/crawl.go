@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/crawl"
@@ -44,7 +42,7 @@ func (w *Worker) crawl(ctx context.Context, job db.KnowledgeJob, source db.Knowl
 	site, err := crawl.Open(ctx, w.Guard, start, takes)
 	if failure, ok := errors.AsType[*crawl.PageError](err); ok && ctx.Err() == nil {
 		return w.end(ctx, job, &extract.Error{Code: extract.Code(api.KnowledgeJobErrorCodeCrawlFailed), Message: "The site " + failure.Reason + "."},
-			func(ctx context.Context, tx pgx.Tx) error {
+			func(ctx context.Context, tx postgres.Tx) error {
 				return endPage(ctx, tx, job, *source.URL, pageFailed, failure.Reason)
 			})
 	} else if err != nil {
@@ -117,7 +115,7 @@ func (v walk) page(ctx context.Context, address string, depth int32) error {
 	} else if err != nil {
 		return err
 	}
-	return postgres.WithTx(ctx, v.DB, func(ctx context.Context, tx pgx.Tx) error {
+	return postgres.WithTx(ctx, v.DB, func(ctx context.Context, tx postgres.Tx) error {
 		if content != nil {
 			if state, reason, err = v.store(ctx, tx, *content); err != nil {
 				return err
@@ -149,7 +147,7 @@ func (v walk) read(ctx context.Context, found *crawl.Page) (*indexed, error) {
 }
 
 // store indexes a page, unless the same content is there already.
-func (v walk) store(ctx context.Context, tx pgx.Tx, page indexed) (state, reason string, err error) {
+func (v walk) store(ctx context.Context, tx postgres.Tx, page indexed) (state, reason string, err error) {
 	known, err := db.New().KnowledgeDocumentFind(ctx, tx, db.KnowledgeDocumentFindParams{
 		WorkspaceID: v.source.WorkspaceID, SourceID: v.source.ID, URL: page.url, ContentHash: page.hash, JobID: v.job.ID,
 	})
@@ -183,7 +181,7 @@ func (v walk) finish(ctx context.Context) error {
 	if job[0].Done == 0 && job[0].Skipped == 0 {
 		return v.end(ctx, v.job, &extract.Error{Code: extract.Code(api.KnowledgeJobErrorCodeCrawlFailed), Message: "No page of the site could be read."}, nil)
 	}
-	return v.end(ctx, v.job, nil, func(ctx context.Context, tx pgx.Tx) error {
+	return v.end(ctx, v.job, nil, func(ctx context.Context, tx postgres.Tx) error {
 		err := db.New().KnowledgeDocumentDeleteUnvisited(ctx, tx, db.KnowledgeDocumentDeleteUnvisitedParams{
 			WorkspaceID: v.source.WorkspaceID, SourceID: v.source.ID, JobID: v.job.ID,
 		})

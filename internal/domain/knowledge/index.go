@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/language"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 // ownLanguage is the length from which a passage tells its own language, in bytes; a
@@ -49,7 +48,7 @@ func (w *Worker) index(address string, hash []byte, document extract.Document) i
 }
 
 // store puts a page into the index in the place of what was there of it.
-func (page indexed) store(ctx context.Context, tx pgx.Tx, source db.KnowledgeSource) error {
+func (page indexed) store(ctx context.Context, tx postgres.Tx, source db.KnowledgeSource) error {
 	q := db.New()
 	err := q.KnowledgeDocumentDelete(ctx, tx, db.KnowledgeDocumentDeleteParams{WorkspaceID: source.WorkspaceID, SourceID: source.ID, URL: page.url})
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
@@ -29,6 +28,8 @@ type Job struct {
 
 	Found, Done, Skipped, Failed int64
 	Failures                     []db.KnowledgePageFailuresRow
+
+	dropped *db.KnowledgeSource // the source that went with a cancelled job
 }
 
 // open reports whether it has not ended.
@@ -98,9 +99,8 @@ func withPages(ctx context.Context, on db.DBTX, workspaceID uuid.UUID, rows []db
 // Cancel stops a job that has not ended. What a first job took in goes with its
 // source; a refresh leaves the index as it is then. It fails with
 // postgres.ErrNotFound and ErrJobFinished.
-func (s *Service) Cancel(ctx context.Context, workspaceID, jobID uuid.UUID) (job Job, err error) {
-	var dropped *db.KnowledgeSource
-	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+func (s *Service) Cancel(ctx context.Context, on postgres.Conn, workspaceID, jobID uuid.UUID) (job Job, err error) {
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		row, err := db.New().KnowledgeJobEnd(ctx, tx, db.KnowledgeJobEndParams{
 			WorkspaceID: workspaceID, ID: jobID, Status: api.KnowledgeJobStatusCANCELLED, Now: s.Clock.Now(),
 		})
@@ -112,6 +112,7 @@ func (s *Service) Cancel(ctx context.Context, workspaceID, jobID uuid.UUID) (job
 		} else if err != nil {
 			return fmt.Errorf("cancel job: %w", err)
 		}
+		var dropped *db.KnowledgeSource
 		if row.SourceID != nil && !row.Refresh {
 			gone, err := db.New().KnowledgeSourceDelete(ctx, tx, db.KnowledgeSourceDeleteParams{WorkspaceID: workspaceID, ID: *row.SourceID})
 			if err != nil {
@@ -124,10 +125,17 @@ func (s *Service) Cancel(ctx context.Context, workspaceID, jobID uuid.UUID) (job
 			return err
 		}
 		job = jobs[0]
+		job.dropped = dropped
 		return nil
 	})
-	if err != nil || dropped == nil {
-		return job, err
+	return job, err
+}
+
+// Clean deletes what is stored of the file that a cancelled job has left behind. It must
+// not run before the transaction of Cancel is committed.
+func (s *Service) Clean(ctx context.Context, cancelled Job) error {
+	if cancelled.dropped == nil {
+		return nil
 	}
-	return job, s.deleteFile(ctx, *dropped)
+	return s.deleteFile(ctx, *cancelled.dropped)
 }

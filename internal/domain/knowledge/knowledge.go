@@ -79,7 +79,7 @@ type Service struct {
 
 // Crawl accepts a site to read, to a depth of links. It fails with
 // *InvalidURLError.
-func (s *Service) Crawl(ctx context.Context, workspaceID uuid.UUID, address string, depth int32) (job Job, err error) {
+func (s *Service) Crawl(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, address string, depth int32) (job Job, err error) {
 	if reason := s.Guard.CheckPage(address); reason != "" {
 		return job, &InvalidURLError{Reason: reason}
 	}
@@ -88,7 +88,7 @@ func (s *Service) Crawl(ctx context.Context, workspaceID uuid.UUID, address stri
 		return job, fmt.Errorf("checked address: %w", err)
 	}
 	start, _ := crawl.Canonical(parsed)
-	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		sourceID, now := s.IDs.New()
 		source, err := db.New().KnowledgeSourceCreate(ctx, tx, db.KnowledgeSourceCreateParams{
 			WorkspaceID: workspaceID, ID: sourceID, Kind: api.KnowledgeTypeCRAWL, URL: &start, Depth: &depth, CreatedAt: now,
@@ -103,7 +103,7 @@ func (s *Service) Crawl(ctx context.Context, workspaceID uuid.UUID, address stri
 }
 
 // begin makes a job for a source, and queues it.
-func (s *Service) begin(ctx context.Context, tx pgx.Tx, source db.KnowledgeSource, refresh bool) (Job, error) {
+func (s *Service) begin(ctx context.Context, tx postgres.Tx, source db.KnowledgeSource, refresh bool) (Job, error) {
 	jobID, now := s.IDs.New()
 	row, err := db.New().KnowledgeJobCreate(ctx, tx, db.KnowledgeJobCreateParams{
 		WorkspaceID: source.WorkspaceID, ID: jobID, SourceID: source.ID, Kind: source.Type, FileName: source.FileName, URL: source.URL,
@@ -138,7 +138,7 @@ func (s *Service) ListSources(ctx context.Context, workspaceID uuid.UUID, reques
 // It fails with postgres.ErrNotFound.
 func (s *Service) DeleteSource(ctx context.Context, workspaceID, sourceID uuid.UUID) error {
 	var gone db.KnowledgeSource
-	err := postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+	err := postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx postgres.Tx) error {
 		now := s.Clock.Now()
 		err := db.New().KnowledgeJobCancelBySource(ctx, tx, db.KnowledgeJobCancelBySourceParams{WorkspaceID: workspaceID, SourceID: sourceID, Now: now})
 		if err != nil {
@@ -155,8 +155,8 @@ func (s *Service) DeleteSource(ctx context.Context, workspaceID, sourceID uuid.U
 
 // Refresh takes a source in anew; where a job is at it, that one is returned. It
 // fails with postgres.ErrNotFound.
-func (s *Service) Refresh(ctx context.Context, workspaceID, sourceID uuid.UUID) (job Job, err error) {
-	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+func (s *Service) Refresh(ctx context.Context, on postgres.Conn, workspaceID, sourceID uuid.UUID) (job Job, err error) {
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		source, err := db.New().KnowledgeSourceLock(ctx, tx, db.KnowledgeSourceLockParams{WorkspaceID: workspaceID, ID: sourceID})
 		if err := postgres.Found("get source", err); err != nil {
 			return err
@@ -176,7 +176,7 @@ func (s *Service) Refresh(ctx context.Context, workspaceID, sourceID uuid.UUID) 
 }
 
 // latest returns the latest job of a source; the zero Job where it has none.
-func (s *Service) latest(ctx context.Context, tx pgx.Tx, source db.KnowledgeSource) (Job, error) {
+func (s *Service) latest(ctx context.Context, tx postgres.Tx, source db.KnowledgeSource) (Job, error) {
 	row, err := db.New().KnowledgeJobLatest(ctx, tx, db.KnowledgeJobLatestParams{WorkspaceID: source.WorkspaceID, SourceID: source.ID})
 	if postgres.IsNotFound(err) {
 		return Job{}, nil

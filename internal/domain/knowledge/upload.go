@@ -10,11 +10,11 @@ import (
 	"hash"
 	"io"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gabriel-vasile/mimetype"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
@@ -24,6 +24,9 @@ import (
 
 // sniffed is how much of a file is looked at to tell what it is, in bytes.
 const sniffed = 3072
+
+// discardTimeout bounds the deletion of a file that was not accepted.
+const discardTimeout = 5 * time.Second
 
 // AcceptedType is a kind of file that can be uploaded.
 type AcceptedType struct {
@@ -58,71 +61,88 @@ func (e *BodyError) Error() string { return "read upload: " + e.Err.Error() }
 // Unwrap returns what broke.
 func (e *BodyError) Unwrap() error { return e.Err }
 
-// Upload stores a file, as it comes, and accepts it. The same bytes as before answer
-// with the job that took them in. It fails with *WrongTypeError,
-// ErrEmptyFile and *BodyError.
-func (s *Service) Upload(ctx context.Context, workspaceID uuid.UUID, in Upload) (job Job, err error) {
+// Staged is a file that is stored and belongs to no source yet.
+type Staged struct {
+	Upload
+
+	workspaceID, sourceID uuid.UUID
+	size                  int64
+	sha256                []byte
+}
+
+// Used reports whether a job has the file.
+func (s *Staged) Used(job Job) bool { return job.SourceID != nil && *job.SourceID == s.sourceID }
+
+// Stage stores a file as it arrives, without a database connection. It is followed by
+// Accept or Discard. It fails with ErrEmptyFile and *WrongTypeError, and with *BodyError.
+func (s *Service) Stage(ctx context.Context, workspaceID uuid.UUID, in Upload) (*Staged, error) {
 	body := bufio.NewReaderSize(in.Body, sniffed)
 	head, err := body.Peek(sniffed)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return job, &BodyError{err}
+		return nil, &BodyError{err}
 	}
 	if len(head) == 0 {
-		return job, ErrEmptyFile
+		return nil, ErrEmptyFile
 	}
 	if !is(in.Kind, head) {
-		return job, &WrongTypeError{Kind: in.Kind}
+		return nil, &WrongTypeError{Kind: in.Kind}
 	}
 	sourceID, _ := s.IDs.New()
 	counted := &counter{Reader: body, hash: sha256.New()}
-	place := key(workspaceID, sourceID)
-	if err := s.Blobs.Put(ctx, place, counted, in.Size); err != nil {
+	if err := s.Blobs.Put(ctx, key(workspaceID, sourceID), counted, in.Size); err != nil {
 		if counted.err != nil {
-			return job, &BodyError{counted.err}
+			return nil, &BodyError{counted.err}
 		}
-		return job, err
+		return nil, err
 	}
-	used := false
-	defer func() {
-		if !used {
-			err = errors.Join(err, s.Blobs.Delete(context.WithoutCancel(ctx), place))
+	return &Staged{Upload: in, workspaceID: workspaceID, sourceID: sourceID, size: counted.size, sha256: counted.hash.Sum(nil)}, nil
+}
+
+// Accept makes a source of a staged file, and the job that ingests it. The same bytes as
+// before are their source's: its job is returned, and the file must be discarded.
+func (s *Service) Accept(ctx context.Context, on postgres.Conn, staged *Staged) (job Job, err error) {
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
+		kind := string(staged.Kind)
+		source, err := db.New().KnowledgeSourceCreate(ctx, tx, db.KnowledgeSourceCreateParams{
+			WorkspaceID: staged.workspaceID, ID: staged.sourceID, Kind: api.KnowledgeTypeUPLOAD, FileName: &staged.Name, ContentType: &kind,
+			SizeBytes: &staged.size, Sha256: staged.sha256, CreatedAt: s.Clock.Now(),
+		})
+		if postgres.IsNotFound(err) {
+			job, err = s.known(ctx, tx, staged)
+			return err
+		} else if err != nil {
+			return fmt.Errorf("create source: %w", err)
 		}
-	}()
-	job, used, err = s.accept(ctx, workspaceID, sourceID, in, counted)
-	if postgres.Violates(err, db.KnowledgeSourcesSha256Key) { // the same bytes at the same time
-		job, used, err = s.accept(ctx, workspaceID, sourceID, in, counted)
+		job, err = s.begin(ctx, tx, source, false)
+		return err
+	})
+	return job, err
+}
+
+// known returns the latest job of the source with the bytes of a staged file, or a new
+// one if that has failed.
+func (s *Service) known(ctx context.Context, tx postgres.Tx, staged *Staged) (Job, error) {
+	source, err := db.New().KnowledgeSourceBySHA256(ctx, tx, db.KnowledgeSourceBySHA256Params{WorkspaceID: staged.workspaceID, Sha256: staged.sha256})
+	if err != nil {
+		return Job{}, fmt.Errorf("look for the same bytes: %w", err)
+	}
+	job, err := s.latest(ctx, tx, source)
+	if err == nil && (job.Status == "" || job.Status == api.KnowledgeJobStatusFAILED) {
+		return s.begin(ctx, tx, source, true)
 	}
 	return job, err
 }
 
-// accept makes source and job of a file that is stored, or finds those of the same
-// bytes. It reports whether the file is used.
-func (s *Service) accept(ctx context.Context, workspaceID, sourceID uuid.UUID, in Upload, stored *counter) (job Job, used bool, err error) {
-	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
-		sum := stored.hash.Sum(nil)
-		known, err := db.New().KnowledgeSourceBySHA256(ctx, tx, db.KnowledgeSourceBySHA256Params{WorkspaceID: workspaceID, Sha256: sum})
-		if err == nil {
-			job, err = s.latest(ctx, tx, known)
-			if err == nil && (job.Status == "" || job.Status == api.KnowledgeJobStatusFAILED) {
-				job, err = s.begin(ctx, tx, known, true)
-			}
-			return err
-		} else if !postgres.IsNotFound(err) {
-			return fmt.Errorf("look for the same bytes: %w", err)
-		}
-		kind := string(in.Kind)
-		source, err := db.New().KnowledgeSourceCreate(ctx, tx, db.KnowledgeSourceCreateParams{
-			WorkspaceID: workspaceID, ID: sourceID, Kind: api.KnowledgeTypeUPLOAD, FileName: &in.Name, ContentType: &kind,
-			SizeBytes: &stored.size, Sha256: sum, CreatedAt: s.Clock.Now(),
-		})
-		if err != nil {
-			return fmt.Errorf("create source: %w", err)
-		}
-		used = true
-		job, err = s.begin(ctx, tx, source, false)
+// Discard deletes a staged file unless a source has it: after a commit whose outcome is
+// not known it may. It works after the request was cancelled too.
+func (s *Service) Discard(ctx context.Context, staged *Staged) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
+	defer cancel()
+	_, err := db.New().KnowledgeSourceGet(ctx, s.DB, db.KnowledgeSourceGetParams{WorkspaceID: staged.workspaceID, ID: staged.sourceID})
+	if !postgres.IsNotFound(err) {
 		return err
-	})
-	return job, used && err == nil, err
+	}
+	return s.Blobs.Delete(ctx, key(staged.workspaceID, staged.sourceID))
 }
 
 // counter counts and hashes what is read through it, and keeps the error of reading.

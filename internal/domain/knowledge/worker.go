@@ -129,14 +129,14 @@ func (w *Worker) upload(ctx context.Context, job db.KnowledgeJob, source db.Know
 	defer file.Close()
 	document, err := w.Extract.Read(ctx, extract.Kind(*source.ContentType), file)
 	if blame, ok := errors.AsType[*extract.Error](err); ok {
-		return w.end(ctx, job, blame, func(ctx context.Context, tx pgx.Tx) error {
+		return w.end(ctx, job, blame, func(ctx context.Context, tx postgres.Tx) error {
 			return endPage(ctx, tx, job, *source.FileName, pageFailed, blame.Message)
 		})
 	} else if err != nil {
 		return err
 	}
 	indexed := w.index(*source.FileName, source.Sha256, document)
-	return w.end(ctx, job, nil, func(ctx context.Context, tx pgx.Tx) error {
+	return w.end(ctx, job, nil, func(ctx context.Context, tx postgres.Tx) error {
 		if err := indexed.store(ctx, tx, source); err != nil {
 			return err
 		}
@@ -146,8 +146,8 @@ func (w *Worker) upload(ctx context.Context, job db.KnowledgeJob, source db.Know
 
 // end ends a job, with what else belongs to that and the event, in one transaction.
 // Where it was cancelled meanwhile, nothing is done.
-func (w *Worker) end(ctx context.Context, job db.KnowledgeJob, blame *extract.Error, also func(context.Context, pgx.Tx) error) error {
-	return postgres.WithTx(ctx, w.DB, func(ctx context.Context, tx pgx.Tx) error {
+func (w *Worker) end(ctx context.Context, job db.KnowledgeJob, blame *extract.Error, also func(context.Context, postgres.Tx) error) error {
+	return postgres.WithTx(ctx, w.DB, func(ctx context.Context, tx postgres.Tx) error {
 		now := w.Clock.Now()
 		params := db.KnowledgeJobEndParams{WorkspaceID: job.WorkspaceID, ID: job.ID, Status: api.KnowledgeJobStatusCOMPLETED, Now: now}
 		if blame != nil {
@@ -183,7 +183,7 @@ func (w *Worker) end(ctx context.Context, job db.KnowledgeJob, blame *extract.Er
 	})
 }
 
-func endPage(ctx context.Context, tx pgx.Tx, job db.KnowledgeJob, address, state, reason string) error {
+func endPage(ctx context.Context, tx postgres.Tx, job db.KnowledgeJob, address, state, reason string) error {
 	params := db.KnowledgePageEndParams{WorkspaceID: job.WorkspaceID, JobID: job.ID, URL: address, State: state}
 	if reason != "" {
 		params.Reason = &reason
@@ -221,7 +221,7 @@ type TakeUpWorker struct {
 // Work implements river.Worker.
 func (w *TakeUpWorker) Work(ctx context.Context, _ *river.Job[TakeUp]) error {
 	jobs := river.ClientFromContext[pgx.Tx](ctx)
-	return postgres.WithTx(ctx, w.DB, func(ctx context.Context, tx pgx.Tx) error {
+	return postgres.WithTx(ctx, w.DB, func(ctx context.Context, tx postgres.Tx) error {
 		now := w.Clock.Now()
 		rows, err := db.New().SystemKnowledgeJobTakeUp(ctx, tx, db.SystemKnowledgeJobTakeUpParams{
 			Now: now, PendingBefore: now.Add(-pendingGrace), ProcessingBefore: now.Add(-processingGrace),

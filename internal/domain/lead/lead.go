@@ -8,7 +8,6 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
@@ -50,13 +49,13 @@ type NewLead struct {
 }
 
 // Create stores a lead in stage NEW, without a score.
-func (s *Service) Create(ctx context.Context, workspaceID uuid.UUID, in NewLead) (db.Lead, error) {
+func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, in NewLead) (db.Lead, error) {
 	leadID, now := s.IDs.New()
 	eventID, _ := s.IDs.New()
 	created := event.LeadCreated(db.Lead{
 		ID: leadID, Status: api.LeadStatusNEW, Fields: in.Fields, Source: in.Source, CreatedAt: now, UpdatedAt: now,
 	})
-	row, err := db.New().LeadCreate(ctx, s.DB, db.LeadCreateParams{
+	row, err := db.New().LeadCreate(ctx, on, db.LeadCreateParams{
 		WorkspaceID: workspaceID, ID: leadID, Fields: in.Fields, Source: in.Source, CreatedAt: now,
 		EventID: eventID, EventData: string(created.Data),
 	})
@@ -76,8 +75,8 @@ type Change struct {
 
 // Update merges fields and sets score and CRM id. It fails with postgres.ErrNotFound, or
 // with *FieldCountError where no field or too many would be left.
-func (s *Service) Update(ctx context.Context, workspaceID, leadID uuid.UUID, change Change) (row db.Lead, err error) {
-	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID, leadID uuid.UUID, change Change) (row db.Lead, err error) {
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		before, err := lock(ctx, tx, workspaceID, leadID)
 		if err != nil {
 			return err
@@ -107,8 +106,8 @@ func (s *Service) Update(ctx context.Context, workspaceID, leadID uuid.UUID, cha
 }
 
 // SetStatus moves a lead to a stage. To the one it is in, nothing changes.
-func (s *Service) SetStatus(ctx context.Context, workspaceID, leadID uuid.UUID, status api.LeadStatus) (row db.Lead, err error) {
-	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx pgx.Tx) error {
+func (s *Service) SetStatus(ctx context.Context, on postgres.Conn, workspaceID, leadID uuid.UUID, status api.LeadStatus) (row db.Lead, err error) {
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		if row, err = lock(ctx, tx, workspaceID, leadID); err != nil || row.Status == status {
 			return err
 		}
@@ -125,8 +124,8 @@ func (s *Service) SetStatus(ctx context.Context, workspaceID, leadID uuid.UUID, 
 }
 
 // Delete removes a lead for good, or fails with postgres.ErrNotFound.
-func (s *Service) Delete(ctx context.Context, workspaceID, leadID uuid.UUID) error {
-	gone, err := db.New().LeadDelete(ctx, s.DB, db.LeadDeleteParams{WorkspaceID: workspaceID, ID: leadID})
+func (s *Service) Delete(ctx context.Context, on postgres.Conn, workspaceID, leadID uuid.UUID) error {
+	gone, err := db.New().LeadDelete(ctx, on, db.LeadDeleteParams{WorkspaceID: workspaceID, ID: leadID})
 	if err != nil {
 		return fmt.Errorf("delete lead: %w", err)
 	}
@@ -136,7 +135,7 @@ func (s *Service) Delete(ctx context.Context, workspaceID, leadID uuid.UUID) err
 	return nil
 }
 
-func lock(ctx context.Context, tx pgx.Tx, workspaceID, leadID uuid.UUID) (db.Lead, error) {
+func lock(ctx context.Context, tx postgres.Tx, workspaceID, leadID uuid.UUID) (db.Lead, error) {
 	row, err := db.New().LeadLock(ctx, tx, db.LeadLockParams{WorkspaceID: workspaceID, ID: leadID})
 	return row, postgres.Found("lock lead", err)
 }

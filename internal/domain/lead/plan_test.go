@@ -129,7 +129,7 @@ func visits(t *testing.T, on *postgres.DB, statement spy) int {
 		literals[i] = fmt.Sprintf("'%v'", arg)
 	}
 	var raw []byte
-	err := postgres.WithTx(t.Context(), on, func(ctx context.Context, tx pgx.Tx) error {
+	err := postgres.WithTx(t.Context(), on, func(ctx context.Context, tx postgres.Tx) error {
 		for _, set := range []string{"SET LOCAL plan_cache_mode = force_generic_plan", "PREPARE looked_at AS " + statement.sql} {
 			if _, err := tx.Exec(ctx, set, pgx.QueryExecModeSimpleProtocol); err != nil {
 				return err

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
@@ -44,7 +43,7 @@ func Live(row db.APIToken, at time.Time) bool {
 }
 
 // Create stores a token and returns its plaintext, which cannot be had again.
-func (s *Service) Create(ctx context.Context, in NewToken) (string, db.APIToken, error) {
+func (s *Service) Create(ctx context.Context, on postgres.Conn, in NewToken) (string, db.APIToken, error) {
 	scopes := make([]string, 0, len(in.Scopes))
 	for _, scope := range in.Scopes {
 		if !scope.Valid() {
@@ -63,7 +62,7 @@ func (s *Service) Create(ctx context.Context, in NewToken) (string, db.APIToken,
 		at := createdAt.Add(*in.ExpiresIn)
 		expiresAt = &at
 	}
-	row, err := db.New().TokenCreate(ctx, s.DB, db.TokenCreateParams{
+	row, err := db.New().TokenCreate(ctx, on, db.TokenCreateParams{
 		WorkspaceID: in.WorkspaceID, ID: tokenID, Name: in.Name, TokenHash: hash[:],
 		LastFour: plaintext[len(plaintext)-4:], Scopes: scopes, CreatedBy: in.CreatedBy, CreatedAt: createdAt, ExpiresAt: expiresAt,
 	})
@@ -84,9 +83,9 @@ func (s *Service) List(ctx context.Context, workspaceID uuid.UUID) ([]db.TokenLi
 
 // Revoke ends a token's life on every replica within a second. It reports false
 // where the workspace has no such live token.
-func (s *Service) Revoke(ctx context.Context, workspaceID, tokenID uuid.UUID) (bool, error) {
+func (s *Service) Revoke(ctx context.Context, on postgres.Conn, workspaceID, tokenID uuid.UUID) (bool, error) {
 	now := s.Clock.Now()
-	changed, err := db.New().TokenRevoke(ctx, s.DB, db.TokenRevokeParams{WorkspaceID: workspaceID, ID: tokenID, RevokedAt: &now})
+	changed, err := db.New().TokenRevoke(ctx, on, db.TokenRevokeParams{WorkspaceID: workspaceID, ID: tokenID, RevokedAt: &now})
 	if err != nil {
 		return false, fmt.Errorf("revoke token: %w", err)
 	}
@@ -95,16 +94,20 @@ func (s *Service) Revoke(ctx context.Context, workspaceID, tokenID uuid.UUID) (b
 
 // Get returns a token of a workspace, or postgres.ErrNotFound.
 func (s *Service) Get(ctx context.Context, workspaceID, tokenID uuid.UUID) (db.APIToken, error) {
-	row, err := db.New().TokenLock(ctx, s.DB, db.TokenLockParams{WorkspaceID: workspaceID, ID: tokenID})
+	return lock(ctx, s.DB, workspaceID, tokenID)
+}
+
+func lock(ctx context.Context, on postgres.Conn, workspaceID, tokenID uuid.UUID) (db.APIToken, error) {
+	row, err := db.New().TokenLock(ctx, on, db.TokenLockParams{WorkspaceID: workspaceID, ID: tokenID})
 	return row, postgres.Found("get token", err)
 }
 
 // Rotate creates a token with the name, the scopes and the length of life of another,
 // which lives on for the overlap at most. It returns the new one's plaintext, which
 // cannot be had again, or ErrNotLive.
-func (s *Service) Rotate(ctx context.Context, workspaceID, tokenID uuid.UUID, by *uuid.UUID, overlap time.Duration) (plaintext string, row db.APIToken, err error) {
-	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, _ pgx.Tx) error {
-		old, err := s.Get(ctx, workspaceID, tokenID)
+func (s *Service) Rotate(ctx context.Context, on postgres.Conn, workspaceID, tokenID uuid.UUID, by *uuid.UUID, overlap time.Duration) (plaintext string, row db.APIToken, err error) {
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
+		old, err := lock(ctx, tx, workspaceID, tokenID)
 		if err != nil {
 			return err
 		}
@@ -124,14 +127,14 @@ func (s *Service) Rotate(ctx context.Context, workspaceID, tokenID uuid.UUID, by
 				end = *old.ExpiresAt
 			}
 		}
-		if plaintext, row, err = s.Create(ctx, next); err != nil {
+		if plaintext, row, err = s.Create(ctx, tx, next); err != nil {
 			return err
 		}
 		if overlap <= 0 {
-			_, err = s.Revoke(ctx, workspaceID, tokenID)
+			_, err = s.Revoke(ctx, tx, workspaceID, tokenID)
 			return err
 		}
-		if err := db.New().TokenSetExpiry(ctx, s.DB, db.TokenSetExpiryParams{WorkspaceID: workspaceID, ID: tokenID, ExpiresAt: &end}); err != nil {
+		if err := db.New().TokenSetExpiry(ctx, tx, db.TokenSetExpiryParams{WorkspaceID: workspaceID, ID: tokenID, ExpiresAt: &end}); err != nil {
 			return fmt.Errorf("set expiry: %w", err)
 		}
 		return nil

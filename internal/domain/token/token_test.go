@@ -67,7 +67,7 @@ func setup(t *testing.T) *fixture {
 	space, err := (&workspace.Service{DB: f.on, IDs: ids}).Ensure(t.Context(), "acme", "Acme")
 	require.NoError(t, err)
 	f.space = space.ID
-	plaintext, row, err := f.tokens.Create(t.Context(), token.NewToken{WorkspaceID: f.space, Name: "test", Scopes: []api.Scope{api.ScopeLeadsRead}})
+	plaintext, row, err := f.tokens.Create(t.Context(), f.on, token.NewToken{WorkspaceID: f.space, Name: "test", Scopes: []api.Scope{api.ScopeLeadsRead}})
 	require.NoError(t, err)
 	f.row = row.ID
 	f.hash, _ = token.Parse(plaintext)
@@ -122,7 +122,7 @@ func TestARevocationIsHeardAtOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	defer f.listen(t)()
-	revoked, err := f.tokens.Revoke(t.Context(), f.space, f.row)
+	revoked, err := f.tokens.Revoke(t.Context(), f.on, f.space, f.row)
 	require.NoError(t, err)
 	require.True(t, revoked)
 	require.Eventually(t, func() bool {
@@ -131,7 +131,7 @@ func TestARevocationIsHeardAtOnce(t *testing.T) {
 	}, time.Second, time.Millisecond)
 	_, err = f.auth.Authenticate(t.Context(), f.hash)
 	require.ErrorIs(t, err, token.ErrNotLive)
-	again, err := f.tokens.Revoke(t.Context(), f.space, f.row)
+	again, err := f.tokens.Revoke(t.Context(), f.on, f.space, f.row)
 	require.NoError(t, err)
 	require.False(t, again)
 }
@@ -193,10 +193,10 @@ func TestUsesSurviveAFailedWrite(t *testing.T) {
 func TestCreateRefusesNonsense(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	_, _, err := f.tokens.Create(t.Context(), token.NewToken{WorkspaceID: f.space, Scopes: []api.Scope{"leads:eat"}})
+	_, _, err := f.tokens.Create(t.Context(), f.on, token.NewToken{WorkspaceID: f.space, Scopes: []api.Scope{"leads:eat"}})
 	require.ErrorIs(t, err, token.ErrUnknownScope)
 	never := time.Duration(0)
-	_, _, err = f.tokens.Create(t.Context(), token.NewToken{WorkspaceID: f.space, ExpiresIn: &never})
+	_, _, err = f.tokens.Create(t.Context(), f.on, token.NewToken{WorkspaceID: f.space, ExpiresIn: &never})
 	require.ErrorIs(t, err, token.ErrExpiry)
 }
 
@@ -207,7 +207,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	ids := id.NewGenerator(c)
 	space, err := (&workspace.Service{DB: on, IDs: ids}).Ensure(b.Context(), "acme", "Acme")
 	require.NoError(b, err)
-	plaintext, _, err := (&token.Service{DB: on, IDs: ids, Clock: c}).Create(b.Context(), token.NewToken{WorkspaceID: space.ID, Scopes: []api.Scope{api.ScopeLeadsRead}})
+	plaintext, _, err := (&token.Service{DB: on, IDs: ids, Clock: c}).Create(b.Context(), on, token.NewToken{WorkspaceID: space.ID, Scopes: []api.Scope{api.ScopeLeadsRead}})
 	require.NoError(b, err)
 	auth := token.NewAuthenticator(on, c, token.NewUses(on))
 	ctx, stop := context.WithCancel(b.Context())

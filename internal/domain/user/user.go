@@ -52,8 +52,9 @@ type Service struct {
 // New is a user to create.
 type New struct{ Email, Name, Password string }
 
-// Create stores a user. It fails with ErrEmail, ErrName, ErrPassword or ErrTaken.
-func (s *Service) Create(ctx context.Context, in New) (db.User, error) {
+// Create stores a user and lets them into workspaces, all or nothing. It fails with
+// ErrEmail, ErrName, ErrPassword or ErrTaken.
+func (s *Service) Create(ctx context.Context, in New, workspaceIDs ...uuid.UUID) (row db.User, err error) {
 	if address, err := mail.ParseAddress(in.Email); err != nil || address.Address != in.Email || len(in.Email) > maxEmailBytes {
 		return db.User{}, fmt.Errorf("%w: %q", ErrEmail, in.Email)
 	}
@@ -64,8 +65,18 @@ func (s *Service) Create(ctx context.Context, in New) (db.User, error) {
 	if err != nil {
 		return db.User{}, err
 	}
+	err = postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx postgres.Tx) error {
+		if row, err = s.insert(ctx, tx, in, hash); err != nil {
+			return err
+		}
+		return s.join(ctx, tx, row.ID, workspaceIDs)
+	})
+	return row, err
+}
+
+func (s *Service) insert(ctx context.Context, tx postgres.Tx, in New, hash string) (db.User, error) {
 	userID, now := s.IDs.New()
-	row, err := db.New().SystemUserCreate(ctx, s.DB, db.SystemUserCreateParams{
+	row, err := db.New().SystemUserCreate(ctx, tx, db.SystemUserCreateParams{
 		ID: userID, Email: in.Email, Name: in.Name, PasswordHash: hash, CreatedAt: now,
 	})
 	if postgres.Violates(err, db.UsersEmailKey) {
@@ -151,11 +162,19 @@ func (s *Service) SetPassword(ctx context.Context, userID uuid.UUID, password st
 	return nil
 }
 
-// Join lets a user into a workspace.
-func (s *Service) Join(ctx context.Context, userID, workspaceID uuid.UUID) error {
-	err := db.New().MembershipCreate(ctx, s.DB, db.MembershipCreateParams{WorkspaceID: workspaceID, UserID: userID, CreatedAt: s.Clock.Now()})
-	if err != nil {
-		return fmt.Errorf("join workspace: %w", err)
+// Join lets a user into workspaces, all or none.
+func (s *Service) Join(ctx context.Context, userID uuid.UUID, workspaceIDs ...uuid.UUID) error {
+	return postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx postgres.Tx) error {
+		return s.join(ctx, tx, userID, workspaceIDs)
+	})
+}
+
+func (s *Service) join(ctx context.Context, tx postgres.Tx, userID uuid.UUID, workspaceIDs []uuid.UUID) error {
+	for _, workspaceID := range workspaceIDs {
+		err := db.New().MembershipCreate(ctx, tx, db.MembershipCreateParams{WorkspaceID: workspaceID, UserID: userID, CreatedAt: s.Clock.Now()})
+		if err != nil {
+			return fmt.Errorf("join workspace: %w", err)
+		}
 	}
 	return nil
 }

@@ -20,8 +20,7 @@ import (
 	"github.com/avelto/convo/gen/db"
 )
 
-// DB runs statements on a pool, or, where its context is inside WithTx, in that
-// transaction. It satisfies db.DBTX.
+// DB runs statements on a pool, each in a transaction of its own.
 type DB struct{ pool *pgxpool.Pool }
 
 // Options of a pool. The zero value takes pgx's defaults.
@@ -126,29 +125,22 @@ func (d *DB) Ping(ctx context.Context) error {
 
 // Exec implements db.DBTX.
 func (d *DB) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	return d.on(ctx).Exec(ctx, sql, args...)
+	return d.pool.Exec(ctx, sql, args...)
 }
 
 // Query implements db.DBTX.
 func (d *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return d.on(ctx).Query(ctx, sql, args...)
+	return d.pool.Query(ctx, sql, args...)
 }
 
 // QueryRow implements db.DBTX.
 func (d *DB) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return d.on(ctx).QueryRow(ctx, sql, args...)
+	return d.pool.QueryRow(ctx, sql, args...)
 }
 
 // CopyFrom implements db.DBTX.
 func (d *DB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
-	return d.on(ctx).CopyFrom(ctx, table, columns, rows)
-}
-
-func (d *DB) on(ctx context.Context) db.DBTX {
-	if tx, ok := ctx.Value(txKey{}).(pgx.Tx); ok {
-		return tx
-	}
-	return d.pool
+	return d.pool.CopyFrom(ctx, table, columns, rows)
 }
 
 // PlanEachTime runs queries with a plan made for their very arguments, where

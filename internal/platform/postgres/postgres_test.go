@@ -36,19 +36,19 @@ func TestATransactionIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	on := counter(t)
 	fault := errors.New("fault")
-	bump := func(ctx context.Context, tx pgx.Tx) error {
+	bump := func(ctx context.Context, tx postgres.Tx) error {
 		_, err := tx.Exec(ctx, "UPDATE counter SET n = n + 1")
 		return err
 	}
 	require.NoError(t, postgres.WithTx(t.Context(), on, bump))
 	require.Equal(t, 2, count(t, on))
-	require.ErrorIs(t, postgres.WithTx(t.Context(), on, func(ctx context.Context, tx pgx.Tx) error {
+	require.ErrorIs(t, postgres.WithTx(t.Context(), on, func(ctx context.Context, tx postgres.Tx) error {
 		require.NoError(t, bump(ctx, tx))
 		return fault
 	}), fault)
 	require.Equal(t, 2, count(t, on))
 	require.Panics(t, func() {
-		_ = postgres.WithTx(t.Context(), on, func(ctx context.Context, tx pgx.Tx) error {
+		_ = postgres.WithTx(t.Context(), on, func(ctx context.Context, tx postgres.Tx) error {
 			require.NoError(t, bump(ctx, tx))
 			panic("fault")
 		})
@@ -60,11 +60,10 @@ func TestACallInsideJoinsTheTransaction(t *testing.T) {
 	t.Parallel()
 	on := counter(t)
 	fault := errors.New("fault")
-	err := postgres.WithTx(t.Context(), on, func(ctx context.Context, outer pgx.Tx) error {
-		require.NoError(t, postgres.WithTx(ctx, on, func(ctx context.Context, inner pgx.Tx) error {
+	err := postgres.WithTx(t.Context(), on, func(ctx context.Context, outer postgres.Tx) error {
+		require.NoError(t, postgres.WithTx(ctx, outer, func(ctx context.Context, inner postgres.Tx) error {
 			require.Equal(t, outer, inner)
-			// On the DB itself, with the transaction's context.
-			_, err := on.Exec(ctx, "UPDATE counter SET n = 7")
+			_, err := inner.Exec(ctx, "UPDATE counter SET n = 7")
 			return err
 		}))
 		return fault
@@ -77,7 +76,7 @@ func TestACancelledCallerLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	on := counter(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	err := postgres.WithTx(ctx, on, func(ctx context.Context, tx pgx.Tx) error {
+	err := postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		_, err := tx.Exec(ctx, "UPDATE counter SET n = 1")
 		cancel()
 		return err
@@ -97,7 +96,7 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	errs := make([]error, 2)
 	for i := range 2 {
 		done.Go(func() {
-			errs[i] = postgres.WithTx(t.Context(), on, func(ctx context.Context, tx pgx.Tx) error {
+			errs[i] = postgres.WithTx(t.Context(), on, func(ctx context.Context, tx postgres.Tx) error {
 				attempts[i]++
 				if _, err := tx.Exec(ctx, "UPDATE counter SET n = n + 1 WHERE id = $1", 1+i); err != nil {
 					return err

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/avelto/convo/gen/db"
 )
 
 const (
@@ -14,32 +16,52 @@ const (
 	rollbackTimeout = 5 * time.Second
 )
 
-type txKey struct{}
+// Conn is where statements run: the pool (*DB), one transaction each, or a transaction
+// (Tx). A method that takes a Conn leaves the choice to its caller, who can so compose
+// several in one transaction.
+type Conn interface {
+	db.DBTX
 
-// WithTx runs fn in a transaction and commits it when fn returns nil. Inside,
-// statements run on tx or, with fn's context, on the DB: both are in the
-// transaction. A call inside another joins that one. A transaction that fails to
-// serialize or deadlocks is run again, so fn must do nothing but statements.
-func WithTx(ctx context.Context, on *DB, fn func(ctx context.Context, tx pgx.Tx) error) error {
-	if tx, ok := ctx.Value(txKey{}).(pgx.Tx); ok {
-		return fn(ctx, tx)
-	}
+	withTx(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error
+}
+
+// Tx is a transaction of WithTx.
+type Tx struct{ pgx.Tx }
+
+var (
+	_ Conn = (*DB)(nil)
+	_ Conn = Tx{}
+)
+
+// WithTx runs fn in a transaction. On the pool it begins one, and commits it when fn
+// returns nil; on a transaction fn joins that one. While fn runs, it holds a connection:
+// it must run statements only, and all of them on tx. A transaction that fails to
+// serialize or deadlocks is retried, so fn may run more than once.
+func WithTx(ctx context.Context, on Conn, fn func(ctx context.Context, tx Tx) error) error {
+	return on.withTx(ctx, fn)
+}
+
+func (t Tx) withTx(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error {
+	return fn(ctx, t)
+}
+
+func (d *DB) withTx(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error {
 	var err error
 	for range txAttempts {
-		if err = runTx(ctx, on, fn); !isRetryable(err) {
+		if err = d.runTx(ctx, fn); !isRetryable(err) {
 			return err
 		}
 	}
 	return err
 }
 
-func runTx(ctx context.Context, on *DB, fn func(ctx context.Context, tx pgx.Tx) error) error {
-	tx, err := on.pool.Begin(ctx)
+func (d *DB) runTx(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error {
+	tx, err := d.pool.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer rollback(ctx, tx)
-	if err := fn(context.WithValue(ctx, txKey{}, tx), tx); err != nil {
+	if err := fn(ctx, Tx{tx}); err != nil {
 		return err
 	}
 	if err := tx.Commit(ctx); err != nil {
@@ -48,12 +70,12 @@ func runTx(ctx context.Context, on *DB, fn func(ctx context.Context, tx pgx.Tx) 
 	return nil
 }
 
-// rollback ends what was not committed, even where the caller has gone.
+// rollback ends what was not committed, even if the caller has gone.
 func rollback(ctx context.Context, tx pgx.Tx) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
-	// After a commit there is nothing to roll back; a connection that cannot is
-	// closed by the pool, and the server rolls back.
+	// After a commit there is nothing to roll back; the pool closes a connection that
+	// cannot, and the server rolls back.
 	if err := tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
 		return
 	}

@@ -4,6 +4,7 @@ package apitest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -56,6 +57,8 @@ type Options struct {
 	Config app.Config
 	// DatabaseURL is a database of the test's own making.
 	DatabaseURL string
+	// MaxConns is the size of the database pool; 0 stands for 8.
+	MaxConns int32
 	// RateLimits counts requests as a shipped server does.
 	RateLimits bool
 	// Workers delivers webhooks, to loopback too.
@@ -78,7 +81,7 @@ func New(t testing.TB, options Options) *Server {
 	if options.DatabaseURL == "" {
 		options.DatabaseURL = testdb.URL(t)
 	}
-	on, err := postgres.Open(t.Context(), options.DatabaseURL, postgres.Options{MaxConns: 8})
+	on, err := postgres.Open(t.Context(), options.DatabaseURL, postgres.Options{MaxConns: cmp.Or(options.MaxConns, 8)})
 	require.NoError(t, err)
 	t.Cleanup(on.Close)
 	document, err := spec.Published()
@@ -149,7 +152,7 @@ func (s *Server) Token(t testing.TB, workspaceID uuid.UUID, scopes ...api.Scope)
 // TokenWith creates a token as told.
 func (s *Server) TokenWith(t testing.TB, in token.NewToken) string {
 	t.Helper()
-	plaintext, _, err := s.Tokens.Create(t.Context(), in)
+	plaintext, _, err := s.Tokens.Create(t.Context(), s.DB, in)
 	require.NoError(t, err)
 	return plaintext
 }

@@ -1,42 +1,42 @@
 import type { FieldError, Problem } from './schema.gen.js';
 
-/** Base class of all errors of this package. */
+/** The beginning of every error of this package. */
 export class AveltoError extends Error {
   override readonly name: string = 'AveltoError';
 }
 
-/** The connection failed, including the retry. */
+/** There was no answer: the connection failed, also when it was tried again. */
 export class APIConnectionError extends AveltoError {
   override readonly name: string = 'APIConnectionError';
 }
 
-/** The request timed out, including the retry. */
+/** There was no answer in time, also when it was tried again. */
 export class APITimeoutError extends APIConnectionError {
   override readonly name: string = 'APITimeoutError';
 }
 
-/** The call was aborted by the caller's signal. */
+/** The caller's signal has ended the call. */
 export class APIAbortError extends AveltoError {
   override readonly name: string = 'APIAbortError';
 }
 
-/** The API returned an error (RFC 9457). */
+/** The API has answered with an error (RFC 9457). */
 export class APIError extends AveltoError {
   override readonly name: string = 'APIError';
   /** HTTP status. */
   readonly status: number;
-  /** Stable error code. Handle unknown codes by `status`. */
+  /** Stable reason; an unknown one is to be treated by its status. */
   readonly code: string | undefined;
-  /** ID of the request. Include it when you report a problem. */
+  /** Names the request when you report it. */
   readonly requestId: string | undefined;
   /** The scope that the token lacks. */
   readonly missingScope: string | undefined;
-  /** Seconds to wait before retrying. */
+  /** Seconds to wait before another try. */
   readonly retryAfter: number | undefined;
-  /** All validation errors of the request. */
+  /** Every rule that the request breaks. */
   readonly errors: readonly FieldError[];
   readonly headers: Headers;
-  /** The problem document, if the response has one. */
+  /** The whole problem document, where there was one. */
   readonly problem: Problem | undefined;
 
   constructor(status: number, headers: Headers, problem: Problem | undefined) {
@@ -52,25 +52,25 @@ export class APIError extends AveltoError {
   }
 }
 
-/** 400: the request is invalid. `errors` lists the validation errors. */
+/** 400: the request breaks a rule; `errors` lists which. */
 export class BadRequestError extends APIError { override readonly name = 'BadRequestError'; }
 /** 401: the token is missing, malformed, unknown, revoked or expired. */
 export class UnauthorizedError extends APIError { override readonly name = 'UnauthorizedError'; }
 /** 403: the token lacks `missingScope`. */
 export class ForbiddenError extends APIError { override readonly name = 'ForbiddenError'; }
-/** 404: the resource doesn't exist in the token's workspace. */
+/** 404: nothing of this id is in the token's workspace. */
 export class NotFoundError extends APIError { override readonly name = 'NotFoundError'; }
-/** 409: the request conflicts with the state of the resource. */
+/** 409: what is there does not allow it. */
 export class ConflictError extends APIError { override readonly name = 'ConflictError'; }
-/** 413: the body exceeds the limit of the operation. */
+/** 413: the body is larger than the operation takes. */
 export class PayloadTooLargeError extends APIError { override readonly name = 'PayloadTooLargeError'; }
-/** 415: the operation doesn't accept this media type. */
+/** 415: the operation does not take such a body. */
 export class UnsupportedMediaTypeError extends APIError { override readonly name = 'UnsupportedMediaTypeError'; }
-/** 422: the request is well formed but can't be processed. */
+/** 422: the request is well formed and cannot be done. */
 export class UnprocessableError extends APIError { override readonly name = 'UnprocessableError'; }
-/** 429: the rate limit is exceeded. Retry after `retryAfter` seconds. */
+/** 429: the limit is used up; wait `retryAfter` seconds. */
 export class RateLimitedError extends APIError { override readonly name = 'RateLimitedError'; }
-/** 5xx: a server error, including the retry. */
+/** 5xx: a fault of the server, also when it was tried again. */
 export class ServerError extends APIError { override readonly name = 'ServerError'; }
 
 const classes: Record<number, typeof APIError> = {
@@ -78,20 +78,20 @@ const classes: Record<number, typeof APIError> = {
   413: PayloadTooLargeError, 415: UnsupportedMediaTypeError, 422: UnprocessableError, 429: RateLimitedError,
 };
 
-/** Creates the error for a response, in the class of its status. */
+/** Makes the error of an answer, of the class of its status. */
 export async function errorOf(response: Response): Promise<APIError> {
   let problem: Problem | undefined;
   try {
     const body: unknown = JSON.parse(await response.text());
     if (typeof body === 'object' && body !== null && 'code' in body) problem = body as Problem;
   } catch {
-    // The response may come from a proxy.
+    // A proxy between has answered with something else.
   }
   const kind = classes[response.status] ?? (response.status >= 500 ? ServerError : APIError);
   return new kind(response.status, response.headers, problem);
 }
 
-/** Parses Retry-After (RFC 9110, section 10.2.3), a number or a date, into seconds. */
+/** Reads Retry-After (RFC 9110, section 10.2.3) in seconds, whether it is a number or a date. */
 export function retryAfter(headers: Headers): number | undefined {
   const value = headers.get('Retry-After');
   if (!value) return undefined;

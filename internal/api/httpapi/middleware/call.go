@@ -30,6 +30,7 @@ type Call struct {
 	Principal *token.Principal
 
 	body  []byte // the raw JSON body, for the fingerprint
+	keyed *keyed // nil unless the request has reserved an Idempotency-Key
 	cause error  // what the answer does not tell
 }
 

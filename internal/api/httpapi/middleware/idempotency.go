@@ -1,129 +1,146 @@
 package middleware
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/avelto/convo/internal/api/validation"
 	"github.com/avelto/convo/internal/domain/idempotency"
+	"github.com/avelto/convo/internal/platform/failpoint"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 const (
 	keyHeader    = "Idempotency-Key"
 	replayHeader = "Idempotent-Replayed"
+	// leaseMargin is how much longer than its deadline a request keeps its key: the
+	// statements that it began by then have ended.
+	leaseMargin = time.Second
 )
 
-// Idempotent does a request with an Idempotency-Key once. The handler's changes
-// and the stored answer are one transaction: whatever process dies when, the same
-// key later finds both or neither.
+var errNotStored = errors.New("the operation takes an Idempotency-Key and does not store its response: use Once or Afterwards")
+
+// keyed is a request that has reserved its Idempotency-Key.
+type keyed struct {
+	reservation *idempotency.Reservation
+	fingerprint func() ([]byte, error)
+	shownOnce   []string // properties of the response that are not stored
+	completed   bool
+}
+
+// Idempotent reserves the Idempotency-Key of a request for as long as the request may
+// take, and replays the response to an earlier one. Nothing is held while the handler
+// runs, which stores its response by Once or Afterwards; if it fails, the key is released.
 func Idempotent(store *idempotency.Store) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r := c.Request()
 			call := CallFrom(r.Context())
 			key := r.Header.Get(keyHeader)
-			if call.Operation == nil || !call.Operation.Idempotent || key == "" {
+			if call.Operation == nil || !call.Operation.Idempotent || call.Operation.ReadOnly || key == "" {
 				return next(c)
 			}
-			request := idempotency.Request{
-				WorkspaceID: call.Principal.WorkspaceID, Key: key, Fingerprint: fingerprint(r, call),
-			}
-			stored, replayed, err := store.Do(r.Context(), request, func(ctx context.Context) (idempotency.Answer, error) {
-				answer, err := record(ctx, c, next)
-				if err == nil && len(call.Operation.ShownOnce) > 0 {
-					answer.Stored, err = without(answer.Body, call.Operation.ShownOnce)
-				}
-				return answer, err
-			})
+			deadline, _ := r.Context().Deadline() // set by Begin
+			reservation, stored, err := store.Reserve(r.Context(), call.Principal.WorkspaceID, key, time.Until(deadline)+leaseMargin)
 			if err != nil {
 				return err
 			}
-			return reply(c.Response(), stored, replayed)
+			fingerprint := newFingerprint(r, call)
+			if stored != nil {
+				return replay(c.Response(), stored, fingerprint)
+			}
+			failpoint.Hit(failpoint.KeyReserved)
+			call.keyed = &keyed{reservation: reservation, fingerprint: fingerprint, shownOnce: call.Operation.ShownOnce}
+			return call.keyed.run(c, next)
 		}
 	}
 }
 
-// fingerprint tells requests apart: by method, target and body. A body that was not
-// read yet is hashed while its handler reads it, and then to its end.
-func fingerprint(r *http.Request, call *Call) func() ([]byte, error) {
-	sum := sha256.New()
-	for _, part := range []string{r.Method, r.URL.Path, r.URL.RawQuery} {
-		sum.Write([]byte(part))
-		sum.Write([]byte{0})
-	}
-	if call.body != nil || r.Body == nil {
-		sum.Write(call.body)
-		return func() ([]byte, error) { return sum.Sum(nil), nil }
-	}
-	body := hashed{Reader: io.TeeReader(r.Body, sum), Closer: r.Body}
-	r.Body = body
-	return func() ([]byte, error) {
-		if _, err := io.Copy(io.Discard, body); err != nil {
-			return nil, validation.ReadError(err)
+func (k *keyed) run(c echo.Context, next echo.HandlerFunc) (err error) {
+	defer func() { // after a panic too
+		if !k.completed {
+			err = errors.Join(err, k.reservation.Release(c.Request().Context()))
 		}
-		return sum.Sum(nil), nil
-	}
-}
-
-type hashed struct {
-	io.Reader
-	io.Closer
-}
-
-// record runs the handler and keeps its answer from the client until the
-// transaction is committed.
-func record(ctx context.Context, c echo.Context, next echo.HandlerFunc) (idempotency.Answer, error) {
-	request, response := c.Request(), c.Response()
-	defer func() {
-		c.SetRequest(request)
-		c.SetResponse(response)
 	}()
-	recorder := &recorder{header: http.Header{}, status: http.StatusOK}
-	c.SetRequest(request.WithContext(ctx))
-	c.SetResponse(echo.NewResponse(recorder, c.Echo()))
 	if err := next(c); err != nil {
-		return idempotency.Answer{}, err
+		return err
 	}
-	return idempotency.Answer{Status: recorder.status, Header: recorder.header, Body: recorder.body.Bytes()}, nil
+	if !k.completed {
+		return errNotStored
+	}
+	return nil
 }
 
-// without returns a JSON object less some members.
-func without(body []byte, names []string) ([]byte, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(body, &members); err != nil {
-		return nil, fmt.Errorf("answer with secrets: %w", err)
+// Once runs fn, which changes the database, and returns its response. If the request has
+// an Idempotency-Key, fn and the response, as visit renders it, are one transaction: after
+// a crash at any point the key finds both or neither. fn may run more than once, and must
+// run all its statements on the connection that it is given. Without a key that is the
+// pool.
+func Once[R any](ctx context.Context, pool *postgres.DB, visit func(R, http.ResponseWriter) error, fn func(context.Context, postgres.Conn) (R, error)) (response R, err error) {
+	k := CallFrom(ctx).keyed
+	if k == nil {
+		return fn(ctx, pool)
 	}
-	for _, name := range names {
-		delete(members, name)
+	fingerprint, err := k.fingerprint() // may read a body: before the transaction
+	if err != nil {
+		return response, err
 	}
-	return json.Marshal(members)
+	err = postgres.WithTx(ctx, pool, func(ctx context.Context, tx postgres.Tx) error {
+		if response, err = fn(ctx, tx); err != nil {
+			return err
+		}
+		failpoint.Hit(failpoint.ChangeMade)
+		if err := k.complete(ctx, tx, fingerprint, func(w http.ResponseWriter) error { return visit(response, w) }); err != nil {
+			return err
+		}
+		failpoint.Hit(failpoint.ResponseStored)
+		return nil
+	})
+	if err == nil {
+		k.completed = true
+		failpoint.Hit(failpoint.Committed)
+	}
+	return response, err
 }
 
-func reply(w http.ResponseWriter, answer idempotency.Answer, replayed bool) error {
-	maps.Copy(w.Header(), answer.Header)
-	if replayed {
-		w.Header().Set(replayHeader, "true")
+// Afterwards runs fn, whose effect is outside the database, holding nothing, and stores
+// its response for the Idempotency-Key if there is one. After a crash between the two the
+// request runs again.
+func Afterwards[R any](ctx context.Context, pool *postgres.DB, visit func(R, http.ResponseWriter) error, fn func(context.Context) (R, error)) (R, error) {
+	response, err := fn(ctx)
+	k := CallFrom(ctx).keyed
+	if err != nil || k == nil {
+		return response, err
 	}
-	w.WriteHeader(answer.Status)
-	_, err := w.Write(answer.Body)
-	return err
+	failpoint.Hit(failpoint.EffectDone)
+	fingerprint, err := k.fingerprint()
+	if err != nil {
+		return response, err
+	}
+	err = k.complete(ctx, pool, fingerprint, func(w http.ResponseWriter) error { return visit(response, w) })
+	if err == nil {
+		k.completed = true
+		failpoint.Hit(failpoint.OutcomeStored)
+	}
+	return response, err
 }
 
-// recorder is a response that stays in memory.
-type recorder struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
+func (k *keyed) complete(ctx context.Context, on postgres.Conn, fingerprint []byte, visit func(http.ResponseWriter) error) error {
+	recorded := &recorder{header: http.Header{}, status: http.StatusOK}
+	if err := visit(recorded); err != nil {
+		return fmt.Errorf("render response: %w", err)
+	}
+	response := idempotency.Response{Status: recorded.status, Header: recorded.header, Body: recorded.body.Bytes()}
+	if len(k.shownOnce) > 0 {
+		var err error
+		if response.Body, err = without(response.Body, k.shownOnce); err != nil {
+			return err
+		}
+		response.Header.Del("Content-Length")
+	}
+	return k.reservation.Complete(ctx, on, fingerprint, response)
 }
-
-func (r *recorder) Header() http.Header         { return r.header }
-func (r *recorder) WriteHeader(status int)      { r.status = status }
-func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }

@@ -1,0 +1,199 @@
+package httpapi_test
+
+import (
+	"bufio"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/app"
+	"github.com/avelto/convo/internal/testing/apitest"
+)
+
+const (
+	keyedCalls   = 32
+	receiverTime = 200 * time.Millisecond
+)
+
+// keyedPost says how an operation is called many times with a key.
+type keyedPost struct {
+	// request is the nth call. The path is below the base path.
+	request func(n int) apitest.Request
+	// effects counts what the calls have changed, one for each key; empty where the
+	// operation changes nothing that can be counted.
+	effects string
+}
+
+// keyedPosts are the calls of every POST operation. They are prepared in a workspace
+// with the demo data.
+func keyedPosts(t *testing.T, s *apitest.Server, in apitest.Space, webhookURL string) map[string]keyedPost {
+	t.Helper()
+	handedOff := s.Conversation(t, in, api.ConversationStatusHANDEDOFF)
+	webhook := apitest.Decode[api.WebhookCreated](t, s.Post(t, in.Token, "/integrations/webhook",
+		map[string]any{"type": "WEBHOOK", "url": webhookURL, "events": []string{"lead.created"}}).Want(t, http.StatusCreated))
+	s.Post(t, in.Token, "/leads", `{"fields":{"name":"Delivered"}}`).Want(t, http.StatusCreated)
+	integration := "/integrations/" + webhook.ID.String()
+	delivery := apitest.First[api.WebhookDelivery](t, s, in, integration+"/deliveries")
+	tags, jobs := make([]uuid.UUID, keyedCalls), make([]uuid.UUID, keyedCalls)
+	for n := range keyedCalls {
+		tags[n] = apitest.Decode[api.Tag](t, s.Post(t, in.Token, "/tags", fmt.Sprintf(`{"name":"bulk %d"}`, n)).Want(t, http.StatusCreated)).ID
+		jobs[n] = apitest.Decode[api.KnowledgeJob](t, s.Post(t, in.Token, "/knowledge/crawl",
+			fmt.Sprintf(`{"url":"https://docs.example.com/cancelled/%d"}`, n)).Want(t, http.StatusAccepted)).ID
+	}
+	s.Post(t, in.Token, "/knowledge/crawl", `{"url":"https://docs.example.com/refreshed"}`).Want(t, http.StatusAccepted)
+	source := apitest.First[api.KnowledgeSource](t, s, in, "/knowledge/sources")
+	call := func(path, body string) func(int) apitest.Request {
+		return func(n int) apitest.Request {
+			return apitest.Request{Path: path, Body: strings.ReplaceAll(body, "#", fmt.Sprint(n))}
+		}
+	}
+	return map[string]keyedPost{
+		"createLead":          {call("/leads", `{"fields":{"name":"keyed #"}}`), "SELECT count(*) FROM leads WHERE fields ->> 'name' LIKE 'keyed %'"},
+		"createAgent":         {call("/agents", `{"name":"keyed #","modelProvider":"openai","modelName":"gpt-4o-mini"}`), "SELECT count(*) FROM agents WHERE name LIKE 'keyed %'"},
+		"createTag":           {call("/tags", `{"name":"keyed #"}`), "SELECT count(*) FROM tags WHERE name LIKE 'keyed %'"},
+		"sendOperatorMessage": {call("/conversations/"+handedOff.ID.String()+"/operator-message", `{"content":"keyed #"}`), "SELECT count(*) FROM messages WHERE content LIKE 'keyed %'"},
+		"bulkUpdateConversations": {func(n int) apitest.Request {
+			return apitest.Request{Path: "/conversations/bulk", Body: fmt.Sprintf(`{"ids":[%q],"action":"tag","tagIds":[%q]}`, handedOff.ID, tags[n])}
+		}, "SELECT count(*) FROM events WHERE type = 'conversation.tags_changed'"},
+		"createWebhook":                {call("/integrations/webhook", `{"type":"WEBHOOK","url":"https://hooks.example.com/keyed/#","events":["conversation.closed"]}`), "SELECT count(*) FROM integrations WHERE url LIKE '%/keyed/%'"},
+		"rotateIntegrationSecret":      {call(integration+"/rotate-secret", `{"overlapHours":1}`), ""},
+		"testIntegration":              {call(integration+"/test", ""), "SELECT count(*) FROM events WHERE type = 'webhook.ping'"},
+		"redeliverIntegrationDelivery": {call(integration+"/deliveries/"+delivery.ID.String()+"/redeliver", ""), ""},
+		"uploadKnowledge": {func(n int) apitest.Request {
+			return apitest.Request{Path: "/knowledge/upload", Body: fmt.Sprintf("keyed %d", n), Header: map[string]string{"Content-Type": "text/plain"}}
+		}, "SELECT count(*) FROM knowledge_jobs WHERE type = 'UPLOAD'"},
+		"crawlKnowledge": {call("/knowledge/crawl", `{"url":"https://docs.example.com/keyed/#"}`), "SELECT count(*) FROM knowledge_jobs WHERE url LIKE '%/keyed/%'"},
+		"cancelKnowledgeJob": {func(n int) apitest.Request {
+			return apitest.Request{Path: "/knowledge/jobs/" + jobs[n].String() + "/cancel"}
+		}, "SELECT count(*) FROM knowledge_jobs WHERE status = 'CANCELLED'"},
+		"refreshKnowledgeSource": {call("/knowledge/sources/"+source.ID.String()+"/refresh", ""), ""},
+		"searchKnowledge":        {call("/knowledge/search", `{"query":"return policy"}`), ""},
+	}
+}
+
+// TestManyKeyedCallsFinishOnATinyPool sends concurrent requests with keys to each POST
+// operation of a server with two database connections. A request that held one while it
+// waited for anything else would stop them all.
+func TestManyKeyedCallsFinishOnATinyPool(t *testing.T) {
+	t.Parallel()
+	receiver := apitest.NewReceiver(t, func(int, http.ResponseWriter, *http.Request) { <-time.After(receiverTime) })
+	s := apitest.New(t, apitest.Options{MaxConns: 2, Config: app.Config{AllowedTargets: []string{"127.0.0.0/8", "::1/128"}}})
+	rich, _ := s.Demo(t)
+	s.Exec(t, "DELETE FROM knowledge_jobs")
+	posts := keyedPosts(t, s, rich, receiver.URL)
+	var longest time.Duration
+	for _, o := range s.Document.Operations {
+		if o.Method != http.MethodPost {
+			continue
+		}
+		post, ok := posts[o.ID]
+		require.True(t, ok, "no request for %s", o.ID)
+		delete(posts, o.ID)
+		var before int
+		if post.effects != "" {
+			require.NoError(t, s.DB.QueryRow(t.Context(), post.effects).Scan(&before))
+		}
+		first, took := callAll(t, s, rich.Token, o.ID, post)
+		require.Less(t, took, 5*time.Second, "%s: the requests waited for each other", o.ID)
+		longest = max(longest, took)
+		second, _ := callAll(t, s, rich.Token, o.ID, post)
+		for n := range keyedCalls {
+			require.Less(t, first[n].Status, http.StatusMultipleChoices, "%s: %s", o.ID, first[n].Body)
+			require.Equal(t, first[n].Status, second[n].Status, "%s: %s", o.ID, second[n].Body)
+			if !o.ReadOnly {
+				require.Equal(t, "true", second[n].Header.Get("Idempotent-Replayed"), o.ID)
+			}
+		}
+		if post.effects != "" {
+			var after int
+			require.NoError(t, s.DB.QueryRow(t.Context(), post.effects).Scan(&after))
+			require.Equal(t, keyedCalls, after-before, "%s: one effect for each key", o.ID)
+		}
+	}
+	require.Empty(t, slices.Collect(maps.Keys(posts)), "requests for operations that do not exist")
+	apitest.Tallyf(t, "pool of 2: %d concurrent keyed calls of each POST take %s at most", keyedCalls, longest.Round(time.Millisecond))
+}
+
+// callAll sends all calls of an operation at the same time, each with its key, and
+// returns how long it took until the last response.
+func callAll(t *testing.T, s *apitest.Server, token, operation string, post keyedPost) ([]apitest.Response, time.Duration) {
+	t.Helper()
+	responses, started := make([]apitest.Response, keyedCalls), time.Now()
+	var calls sync.WaitGroup
+	for n := range keyedCalls {
+		r := post.request(n)
+		r.Method, r.Token = http.MethodPost, token
+		header := map[string]string{"Idempotency-Key": fmt.Sprintf("%s-%d", operation, n)}
+		maps.Copy(header, r.Header)
+		if r.Header = header; r.Body == "" {
+			r.Body = nil
+		}
+		calls.Go(func() { responses[n] = s.Do(t, r) })
+	}
+	calls.Wait()
+	return responses, time.Since(started)
+}
+
+const (
+	stalledUploads = 50
+	latencySamples = 200
+)
+
+// TestStalledUploadsDoNotSlowOthers leaves keyed uploads unfinished and measures what
+// another workspace waits for its requests meanwhile.
+func TestStalledUploadsDoNotSlowOthers(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{MaxConns: 4})
+	hostile, neighbour := s.Token(t, s.Workspace(t, "hostile")), s.Token(t, s.Workspace(t, "neighbour"))
+	idle := p99(t, s, neighbour)
+	for n := range stalledUploads {
+		stallUpload(t, s, hostile, n)
+	}
+	stalled := p99(t, s, neighbour)
+	apitest.Tallyf(t, "%d stalled uploads: a neighbour's p99 is %s, idle %s", stalledUploads, stalled, idle)
+	require.Less(t, stalled, max(10*idle, 100*time.Millisecond))
+}
+
+// p99 measures GET /leads.
+func p99(t *testing.T, s *apitest.Server, token string) time.Duration {
+	t.Helper()
+	took := make([]time.Duration, latencySamples)
+	for i := range took {
+		started := time.Now()
+		s.Get(t, token, "/leads").Want(t, http.StatusOK)
+		took[i] = time.Since(started)
+	}
+	slices.Sort(took)
+	return took[latencySamples*99/100-1]
+}
+
+// stallUpload sends the beginning of a file and keeps its connection open. The server
+// asks for the body, by 100 Continue, when its handler reads it.
+func stallUpload(t *testing.T, s *apitest.Server, token string, n int) {
+	t.Helper()
+	address, err := url.Parse(s.URL)
+	require.NoError(t, err)
+	conn, err := net.Dial("tcp", address.Host)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, conn.Close()) })
+	require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
+	_, err = fmt.Fprintf(conn, "POST %s/knowledge/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nIdempotency-Key: stalled-%d\r\n"+
+		"Content-Type: text/plain\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n", address.Path, token, n)
+	require.NoError(t, err)
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, "100 Continue")
+	_, err = conn.Write([]byte("abc"))
+	require.NoError(t, err)
+}

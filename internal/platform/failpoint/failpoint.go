@@ -1,0 +1,23 @@
+// Package failpoint lets tests kill the process at a named point of the program, to
+// prove what survives. It does nothing in a program built without the tag failpoint.
+package failpoint
+
+// Variable is the environment variable that names the point at which a program built
+// with the tag failpoint kills itself.
+const Variable = "CONVO_FAILPOINT"
+
+// Points on the way of a request with an Idempotency-Key.
+const (
+	// KeyReserved: the key is leased, nothing has been done.
+	KeyReserved = "key-reserved"
+	// ChangeMade: inside the transaction, after the change, before its response is stored.
+	ChangeMade = "change-made"
+	// ResponseStored: inside the transaction, before the commit.
+	ResponseStored = "response-stored"
+	// Committed: after the commit, before the response is sent.
+	Committed = "committed"
+	// EffectDone: an effect outside the database happened, its response is not stored.
+	EffectDone = "effect-done"
+	// OutcomeStored: the response to such an effect is stored, but not sent.
+	OutcomeStored = "outcome-stored"
+)
