@@ -1,0 +1,11 @@
+// Command txpool is a vet tool that refuses the use of the connection pool inside a
+// transaction: `go vet -vettool=txpool ./...`.
+//
+// A function that holds a transaction holds a connection. If it takes a second one from
+// the pool, a few concurrent callers are enough to wait for each other until they time
+// out, and nobody else is served meanwhile.
+package main
+
+import "golang.org/x/tools/go/analysis/unitchecker"
+
+func main() { unitchecker.Main(Analyzer) }

@@ -1,0 +1,3 @@
+package db
+
+type DBTX interface{ Exec() error }

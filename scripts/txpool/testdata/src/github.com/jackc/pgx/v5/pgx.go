@@ -1,0 +1,3 @@
+package pgx
+
+type Tx interface{ Exec() error }
