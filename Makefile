@@ -6,56 +6,56 @@ MAKEFLAGS += --no-print-directory
 GENERATE := go tool -modfile=scripts/tools/generate.mod
 LINT     := go tool -modfile=scripts/tools/lint.mod golangci-lint
 SPEC_DIR := $(CURDIR)/.cache/spec-coverage
-# Flags of go test, such as TESTFLAGS="-run TestLeads -v".
+# Flags for go test, such as TESTFLAGS="-run TestLeads -v".
 TESTFLAGS ?=
 FUZZTIME ?= 20s
 
-.PHONY: help run build bench bench-search bench-webhooks test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint fmt spec-lint sql-check vuln licenses redis
+.PHONY: help run build bench bench-search bench-webhooks test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint prose fmt spec-lint sql-check vuln licenses redis
 
-help: ## List the targets.
+help: ## List all targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: ## Serve everything on a private PostgreSQL with demo data.
+run: ## Start the server on a private PostgreSQL, with demo data.
 	@go build -o bin/convo ./cmd/convo && exec bin/convo dev
 
 build: ## Build bin/convo.
 	@go build -trimpath -o bin/convo ./cmd/convo
 
-test: redis curl scripts/tools/node_modules ## Run all tests, then print which statuses of which operations they saw.
+test: redis curl scripts/tools/node_modules ## Run all tests, then print the documented statuses that they saw.
 	@rm -rf $(SPEC_DIR) .cache/tallies && mkdir -p $(SPEC_DIR)
 	@go run ./scripts/withpostgres env CONVO_SPEC_COVERAGE_DIR=$(SPEC_DIR) CONVO_TALLIES_FILE=$(CURDIR)/.cache/tallies go test -count=1 $(TESTFLAGS) ./...
 	@go run ./scripts/speccoverage $(SPEC_DIR)
 	@if [ -f .cache/tallies ]; then cat .cache/tallies; fi
 
-test-browser: scripts/browser/node_modules ## Run the tests of the pages in a real browser.
+test-browser: scripts/browser/node_modules ## Test the pages in a real browser.
 	@scripts/browser/run.sh test
 
-sdk: scripts/browser/node_modules sdk/typescript/node_modules ## Pack the TypeScript SDK, and try it in projects of every kind.
+sdk: scripts/browser/node_modules sdk/typescript/node_modules ## Pack the TypeScript SDK and test it in projects of every kind.
 	@scripts/chromium.sh >/dev/null
 	@CONVO_BROWSER=$$(scripts/chromium.sh) scripts/withserver.sh node sdk/typescript/scripts/prove.mjs
 
-clients: sdk/typescript/node_modules ## Generate clients in Go, Python, TypeScript and Java, compile and try them.
+clients: sdk/typescript/node_modules ## Generate, compile and test clients in Go, Python, TypeScript and Java.
 	@CONVO_LOG_LEVEL=error scripts/withserver.sh scripts/clients/run.sh
 
-contract: ## Hold a running server to the document (Schemathesis), and the document to the last released one (oasdiff).
+contract: ## Test a server against the OpenAPI document (Schemathesis), and the document against the last release (oasdiff).
 	@scripts/contract/run.sh
 
-screenshots: scripts/browser/node_modules ## Make the pictures in docs/images anew.
+screenshots: scripts/browser/node_modules ## Update the screenshots in docs/images.
 	@scripts/browser/run.sh screenshots
 
-cover: redis curl scripts/tools/node_modules ## Run all tests and print how much of the hand-written code they run.
+cover: redis curl scripts/tools/node_modules ## Run all tests and print the coverage of hand-written code.
 	@mkdir -p .cache
 	@go run ./scripts/withpostgres go test -count=1 -coverpkg=./cmd/...,./db/...,./internal/... -coverprofile=.cache/coverage.out ./... >/dev/null
 	@go tool cover -func=.cache/coverage.out | tail -n 1
 
-fuzz: ## Fuzz each target for FUZZTIME (20s).
+fuzz: ## Fuzz each target for FUZZTIME (default 20s).
 	@for target in $$(grep -rhoE '^func Fuzz[A-Za-z]+' --include='*_test.go' internal | sed 's/func //'); do \
 	  package=$$(grep -rlE "^func $$target\(" --include='*_test.go' internal | head -n 1 | xargs dirname); \
 	  echo "$$target in $$package"; \
 	  go run ./scripts/withpostgres go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$package | tail -n 3; \
 	done
 
-check: ## All that CI runs: drift, linters, specification, SQL, vulnerabilities, tests with the race detector, pages in a browser, the SDK, the contract.
+check: ## Run exactly what CI runs: drift, linters, SQL, vulnerabilities, tests with the race detector, browser, SDK, contract.
 	@command -v cc >/dev/null || { echo "The race detector needs a C compiler: install gcc (apt-get install gcc)." >&2; exit 1; }
 	@echo "== generated code"; scripts/drift.sh
 	@echo "== specification"; $(MAKE) spec-lint
@@ -68,16 +68,16 @@ check: ## All that CI runs: drift, linters, specification, SQL, vulnerabilities,
 	@echo "== TypeScript SDK"; $(MAKE) sdk
 	@echo "== contract"; $(MAKE) contract
 
-bench: ## Measure against a hand-written floor and the usual wiring; writes docs/performance.md.
+bench: ## Benchmark the server against two references; updates docs/performance.md.
 	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/bench ./scripts/bench && bin/bench
 
-bench-search: ## Measure the search in 100,000 passages.
+bench-search: ## Benchmark search over 100,000 passages.
 	@go run ./scripts/withpostgres go test -run NONE -bench Search -benchtime 500x ./internal/domain/knowledge
 
-bench-webhooks: ## Measure deliveries to webhooks against two references; writes docs/webhooks.md.
+bench-webhooks: ## Benchmark webhook delivery against two references; updates docs/webhooks.md.
 	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/bench ./scripts/bench && bin/bench webhooks
 
-generate: scripts/tools/node_modules ## Bundle openapi/src; derive gen/, the Postman collection and the SDK's types from it, queries and migrations.
+generate: scripts/tools/node_modules ## Bundle openapi/src, and generate gen/, the Postman collection, the SDK's types and docs/reference.
 	@scripts/bundle.sh
 	@$(GENERATE) oapi-codegen -config oapi-codegen.yaml openapi/openapi.json
 	@go run ./scripts/postman <openapi/openapi.json >.postman.tmp && mv .postman.tmp openapi/postman.json || { rm -f .postman.tmp; exit 1; }
@@ -86,12 +86,15 @@ generate: scripts/tools/node_modules ## Bundle openapi/src; derive gen/, the Pos
 	@go run ./cmd/convo describe | go run ./scripts/reference docs/reference
 	@go run ./scripts/withpostgres go run ./scripts/constraints > .constraints.tmp && mv .constraints.tmp gen/db/constraints.gen.go || { rm -f .constraints.tmp; exit 1; }
 
-drift: ## Fail where generated code differs from what is committed.
+drift: ## Fail if generated files differ from the committed ones.
 	@scripts/drift.sh
 
-lint: ## Run golangci-lint, and refuse the use of the connection pool inside a transaction.
+lint: prose ## Lint the code and the prose, and refuse the use of the connection pool inside a transaction.
 	@$(LINT) run
 	@go build -o .cache/txpool ./scripts/txpool && go vet -vettool=$(CURDIR)/.cache/txpool ./...
+
+prose: ## Lint the prose of docs, pages and comments with Vale.
+	@scripts/prose.sh
 
 fmt: ## Format the code.
 	@$(LINT) fmt
@@ -100,12 +103,12 @@ spec-lint: scripts/tools/node_modules ## Lint openapi/openapi.json.
 	@NO_UPDATE_NOTIFIER=1 REDOCLY_SUPPRESS_UPDATE_NOTICE=true REDOCLY_TELEMETRY=off scripts/tools/node_modules/.bin/redocly lint 2>&1 \
 	  | grep -vE '^[[:space:]]*(║|╔|╚)|^[[:space:]]*$$'
 
-sql-check: ## Check the queries against the schema and the rule of tenancy.
+sql-check: ## Check the queries against the schema, and that they filter by workspace.
 	@go run ./scripts/withpostgres bash -c ' \
 	  DATABASE_URL=$$CONVO_TEST_DATABASE_URL go run ./cmd/convo migrate up >/dev/null && \
 	  CONVO_SQLC_DATABASE_URL=$$CONVO_TEST_DATABASE_URL $(GENERATE) sqlc vet'
 
-vuln: ## Look for known vulnerabilities.
+vuln: ## Check for known vulnerabilities.
 	@scripts/vulncheck.sh
 
 licenses: ## Fail on a dependency whose license is not on the list in scripts/licenses.sh.

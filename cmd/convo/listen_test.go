@@ -15,7 +15,7 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-func TestListenBringsSignedEventsAndLeavesNothing(t *testing.T) {
+func TestListenForwardsSignedEventsAndDeletesItsWebhook(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	server := dev(t, dir)
@@ -24,16 +24,16 @@ func TestListenBringsSignedEventsAndLeavesNothing(t *testing.T) {
 	token := strings.TrimSpace(string(kept))
 	receiver := apitest.NewReceiver(t, nil)
 
-	said := &output{}
+	out := &output{}
 	listener := command(t, []string{"CONVO_DATA_DIR=" + dir, "CONVO_URL=http://" + server.addr}, "listen", "--forward-to", receiver.URL, "--events", "lead.created,lead.status_changed")
-	listener.Stdout, listener.Stderr = said, said
+	listener.Stdout, listener.Stderr = out, out
 	require.NoError(t, listener.Start())
 	secret := ""
 	require.Eventually(t, func() bool {
-		found := regexp.MustCompile(`wh_[0-9a-f]{48}`).FindString(said.String())
+		found := regexp.MustCompile(`wh_[0-9a-f]{48}`).FindString(out.String())
 		secret = found
 		return found != ""
-	}, time.Minute, 10*time.Millisecond, "%s", said)
+	}, time.Minute, 10*time.Millisecond, "%s", out)
 	_, listed := server.get("/api/v1/integrations", token)
 	require.Contains(t, string(listed), `"temporary":true`)
 
@@ -41,22 +41,22 @@ func TestListenBringsSignedEventsAndLeavesNothing(t *testing.T) {
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	require.Equal(t, http.StatusCreated, answer.StatusCode)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusCreated, response.StatusCode)
 
 	receiver.WaitFor(t, 1)[0].VerifySignatures(t, secret)
 	require.Eventually(t, func() bool {
-		return regexp.MustCompile(`lead\.created +[0-9a-f-]{36} +-> 200 OK in `).MatchString(said.String())
-	}, time.Minute, 10*time.Millisecond, "%s", said)
+		return regexp.MustCompile(`lead\.created +[0-9a-f-]{36} +-> 200 OK in `).MatchString(out.String())
+	}, time.Minute, 10*time.Millisecond, "%s", out)
 	require.NoError(t, listener.Process.Signal(syscall.SIGINT))
-	require.NoError(t, listener.Wait(), "%s", said)
+	require.NoError(t, listener.Wait(), "%s", out)
 	_, listed = server.get("/api/v1/integrations", token)
 	require.NotContains(t, string(listed), `"temporary":true`)
 }
 
-func TestListenSaysWhyItCannot(t *testing.T) {
+func TestListenReportsErrors(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	server := dev(t, dir)
@@ -66,8 +66,8 @@ func TestListenSaysWhyItCannot(t *testing.T) {
 		"connection refused":     {"CONVO_DATA_DIR=" + dir, "CONVO_URL=http://127.0.0.1:1"},
 		"CONVO_TOKEN is not set": {"CONVO_DATA_DIR=" + filepath.Join(dir, "nowhere")},
 	} {
-		said, err := command(t, environment, "listen", "--forward-to", "http://localhost:3000/hook", "--events", "lead.invented").CombinedOutput()
+		out, err := command(t, environment, "listen", "--forward-to", "http://localhost:3000/hook", "--events", "lead.invented").CombinedOutput()
 		require.Error(t, err)
-		require.Contains(t, string(said), want)
+		require.Contains(t, string(out), want)
 	}
 }

@@ -36,7 +36,7 @@ func lockDataDir(dir string) (release func() error, err error) {
 	return lock.Unlock, nil
 }
 
-// writeOwner records this process and its address for whoever finds the lock taken.
+// writeOwner records this process and its address for the process that finds the lock taken.
 func writeOwner(dir string, addr net.Addr) error {
 	owner := fmt.Sprintf("process %d at http://%s\n", os.Getpid(), addr)
 	if err := os.WriteFile(filepath.Join(dir, ownerFile), []byte(owner), 0o600); err != nil {

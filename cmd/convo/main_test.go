@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These tests run the binary as a user does: as a process.
+// These tests run the binary in separate processes, as users do.
 
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "convo-cmd-*")
@@ -29,9 +29,9 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "convo")
-	said, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, said)
+		return "", fmt.Errorf("%w: %s", err, out)
 	}
 	return path, nil
 })
@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// process is a running convo.
+// process is a running convo process.
 type process struct {
 	*exec.Cmd
 
@@ -71,10 +71,10 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// listens finds the address in what dev prints and what serve logs.
+// listens matches the address in the output of dev and in the log of serve.
 var listens = regexp.MustCompile(`(?:Health    http://|"addr":")(127\.0\.0\.1:\d+)`)
 
-// command returns a convo that is not started yet.
+// command returns a convo command that has not been started.
 func command(t *testing.T, environment []string, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := binary()
@@ -89,15 +89,15 @@ func command(t *testing.T, environment []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// run runs a command to its end and returns its standard output.
+// runCommand runs a command and returns its standard output.
 func runCommand(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := command(t, []string{"CONVO_DATA_DIR=" + dir}, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	said, err := cmd.Output()
+	out, err := cmd.Output()
 	require.NoError(t, err, "%s", stderr.String())
-	return string(said)
+	return string(out)
 }
 
 func start(t *testing.T, environment []string, args ...string) *process {
@@ -130,14 +130,14 @@ func dev(t *testing.T, dir string) *process {
 	return p
 }
 
-// stop sends a signal and waits for the end.
+// stop sends a signal and waits until the process exits. It returns the exit code.
 func (p *process) stop(t *testing.T, signal os.Signal) int {
 	t.Helper()
 	_ = p.Process.Signal(signal) // it may have ended
 	select {
 	case <-p.ended:
 	case <-time.After(time.Minute):
-		require.Fail(t, "it does not stop", "%s", p.output)
+		require.Fail(t, "the process does not stop", "%s", p.output)
 	}
 	return p.ProcessState.ExitCode()
 }
@@ -150,16 +150,16 @@ func (p *process) get(path, token string) (int, []byte) {
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return 0, nil
 	}
-	defer answer.Body.Close()
-	body, _ := io.ReadAll(answer.Body)
-	return answer.StatusCode, body
+	defer response.Body.Close()
+	body, _ := io.ReadAll(response.Body)
+	return response.StatusCode, body
 }
 
-func TestDevServesTheDemoDataAndStopsClean(t *testing.T) {
+func TestDevServesDemoDataAndStopsCleanly(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	p := dev(t, dir)
@@ -173,7 +173,7 @@ func TestDevServesTheDemoDataAndStopsClean(t *testing.T) {
 	require.Len(t, leads, 3)
 
 	token := strings.TrimSpace(runCommand(t, dir, "token", "create", "--workspace", "other", "--name", "ci", "--scope", "leads:read", "--scope", "agents:read", "--expires-in", "720h"))
-	require.Regexp(t, `^convo_[0-9a-f]{32}$`, token, "the plaintext alone")
+	require.Regexp(t, `^convo_[0-9a-f]{32}$`, token, "prints only the token")
 	status, _ = p.get("/api/v1/agents", token)
 	require.Equal(t, http.StatusOK, status)
 	status, _ = p.get("/api/v1/conversations", token)
@@ -184,20 +184,20 @@ func TestDevServesTheDemoDataAndStopsClean(t *testing.T) {
 	require.Eventually(t, func() bool {
 		status, _ := p.get("/api/v1/agents", token)
 		return status == http.StatusUnauthorized
-	}, time.Second, 5*time.Millisecond, "a revocation by another process holds within a second")
+	}, time.Second, 5*time.Millisecond, "a revocation by another process takes effect within a second")
 
 	require.Contains(t, runCommand(t, dir, "seed", "--leads", "2500", "--workspace", "large"), "loaded 2500 leads into large")
 	require.Contains(t, runCommand(t, dir, "seed"), "not empty")
 	require.Contains(t, runCommand(t, dir, "migrate", "status"), "schema version")
 
 	require.Zero(t, p.stop(t, syscall.SIGTERM), "%s", p.output)
-	require.NoFileExists(t, filepath.Join(dir, "postgres", "data", "postmaster.pid"), "its database stopped too")
+	require.NoFileExists(t, filepath.Join(dir, "postgres", "data", "postmaster.pid"), "the database is stopped too")
 	again := dev(t, dir)
 	status, _ = again.get("/api/v1/leads", line[1])
 	require.Equal(t, http.StatusOK, status, "data and token are kept between starts")
 }
 
-func TestDevRecoversFromAKill(t *testing.T) {
+func TestDevRecoversWhenKilled(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := dev(t, dir)
@@ -209,7 +209,7 @@ func TestDevRecoversFromAKill(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 }
 
-func TestServeRunsBesideAnyNumberOfOthers(t *testing.T) {
+func TestServeRunsAsReplicas(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := dev(t, dir)
@@ -234,7 +234,7 @@ func TestServeRunsBesideAnyNumberOfOthers(t *testing.T) {
 	require.NotContains(t, one.output.String(), token)
 }
 
-func TestWrongUseSaysWhatIsWrong(t *testing.T) {
+func TestCommandsReportUsageErrors(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for want, args := range map[string][]string{
@@ -243,14 +243,14 @@ func TestWrongUseSaysWhatIsWrong(t *testing.T) {
 		"unknown flag":           {"serve", "--nonsense"},
 		"missing flags: --scope": {"token", "create", "--workspace", "demo", "--name", "x"},
 	} {
-		said, err := command(t, []string{"CONVO_DATA_DIR=" + dir}, args...).CombinedOutput()
+		out, err := command(t, []string{"CONVO_DATA_DIR=" + dir}, args...).CombinedOutput()
 		require.Error(t, err)
-		require.Contains(t, string(said), want)
+		require.Contains(t, string(out), want)
 	}
 	require.Contains(t, runCommand(t, dir, "version"), "convo ")
 }
 
-func TestTracesGoWhereOpenTelemetrySays(t *testing.T) {
+func TestServerExportsTraces(t *testing.T) {
 	t.Parallel()
 	received := make(chan []byte, 16)
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -265,12 +265,12 @@ func TestTracesGoWhereOpenTelemetrySays(t *testing.T) {
 	status, _ := p.get("/api/v1/agents", strings.TrimSpace(string(token)))
 	require.Equal(t, http.StatusOK, status)
 	require.Zero(t, p.stop(t, syscall.SIGTERM))
-	close(received) // the last spans were sent before the end
+	close(received) // all spans are exported before the process exits
 	var all bytes.Buffer
 	for spans := range received {
 		require.True(t, bytes.HasPrefix(spans, []byte("/v1/traces ")))
 		all.Write(spans)
 	}
 	require.Contains(t, all.String(), "/api/v1/agents")
-	require.Contains(t, all.String(), "AgentList", "its statements are spans too")
+	require.Contains(t, all.String(), "AgentList", "statements have spans too")
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSomebodyIsMadeAndSignsIn goes the way of an operator who has just set a server up.
-func TestSomebodyIsMadeAndSignsIn(t *testing.T) {
+// TestCreateUserAndSignIn follows the steps of an operator who sets up a new server.
+func TestCreateUserAndSignIn(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := start(t, []string{"CONVO_DATA_DIR=" + dir}, "dev")
@@ -27,7 +27,7 @@ func TestSomebodyIsMadeAndSignsIn(t *testing.T) {
 	change.Stdin = strings.NewReader("a password of my own\n")
 	out, err := change.CombinedOutput()
 	require.NoError(t, err, string(out))
-	require.Empty(t, out, "a password that is known is not printed")
+	require.Empty(t, out, "a password from standard input is not printed")
 	require.Equal(t, http.StatusUnauthorized, signIn(t, p.addr, "ola@example.com", made))
 	require.Equal(t, http.StatusSeeOther, signIn(t, p.addr, "ola@example.com", "a password of my own"))
 	require.Empty(t, runCommand(t, dir, "user", "join", "--email", "ola@example.com", "--workspace", "demo"))
@@ -37,7 +37,7 @@ func TestSomebodyIsMadeAndSignsIn(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, signIn(t, p.addr, "demo@example.com", strings.TrimSpace(string(demo))))
 }
 
-func TestCommandsRefuseWhatCannotBe(t *testing.T) {
+func TestUserAndWorkspaceCommandsRejectInvalidInput(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	start(t, []string{"CONVO_DATA_DIR=" + dir}, "dev")
@@ -51,17 +51,17 @@ func TestCommandsRefuseWhatCannotBe(t *testing.T) {
 		"user: unknown":         {"user", "password", "--email", "none@example.com"},
 	} {
 		refused := command(t, []string{"CONVO_DATA_DIR=" + dir}, args...)
-		var said bytes.Buffer
-		refused.Stderr = &said
+		var stderr bytes.Buffer
+		refused.Stderr = &stderr
 		out, err := refused.Output()
 		require.Error(t, err, args)
-		require.Empty(t, out, "no password of somebody who was not made")
-		require.Contains(t, said.String(), want)
+		require.Empty(t, out, "no password is printed if the user was not created")
+		require.Contains(t, stderr.String(), want)
 	}
-	require.NotContains(t, runCommand(t, dir, "user", "create", "--email", "x@example.com", "--name", "X", "--workspace", "demo"), " ", "a failed try leaves nothing behind")
+	require.NotContains(t, runCommand(t, dir, "user", "create", "--email", "x@example.com", "--name", "X", "--workspace", "demo"), " ", "a failed command leaves nothing behind")
 }
 
-// signIn returns the status that a sign-in is answered with.
+// signIn returns the status of the response to a sign-in.
 func signIn(t *testing.T, addr, email, password string) int {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -71,8 +71,8 @@ func signIn(t *testing.T, addr, email, password string) int {
 		strings.NewReader(url.Values{"email": {email}, "password": {password}}.Encode()))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	answer, err := client.Do(request)
+	response, err := client.Do(request)
 	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	return answer.StatusCode
+	require.NoError(t, response.Body.Close())
+	return response.StatusCode
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 )
 
-// dialogue is a conversation as it unfolds.
+// dialogue generates the messages of a conversation.
 type dialogue struct {
 	*cast
 
@@ -35,8 +35,8 @@ type move struct {
 	at   time.Time
 }
 
-// conversation tells the i-th conversation: a third stays open, a third is handed
-// off, a third is closed, half of those after a hand-off.
+// conversation generates the i-th conversation. A third stay open, a third are handed
+// off, and a third are closed, half of those after a handoff.
 func (s *story) conversation(c *cast, i int) {
 	contact, name, email, phone := s.contact(c)
 	conversationID, now := s.ids.New()
@@ -109,7 +109,7 @@ func (s *story) handOff(d *dialogue, answered bool) {
 	d.replied = &d.messages[len(d.messages)-1].at
 }
 
-// aftermath writes the rows that point to the conversation.
+// aftermath writes the rows that reference the conversation.
 func (s *story) aftermath(d *dialogue, i int) {
 	for _, m := range d.messages {
 		role := api.MessageRoleASSISTANT
@@ -131,7 +131,7 @@ func (s *story) aftermath(d *dialogue, i int) {
 	}
 }
 
-// capture turns the contact into a lead.
+// capture creates a lead for the contact.
 func (s *story) capture(d *dialogue, name, email, phone string) {
 	leadID, now := s.ids.New()
 	score := int16(s.random.IntN(101))

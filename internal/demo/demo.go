@@ -1,5 +1,4 @@
-// Package demo holds data to try the product with, and makes large workspaces
-// to measure it with.
+// Package demo generates demo data, and large workspaces for benchmarks.
 package demo
 
 import (
@@ -18,18 +17,18 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// begin is when the story that the demo data tells begins. It is fixed, and so
-// are the random numbers: the data is the same wherever it is loaded.
+// begin is the time of the first row. The time and the random seed are fixed, so the data
+// is the same wherever it is loaded.
 var begin = time.Date(2026, time.April, 1, 8, 0, 0, 0, time.UTC)
 
-// Slug is the workspace with the rich data; beside it stands another.
+// Slug is the slug of the workspace with most of the data. OtherSlug is a second one.
 const (
 	Slug      = "demo"
 	OtherSlug = "other"
 )
 
-// Load fills an empty database and reports whether it did: a database with any
-// workspace is left alone.
+// Load loads the demo data into an empty database and reports whether it did. It does
+// nothing if the database has any workspace.
 func Load(ctx context.Context, on *postgres.DB) (loaded bool, err error) {
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		exists, err := db.New().SystemWorkspaceExists(ctx, tx)
@@ -49,7 +48,7 @@ func Load(ctx context.Context, on *postgres.DB) (loaded bool, err error) {
 	return loaded, err
 }
 
-// story writes rows in memory as time goes by in it.
+// story collects rows in memory with advancing timestamps.
 type story struct {
 	clock  *clock.Fake
 	random *rand.Rand
@@ -72,7 +71,7 @@ func newStory() *story {
 	}
 }
 
-// row adds a row; values follow the columns.
+// row adds a row with values in column order.
 func (s *story) row(name string, columns []string, values ...any) {
 	t, ok := s.tables[name]
 	if !ok {
@@ -83,7 +82,7 @@ func (s *story) row(name string, columns []string, values ...any) {
 	t.rows = append(t.rows, values)
 }
 
-// later moves time on by one to most minutes.
+// later advances the time by 1 to most minutes.
 func (s *story) later(most int) { s.clock.Advance(time.Duration(1+s.random.IntN(most)) * time.Minute) }
 
 func (s *story) store(ctx context.Context, tx postgres.Tx) error {
@@ -101,12 +100,12 @@ func pick[T any](s *story, from []T) T { return from[s.random.IntN(len(from))] }
 func fields(name, email, phone string) json.RawMessage {
 	raw, err := json.Marshal(map[string]string{"name": name, "email": email, "phone": phone})
 	if err != nil {
-		panic(err) // a map of strings always marshals
+		panic(err) // unreachable: a map of strings always marshals
 	}
 	return raw
 }
 
-// cast is who and what appears in a workspace.
+// cast holds the operators, agents, channels and tags of a workspace.
 type cast struct {
 	workspaceID                       uuid.UUID
 	agents, channels, operators, tags []uuid.UUID

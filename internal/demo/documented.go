@@ -8,16 +8,16 @@ import (
 	"github.com/avelto/convo/gen/api"
 )
 
-// The ids and the moment of the document's examples: its samples work as they stand
-// where the demo data is.
+// IDs and time of the examples in the OpenAPI document, so that its samples work with the
+// demo data.
 var (
 	documented = time.Date(2026, time.April, 30, 12, 0, 0, 0, time.UTC)
 	exampleOne = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e01")
 	exampleTwo = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e02")
 )
 
-// documented adds the lead, the agent and the conversations of the document's
-// examples.
+// documented adds the lead, the agent and the conversations of the examples in the
+// OpenAPI document.
 func (s *story) documented(c *cast) {
 	if now := s.clock.Now(); now.Before(documented) {
 		s.clock.Advance(documented.Sub(now))

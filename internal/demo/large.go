@@ -18,11 +18,11 @@ import (
 const (
 	batch    = 10_000
 	lastYear = 365 * 24 * time.Hour
-	unscored = 5 // one lead in so many has no score
+	unscored = 5 // one in this many leads has no score
 )
 
-// LoadLeads adds count leads to a workspace by COPY, spread over the year before
-// now, and tells progress how many were added since it was last told.
+// LoadLeads adds count leads to a workspace with COPY, spread over the year before now.
+// It calls progress with the number of leads added since the last call.
 func LoadLeads(ctx context.Context, on *postgres.DB, workspaceID uuid.UUID, now time.Time, count int, progress func(int)) error {
 	c := clock.NewFake(now.Add(-lastYear))
 	ids := id.NewGenerator(c)

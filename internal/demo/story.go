@@ -9,7 +9,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 )
 
-// size says how much there is of what.
+// size holds how many rows of each kind to generate.
 type size struct {
 	agents, operators, tags int
 	integrations            []api.IntegrationType

@@ -1,6 +1,6 @@
-// Package listen brings events of a running server to an address on the developer's
-// own machine, signed as webhooks are. It makes a temporary webhook, polls its events,
-// and takes it away at the end.
+// Package listen forwards events from a running server to a local URL, signed like
+// webhook requests. It creates a temporary webhook, polls for events, and deletes the
+// webhook at the end.
 package listen
 
 import (
@@ -22,43 +22,43 @@ import (
 )
 
 const (
-	poll       = time.Second
-	pageSize   = 200
-	patience   = 30 * time.Second
-	leaveAfter = 5 * time.Second
+	poll          = time.Second
+	pageSize      = 200
+	timeout       = 30 * time.Second
+	deleteTimeout = 5 * time.Second
 )
 
-// Options say what to bring where.
+// Options configures a Listener.
 type Options struct {
-	Server    string // its address, without a path
+	Server    string // origin of the server, without a path
 	Token     string
 	Events    []string
 	ForwardTo string
 	Print     func(format string, args ...any)
 }
 
-// Listener brings events.
+// Listener polls for events and forwards them.
 type Listener struct {
 	Options
 
 	client http.Client
 	hook   api.WebhookCreated
 	after  int64
-	away   bool // the last poll failed
+	failed bool // the last poll failed
 }
 
-// Run listens until ctx ends, and then removes the webhook. It fails where the server
-// refuses the webhook; whatever goes wrong later is printed, and tried again.
+// Run forwards events until ctx is canceled, and then deletes the webhook. It returns an
+// error if the server rejects the webhook. Later errors are printed and retried.
 func Run(ctx context.Context, options Options) (err error) {
-	l := &Listener{Options: options, client: http.Client{Timeout: patience}}
+	l := &Listener{Options: options, client: http.Client{Timeout: timeout}}
 	if err := l.subscribe(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.unsubscribe(ctx)) }()
-	l.Print("Listening for %s. Each is sent to %s.\nSigning secret: %s\nCtrl-C ends it.\n",
+	l.Print("Listening for %s. Forwarding to %s.\nSigning secret: %s\nPress Ctrl-C to stop.\n",
 		strings.Join(l.Events, ", "), l.ForwardTo, *l.hook.SigningSecret)
 	for ctx.Err() == nil {
-		wait := l.look(ctx)
+		wait := l.pollOnce(ctx)
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
@@ -67,57 +67,58 @@ func Run(ctx context.Context, options Options) (err error) {
 	return nil
 }
 
-// subscribe makes the webhook, and reads from where on its events count.
+// subscribe creates the webhook and reads the sequence number of the latest event.
 func (l *Listener) subscribe(ctx context.Context) error {
-	header, _, err := l.ask(ctx, http.MethodGet, "/events?limit=1", nil, http.StatusOK)
+	header, _, err := l.send(ctx, http.MethodGet, "/events?limit=1", nil, http.StatusOK)
 	if err != nil {
 		return err
 	}
 	if l.after, err = strconv.ParseInt(header.Get("X-Latest-Sequence"), 10, 64); err != nil {
-		return fmt.Errorf("%s does not number its events: %w", l.Server, err)
+		return fmt.Errorf("%s returned no X-Latest-Sequence: %w", l.Server, err)
 	}
 	temporary := true
-	_, body, err := l.ask(ctx, http.MethodPost, "/integrations/webhook", api.WebhookCreate{
+	_, body, err := l.send(ctx, http.MethodPost, "/integrations/webhook", api.WebhookCreate{
 		Type: api.WebhookCreateTypeWEBHOOK, URL: l.ForwardTo, Events: l.Events, Temporary: &temporary,
 	}, http.StatusCreated)
 	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(body, &l.hook); err != nil || l.hook.SigningSecret == nil {
-		return fmt.Errorf("the server's answer is not a webhook: %w", err)
+		return fmt.Errorf("unexpected response to the creation of the webhook: %w", err)
 	}
 	return nil
 }
 
-// unsubscribe removes the webhook, though ctx has ended.
+// unsubscribe deletes the webhook, even if ctx is canceled.
 func (l *Listener) unsubscribe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveAfter)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
 	defer cancel()
-	if _, _, err := l.ask(ctx, http.MethodDelete, "/integrations/"+l.hook.ID.String(), nil, http.StatusNoContent); err != nil {
-		return fmt.Errorf("the temporary webhook stays for a day: %w", err)
+	if _, _, err := l.send(ctx, http.MethodDelete, "/integrations/"+l.hook.ID.String(), nil, http.StatusNoContent); err != nil {
+		return fmt.Errorf("the temporary webhook could not be deleted and expires within a day: %w", err)
 	}
-	l.Print("Removed the temporary webhook.\n")
+	l.Print("Deleted the temporary webhook.\n")
 	return nil
 }
 
-// look polls once and sends on what has come. It returns how long to wait.
-func (l *Listener) look(ctx context.Context) time.Duration {
-	_, body, err := l.ask(ctx, http.MethodGet, fmt.Sprintf("/events?after=%d&limit=%d", l.after, pageSize), nil, http.StatusOK)
+// pollOnce fetches new events and forwards them. It returns how long to wait before the
+// next poll.
+func (l *Listener) pollOnce(ctx context.Context) time.Duration {
+	_, body, err := l.send(ctx, http.MethodGet, fmt.Sprintf("/events?after=%d&limit=%d", l.after, pageSize), nil, http.StatusOK)
 	var page []json.RawMessage
 	if err == nil {
 		err = json.Unmarshal(body, &page)
 	}
 	if err != nil {
-		if ctx.Err() == nil && !l.away {
-			l.Print("%v; trying on\n", err)
+		if ctx.Err() == nil && !l.failed {
+			l.Print("%v; retrying\n", err)
 		}
-		l.away = true
-		if refused, ok := errors.AsType[*refusal](err); ok {
-			return max(poll, refused.retryAfter)
+		l.failed = true
+		if unexpected, ok := errors.AsType[*statusError](err); ok {
+			return max(poll, unexpected.retryAfter)
 		}
 		return poll
 	}
-	l.away = false
+	l.failed = false
 	for _, raw := range page {
 		if ctx.Err() != nil {
 			return 0
@@ -130,7 +131,7 @@ func (l *Listener) look(ctx context.Context) time.Duration {
 	return poll
 }
 
-// forward sends one event, if it is wanted, and prints a line.
+// forward sends an event if its type is selected, and prints a line.
 func (l *Listener) forward(ctx context.Context, raw []byte) {
 	var event struct {
 		ID       string `json:"id"`
@@ -138,7 +139,7 @@ func (l *Listener) forward(ctx context.Context, raw []byte) {
 		Sequence int64  `json:"sequence"`
 	}
 	if err := json.Unmarshal(raw, &event); err != nil {
-		l.Print("an event cannot be read: %v\n", err)
+		l.Print("malformed event: %v\n", err)
 		return
 	}
 	l.after = max(l.after, event.Sequence)
@@ -157,25 +158,26 @@ func (l *Listener) post(ctx context.Context, eventID string, body []byte) string
 	}
 	request.Header.Set("Content-Type", "application/json")
 	signature.Sign(request.Header, []string{*l.hook.SigningSecret}, eventID, time.Now(), body)
-	answer, err := l.client.Do(request)
+	response, err := l.client.Do(request)
 	if err != nil {
 		return err.Error()
 	}
-	_ = answer.Body.Close() // its status is all
-	return answer.Status
+	_ = response.Body.Close() // only the status is used
+	return response.Status
 }
 
-// refusal is an answer other than the wanted one.
-type refusal struct {
+// statusError is a response with another status than the expected one.
+type statusError struct {
 	text       string
 	retryAfter time.Duration
 }
 
-// Error says what the server said.
-func (r *refusal) Error() string { return r.text }
+// Error implements error.
+func (r *statusError) Error() string { return r.text }
 
-// ask sends a request to the server and returns its answer, which must have a status.
-func (l *Listener) ask(ctx context.Context, method, path string, in any, status int) (http.Header, []byte, error) {
+// send sends a request to the server and returns the response, which must have the given
+// status.
+func (l *Listener) send(ctx context.Context, method, path string, in any, status int) (http.Header, []byte, error) {
 	var body io.Reader
 	if in != nil {
 		raw, err := json.Marshal(in)
@@ -192,24 +194,24 @@ func (l *Listener) ask(ctx context.Context, method, path string, in any, status 
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	answer, err := l.client.Do(request)
+	response, err := l.client.Do(request)
 	if err != nil {
-		return nil, nil, fmt.Errorf("ask the server: %w", err)
+		return nil, nil, fmt.Errorf("send request: %w", err)
 	}
-	defer answer.Body.Close()
-	raw, err := io.ReadAll(answer.Body)
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
 	if err != nil {
-		return nil, nil, fmt.Errorf("ask the server: %w", err)
+		return nil, nil, fmt.Errorf("send request: %w", err)
 	}
-	if answer.StatusCode != status {
-		return nil, nil, refused(answer, raw)
+	if response.StatusCode != status {
+		return nil, nil, newStatusError(response, raw)
 	}
-	return answer.Header, raw, nil
+	return response.Header, raw, nil
 }
 
-func refused(answer *http.Response, body []byte) error {
-	r := &refusal{text: "the server answered " + answer.Status}
-	if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil {
+func newStatusError(response *http.Response, body []byte) error {
+	r := &statusError{text: "the server returned " + response.Status}
+	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil {
 		r.retryAfter = time.Duration(seconds) * time.Second
 	}
 	var problem api.Problem

@@ -25,8 +25,8 @@ import (
 	"github.com/avelto/convo/openapi/timestamp"
 )
 
-// floorCommand serves the least that answers: net/http, pgx, the same SQL, JSON
-// written by hand, a token check from a map, and nothing else.
+// floorCommand is the minimal server: net/http, pgx, the same SQL, JSON appended by hand,
+// a token check against a map, and nothing else.
 type floorCommand struct{}
 
 type floor struct {
@@ -161,7 +161,7 @@ func (f *floor) create(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusCreated, floorLead(nil, db.Lead(row)))
 }
 
-// newLead is what all contestants give to the same statement.
+// newLead returns the arguments that all servers pass to the same statement.
 func newLead(ids *id.Generator, workspace uuid.UUID, fields []byte, source *string) db.LeadCreateParams {
 	leadID, now := ids.New()
 	eventID, _ := ids.New()
@@ -176,7 +176,7 @@ func answer(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client has gone
+	_, _ = w.Write(body) // the client has disconnected
 }
 
 func floorLead(b []byte, row db.Lead) []byte {

@@ -26,18 +26,18 @@ import (
 )
 
 const (
-	sampleIDs = 2000          // ids of each workspace that single reads ask for
-	noLimit   = 1_000_000_000 // requests a minute: the limit counts and never refuses
+	sampleIDs = 2000          // IDs per workspace for single reads
+	noLimit   = 1_000_000_000 // requests per minute: the limiter counts and never rejects
 )
 
-// ground is the database that all contestants stand on.
+// ground is the database shared by all servers under test.
 type ground struct {
 	server     *embedded.Server
 	on         *postgres.DB
 	url        string
 	dir        string
 	workspaces []tenant
-	space      uuid.UUID // of the webhooks
+	space      uuid.UUID // workspace of the webhooks
 }
 
 type tenant struct {
@@ -107,15 +107,14 @@ func (g *ground) close(ctx context.Context) error {
 	return g.server.Stop(ctx)
 }
 
-// cpu returns the CPU time that PostgreSQL has used so far, of backends that have
-// ended too.
+// cpu returns the CPU time that PostgreSQL has used so far, including terminated backends.
 func (g *ground) cpu() (time.Duration, error) {
 	content, err := os.ReadFile(filepath.Join(g.dir, "data", "postmaster.pid"))
 	if err != nil {
 		return 0, fmt.Errorf("PostgreSQL's pid: %w", err)
 	}
 	line, _, _ := strings.Cut(string(content), "\n")
-	// Inside a user namespace the file has the same pid: only users differ.
+	// In a user namespace, only user IDs differ; the PID in the file is the same.
 	postmaster, err := strconv.Atoi(line)
 	if err != nil {
 		return 0, fmt.Errorf("PostgreSQL's pid: %w", err)
@@ -133,7 +132,7 @@ func (g *ground) cpu() (time.Duration, error) {
 		if err != nil {
 			return 0, fmt.Errorf("PostgreSQL's processes: %w", err)
 		}
-		if used, err := processCPU(pid, false); err == nil { // one may end meanwhile
+		if used, err := processCPU(pid, false); err == nil { // the process may have exited
 			total += used
 		}
 	}

@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	openRounds = 3
-	openTime   = 5 * time.Second
-	openConns  = 64
-	answerSize = 64 << 10 // bytes that an answer usually fits in
+	openRounds   = 3
+	openTime     = 5 * time.Second
+	openConns    = 64
+	responseSize = 64 << 10 // bytes; fits most responses
 )
 
-// workload is one kind of request. rate is a second's number in the open loop.
+// workload is one kind of request. rate is in requests per second, for the open loop.
 type workload struct {
 	name   string
 	rate   int
@@ -45,7 +45,7 @@ var workloads = []workload{
 	}},
 }
 
-// caller is a connection that sends one request after the other.
+// caller sends requests over one connection, one at a time.
 type caller struct {
 	conn net.Conn
 	buf  []byte
@@ -56,7 +56,7 @@ func dial(ctx context.Context, addr string) (*caller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	return &caller{conn: conn, buf: make([]byte, 0, answerSize)}, nil
+	return &caller{conn: conn, buf: make([]byte, 0, responseSize)}, nil
 }
 
 func (c *caller) ask(work workload, t tenant) error {
@@ -64,7 +64,7 @@ func (c *caller) ask(work workload, t tenant) error {
 		return fmt.Errorf("send: %w", err)
 	}
 	for c.buf = c.buf[:0]; ; {
-		c.buf = slices.Grow(c.buf, answerSize/2)
+		c.buf = slices.Grow(c.buf, responseSize/2)
 		n, err := c.conn.Read(c.buf[len(c.buf):cap(c.buf)])
 		if err != nil {
 			return fmt.Errorf("receive: %w", err)
@@ -76,19 +76,19 @@ func (c *caller) ask(work workload, t tenant) error {
 	}
 }
 
-// answered tells whether a whole answer is there, and refuses another status than
-// the expected. It reads no more than the bench needs, so that the load takes
-// little of the machine from the servers.
+// answered reports whether b holds a complete response, and returns an error for an
+// unexpected status. It parses only what the benchmark needs, to leave most of the
+// machine to the servers.
 func answered(answer []byte, status int) (done bool, err error) {
 	head, body, found := bytes.Cut(answer, []byte("\r\n\r\n"))
 	if !found {
 		return false, nil
 	}
 	if got := string(head[len("HTTP/1.1 "):min(len(head), len("HTTP/1.1 200"))]); got != strconv.Itoa(status) {
-		return true, fmt.Errorf("answered %s", got)
+		return true, fmt.Errorf("unexpected status %s", got)
 	}
 	_, length, found := bytes.Cut(head, []byte("Content-Length: "))
-	if !found { // chunked; what is sent has no line end within
+	if !found { // chunked; the bodies contain no line breaks
 		return bytes.HasSuffix(body, []byte("\r\n0\r\n\r\n")), nil
 	}
 	length, _, _ = bytes.Cut(length, []byte("\r\n"))
@@ -101,12 +101,12 @@ func answered(answer []byte, status int) (done bool, err error) {
 
 // cell is one measurement.
 type cell struct {
-	rate          float64 // requests a second
-	cpu, postgres float64 // microseconds a request
+	rate          float64 // requests per second
+	cpu, postgres float64 // microseconds per request
 	p50, p99      time.Duration
 }
 
-// closedLoop keeps conns requests under way for a time.
+// closedLoop keeps conns requests in flight for a time.
 func closedLoop(ctx context.Context, g *ground, s *server, work workload, conns int, length time.Duration) (cell, error) {
 	cpuBefore, err := s.cpu()
 	if err != nil {
@@ -137,8 +137,8 @@ func closedLoop(ctx context.Context, g *ground, s *server, work workload, conns 
 	}, nil
 }
 
-// openLoop sends each workload at its rate, whether or not answers come, and
-// returns latencies from the moment that each request was due.
+// openLoop sends each workload at its rate, whether or not responses arrive, and returns
+// latencies measured from the time each request was due.
 func openLoop(ctx context.Context, g *ground, s *server, length time.Duration) (map[string][]time.Duration, error) {
 	all := map[string][]time.Duration{}
 	for _, work := range workloads {

@@ -1,13 +1,12 @@
 //go:build linux
 
-// Bench measures the server against two references on a database of its own, and
-// writes the figures to docs/performance.md.
+// Bench measures the server against two references on a private database, and writes the
+// results to docs/performance.md.
 //
 //	make bench
 //	make bench-webhooks
 //
-// It needs bin/convo and a Linux /proc, takes some six minutes, and stops by
-// itself.
+// It requires bin/convo and Linux, and finishes in about six minutes.
 package main
 
 import (
@@ -23,7 +22,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// commands are the bench itself and the references, which it runs as processes.
+// commands holds the benchmarks and the reference servers, which run as child processes.
 type commands struct {
 	Run      runCommand      `cmd:"" default:"withargs" help:"Measure and write the table."`
 	Webhooks webhooksCommand `cmd:"" help:"Measure deliveries to webhooks and write their table."`
@@ -79,7 +78,7 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 // measure runs the closed loop in interleaved rounds, then the open loop.
 func (c *runCommand) measure(ctx context.Context, ground *ground, contestants []*server) (*results, error) {
 	r := newResults()
-	for round := -1; round < c.Rounds; round++ { // the first is for warming up
+	for round := -1; round < c.Rounds; round++ { // the first round is a warm-up
 		for _, work := range workloads {
 			for i := range contestants {
 				s := contestants[(i+max(round, 0))%len(contestants)]

@@ -24,9 +24,9 @@ const (
 	plainIdle  = 50 * time.Millisecond
 )
 
-// plainCommand is the first reference: it claims 100 rows with SKIP LOCKED, posts
-// them, and acknowledges them together. It signs nothing, logs no attempts, looks up
-// no endpoint, and one that hangs holds all others up.
+// plainCommand is the first reference. It claims 100 rows with SKIP LOCKED, posts them and
+// acknowledges them together. It does not sign, records no attempts and looks up no
+// endpoints, and one endpoint that hangs blocks all others.
 type plainCommand struct{}
 
 // Run implements the command.
@@ -86,7 +86,7 @@ func plainBatch(ctx context.Context, pool *pgxpool.Pool) (n int, err error) {
 	return n, err
 }
 
-// client keeps as many connections as both references need.
+// client keeps enough idle connections for both references.
 var client = &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 1000}}
 
 func post(ctx context.Context, url string, event uuid.UUID, body string) error {
@@ -102,10 +102,10 @@ func post(ctx context.Context, url string, event uuid.UUID, body string) error {
 	}
 	defer answer.Body.Close()
 	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
-		return fmt.Errorf("answer: %w", err)
+		return fmt.Errorf("read response: %w", err)
 	}
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("answered %d", answer.StatusCode)
+		return fmt.Errorf("unexpected status %d", answer.StatusCode)
 	}
 	return nil
 }

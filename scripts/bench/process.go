@@ -21,14 +21,14 @@ const (
 	startWait = 30 * time.Second
 )
 
-// server is a contestant: a process that serves leads.
+// server is a process under test that serves leads.
 type server struct {
 	name string
 	addr string
 	cmd  *exec.Cmd
 }
 
-// startAll starts ours and the references.
+// startAll starts convo and the references.
 func (c *runCommand) startAll(ctx context.Context, dir string, g *ground) ([]*server, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -83,17 +83,17 @@ func start(ctx context.Context, dir, name string, command, environment []string)
 		}
 	}
 	said, _ := os.ReadFile(log)
-	return s, fmt.Errorf("%s does not start: %s", name, said)
+	return s, fmt.Errorf("%s did not start: %s", name, said)
 }
 
 func (s *server) stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	_ = s.cmd.Wait()                          // by that signal
+	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have exited
+	_ = s.cmd.Wait()                          // exits because of the signal
 }
 
 func (s *server) cpu() (time.Duration, error) { return processCPU(s.cmd.Process.Pid, false) }
 
-// peakMemory returns the greatest resident size so far, in bytes.
+// peakMemory returns the peak resident size in bytes.
 func (s *server) peakMemory() int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
@@ -110,8 +110,8 @@ func (s *server) peakMemory() int64 {
 	return 0
 }
 
-// processCPU returns the CPU time of a process, and, where asked, of its children
-// that have ended (proc(5): utime, stime, cutime, cstime).
+// processCPU returns the CPU time of a process, optionally including its terminated
+// children (utime, stime, cutime and cstime in proc(5)).
 func processCPU(pid int, withEnded bool) (time.Duration, error) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// results are the cells of each contestant and workload, round by round.
+// results holds the measurements of each server and workload by round.
 type results struct {
 	cells  map[string][]cell
-	open   map[string][][]time.Duration // sorted, one a round
+	open   map[string][][]time.Duration // sorted, one slice per round
 	memory map[string]int64             // bytes
 }
 
@@ -32,7 +32,7 @@ func (r *results) addOpen(server string, latencies map[string][]time.Duration) {
 	}
 }
 
-// median returns the median over the rounds of what pick makes of each.
+// median returns the median of pick over all rounds.
 func median[T any](rounds []T, pick func(i int) float64) float64 {
 	values := make([]float64, len(rounds))
 	for i := range rounds {
@@ -45,12 +45,12 @@ func median[T any](rounds []T, pick func(i int) float64) float64 {
 	return values[len(values)/2]
 }
 
-// cost is the server's CPU a request, with PostgreSQL's for the same SQL in the
-// same cell as the clock: the machine's speed, which drifts, cancels out.
+// cost is the server's CPU time per request relative to PostgreSQL's for the same SQL in
+// the same cell, so that changes in the machine's speed cancel out.
 func cost(c cell) float64 { return c.cpu / c.postgres }
 
-// times compares a server's cost with the floor's. The usual wiring asks
-// PostgreSQL more, which must not make it look cheaper: there CPU is compared.
+// times compares a server's cost with the floor's. The usual wiring sends more queries to
+// PostgreSQL, which must not make it look cheaper, so its CPU time is compared directly.
 func times(server string, c, floor cell) float64 {
 	if server == "wired" {
 		return c.cpu / floor.cpu
@@ -60,7 +60,7 @@ func times(server string, c, floor cell) float64 {
 
 func (r *results) markdown(c *runCommand) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Medians of %d interleaved rounds of %s, %d connections, %d workspaces of %d leads, PostgreSQL on the same machine.\n\n",
+	fmt.Fprintf(&b, "Medians of %d interleaved rounds of %s, with %d connections, %d workspaces of %d leads each, and PostgreSQL on the same machine.\n\n",
 		c.Rounds, c.Cell, c.Conns, c.Workspaces, c.Leads)
 	b.WriteString("| request | server | requests/s | CPU µs/request | PostgreSQL µs/request | p50 | p99 | CPU × floor | requests/s × wired |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, work := range workloads {
@@ -84,7 +84,7 @@ func (r *results) markdown(c *runCommand) string {
 		}
 		fmt.Fprintf(&b, "%s %.0f MB", server, float64(r.memory[server])/1e6)
 	}
-	b.WriteString(".\n\nOpen loop: requests come at a fixed rate, whether or not answers do; latency counts from when each was due.\n\n")
+	b.WriteString(".\n\nOpen loop: requests are sent at a fixed rate, whether or not responses arrive. Latency is measured from the time each request was due.\n\n")
 	b.WriteString("| request | rate | floor p50 | convo p50 | × | floor p99 | convo p99 | × |\n|---|---|---|---|---|---|---|---|\n")
 	for _, work := range workloads {
 		floors, ours := r.open["floor "+work.name], r.open["convo "+work.name]
@@ -108,7 +108,7 @@ const (
 	endMark   = "<!-- written by make bench: end -->"
 )
 
-// writeTable puts the table between its marks in a document.
+// writeTable replaces the text between the markers in a document.
 func writeTable(path, table string) error {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -117,7 +117,7 @@ func writeTable(path, table string) error {
 	head, rest, found := strings.Cut(string(content), beginMark)
 	_, tail, foundEnd := strings.Cut(rest, endMark)
 	if !found || !foundEnd {
-		return fmt.Errorf("%s lacks the marks between which the table goes", path)
+		return fmt.Errorf("%s lacks the markers for the table", path)
 	}
 	content = []byte(head + beginMark + "\n\n" + table + "\n" + endMark + tail)
 	if err := os.WriteFile(path, content, 0o644); err != nil {

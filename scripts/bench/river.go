@@ -65,7 +65,7 @@ func (*riverCommand) Run(ctx context.Context) error {
 	return err
 }
 
-// loadRiver inserts jobs in one transaction, as the others' backlogs are.
+// loadRiver inserts all jobs in one transaction, like the other backlogs.
 func loadRiver(ctx context.Context, g *ground, s *sink, n int) error {
 	jobs, err := river.NewClient(riverpgxv5.New(g.on.Pool()), &river.Config{Schema: db.RiverSchema, Logger: discard})
 	if err != nil {
@@ -75,7 +75,7 @@ func loadRiver(ctx context.Context, g *ground, s *sink, n int) error {
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer tx.Rollback(ctx) //nolint:errcheck // after the commit there is nothing to undo
+	defer tx.Rollback(ctx) //nolint:errcheck // no-op after the commit
 	for from := 0; from < n; from += riverChunk {
 		batch := make([]river.InsertManyParams, min(riverChunk, n-from))
 		for i := range batch {

@@ -15,16 +15,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conversation is a connection of the closed loop and the request under way on it.
+// conversation is a connection of the closed loop and its request in flight.
 type conversation struct {
 	fd     int
 	begun  time.Time
 	answer []byte
 }
 
-// saturate keeps conns requests under way for a time, from a single thread that
-// waits for all of them together (epoll(7)): a thread or goroutine for each would
-// take the machine from the servers, and the more the faster they are.
+// saturate keeps conns requests in flight for a time, from a single thread that waits for
+// all of them with epoll(7). A thread or goroutine per connection would take CPU time
+// from the servers, more so the faster they are.
 func saturate(ctx context.Context, g *ground, addr string, work workload, conns int, length time.Duration) (took []time.Duration, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -59,7 +59,7 @@ func saturate(ctx context.Context, g *ground, addr string, work workload, conns 
 		}
 	}
 	events, started := make([]unix.EpollEvent, conns), time.Now()
-	for underWay := conns; underWay > 0; { // those under way at the end are waited for
+	for underWay := conns; underWay > 0; { // wait for requests in flight at the end
 		n, err := unix.EpollWait(poll, events, int(length.Milliseconds()))
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return nil, fmt.Errorf("epoll: %w", err)
@@ -85,7 +85,7 @@ func saturate(ctx context.Context, g *ground, addr string, work workload, conns 
 }
 
 func (c *conversation) receive(status int) (done bool, err error) {
-	c.answer = slices.Grow(c.answer, answerSize/2)
+	c.answer = slices.Grow(c.answer, responseSize/2)
 	n, err := unix.Read(c.fd, c.answer[len(c.answer):cap(c.answer)])
 	if errors.Is(err, unix.EAGAIN) {
 		return false, nil
@@ -97,7 +97,7 @@ func (c *conversation) receive(status int) (done bool, err error) {
 	return answered(c.answer, status)
 }
 
-// connect opens a connection that poll tells of.
+// connect opens a connection and registers it with epoll.
 func connect(addr string, poll int) (*conversation, error) {
 	to, err := net.ResolveTCPAddr("tcp4", addr)
 	if err != nil {
@@ -116,5 +116,5 @@ func connect(addr string, poll int) (*conversation, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("connect: %w", err), unix.Close(fd))
 	}
-	return &conversation{fd: fd, answer: make([]byte, 0, answerSize)}, nil
+	return &conversation{fd: fd, answer: make([]byte, 0, responseSize)}, nil
 }

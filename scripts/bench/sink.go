@@ -17,10 +17,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// hangingPath is the endpoint that can be made to hang.
+// hangingPath is the path of the endpoint that can hang.
 const hangingPath = "/0"
 
-// sink receives deliveries. Of each it notes the event and when it came.
+// sink receives deliveries and records when each event arrived.
 type sink struct {
 	server *http.Server
 	base   string
@@ -38,13 +38,13 @@ func openSink(ctx context.Context) (*sink, error) {
 	}
 	s := &sink{base: "http://" + listener.Addr().String(), came: map[uuid.UUID]time.Time{}}
 	s.server = &http.Server{Handler: http.HandlerFunc(s.receive), ReadHeaderTimeout: time.Minute}
-	go s.server.Serve(listener) //nolint:errcheck // it ends by close
+	go s.server.Serve(listener) //nolint:errcheck // ends when the server is closed
 	return s, nil
 }
 
 func (s *sink) url(endpoint int) string { return fmt.Sprintf("%s/%d", s.base, endpoint) }
 func (s *sink) hang(on bool)            { s.hangs.Store(on) }
-func (s *sink) close()                  { _ = s.server.Close() } // nothing is under way
+func (s *sink) close()                  { _ = s.server.Close() } // no requests are in flight
 
 func (s *sink) receive(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
@@ -86,12 +86,12 @@ func (s *sink) arrivals() map[uuid.UUID]time.Time {
 	return s.came
 }
 
-// wait returns when n events have come.
+// wait returns when n events have arrived.
 func (s *sink) wait(ctx context.Context, n int) error {
 	return s.until(ctx, func() bool { all, _ := s.counts(); return all >= n })
 }
 
-// waitOthers returns when n have come to endpoints that never hang.
+// waitOthers returns when n events have arrived at endpoints that never hang.
 func (s *sink) waitOthers(ctx context.Context, n int) error {
 	return s.until(ctx, func() bool { _, others := s.counts(); return others >= n })
 }
@@ -106,5 +106,5 @@ func (s *sink) until(ctx context.Context, enough func() bool) error {
 		}
 	}
 	all, others := s.counts()
-	return errors.Join(errors.New("deliveries do not come"), fmt.Errorf("%d have, %d of them elsewhere", all, others))
+	return errors.Join(errors.New("timed out waiting for deliveries"), fmt.Errorf("%d arrived, %d of them at endpoints that never hang", all, others))
 }

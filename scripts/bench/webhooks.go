@@ -23,7 +23,7 @@ import (
 	"github.com/avelto/convo/internal/platform/seal"
 )
 
-// webhooksCommand measures how webhooks are delivered, against two references.
+// webhooksCommand measures webhook delivery against two references.
 type webhooksCommand struct {
 	Rounds     int    `default:"7" help:"Rounds of the backlog."`
 	Deliveries int    `default:"20000" help:"Deliveries of one backlog."`
@@ -33,17 +33,17 @@ type webhooksCommand struct {
 
 const (
 	endpoints    = 10
-	steadyRate   = 200 // events a second
+	steadyRate   = 200 // events per second
 	steadyTime   = 20 * time.Second
 	backlogLimit = 2 * time.Minute
 )
 
-// deliverer is a contestant: it is given a backlog, and delivers it.
+// deliverer is a dispatcher under test.
 type deliverer struct {
 	*server
 
 	load func(ctx context.Context, g *ground, s *sink, n int) error
-	left string // counts what is not acknowledged yet
+	left string // query that counts unacknowledged deliveries
 }
 
 // Run implements the command.
@@ -121,9 +121,9 @@ func (c *webhooksCommand) start(ctx context.Context, dir string, g *ground) (all
 	return all, nil
 }
 
-// backlogs gives each contestant the same number of deliveries, in turn.
+// backlogs gives each dispatcher the same backlog in turn.
 func (c *webhooksCommand) backlogs(ctx context.Context, r *webhookResults, g *ground, s *sink, contestants []*deliverer) error {
-	for round := -1; round < c.Rounds; round++ { // the first is for warming up
+	for round := -1; round < c.Rounds; round++ { // the first round is a warm-up
 		for i := range contestants {
 			d := contestants[(i+max(round, 0))%len(contestants)]
 			cell, err := d.deliver(ctx, g, s, c.Deliveries)
@@ -139,12 +139,11 @@ func (c *webhooksCommand) backlogs(ctx context.Context, r *webhookResults, g *gr
 	return nil
 }
 
-// deliver commits a backlog at once, and waits until the sink has it and the
-// contestant has acknowledged it.
+// deliver commits a backlog in one transaction, and waits until the sink has received it
+// and the dispatcher has acknowledged it.
 func (d *deliverer) deliver(ctx context.Context, g *ground, s *sink, n int) (cell, error) {
 	s.reset()
-	// Fresh statistics for everybody: River's query has a plan a hundred times slower
-	// without.
+	// Fresh statistics: without them the plan of River's query is a hundred times slower.
 	if _, err := g.on.Exec(ctx, "VACUUM ANALYZE", pgx.QueryExecModeSimpleProtocol); err != nil {
 		return cell{}, fmt.Errorf("vacuum: %w", err)
 	}
@@ -155,7 +154,7 @@ func (d *deliverer) deliver(ctx context.Context, g *ground, s *sink, n int) (cel
 	if err := d.load(ctx, g, s, n); err != nil {
 		return cell{}, err
 	}
-	loaded, err := g.cpu() // what loading took of PostgreSQL is not the contestant's
+	loaded, err := g.cpu() // exclude PostgreSQL's CPU time for loading
 	if err != nil {
 		return cell{}, err
 	}
@@ -192,16 +191,16 @@ func (g *ground) waitUntilNone(ctx context.Context, query string) error {
 	for deadline := time.Now().Add(backlogLimit); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		var left int
 		if err := g.on.QueryRow(ctx, query).Scan(&left); err != nil {
-			return fmt.Errorf("what is left: %w", err)
+			return fmt.Errorf("count remaining deliveries: %w", err)
 		}
 		if left == 0 {
 			return nil
 		}
 	}
-	return errors.New("deliveries are left")
+	return errors.New("deliveries remain")
 }
 
-// prepareWebhooks subscribes the sink, as often as there are endpoints.
+// prepareWebhooks subscribes the sink once per endpoint.
 func (g *ground) prepareWebhooks(ctx context.Context, s *sink) error {
 	box, err := seal.New([]byte(strings.Repeat("\xab", 32)), "webhook secrets")
 	if err != nil {
@@ -231,15 +230,15 @@ func (g *ground) prepareWebhooks(ctx context.Context, s *sink) error {
 	return nil
 }
 
-// kind is the event of an endpoint: each endpoint has its own, so that a backlog can
-// be dealt out evenly.
+// kind is the event type of an endpoint. Each endpoint has its own, so that a backlog is
+// distributed evenly.
 func kind(endpoint int) string { return fmt.Sprintf("bench.%d", endpoint) }
 
 const payload = `{"lead":{"id":"019684aa-5e00-7c3a-9f21-6a0b5f1d2e01","status":"NEW","fields":` +
 	`{"name":"Anna Nowak","email":"anna@example.com","phone":"+48 111 222 333"},"score":null,"source":"external-form",` +
 	`"conversationId":null,"crmExternalId":null,"createdAt":"2026-04-30T12:00:00.000Z","updatedAt":"2026-04-30T12:00:00.000Z"}}`
 
-// loadEvents commits events to our own tables, spread over the endpoints.
+// loadEvents commits events for all endpoints.
 func loadEvents(ctx context.Context, g *ground, _ *sink, n int) error {
 	_, err := g.on.Exec(ctx, `
 		SELECT record_events($1, array_agg(gen_random_uuid()), array_agg('bench.' || i % $2::int), array_agg($3::text), now())
@@ -250,8 +249,8 @@ func loadEvents(ctx context.Context, g *ground, _ *sink, n int) error {
 	return nil
 }
 
-// hanging compares the rate of nine endpoints beside a tenth that works with the rate
-// beside one that never answers.
+// hanging compares the rate of nine endpoints next to a healthy tenth with the rate next
+// to one that never responds.
 func (c *webhooksCommand) hanging(ctx context.Context, r *webhookResults, g *ground, s *sink, ours *deliverer) error {
 	for range c.Rounds {
 		for _, hangs := range []bool{false, true} {
@@ -280,7 +279,7 @@ func (c *webhooksCommand) hanging(ctx context.Context, r *webhookResults, g *gro
 	return nil
 }
 
-// clearDeliveries waits until nothing is leased, and forgets what is left.
+// clearDeliveries waits until no delivery is leased, and deletes the rest.
 func (g *ground) clearDeliveries(ctx context.Context) error {
 	if err := g.waitUntilNone(ctx, "SELECT count(*) FROM webhook_deliveries WHERE status = 'PENDING' AND leased_until > now()"); err != nil {
 		return err
@@ -296,8 +295,8 @@ func (g *ground) clearDeliveries(ctx context.Context) error {
 	return nil
 }
 
-// steady commits events at a steady rate and returns how long each took to its first
-// attempt, sorted.
+// steady commits events at a steady rate and returns the sorted times from commit to first
+// attempt.
 func steady(ctx context.Context, g *ground, s *sink) ([]time.Duration, error) {
 	s.reset()
 	committed := map[uuid.UUID]time.Time{}
@@ -325,7 +324,7 @@ func steady(ctx context.Context, g *ground, s *sink) ([]time.Duration, error) {
 	return lags, nil
 }
 
-// webhookResults are what is measured of deliveries.
+// webhookResults holds the measurements.
 type webhookResults struct {
 	cells           map[string][]cell
 	healthy, beside []float64
@@ -335,7 +334,7 @@ type webhookResults struct {
 
 func (r *webhookResults) markdown(c *webhooksCommand) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Medians of %d interleaved rounds; each delivers a backlog of %d events to %d endpoints of a receiver on the same machine.\n\n", c.Rounds, c.Deliveries, endpoints)
+	fmt.Fprintf(&b, "Medians of %d interleaved rounds. Each round delivers a backlog of %d events to %d endpoints of a receiver on the same machine.\n\n", c.Rounds, c.Deliveries, endpoints)
 	b.WriteString("| dispatcher | deliveries/s | CPU µs/delivery | PostgreSQL µs/delivery | deliveries/s × river | CPU × river |\n|---|---|---|---|---|---|\n")
 	for _, name := range []string{"convo", "plain", "river"} {
 		cells, rivers := r.cells[name], r.cells["river"]
@@ -349,7 +348,7 @@ func (r *webhookResults) markdown(c *webhooksCommand) string {
 	fmt.Fprintf(&b, "\n- Peak memory of `convo work`: %.1f MiB.\n", float64(r.memory)/(1<<20))
 	fmt.Fprintf(&b, "- From commit to the first attempt at %d events/s: p50 %s, p99 %s.\n", steadyRate,
 		milliseconds(float64(quantile(r.lags, 0.5))), milliseconds(float64(quantile(r.lags, 0.99))))
-	fmt.Fprintf(&b, "- Nine endpoints beside a tenth that works: %.0f deliveries/s; beside one that hangs: %.0f (× %.2f).\n",
+	fmt.Fprintf(&b, "- Nine endpoints next to a healthy tenth: %.0f deliveries/s; next to one that hangs: %.0f (× %.2f).\n",
 		median(r.healthy, func(i int) float64 { return r.healthy[i] }), median(r.beside, func(i int) float64 { return r.beside[i] }),
 		median(r.beside, func(i int) float64 { return r.beside[i] / r.healthy[i] }))
 	return b.String()

@@ -26,9 +26,9 @@ import (
 	"github.com/avelto/convo/openapi"
 )
 
-// wiredCommand serves the same stack as guides wire it: Echo, a validation
-// middleware with kin-openapi's own router on the 3.1 document, a query for the
-// token of each request, stored JSON read into maps and written by encoding/json.
+// wiredCommand is the same stack as its guides assemble it: Echo, validation middleware
+// with kin-openapi's own router on the 3.1 document, one query per request to check the
+// token, and stored JSON decoded into maps and encoded by encoding/json.
 type wiredCommand struct{}
 
 type wired struct {
@@ -66,7 +66,7 @@ func (*wiredCommand) Run(ctx context.Context) error {
 	}
 	s := &wired{pool: pool, router: router, ids: id.NewGenerator(clock.System{})}
 	e := echo.New()
-	// As in Echo's guide, and as is measured of ours: ids, a line a request, recovery.
+	// The middleware of Echo's guide, matching what convo does: IDs, request log, recovery.
 	e.Use(echomiddleware.RequestID(), echomiddleware.RequestLogger(), echomiddleware.Recover())
 	e.GET("/readyz", func(c echo.Context) error { return c.NoContent(http.StatusOK) })
 	group := e.Group("/api/v1", s.validate)

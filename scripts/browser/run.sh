@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Lets a browser at the whole product with demo data, on a free port:
+# Runs Playwright against a server with demo data, on a free port:
 #   run.sh test          runs the tests
-#   run.sh screenshots   makes docs/images anew
+#   run.sh screenshots   updates docs/images
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 browser=$(scripts/chromium.sh)

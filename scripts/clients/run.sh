@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Generates clients in other languages from the published document, as its users would, compiles them as they come, and
-# lets each list, create, miss and upload something on a running server (scripts/withserver.sh).
+# Generates clients in other languages from the OpenAPI document and compiles them unmodified. Each lists leads, creates
+# a lead, requests a missing lead and uploads a file on a running server (scripts/withserver.sh).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
@@ -45,7 +45,7 @@ typescript_client() {
 java_client() {
   local dir=$work/java version=7.23.0
   for tool in java mvn; do
-    command -v $tool >/dev/null || { echo "$tool is missing: install it first (apt-get install default-jdk-headless maven)." >&2; return 1; }
+    command -v $tool >/dev/null || { echo "$tool is not installed. Install it first: apt-get install default-jdk-headless maven" >&2; return 1; }
   done
   mkdir -p "$dir"
   local jar=$dir/openapi-generator-cli-$version.jar

@@ -1,5 +1,5 @@
-// Constraints writes the names of the schema's constraints and unique indexes as
-// Go constants, read from a database that has the newest schema.
+// Constraints generates Go constants for the names of all constraints and unique indexes.
+// It applies all migrations to a database and reads them from there.
 //
 //	go run ./scripts/withpostgres go run ./scripts/constraints > gen/db/constraints.gen.go
 package main
@@ -19,7 +19,7 @@ import (
 	"github.com/avelto/convo/internal/testing/testdb"
 )
 
-// query lists what a statement can violate, but for NOT NULL.
+// query lists everything that a statement can violate, except NOT NULL.
 const query = `
 SELECT conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 'n' AND conrelid <> 'goose_db_version'::regclass
 UNION

@@ -1,4 +1,4 @@
-"""What Schemathesis cannot know from the document: rules between values, and what only the server can have made."""
+"""Rules that a schema cannot express: dependencies between values, and values that only the server can create."""
 
 import re
 import uuid
@@ -11,14 +11,14 @@ from schemathesis import GenerationMode
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    stand_alone(case)
+    isolate(case)
     if case.meta is not None and case.meta.generation.mode == GenerationMode.POSITIVE:
-        possible(case)
+        make_processable(case)
 
 
-def stand_alone(case):
-    """Every caller has an address of its own, or the limit for strangers would answer in place of what is tested,
-    and every idempotency key that is a valid one is new, since one that is used for another request is refused."""
+def isolate(case):
+    """Gives each request its own IP address, so that the limit for unauthenticated callers does not apply, and makes
+    each valid idempotency key unique, because reusing a key for another request is an error."""
     if case.headers is None:
         return
     fresh = uuid.uuid4()
@@ -28,10 +28,10 @@ def stand_alone(case):
         case.headers["Idempotency-Key"] = str(fresh) + key[len(str(fresh)) :]
 
 
-def possible(case):
-    """A request that is valid by its schema is made one that can be done."""
+def make_processable(case):
+    """Changes a request that matches its schema into one that the server can process."""
     query = case.query if isinstance(case.query, dict) else {}
-    query.pop("cursor", None)  # only the server makes such ones
+    query.pop("cursor", None)  # only the server creates valid cursors
     if "/analytics/" in case.path:
         span(query)
     if case.path == "/conversations/bulk" and isinstance(case.body, dict):
@@ -43,7 +43,7 @@ def possible(case):
 
 
 def span(query):
-    """The beginning comes before the end, by at most 366 days."""
+    """from must be before to, by at most 366 days."""
     end = parse(query.get("to")) or datetime.now().astimezone()
     begin = parse(query.get("from"))
     if begin is not None and not timedelta() < end - begin <= timedelta(days=366):
@@ -60,7 +60,7 @@ def parse(text):
 
 
 def bulk(body):
-    """What an action needs goes with it, and nothing else."""
+    """Each action has its own properties and no others."""
     if body.get("action") == "assign":
         body.setdefault("operatorId", None)
     else:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Holds a running server to the document by Schemathesis, and the document to the last released one by oasdiff.
+# Tests a running server against the OpenAPI document with Schemathesis, and compares the document with the last
+# released one using oasdiff.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 venv=.cache/contract

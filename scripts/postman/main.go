@@ -1,5 +1,5 @@
-// Postman derives a Postman collection (format 2.1) from the document and writes it
-// to standard output.
+// Postman generates a Postman collection (format 2.1) from the OpenAPI document on
+// standard input and writes it to standard output.
 //
 //	go run ./scripts/postman <openapi/openapi.json >openapi/postman.json
 package main
@@ -154,7 +154,7 @@ func derive(document *spec.Document) (collection, error) {
 			}
 			one.Item = append(one.Item, made)
 		}
-		// Whoever runs a folder from top to bottom deletes last.
+		// Deletions come last, so that a folder can be run from top to bottom.
 		slices.SortStableFunc(one.Item, func(a, b item) int { return rank(a) - rank(b) })
 		c.Item = append(c.Item, one)
 	}
@@ -189,10 +189,10 @@ func requestItem(operation *spec.Operation, example spec.Example) (item, error) 
 	return item{Name: operation.Definition.Summary, Request: r, Event: []event{check(operation)}}, nil
 }
 
-// requestBody sends a file as text, so that the collection runs without one.
+// requestBody replaces files with text, so that the collection runs without a file.
 func requestBody(example spec.Example, r *request) (*body, error) {
 	if example.ContentType == "" {
-		return nil, nil //nolint:nilnil // no body is no fault
+		return nil, nil //nolint:nilnil // no body is not an error
 	}
 	b := &body{Mode: "raw"}
 	if example.File != "" {
@@ -238,7 +238,7 @@ func target(operation *spec.Operation, example spec.Example) address {
 	return a
 }
 
-// check asserts what the document promises of a success.
+// check asserts that the response matches the documented success response.
 func check(operation *spec.Operation) event {
 	status, typed := "", false
 	for code, answer := range operation.Definition.Responses.Map() {

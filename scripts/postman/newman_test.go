@@ -16,15 +16,15 @@ import (
 
 func TestMain(m *testing.M) { testdb.Main(m) }
 
-// newmanPath is where `make test` installs Postman's own runner.
+// newmanPath is where `make test` installs newman, the runner of Postman.
 const newmanPath = "../tools/node_modules/.bin/newman"
 
-// TestTheCollectionRuns lets Postman's runner send every request of the collection and
-// make every assertion in it.
-func TestTheCollectionRuns(t *testing.T) {
+// TestCollectionRunsInNewman sends every request of the collection and runs all its
+// assertions.
+func TestCollectionRunsInNewman(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat(newmanPath); err != nil {
-		t.Fatal("newman is missing: run `make scripts/tools/node_modules` (it needs Node.js)")
+		t.Fatal("newman is not installed: run `make scripts/tools/node_modules` (requires Node.js)")
 	}
 	s := apitest.New(t, apitest.Options{Config: app.Config{AllowedTargets: []string{"127.0.0.0/8"}}})
 	space := s.Documented(t, apitest.NewReceiver(t, nil).URL)
@@ -53,14 +53,14 @@ func TestTheCollectionRuns(t *testing.T) {
 	apitest.Tallyf(t, "newman: %d requests, %d assertions, %d failed", stats.Requests.Total, stats.Assertions.Total, stats.Assertions.Failed)
 }
 
-// tally is what newman counts.
+// tally holds the counters of newman.
 type tally struct {
 	Total  int `json:"total"`
 	Failed int `json:"failed"`
 }
 
-// TestTheCollectionHasTwoVariables holds it to what importers are promised.
-func TestTheCollectionHasTwoVariables(t *testing.T) {
+// TestCollectionHasTwoVariables checks the documented structure of the collection.
+func TestCollectionHasTwoVariables(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("../../openapi/postman.json")
 	require.NoError(t, err)

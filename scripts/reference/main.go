@@ -174,4 +174,3 @@ func standard(f flag) string {
 func cell(text string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(strings.TrimSpace(text))
 }
-

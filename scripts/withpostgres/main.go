@@ -1,5 +1,5 @@
-// Withpostgres runs a command beside a private PostgreSQL server, which it stops
-// and deletes afterwards. Tests find the server by CONVO_TEST_DATABASE_URL.
+// Withpostgres runs a command with a private PostgreSQL server, which it stops and deletes
+// afterwards. Tests find the server through CONVO_TEST_DATABASE_URL.
 //
 //	go run ./scripts/withpostgres go test ./...
 package main
@@ -29,7 +29,7 @@ func run(command []string) (code int, err error) {
 	if len(command) == 0 {
 		return 2, errors.New("usage: withpostgres COMMAND [ARGUMENT...]")
 	}
-	// An interrupt ends the command, and then the server.
+	// An interrupt stops the command first, and then the server.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	dir, err := os.MkdirTemp("", "convo-withpostgres-*")

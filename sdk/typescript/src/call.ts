@@ -1,4 +1,4 @@
-/** A call under way: await it for what it returns, or ask for the answer beside it. */
+/** A call in progress. Await it for the result, or use `withResponse` to also get the response. */
 export class Call<T> implements Promise<T> {
   readonly [Symbol.toStringTag] = 'Call';
   readonly #both: Promise<{ data: T; response: Response }>;
@@ -7,7 +7,7 @@ export class Call<T> implements Promise<T> {
     this.#both = both;
   }
 
-  /** What the call returns, with the answer's status and headers. */
+  /** Returns the result together with the response and its status and headers. */
   withResponse(): Promise<{ data: T; response: Response }> {
     return this.#both;
   }
@@ -25,9 +25,9 @@ export class Call<T> implements Promise<T> {
   }
 }
 
-/** A page of a list: an array that knows whether there is more. */
+/** One page of a list: an array with the methods to load the next page. */
 export class Page<Item> extends Array<Item> {
-  /** What is made of a page by map or filter is an array and no page. */
+  /** `map` and `filter` return a plain array instead of a page. */
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
   }
@@ -41,18 +41,18 @@ export class Page<Item> extends Array<Item> {
     return page;
   }
 
-  /** Whether there is another page. */
+  /** Whether there is a next page. */
   get hasNextPage(): boolean {
     return this.#next !== undefined;
   }
 
-  /** The next page; undefined after the last. */
+  /** Loads the next page. Returns undefined after the last page. */
   nextPage(): ListCall<Item> | undefined {
     return this.#next?.();
   }
 }
 
-/** A list: await it for the first page, or loop over the items of all pages. */
+/** A list. Await it for the first page, or use `for await` to iterate over the items of all pages. */
 export class ListCall<Item> extends Call<Page<Item>> implements AsyncIterable<Item> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
     for (let page: Page<Item> | undefined = await this; page; page = await page.nextPage()) yield* page;

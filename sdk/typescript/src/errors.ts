@@ -1,42 +1,42 @@
 import type { FieldError, Problem } from './schema.gen.js';
 
-/** The beginning of every error of this package. */
+/** Base class of all errors of this package. */
 export class AveltoError extends Error {
   override readonly name: string = 'AveltoError';
 }
 
-/** There was no answer: the connection failed, also when it was tried again. */
+/** The connection failed, including the retry. */
 export class APIConnectionError extends AveltoError {
   override readonly name: string = 'APIConnectionError';
 }
 
-/** There was no answer in time, also when it was tried again. */
+/** The request timed out, including the retry. */
 export class APITimeoutError extends APIConnectionError {
   override readonly name: string = 'APITimeoutError';
 }
 
-/** The caller's signal has ended the call. */
+/** The call was aborted by the caller's signal. */
 export class APIAbortError extends AveltoError {
   override readonly name: string = 'APIAbortError';
 }
 
-/** The API has answered with an error (RFC 9457). */
+/** The API returned an error (RFC 9457). */
 export class APIError extends AveltoError {
   override readonly name: string = 'APIError';
   /** HTTP status. */
   readonly status: number;
-  /** Stable reason; an unknown one is to be treated by its status. */
+  /** Stable error code. Handle unknown codes by `status`. */
   readonly code: string | undefined;
-  /** Names the request when you report it. */
+  /** ID of the request. Include it when you report a problem. */
   readonly requestId: string | undefined;
   /** The scope that the token lacks. */
   readonly missingScope: string | undefined;
-  /** Seconds to wait before another try. */
+  /** Seconds to wait before retrying. */
   readonly retryAfter: number | undefined;
-  /** Every rule that the request breaks. */
+  /** All validation errors of the request. */
   readonly errors: readonly FieldError[];
   readonly headers: Headers;
-  /** The whole problem document, where there was one. */
+  /** The problem document, if the response has one. */
   readonly problem: Problem | undefined;
 
   constructor(status: number, headers: Headers, problem: Problem | undefined) {
@@ -52,25 +52,25 @@ export class APIError extends AveltoError {
   }
 }
 
-/** 400: the request breaks a rule; `errors` lists which. */
+/** 400: the request is invalid. `errors` lists the validation errors. */
 export class BadRequestError extends APIError { override readonly name = 'BadRequestError'; }
 /** 401: the token is missing, malformed, unknown, revoked or expired. */
 export class UnauthorizedError extends APIError { override readonly name = 'UnauthorizedError'; }
 /** 403: the token lacks `missingScope`. */
 export class ForbiddenError extends APIError { override readonly name = 'ForbiddenError'; }
-/** 404: nothing of this id is in the token's workspace. */
+/** 404: the resource doesn't exist in the token's workspace. */
 export class NotFoundError extends APIError { override readonly name = 'NotFoundError'; }
-/** 409: what is there does not allow it. */
+/** 409: the request conflicts with the state of the resource. */
 export class ConflictError extends APIError { override readonly name = 'ConflictError'; }
-/** 413: the body is larger than the operation takes. */
+/** 413: the body exceeds the limit of the operation. */
 export class PayloadTooLargeError extends APIError { override readonly name = 'PayloadTooLargeError'; }
-/** 415: the operation does not take such a body. */
+/** 415: the operation doesn't accept this media type. */
 export class UnsupportedMediaTypeError extends APIError { override readonly name = 'UnsupportedMediaTypeError'; }
-/** 422: the request is well formed and cannot be done. */
+/** 422: the request is well formed but can't be processed. */
 export class UnprocessableError extends APIError { override readonly name = 'UnprocessableError'; }
-/** 429: the limit is used up; wait `retryAfter` seconds. */
+/** 429: the rate limit is exceeded. Retry after `retryAfter` seconds. */
 export class RateLimitedError extends APIError { override readonly name = 'RateLimitedError'; }
-/** 5xx: a fault of the server, also when it was tried again. */
+/** 5xx: a server error, including the retry. */
 export class ServerError extends APIError { override readonly name = 'ServerError'; }
 
 const classes: Record<number, typeof APIError> = {
@@ -78,20 +78,20 @@ const classes: Record<number, typeof APIError> = {
   413: PayloadTooLargeError, 415: UnsupportedMediaTypeError, 422: UnprocessableError, 429: RateLimitedError,
 };
 
-/** Makes the error of an answer, of the class of its status. */
+/** Creates the error for a response, in the class of its status. */
 export async function errorOf(response: Response): Promise<APIError> {
   let problem: Problem | undefined;
   try {
     const body: unknown = JSON.parse(await response.text());
     if (typeof body === 'object' && body !== null && 'code' in body) problem = body as Problem;
   } catch {
-    // A proxy between has answered with something else.
+    // The response may come from a proxy.
   }
   const kind = classes[response.status] ?? (response.status >= 500 ? ServerError : APIError);
   return new kind(response.status, response.headers, problem);
 }
 
-/** Reads Retry-After (RFC 9110, section 10.2.3) in seconds, whether it is a number or a date. */
+/** Parses Retry-After (RFC 9110, section 10.2.3), a number or a date, into seconds. */
 export function retryAfter(headers: Headers): number | undefined {
   const value = headers.get('Retry-After');
   if (!value) return undefined;

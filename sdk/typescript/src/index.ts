@@ -3,7 +3,7 @@ import { Agents, Analytics, Channels, Conversations, Events, Integrations, Leads
 import { type ClientOptions, Transport } from './transport.js';
 import { Webhooks } from './webhooks.js';
 
-/** The Convo Public API of one workspace, that of the token. */
+/** Client of the Convo Public API. A client accesses the workspace of its token. */
 export class AveltoClient {
   readonly leads: Leads;
   readonly conversations: Conversations;

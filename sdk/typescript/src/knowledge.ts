@@ -4,59 +4,59 @@ import { type Body, type Item, type Query, Resource, type Result, segment } from
 import type { KnowledgeJob } from './schema.gen.js';
 import { type RequestOptions, wait } from './transport.js';
 
-/** A file to upload. Node's `fs.createReadStream` and `fs.openAsBlob` give such ones. */
+/** A file to upload. In Node.js, use `fs.openAsBlob` or `fs.createReadStream`. */
 export type Uploadable = Blob | Uint8Array | ArrayBuffer | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
-/** What is to be known of a file. */
+/** Options of an upload. */
 export interface UploadOptions extends RequestOptions {
-  /** Its name; that of a `File` where it is left out. */
+  /** File name. Defaults to the name of a `File`. */
   name?: string;
-  /** Its media type; that of a `Blob`, or guessed by the name, where it is left out. */
+  /** Media type. Defaults to the type of a `Blob`, or is derived from the file name. */
   contentType?: string;
 }
 
-/** How to wait for a job. */
+/** Options for waiting for a job. */
 export interface WaitOptions {
   signal?: AbortSignal;
-  /** Longest wait in milliseconds; without end where it is left out. */
+  /** Maximum wait in milliseconds. No limit by default. */
   timeoutMs?: number;
-  /** Called with the job each time that it was looked at. */
+  /** Called with the job after each poll. */
   onProgress?: (job: KnowledgeJob) => void;
 }
 
-/** A job that was waited for has failed or was cancelled. */
+/** The job failed or was cancelled. */
 export class JobError extends AveltoError {
   override readonly name = 'JobError';
   readonly job: KnowledgeJob;
 
   constructor(job: KnowledgeJob) {
-    super(job.error ? `The job has failed: ${job.error.message}` : `The job is ${job.status.toLowerCase()}.`);
+    super(job.error ? `The job failed: ${job.error.message}` : `The job was ${job.status.toLowerCase()}.`);
     this.job = job;
   }
 }
 
-/** A job that was waited for takes longer than was allowed. It goes on. */
+/** The job didn't finish within `timeoutMs`. It keeps running. */
 export class JobTimeoutError extends AveltoError {
   override readonly name = 'JobTimeoutError';
 }
 
 const largest = 10 * 1024 * 1024;
-const firstLook = 300;
-const longestLook = 5_000;
+const firstPoll = 300;
+const longestPoll = 5_000;
 
 const types: Record<string, string> = {
   pdf: 'application/pdf', docx: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
   html: 'text/html', htm: 'text/html', txt: 'text/plain', md: 'text/markdown', markdown: 'text/markdown',
 };
 
-/** Files and sites from which agents answer. */
+/** Files and websites that agents use to answer questions. */
 export class Knowledge extends Resource {
-  /** Takes in a file of up to 10 MiB. A stream is read to its end first, so that the upload can be tried again. */
+  /** Uploads a file of up to 10 MiB. A stream is buffered before it is sent, so that the upload can be retried. */
   upload(file: Uploadable, options: UploadOptions = {}): Call<Result<'uploadKnowledge'>> {
     const { name = nameOf(file), contentType, ...rest } = options;
-    if (!name) throw new TypeError('The name of the file is missing: give it as { name }.');
+    if (!name) throw new TypeError('The file name is missing. Pass it as { name }.');
     const type = contentType || (file instanceof Blob && file.type) || types[name.split('.').pop()!.toLowerCase()];
-    if (!type) throw new TypeError('The type of the file is missing: give it as { contentType }.');
+    if (!type) throw new TypeError('The media type is missing. Pass it as { contentType }.');
     const sent = gather(file, type).then((body) => this.one<'uploadKnowledge'>({
       method: 'POST', path: '/knowledge/upload', body, headers: { 'Content-Type': type, 'X-Original-Name': ascii(name) },
     }, rest).withResponse());
@@ -79,16 +79,16 @@ export class Knowledge extends Resource {
     return this.one<'cancelKnowledgeJob'>({ method: 'POST', path: `/knowledge/jobs/${segment(id)}/cancel` }, options);
   }
 
-  /** Looks at a job until it is done. Fails with JobError where it was in vain, and with JobTimeoutError. */
+  /** Polls a job until it completes. Throws JobError if the job fails or is cancelled, and JobTimeoutError after `timeoutMs`. */
   async waitForJob(id: string, options: WaitOptions = {}): Promise<KnowledgeJob> {
     const { signal, timeoutMs = Infinity, onProgress } = options;
     const end = Date.now() + timeoutMs;
-    for (let pause = firstLook; ; pause = Math.min(pause * 1.5, longestLook)) {
+    for (let pause = firstPoll; ; pause = Math.min(pause * 1.5, longestPoll)) {
       const job = await this.getJob(id, signal ? { signal } : {});
       onProgress?.(job);
       if (job.status === 'COMPLETED') return job;
       if (job.status === 'FAILED' || job.status === 'CANCELLED') throw new JobError(job);
-      if (Date.now() + pause > end) throw new JobTimeoutError(`The job is not done after ${timeoutMs} ms.`);
+      if (Date.now() + pause > end) throw new JobTimeoutError(`The job did not finish within ${timeoutMs} ms.`);
       await wait(pause, signal);
     }
   }
@@ -118,12 +118,12 @@ function nameOf(file: Uploadable): string | undefined {
   return 'name' in file && typeof file.name === 'string' ? file.name : undefined;
 }
 
-/** Percent-encodes what is not ASCII, and the percent sign itself. */
+/** Percent-encodes non-ASCII characters and the percent sign. */
 function ascii(name: string): string {
   return name.replace(/[^ -$&-~]/gu, encodeURIComponent);
 }
 
-/** Makes one Blob of whatever it is. */
+/** Converts any supported input to a Blob. */
 async function gather(file: Uploadable, type: string): Promise<Blob> {
   if (file instanceof Blob) return file;
   if (file instanceof ArrayBuffer || ArrayBuffer.isView(file)) return new Blob([file as BlobPart], { type });
@@ -137,7 +137,7 @@ async function gather(file: Uploadable, type: string): Promise<Blob> {
   return new Blob(chunks, { type });
 }
 
-/** Not every runtime lets a loop over a ReadableStream. */
+/** Iterates over a stream. Not every runtime supports `for await` over a ReadableStream. */
 async function* chunksOf(file: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   if (!('getReader' in file)) {
     yield* file;

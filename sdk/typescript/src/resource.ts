@@ -10,12 +10,12 @@ export type Query<O extends Operation> = NonNullable<operations[O]['parameters']
 export type Body<O extends Operation> = operations[O] extends { requestBody?: { content: { 'application/json': infer B } } } ? B : never;
 type Answer<R> = R extends { content: { 'application/json': infer J } } ? J : void;
 type Success<R> = R[Extract<keyof R, 200 | 201 | 202 | 204>];
-/** What an operation returns. */
+/** The result of an operation. */
 export type Result<O extends Operation> = Answer<Success<operations[O]['responses']>>;
-/** What a list is made of. */
+/** The items of a list. */
 export type Item<O extends Operation> = Result<O> extends readonly (infer I)[] ? I : never;
 
-/** What the resources have in common. */
+/** Base class of all resources. */
 export abstract class Resource {
   protected readonly transport: Transport;
 
@@ -42,14 +42,14 @@ export abstract class Resource {
   }
 }
 
-/** The query of the next page, out of `Link: <…>; rel="next"` (RFC 8288). */
+/** The query of the next page, from `Link: <…>; rel="next"` (RFC 8288). */
 function nextQuery(link: string | null): Record<string, string> | undefined {
   const found = link?.match(/<([^>]*)>\s*;\s*rel="?next"?/)?.[1];
   return found === undefined ? undefined : Object.fromEntries(new URL(found, 'http://base').searchParams);
 }
 
-/** An id as a segment of a path. */
+/** Encodes an ID as a path segment. */
 export function segment(id: string): string {
-  if (!id) throw new TypeError('An id is missing.');
+  if (!id) throw new TypeError('The ID is missing.');
   return encodeURIComponent(id);
 }

@@ -2,7 +2,7 @@ import { Call, type ListCall } from './call.js';
 import { type Body, type Item, type Query, Resource, type Result, segment } from './resource.js';
 import type { RequestOptions } from './transport.js';
 
-/** People who left their details, and the pipeline they move through. */
+/** People who left their contact details, with their pipeline stage. */
 export class Leads extends Resource {
   list(query?: Query<'listLeads'>, options?: RequestOptions): ListCall<Item<'listLeads'>> {
     return this.many<'listLeads'>('/leads', query, options);
@@ -29,7 +29,7 @@ export class Leads extends Resource {
   }
 }
 
-/** Filters of conversations; `tagIds` may be a list. */
+/** Filters for conversations. `tagIds` can be an array. */
 export type ConversationQuery = Omit<Query<'listConversations'>, 'tagIds'> & { tagIds?: readonly string[] };
 
 /** Conversations and their transcripts. */
@@ -51,14 +51,14 @@ export class Conversations extends Resource {
   }
 }
 
-/** People who answer in conversations. */
+/** People who reply in conversations. */
 export class Operators extends Resource {
   list(query?: Query<'listOperators'>, options?: RequestOptions): ListCall<Item<'listOperators'>> {
     return this.many<'listOperators'>('/operators', query, options);
   }
 }
 
-/** Labels of conversations. */
+/** Labels for conversations. */
 export class Tags extends Resource {
   list(query?: Query<'listTags'>, options?: RequestOptions): ListCall<Item<'listTags'>> {
     return this.many<'listTags'>('/tags', query, options);
@@ -69,7 +69,7 @@ export class Tags extends Resource {
   }
 }
 
-/** Automated agents and their models. */
+/** AI agents and their models. */
 export class Agents extends Resource {
   list(query?: Query<'listAgents'>, options?: RequestOptions): ListCall<Item<'listAgents'>> {
     return this.many<'listAgents'>('/agents', query, options);
@@ -88,14 +88,14 @@ export class Agents extends Resource {
   }
 }
 
-/** Ways by which contacts reach the workspace. */
+/** Channels through which contacts reach the workspace. */
 export class Channels extends Resource {
   list(query?: Query<'listChannels'>, options?: RequestOptions): ListCall<Item<'listChannels'>> {
     return this.many<'listChannels'>('/channels', query, options);
   }
 }
 
-/** Figures of the workspace. */
+/** Metrics of the workspace. */
 export class Analytics extends Resource {
   overview(query?: Query<'getAnalyticsOverview'>, options?: RequestOptions): Call<Result<'getAnalyticsOverview'>> {
     return this.one<'getAnalyticsOverview'>({ method: 'GET', path: '/analytics/overview', query }, options);
@@ -106,7 +106,7 @@ export class Analytics extends Resource {
   }
 }
 
-/** Webhooks and other connections to systems outside. */
+/** Webhooks and other integrations. */
 export class Integrations extends Resource {
   list(query?: Query<'listIntegrations'>, options?: RequestOptions): ListCall<Item<'listIntegrations'>> {
     return this.many<'listIntegrations'>('/integrations', query, options);
@@ -141,14 +141,14 @@ export class Integrations extends Resource {
   }
 }
 
-/** What happened in the workspace, in order. */
+/** The events of the workspace, in order. */
 export class Events extends Resource {
   list(query?: Query<'listEvents'>, options?: RequestOptions): ListCall<Item<'listEvents'>> {
     return this.many<'listEvents'>('/events', query, options);
   }
 }
 
-/** The API about itself. */
+/** The OpenAPI document and the Postman collection. */
 export class Meta extends Resource {
   openapi(options?: RequestOptions): Call<Record<string, unknown>> {
     return this.one<'getOpenAPIDocument'>({ method: 'GET', path: '/openapi.json' }, options) as Call<Record<string, unknown>>;

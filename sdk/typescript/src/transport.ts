@@ -1,33 +1,33 @@
 import { APIAbortError, APIConnectionError, APITimeoutError, errorOf, retryAfter } from './errors.js';
 
-/** How a client is set up. */
+/** Options of a client. */
 export interface ClientOptions {
   /** An API token: `convo_` and 32 hexadecimal digits. */
   apiKey: string;
-  /** Where the API is; the hosted service's where it is left out. */
+  /** Base URL of the API. Defaults to the hosted service. */
   baseUrl?: string;
-  /** Longest that each attempt may take, in milliseconds; 30,000 where it is left out. */
+  /** Timeout of each attempt in milliseconds. Defaults to 30,000. */
   timeoutMs?: number;
-  /** Waits as long as `Retry-After` says and tries once more after a 429; it is not done unless asked for. */
+  /** Retries once after a 429 response, after the time in `Retry-After`. Off by default. */
   retryOn429?: boolean;
-  /** Used in place of the runtime's own. */
+  /** Replaces the runtime's `fetch`. */
   fetch?: typeof globalThis.fetch;
-  /** Sent with each request. */
+  /** Headers to send with each request. */
   headers?: Record<string, string>;
 }
 
-/** What a single call may do otherwise. */
+/** Options of a single call. */
 export interface RequestOptions {
-  /** Ends the call, wherever it is. */
+  /** Aborts the call. */
   signal?: AbortSignal;
-  /** Longest that each attempt may take, in milliseconds. */
+  /** Timeout of each attempt in milliseconds. */
   timeoutMs?: number;
-  /** Does a POST once however often it is sent; made anew for each call where it is left out. */
+  /** Idempotency key of a POST request. Generated for each call by default. */
   idempotencyKey?: string;
   headers?: Record<string, string>;
 }
 
-/** A request as the resources describe it. */
+/** A request from a resource. */
 export interface Wanted {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   path: string;
@@ -43,18 +43,18 @@ const patience = 30_000;
 const pause = 250;
 const longestPause = 60;
 
-/** Sends requests: with a token, a time limit, and one more try where that may help. */
+/** Sends requests with the token, a timeout and one retry. */
 export class Transport {
   readonly #base: string;
   readonly #options: ClientOptions;
 
   constructor(options: ClientOptions) {
-    if (!options.apiKey) throw new TypeError('apiKey is missing: make a token at /app/settings/api-tokens');
+    if (!options.apiKey) throw new TypeError('apiKey is missing. Create a token at /app/settings/api-tokens');
     this.#base = (options.baseUrl ?? hosted).replace(/\/+$/, '');
     this.#options = options;
   }
 
-  /** Returns a whole answer below 400, or fails with one of this package's errors. */
+  /** Returns the response if its status is below 400. Otherwise throws one of this package's errors. */
   async send(wanted: Wanted, options: RequestOptions = {}): Promise<Response> {
     const init = this.#init(wanted, options);
     const url = this.#base + wanted.path + queryOf(wanted.query);
@@ -77,7 +77,7 @@ export class Transport {
     const headers = new Headers({ Accept: 'application/json', ...this.#options.headers, ...wanted.headers, ...options.headers });
     headers.set('Authorization', `Bearer ${this.#options.apiKey}`);
     if (wanted.method === 'POST' && !headers.has('Idempotency-Key')) {
-      // One for the call: a second try must not do it twice.
+      // Shared by all attempts, so that a retry does not repeat the effect.
       headers.set('Idempotency-Key', options.idempotencyKey ?? crypto.randomUUID());
     }
     const init: RequestInit = { method: wanted.method, headers };
@@ -90,10 +90,10 @@ export class Transport {
     return init;
   }
 
-  /** Tries once. What keeps an answer from coming is returned, what the caller did is thrown. */
+  /** Sends one attempt. Connection errors and timeouts are returned; an abort by the caller is thrown. */
   async #attempt(url: string, init: RequestInit, options: RequestOptions): Promise<Response | Error> {
     const { signal } = options;
-    if (signal?.aborted) throw new APIAbortError('The call was ended.', { cause: signal.reason });
+    if (signal?.aborted) throw new APIAbortError('The call was aborted.', { cause: signal.reason });
     const attempt = new AbortController();
     const end = () => attempt.abort(signal?.reason);
     signal?.addEventListener('abort', end, { once: true });
@@ -105,12 +105,12 @@ export class Transport {
     }, limit);
     try {
       const answer = await (this.#options.fetch ?? fetch)(url, { ...init, signal: attempt.signal });
-      // Read to its end within the time: a connection can also fail half-way.
+      // The timeout includes reading the body: a connection can fail midway.
       const body = answer.status === 204 || answer.status === 304 ? null : await answer.arrayBuffer();
       return new Response(body, { status: answer.status, statusText: answer.statusText, headers: answer.headers });
     } catch (cause) {
-      if (signal?.aborted) throw new APIAbortError('The call was ended.', { cause });
-      if (late) return new APITimeoutError(`No answer within ${limit} ms.`, { cause });
+      if (signal?.aborted) throw new APIAbortError('The call was aborted.', { cause });
+      if (late) return new APITimeoutError(`No response within ${limit} ms.`, { cause });
       return new APIConnectionError('The connection failed.', { cause });
     } finally {
       clearTimeout(timer);
@@ -119,7 +119,7 @@ export class Transport {
   }
 }
 
-/** Lists are joined by commas, as the API has them; what is undefined is left out. */
+/** Joins arrays with commas, as the API expects, and omits undefined values. */
 function queryOf(query: object | undefined): string {
   const pairs = new URLSearchParams();
   for (const [name, value] of Object.entries(query ?? {})) {
@@ -128,12 +128,12 @@ function queryOf(query: object | undefined): string {
   return pairs.size > 0 ? `?${pairs}` : '';
 }
 
-/** Waits, unless the signal ends it. */
+/** Waits until the time has passed or the signal aborts. */
 export function wait(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = () => {
       clearTimeout(timer);
-      reject(new APIAbortError('The call was ended.', { cause: signal?.reason }));
+      reject(new APIAbortError('The call was aborted.', { cause: signal?.reason }));
     };
     const timer = setTimeout(() => {
       signal?.removeEventListener('abort', end);

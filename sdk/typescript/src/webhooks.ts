@@ -4,18 +4,18 @@ import { type Body, type Item, Resource, type Result } from './resource.js';
 import type { Event } from './schema.gen.js';
 import type { RequestOptions } from './transport.js';
 
-/** An event: `type` tells which, and so what `data` is. */
+/** An event. `type` determines the type of `data`. */
 export type WebhookEvent = Event;
-/** The name of an event. */
+/** An event type. */
 export type WebhookEventType = WebhookEvent['type'];
-/** Headers as any server gives them. */
+/** Request headers in the form of any server framework. */
 export type IncomingHeaders = Headers | Record<string, string | readonly string[] | undefined>;
 
-/** What is wrong with a webhook's request. */
+/** Why verification failed. */
 export type VerificationFault =
   | 'parsed_body' | 'secret_form' | 'missing_signature' | 'malformed_signature' | 'too_old' | 'too_new' | 'no_match' | 'not_json';
 
-/** A webhook's request is not to be trusted, or was not given as it came; `fault` says which. */
+/** The request couldn't be verified. `fault` is the reason. */
 export class WebhookVerificationError extends AveltoError {
   override readonly name = 'WebhookVerificationError';
   readonly fault: VerificationFault;
@@ -26,15 +26,15 @@ export class WebhookVerificationError extends AveltoError {
   }
 }
 
-/** How strictly to look. */
+/** Options of the verification. */
 export interface UnwrapOptions {
-  /** Seconds by which the sender's clock may differ; 300 where it is left out. */
+  /** Maximum difference between the signature's timestamp and the current time, in seconds. Defaults to 300. */
   tolerance?: number;
-  /** The time to compare with; now where it is left out. */
+  /** Current time. Defaults to now. */
   now?: Date;
 }
 
-/** What to sign a test's payload with. */
+/** Options for signing a test payload. */
 export interface SignOptions {
   id?: string;
   timestamp?: Date;
@@ -44,10 +44,10 @@ const fiveMinutes = 300;
 const text = new TextEncoder();
 
 /**
- * Checks the signature of a webhook's request and returns its event.
+ * Verifies the signature of a webhook request and returns its event.
  *
- * Give the body as it came, not parsed. Either scheme is taken: `X-Convo-Signature`, or the headers of Standard
- * Webhooks. While a secret is rotated, give both in a list.
+ * Pass the raw body, not the parsed one. Both schemes are accepted: `X-Convo-Signature` and the headers of Standard
+ * Webhooks. During secret rotation, pass an array of both secrets.
  */
 export async function unwrap(
   rawBody: string | Uint8Array | ArrayBuffer, headers: IncomingHeaders, secret: string | readonly string[], options: UnwrapOptions = {},
@@ -57,20 +57,20 @@ export async function unwrap(
   const { id, unix, signatures, signed } = signaturesOf(headers);
   const age = (options.now ?? new Date()).getTime() / 1000 - unix;
   const tolerance = options.tolerance ?? fiveMinutes;
-  if (age > tolerance) throw new WebhookVerificationError('too_old', `The request was signed ${Math.round(age)} seconds ago, more than ${tolerance}: is it a replay, or is the clock wrong?`);
-  if (-age > tolerance) throw new WebhookVerificationError('too_new', `The request was signed ${Math.round(-age)} seconds ahead of the clock, more than ${tolerance}: is the clock wrong?`);
+  if (age > tolerance) throw new WebhookVerificationError('too_old', `The request was signed ${Math.round(age)} seconds ago, more than the tolerance of ${tolerance}. It may be a replay, or a clock may be wrong.`);
+  if (-age > tolerance) throw new WebhookVerificationError('too_new', `The request was signed ${Math.round(-age)} seconds in the future, more than the tolerance of ${tolerance}. A clock may be wrong.`);
   const content = join(signed === 'convo' ? `${unix}.` : `${id}.${unix}.`, body);
   for (const bytes of keys) {
     const key = await importKey(bytes);
     for (const signature of signatures) {
-      // In constant time, as WebCrypto compares.
+      // WebCrypto compares in constant time.
       if (await crypto.subtle.verify('HMAC', key, signature as BufferSource, content as BufferSource)) return parse(body);
     }
   }
-  throw new WebhookVerificationError('no_match', 'No signature matches: is it the secret of this webhook, and the body byte for byte as it came?');
+  throw new WebhookVerificationError('no_match', 'No signature matches. Check that the secret belongs to this webhook and that the body is the raw bytes of the request.');
 }
 
-/** Signs a payload as the server does, in both schemes: for the tests of a receiver. */
+/** Signs a payload as the server does, with both schemes. Use it in the tests of a receiver. */
 export async function sign(
   payload: string | object, secret: string, options: SignOptions = {},
 ): Promise<{ body: string; headers: Record<string, string> }> {
@@ -92,7 +92,7 @@ export async function sign(
 
 /** Subscriptions to events. */
 export class Webhooks extends Resource {
-  /** Every webhook of the workspace, whatever other integrations there are. */
+  /** Lists the webhooks of the workspace, without other integrations. */
   list(options?: RequestOptions): Call<Item<'listIntegrations'>[]> {
     const all = async () => {
       const found: Item<'listIntegrations'>[] = [];
@@ -104,7 +104,7 @@ export class Webhooks extends Resource {
     return new Call(all());
   }
 
-  /** Subscribes an address. The answer has the signing secret, this once. */
+  /** Subscribes a URL. The response contains the signing secret, which is shown only once. */
   create(webhook: Omit<Body<'createWebhook'>, 'type'> & { type?: 'WEBHOOK' }, options?: RequestOptions): Call<Result<'createWebhook'>> {
     return this.one<'createWebhook'>({ method: 'POST', path: '/integrations/webhook', json: { type: 'WEBHOOK', ...webhook } }, options);
   }
@@ -119,10 +119,10 @@ function bytesOf(rawBody: unknown): Uint8Array {
   if (typeof rawBody === 'string') return text.encode(rawBody);
   if (rawBody instanceof ArrayBuffer) return new Uint8Array(rawBody);
   if (ArrayBuffer.isView(rawBody)) return new Uint8Array(rawBody.buffer, rawBody.byteOffset, rawBody.byteLength);
-  throw new WebhookVerificationError('parsed_body', 'The body was parsed before it was given: the signature is of its bytes. Give the raw body, such as express.raw() or request.text() return.');
+  throw new WebhookVerificationError('parsed_body', 'The body was parsed. Pass the raw body, as returned by express.raw() or request.text().');
 }
 
-/** The key of a secret: all of its bytes; of the form for Standard Webhooks, those inside. */
+/** The key bytes of a secret: all bytes of a `wh_` secret, or the decoded bytes of a `whsec_` secret. */
 function keyOf(secret: string): Uint8Array {
   if (/^wh_[0-9a-f]{48}$/.test(secret)) return text.encode(secret);
   const inner = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret)?.[1];
@@ -130,10 +130,10 @@ function keyOf(secret: string): Uint8Array {
     try {
       return Uint8Array.from(atob(inner), (character) => character.charCodeAt(0));
     } catch {
-      // Said below.
+      // Falls through to the error below.
     }
   }
-  throw new WebhookVerificationError('secret_form', 'The secret has the wrong form: a signing secret is wh_ and 48 hexadecimal digits, or whsec_ and base64. It is no API token.');
+  throw new WebhookVerificationError('secret_form', 'The secret is malformed. A signing secret is wh_ followed by 48 hexadecimal digits, or whsec_ followed by base64. It is not an API token.');
 }
 
 interface Found {
@@ -157,7 +157,7 @@ function signaturesOf(headers: IncomingHeaders): Found {
   }
   const [id, unix, standard] = [read('webhook-id'), read('webhook-timestamp'), read('webhook-signature')];
   if (id === undefined || unix === undefined || standard === undefined) {
-    throw new WebhookVerificationError('missing_signature', 'The request has no X-Convo-Signature, and not all of webhook-id, webhook-timestamp and webhook-signature.');
+    throw new WebhookVerificationError('missing_signature', 'The request has neither X-Convo-Signature nor all of webhook-id, webhook-timestamp and webhook-signature.');
   }
   const signatures = standard.split(/[ ,]+v1,|^v1,/).filter(Boolean).map(fromBase64);
   return checked({ signed: 'standard', id, unix: unixOf(unix), signatures });
@@ -165,7 +165,7 @@ function signaturesOf(headers: IncomingHeaders): Found {
 
 function checked(found: Found): Found {
   if (Number.isNaN(found.unix) || found.signatures.length === 0) {
-    throw new WebhookVerificationError('malformed_signature', 'The signature cannot be read: a time and a v1 signature were expected.');
+    throw new WebhookVerificationError('malformed_signature', 'The signature is malformed. Expected a timestamp and a v1 signature.');
   }
   return found;
 }
@@ -174,7 +174,7 @@ function unixOf(value: string | undefined): number {
   return value !== undefined && /^\d{1,12}$/.test(value) ? Number(value) : NaN;
 }
 
-/** What is no signature matches nothing. */
+/** Decodes a signature. Malformed signatures match nothing. */
 function fromHex(value: string): Uint8Array {
   return /^([0-9a-f]{2})+$/i.test(value) ? Uint8Array.from(value.match(/../g)!, (pair) => parseInt(pair, 16)) : new Uint8Array();
 }
@@ -203,6 +203,6 @@ function parse(body: Uint8Array): WebhookEvent {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as WebhookEvent;
   } catch {
-    throw new WebhookVerificationError('not_json', 'The signature matches, and the body is no JSON.');
+    throw new WebhookVerificationError('not_json', 'The signature matches, but the body is not JSON.');
   }
 }

@@ -76,7 +76,7 @@ func (s *Sender) Post(ctx context.Context, target Target, eventID string, body [
 // Close closes idle connections.
 func (s *Sender) Close() { s.transport.CloseIdleConnections() }
 
-// beginning reads the start of an response. A longer one costs its connection, which
+// readStart reads the first bytes of a response. A longer response costs its connection, which
 // could not be used again without reading all of it.
 func readStart(body io.ReadCloser) (string, error) {
 	kept, err := io.ReadAll(io.LimitReader(body, keptBody))
