@@ -7,13 +7,10 @@ import (
 	"github.com/avelto/convo/internal/platform/extract"
 )
 
-// extractCommand is the child process that parses one uploaded file or crawled page.
-type extractCommand struct {
-	Kind    string `arg:""`
-	Address string `arg:"" optional:""`
-}
+// extractCommand is the reader process, which opens one file or page of a stranger.
+type extractCommand struct{}
 
 // Run implements the command.
-func (c *extractCommand) Run(ctx context.Context) error {
-	return extract.Main(ctx, c.Kind, c.Address, os.Stdin, os.Stdout)
+func (*extractCommand) Run(ctx context.Context) error {
+	return extract.Main(ctx, os.Stdin, os.Stdout)
 }

@@ -34,7 +34,8 @@ const (
 // addWorkers adds the webhook dispatcher and the job queue to the app's loops. Any
 // number of processes can run them on one database.
 func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *outbound, metrics prometheus.Registerer) error {
-	jobs, err := newJobWorkers(config, parts, out)
+	reader := &extract.Runner{Binary: parts.ExtractBinary}
+	jobs, err := newJobWorkers(config, parts, out, reader)
 	if err != nil {
 		return err
 	}
@@ -48,6 +49,7 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *o
 	})
 	a.loops = append(a.loops,
 		func(ctx context.Context) { runJobs(ctx, jobs, parts.Log) },
+		func(ctx context.Context) { reportProtections(ctx, reader, parts.Log) },
 		func(ctx context.Context) {
 			defer own.Close()
 			deliveries.Run(ctx)
@@ -56,7 +58,7 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *o
 }
 
 // newJobWorkers returns a River client that works on jobs once started.
-func newJobWorkers(config Config, parts Parts, out *outbound) (*river.Client[pgx.Tx], error) {
+func newJobWorkers(config Config, parts Parts, out *outbound, reader *extract.Runner) (*river.Client[pgx.Tx], error) {
 	pages := config.CrawlPages
 	if pages == 0 {
 		pages = defaultCrawlPages
@@ -65,7 +67,7 @@ func newJobWorkers(config Config, parts Parts, out *outbound) (*river.Client[pgx
 	river.AddWorker(workers, &knowledge.TakeUpWorker{DB: parts.DB, Clock: parts.Clock})
 	river.AddWorker(workers, &knowledge.Worker{
 		DB: parts.DB, IDs: id.NewGenerator(parts.Clock), Clock: parts.Clock, Blobs: out.blobs, Guard: out.guard,
-		Extract: &extract.Runner{Binary: parts.ExtractBinary}, MaxPages: pages, Log: parts.Log,
+		Extract: reader, MaxPages: pages, Log: parts.Log,
 	})
 	client, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{
 		Schema: db.RiverSchema, Logger: warnings(parts.Log), FetchPollInterval: jobPoll, CompletedJobRetentionPeriod: jobRetention,
@@ -93,5 +95,20 @@ func runJobs(ctx context.Context, jobs *river.Client[pgx.Tx], log *slog.Logger) 
 	defer cancel()
 	if err := jobs.StopAndCancel(stopping); err != nil && !errors.Is(err, context.Canceled) {
 		log.WarnContext(ctx, "job queue did not stop in time", "error", err)
+	}
+}
+
+// reportProtections logs what the reader process is kept from on this machine. A kernel
+// without Landlock and seccomp is worth a warning.
+func reportProtections(ctx context.Context, reader *extract.Runner, log *slog.Logger) {
+	active, err := reader.Protections(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		log.ErrorContext(ctx, "reader process cannot be started", "error", err)
+	case !active.Complete():
+		log.WarnContext(ctx, "reader process is not fully isolated", "protections", active)
+	default:
+		log.InfoContext(ctx, "reader process is isolated", "protections", active)
 	}
 }

@@ -11,10 +11,9 @@ import (
 
 	"github.com/avelto/convo/internal/app"
 	"github.com/avelto/convo/internal/testing/apitest"
-	"github.com/avelto/convo/internal/testing/testdb"
 )
 
-func TestMain(m *testing.M) { testdb.Main(m) }
+func TestMain(m *testing.M) { apitest.Main(m) }
 
 // newmanPath is where `make test` installs newman, the runner of Postman.
 const newmanPath = "../tools/node_modules/.bin/newman"

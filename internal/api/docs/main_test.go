@@ -3,7 +3,7 @@ package docs_test
 import (
 	"testing"
 
-	"github.com/avelto/convo/internal/testing/testdb"
+	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-func TestMain(m *testing.M) { testdb.Main(m) }
+func TestMain(m *testing.M) { apitest.Main(m) }

@@ -35,11 +35,11 @@ func (w *Worker) crawl(ctx context.Context, job db.KnowledgeJob, source db.Knowl
 	if err != nil {
 		return fmt.Errorf("address of source: %w", err)
 	}
-	takes := make([]string, len(AcceptedTypes))
+	accepts := make([]string, len(AcceptedTypes))
 	for i, one := range AcceptedTypes {
-		takes[i] = string(one.Kind)
+		accepts[i] = string(one.Kind)
 	}
-	site, err := crawl.Open(ctx, w.Guard, start, takes)
+	site, err := crawl.Open(ctx, crawl.Options{Guard: w.Guard, Reader: w.Extract, Start: start, Accepts: accepts})
 	if failure, ok := errors.AsType[*crawl.PageError](err); ok && ctx.Err() == nil {
 		return w.end(ctx, job, &extract.Error{Code: extract.Code(api.KnowledgeJobErrorCodeCrawlFailed), Message: "The site " + failure.Reason + "."},
 			func(ctx context.Context, tx postgres.Tx) error {
@@ -87,7 +87,11 @@ func (v walk) add(ctx context.Context, on db.DBTX, depth int32, urls []string) e
 	if err != nil {
 		return fmt.Errorf("count pages: %w", err)
 	}
-	fresh := slices.DeleteFunc(slices.Clone(urls), func(one string) bool { return slices.Contains(known, one) })
+	seen := make(map[string]bool, len(known))
+	for _, one := range known {
+		seen[one] = true
+	}
+	fresh := slices.DeleteFunc(slices.Clone(urls), func(one string) bool { return seen[one] })
 	fresh = fresh[:min(len(fresh), max(0, v.MaxPages-int(total)))]
 	err = db.New().KnowledgePageAdd(ctx, on, db.KnowledgePageAddParams{WorkspaceID: v.job.WorkspaceID, JobID: v.job.ID, Depth: depth, URLs: fresh})
 	if err != nil {
@@ -104,7 +108,9 @@ func (v walk) page(ctx context.Context, address string, depth int32) error {
 	}
 	var content *indexed
 	if err == nil {
-		content, err = v.read(ctx, found)
+		if err = found.Unreadable; err == nil {
+			content = v.prepare(found)
+		}
 	}
 	state, reason := pageDone, ""
 	if failure, ok := errors.AsType[*crawl.PageError](err); ok {
@@ -130,20 +136,14 @@ func (v walk) page(ctx context.Context, address string, depth int32) error {
 	})
 }
 
-// read extracts what a page says.
-func (v walk) read(ctx context.Context, found *crawl.Page) (*indexed, error) {
-	document, err := v.Extract.ReadPage(ctx, extract.Kind(found.Media), found.Body, found.URL.String())
-	if blame, ok := errors.AsType[*extract.Error](err); ok {
-		return nil, &crawl.PageError{Reason: blame.Message, Skipped: blame.Code == extract.NoText}
-	} else if err != nil {
-		return nil, err
-	}
+// prepare splits a page into passages, and hashes its text to tell whether it changed.
+func (v walk) prepare(found *crawl.Page) *indexed {
 	sum := sha256.New()
-	for _, section := range document.Sections {
+	for _, section := range found.Document.Sections {
 		fmt.Fprintf(sum, "%s\x00%s\x00", section.Heading, section.Text)
 	}
-	page := v.index(found.URL.String(), sum.Sum(nil), document)
-	return &page, nil
+	page := v.index(found.URL, sum.Sum(nil), found.Document)
+	return &page
 }
 
 // store indexes a page, unless the same content is there already.

@@ -115,8 +115,8 @@ func TestASiteIsReadToItsDepth(t *testing.T) {
 	for _, failure := range job.Progress.Failures {
 		reasons[strings.TrimPrefix(failure.URL, s.URL)] = failure.Reason
 	}
-	require.Equal(t, "answered 404", reasons["/missing"])
-	require.Equal(t, "answered 500", reasons["/broken"])
+	require.Equal(t, "returned status 404", reasons["/missing"])
+	require.Equal(t, "returned status 500", reasons["/broken"])
 	require.Contains(t, reasons["/loop"], "redirects too often")
 	require.Contains(t, reasons["/inside"], "redirects to another host")
 	require.Contains(t, reasons["/huge"], "larger than 5 MiB")
@@ -177,7 +177,23 @@ func TestASiteThatCannotBeReadFails(t *testing.T) {
 	for _, url := range []string{"http://10.0.0.1/", "http://169.254.169.254/", "https://user:x@example.com/"} {
 		b.Post(t, b.token, "/knowledge/crawl", map[string]any{"url": url}).Problem(t, http.StatusUnprocessableEntity, api.ErrorCodeInvalidCrawlURL)
 	}
+	long := b.Post(t, b.token, "/knowledge/crawl", map[string]any{"url": "https://example.com/" + strings.Repeat("漢", 1500)})
+	long.Problem(t, http.StatusUnprocessableEntity, api.ErrorCodeInvalidCrawlURL)
+	require.Contains(t, string(long.Body), "at most 2048 characters once it is percent-encoded")
 	b.Post(t, b.token, "/knowledge/crawl", `{"url":"https://example.com","depth":6}`).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
+}
+
+func TestALongLinkIsLeftOut(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	s := newSite(t, map[string]string{
+		"/":  page("Home", "Welcome to the shop of good shoes.", "/"+strings.Repeat("x", 4000), "/?q="+strings.Repeat("漢", 500), "/a"),
+		"/a": page("Returns", "Returns are accepted within thirty days."),
+	})
+	job := b.crawl(t, s.URL, 1)
+	require.Equal(t, api.KnowledgeJobStatusCOMPLETED, job.Status, "%+v", job.Error)
+	require.Equal(t, int32(2), job.Progress.PagesFound)
+	require.Equal(t, int32(2), job.Progress.PagesDone)
 }
 
 func TestARunningCrawlIsCancelled(t *testing.T) {
@@ -230,7 +246,7 @@ func TestASlowPageIsGivenUpAndADelayIsHonoured(t *testing.T) {
 	require.Equal(t, api.KnowledgeJobStatusCOMPLETED, job.Status)
 	require.Equal(t, int32(3), job.Progress.PagesDone)
 	require.Len(t, job.Progress.Failures, 1)
-	require.Equal(t, "did not answer in time", job.Progress.Failures[0].Reason)
+	require.Equal(t, "did not respond in time", job.Progress.Failures[0].Reason)
 	for i := range moments[1:] {
 		require.GreaterOrEqual(t, moments[i+1].Sub(moments[i]), time.Second)
 	}

@@ -17,12 +17,12 @@ import (
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/clock"
-	"github.com/avelto/convo/internal/platform/crawl"
 	"github.com/avelto/convo/internal/platform/egress"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/weburl"
 )
 
 // ErrJobFinished means that a job has ended and cannot be cancelled any more.
@@ -87,7 +87,10 @@ func (s *Service) Crawl(ctx context.Context, on postgres.Conn, workspaceID uuid.
 	if err != nil {
 		return job, fmt.Errorf("checked address: %w", err)
 	}
-	start, _ := crawl.Canonical(parsed)
+	start, ok := weburl.Canonical(parsed)
+	if !ok {
+		return job, &InvalidURLError{Reason: fmt.Sprintf("must have at most %d characters once it is percent-encoded", weburl.Max)}
+	}
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		sourceID, now := s.IDs.New()
 		source, err := db.New().KnowledgeSourceCreate(ctx, tx, db.KnowledgeSourceCreateParams{

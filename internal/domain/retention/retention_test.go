@@ -10,10 +10,9 @@ import (
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/integration"
 	"github.com/avelto/convo/internal/testing/apitest"
-	"github.com/avelto/convo/internal/testing/testdb"
 )
 
-func TestMain(m *testing.M) { testdb.Main(m) }
+func TestMain(m *testing.M) { apitest.Main(m) }
 
 // TestWhatIsNoLongerKeptIsCleared leaves behind what is old enough, and what is not by
 // a minute, before a worker starts.

@@ -7,17 +7,17 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// maxChunk is how many characters a passage has, unless a sentence has more.
+// maxChunk is the length of a passage, in characters. Longer sentences are split.
 const maxChunk = 1200
 
-// Chunk is a passage: sentences that stand together under one heading or on one page.
+// Chunk is a passage: consecutive sentences under one heading or on one page.
 type Chunk struct {
 	Heading string
 	Page    int
 	Text    string
 }
 
-// Chunks splits a document into passages, at headings, pages and ends of sentences.
+// Chunks splits a document into passages at headings, page breaks and ends of sentences.
 func Chunks(d Document) []Chunk {
 	var chunks []Chunk
 	for _, section := range d.Sections {
@@ -48,7 +48,7 @@ func Chunks(d Document) []Chunk {
 	return chunks
 }
 
-// pieces cuts what is no sentence but a wall.
+// pieces splits a sentence that is too long for a passage, at spaces if it has any.
 func pieces(sentence string) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for utf8.RuneCountInString(sentence) > maxChunk {

@@ -34,7 +34,7 @@ func zipped(t *testing.T, parts map[string]string) []byte {
 
 func readDOCX(t *testing.T, content []byte) (extract.Document, error) {
 	t.Helper()
-	return extract.Read(t.Context(), extract.DOCX, content, "")
+	return extract.Read(t.Context(), extract.Task{Kind: extract.DOCX}, content)
 }
 
 func TestDOCXParagraphsFollowTheirHeadings(t *testing.T) {

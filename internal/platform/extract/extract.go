@@ -1,10 +1,10 @@
-// Package extract reads the text out of files. Files of users are hostile: each is
-// read by a process of its own, with bounds on memory, time and output, whose death
-// harms nothing (see Runner). This file is what that process does.
+// Package extract reads text out of files and web pages that strangers send. Each is
+// opened in a process of its own, the reader (see Runner), which has no network, no file
+// system and bounds on memory, CPU time and output. If it is broken into or dies, only
+// that file is affected. Read is what the reader process runs.
 package extract
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -22,76 +22,56 @@ const (
 	Markdown Kind = "text/markdown"
 )
 
-// Code is why a file cannot be read.
+// Code says why a file cannot be read. The values are those of KnowledgeJobError in the
+// API document.
 type Code string
 
-// Codes, as the document's KnowledgeJobError names them.
+// Codes of errors.
 const (
-	Encrypted   Code = "encrypted_file"
-	Corrupt     Code = "corrupt_file"
-	TooMany     Code = "too_many_pages"
-	TooLarge    Code = "too_large_unpacked"
-	NoText      Code = "no_text"
-	ParserDied  Code = "parser_failed"
-	TimedOut    Code = "timed_out"
-	maxPages         = 2000
-	maxUnpacked      = 128 << 20 // bytes of what a file unpacks to
-	maxText          = 8 << 20   // bytes of text
+	Encrypted  Code = "encrypted_file"
+	Corrupt    Code = "corrupt_file"
+	TooMany    Code = "too_many_pages"
+	TooLarge   Code = "too_large_unpacked"
+	NoText     Code = "no_text"
+	ParserDied Code = "parser_failed"
+	TimedOut   Code = "timed_out"
 )
 
-// Section is a part of a file under one heading, or one page.
+const (
+	maxPages    = 2000
+	maxUnpacked = 128 << 20 // bytes that a DOCX file may unpack to
+	maxText     = 8 << 20   // bytes of text in a file
+	maxPageText = 1 << 20   // bytes of text on a web page
+)
+
+// Section is the part of a file under one heading, or one page.
 type Section struct {
 	Heading string `json:"heading,omitempty"`
-	Page    int    `json:"page,omitempty"` // from 1; 0 where there are no pages
+	Page    int    `json:"page,omitempty"` // from 1; 0 if the file has no pages
 	Text    string `json:"text"`
 }
 
-// Error says why a file cannot be read, for its owner.
+// Error says why a file cannot be read. The message is for the owner of the file.
 type Error struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
 }
 
-// Error says code and message.
+// Error returns code and message.
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Code, e.Message) }
 
 func failed(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Document is what was read.
+// Document is the text of a file.
 type Document struct {
 	Title    string    `json:"title,omitempty"`
 	Sections []Section `json:"sections"`
 }
 
-// Read reads the text out of a file; address is where a page stands, or empty. It
-// fails with an *Error where the file is to blame.
-func Read(ctx context.Context, kind Kind, content []byte, address string) (Document, error) {
-	var document Document
-	var err error
-	switch kind {
-	case PDF:
-		document, err = readPDF(ctx, content)
-	case DOCX:
-		document, err = readDOCX(content)
-	case HTML:
-		document, err = readHTML(content, address)
-	case Text:
-		document, err = readText(content)
-	case Markdown:
-		document, err = readMarkdown(content)
-	default:
-		return Document{}, fmt.Errorf("extract: unknown kind %q", kind)
-	}
-	if err != nil {
-		return Document{}, err
-	}
-	return document, check(document)
-}
-
-// check refuses documents without text and with too much.
-func check(d Document) error {
+// check refuses documents without text and with more than limit bytes of it.
+func (d Document) check(limit int) error {
 	total := 0
 	for _, section := range d.Sections {
 		if !utf8.ValidString(section.Text) {
@@ -101,9 +81,9 @@ func check(d Document) error {
 	}
 	switch {
 	case total == 0:
-		return failed(NoText, "There is no text in it. A scanned document must go through text recognition first.")
-	case total > maxText:
-		return failed(TooLarge, "It holds more than %d MiB of text.", maxText>>20)
+		return failed(NoText, "It contains no text. Run text recognition on scanned documents first.")
+	case total > limit:
+		return failed(TooLarge, "It contains more than %d MiB of text.", limit>>20)
 	}
 	return nil
 }

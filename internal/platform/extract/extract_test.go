@@ -40,7 +40,7 @@ func TestRealFilesOfOthers(t *testing.T) {
 		for _, file := range files[:min(len(files), set.most)] {
 			content, err := os.ReadFile(file)
 			require.NoError(t, err)
-			document, err := extract.Read(t.Context(), set.kind, content, "https://example.com/")
+			document, err := extract.Read(t.Context(), extract.Task{Kind: set.kind, Address: "https://example.com/"}, content)
 			if err == nil {
 				require.NotEmpty(t, extract.Chunks(document), file)
 				readable++
@@ -77,7 +77,7 @@ func FuzzReadNeverPanics(f *testing.F) {
 	f.Add("\xff\xfea\x00b\x00")
 	f.Fuzz(func(t *testing.T, content string) {
 		for _, kind := range []extract.Kind{extract.HTML, extract.Text, extract.Markdown, extract.DOCX} {
-			document, err := extract.Read(t.Context(), kind, []byte(content), "")
+			document, err := extract.Read(t.Context(), extract.Task{Kind: kind}, []byte(content))
 			if err == nil {
 				extract.Chunks(document)
 			}

@@ -12,20 +12,26 @@ import (
 	"golang.org/x/net/html/charset"
 )
 
-// readHTML reads the readable part of a page: what navigation, menus and footers are
-// is left out. Where there is no such part, it reads all.
-func readHTML(content []byte, at string) (Document, error) {
-	address, err := url.Parse(at)
+// parseHTML parses a page in the encoding that its content type, byte order mark or meta
+// element declares.
+func parseHTML(content []byte, contentType string) (*html.Node, error) {
+	reader, err := charset.NewReader(bytes.NewReader(content), contentType)
 	if err != nil {
-		return Document{}, fmt.Errorf("address of the page: %w", err)
-	}
-	reader, err := charset.NewReader(bytes.NewReader(content), "text/html")
-	if err != nil {
-		return Document{}, failed(Corrupt, "Its text is in no encoding that is known.")
+		return nil, failed(Corrupt, "The encoding of its text is unknown.")
 	}
 	page, err := html.Parse(reader)
 	if err != nil {
-		return Document{}, failed(Corrupt, "It is not HTML.")
+		return nil, failed(Corrupt, "It is not HTML, or its elements nest too deep.")
+	}
+	return page, nil
+}
+
+// readHTML reads the readable part of a page, without navigation, menus and footers. If
+// there is no such part, it reads the whole page.
+func readHTML(page *html.Node, at string) (Document, error) {
+	address, err := url.Parse(at)
+	if err != nil {
+		return Document{}, fmt.Errorf("address of the page: %w", err)
 	}
 	title := squeeze(textOf(find(page, atom.Title)))
 	whole := find(page, atom.Body)
@@ -62,7 +68,7 @@ var (
 	unread = map[atom.Atom]bool{atom.Script: true, atom.Style: true, atom.Noscript: true, atom.Template: true, atom.Svg: true, atom.Iframe: true}
 )
 
-// walk gathers headings and paragraphs in the order in which they stand.
+// walk collects headings and paragraphs in the order of the page.
 func (b *builder) walk(n *html.Node) {
 	if n == nil {
 		return
@@ -119,7 +125,7 @@ func find(n *html.Node, what atom.Atom) *html.Node {
 	return nil
 }
 
-// clone copies a page: readability takes apart what it reads.
+// clone copies a page: readability changes the one that it gets.
 func clone(n *html.Node) *html.Node {
 	c := &html.Node{Type: n.Type, DataAtom: n.DataAtom, Data: n.Data, Namespace: n.Namespace, Attr: append([]html.Attribute(nil), n.Attr...)}
 	for child := n.FirstChild; child != nil; child = child.NextSibling {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/klippa-app/go-pdfium"
 	pdfium_errors "github.com/klippa-app/go-pdfium/errors"
 	"github.com/klippa-app/go-pdfium/requests"
 	"github.com/klippa-app/go-pdfium/webassembly"
@@ -19,43 +20,48 @@ import (
 
 const pdfiumWait = 30 * time.Second
 
-// readPDF reads a PDF page by page. PDFium runs in WebAssembly: what it does wrong
-// stays inside.
-func readPDF(ctx context.Context, content []byte) (Document, error) {
+// startPDF starts PDFium, which runs in WebAssembly: what goes wrong in it stays there.
+// It gets no file system. stop releases it.
+func startPDF(ctx context.Context) (read pdfReader, stop func(), err error) {
 	config := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling)
-	// Compiling takes seconds; it is done once a machine and user.
+	// Compiling takes seconds; the cache makes that once for each machine and user.
 	if dir, err := os.UserCacheDir(); err == nil {
 		if cache, err := wazero.NewCompilationCacheWithDir(filepath.Join(dir, "convo", "wazero")); err == nil {
-			defer cache.Close(ctx)
 			config = config.WithCompilationCache(cache)
 		}
 	}
-	pool, err := webassembly.Init(webassembly.Config{MinIdle: 1, MaxIdle: 1, MaxTotal: 1, RuntimeConfig: config})
+	pool, err := webassembly.Init(webassembly.Config{MinIdle: 1, MaxIdle: 1, MaxTotal: 1, RuntimeConfig: config, FSConfig: wazero.NewFSConfig()})
 	if err != nil {
-		return Document{}, fmt.Errorf("start PDFium: %w", err)
+		return nil, nil, fmt.Errorf("start PDFium: %w", err)
 	}
-	defer pool.Close()
-	pdfium, err := pool.GetInstance(pdfiumWait)
+	stop = func() { _ = pool.Close() } // the process ends next
+	instance, err := pool.GetInstance(pdfiumWait)
 	if err != nil {
-		return Document{}, fmt.Errorf("start PDFium: %w", err)
+		stop()
+		return nil, nil, fmt.Errorf("start PDFium: %w", err)
 	}
-	file, err := pdfium.OpenDocument(&requests.OpenDocument{File: &content})
+	return func(content []byte) (Document, error) { return readPDF(instance, content) }, stop, nil
+}
+
+// readPDF reads a PDF page by page.
+func readPDF(instance pdfium.Pdfium, content []byte) (Document, error) {
+	file, err := instance.OpenDocument(&requests.OpenDocument{File: &content})
 	if errors.Is(err, pdfium_errors.ErrPassword) || errors.Is(err, pdfium_errors.ErrSecurity) {
 		return Document{}, failed(Encrypted, "It is protected by a password.")
 	} else if err != nil {
 		return Document{}, failed(Corrupt, "It cannot be read as a PDF.")
 	}
-	count, err := pdfium.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: file.Document})
+	count, err := instance.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: file.Document})
 	if err != nil {
 		return Document{}, failed(Corrupt, "Its pages cannot be counted.")
 	}
 	if count.PageCount > maxPages {
-		return Document{}, failed(TooMany, "It has %d pages; %d are taken.", count.PageCount, maxPages)
+		return Document{}, failed(TooMany, "It has %d pages; the limit is %d.", count.PageCount, maxPages)
 	}
 	var document Document
 	total := 0
 	for i := range count.PageCount {
-		page, err := pdfium.GetPageText(&requests.GetPageText{Page: requests.Page{ByIndex: &requests.PageByIndex{Document: file.Document, Index: i}}})
+		page, err := instance.GetPageText(&requests.GetPageText{Page: requests.Page{ByIndex: &requests.PageByIndex{Document: file.Document, Index: i}}})
 		if err != nil {
 			return Document{}, failed(Corrupt, "Page %d cannot be read.", i+1)
 		}

@@ -13,104 +13,131 @@ import (
 )
 
 const (
-	// Command is the subcommand of the binary that reads one file: its kind follows,
-	// the file comes on standard input, and a reply goes to standard output.
-	Command     = "extract"
-	maxFile     = 10 << 20
-	maxReply    = 3 * maxText // JSON escapes
-	timeLimit   = time.Minute
-	memoryLimit = 768 << 20 // bytes of memory of the reading process
-	goMemory    = "512MiB"
+	// Command is the subcommand of the binary that runs Main.
+	Command      = "extract"
+	maxReply     = 3 * maxText // JSON escapes characters
+	maxPageReply = 3*maxPageText + 2*maxLinks*2048
+	timeLimit    = time.Minute
+	cpuLimit     = time.Minute
+	memoryLimit  = 768 << 20 // bytes
+	goMemory     = "512MiB"
+	waitDelay    = 5 * time.Second
 )
 
-// reply is what the reading process says.
-type reply struct {
-	Document *Document `json:"document,omitempty"`
-	Error    *Error    `json:"error,omitempty"`
-}
-
-// Main is the reading process: it reads a file of a kind from in and replies on out.
-func Main(ctx context.Context, kind, address string, in io.Reader, out io.Writer) error {
-	if err := limitMemory(memoryLimit); err != nil {
-		return err
-	}
-	content, err := io.ReadAll(io.LimitReader(in, maxFile+1))
-	if err != nil {
-		return fmt.Errorf("read the file: %w", err)
-	}
-	var said reply
-	document, err := Read(ctx, Kind(kind), content, address)
-	if blame, ok := errors.AsType[*Error](err); ok {
-		said.Error = blame
-	} else if err != nil {
-		return err
-	} else {
-		said.Document = &document
-	}
-	if err := json.NewEncoder(out).Encode(said); err != nil {
-		return fmt.Errorf("reply: %w", err)
-	}
-	return nil
-}
-
-// Runner reads files in processes of their own.
+// Runner opens files and pages in reader processes.
 type Runner struct {
-	// Binary has the subcommand; empty stands for this very program.
+	// Binary has the subcommand; empty means this program.
 	Binary string
 }
 
-// Read reads a file of a kind. It fails with an *Error where the file is to blame,
-// also where its reader died or took too long.
+// Read reads the text of a file. It returns an *Error if the file is to blame, and also
+// if its reader died or took too long.
 func (r *Runner) Read(ctx context.Context, kind Kind, file io.Reader) (Document, error) {
-	return r.run(ctx, kind, file, "")
-}
-
-// ReadPage is Read for a page of a site, whose links are relative to its address.
-func (r *Runner) ReadPage(ctx context.Context, kind Kind, content []byte, address string) (Document, error) {
-	return r.run(ctx, kind, bytes.NewReader(content), address)
-}
-
-func (r *Runner) run(ctx context.Context, kind Kind, file io.Reader, address string) (Document, error) {
-	binary := r.Binary
-	if binary == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return Document{}, fmt.Errorf("own path: %w", err)
-		}
-		binary = self
+	said, err := r.run(ctx, Task{Action: readDocument, Kind: kind}, file, maxReply)
+	if err != nil {
+		return Document{}, err
 	}
-	limited, cancel := context.WithTimeout(ctx, timeLimit)
-	defer cancel()
-	cmd := exec.CommandContext(limited, binary, Command, string(kind), address) //nolint:gosec // this very program
-	cmd.Stdin = file
-	// Nothing of the operator's secrets goes to where users' files are read.
-	cmd.Env = []string{"GOMEMLIMIT=" + goMemory, "HOME=" + os.Getenv("HOME"), "XDG_CACHE_HOME=" + os.Getenv("XDG_CACHE_HOME")}
-	var out, stderr bounded
-	out.limit, stderr.limit = maxReply, 4<<10
-	cmd.Stdout, cmd.Stderr = &out, &stderr
-	err := cmd.Run()
-	switch {
-	case ctx.Err() != nil:
-		return Document{}, ctx.Err()
-	case limited.Err() != nil:
-		return Document{}, failed(TimedOut, "Reading it took more than %s.", timeLimit)
-	case out.full:
-		return Document{}, failed(TooLarge, "It holds more than %d MiB of text.", maxText>>20)
-	case err != nil:
-		return Document{}, failed(ParserDied, "It could not be read: its reader ran out of memory or failed.")
-	}
-	var said reply
-	if err := json.Unmarshal(out.kept, &said); err != nil || said.Document == nil && said.Error == nil {
-		return Document{}, fmt.Errorf("reply of the reading process: %w: %s", err, stderr.kept)
-	}
-	if said.Error != nil {
-		return Document{}, said.Error
+	if said.Document == nil {
+		return Document{}, errNoReply
 	}
 	return *said.Document, nil
 }
 
-// bounded keeps what is written up to a limit, and refuses more. It is no bytes.Buffer:
-// that would read by itself, without end.
+// ReadPage reads text and links of a web page. It returns an *Error like Read; a page
+// without text is none.
+func (r *Runner) ReadPage(ctx context.Context, task Task, content []byte) (Page, error) {
+	task.Action = readWebPage
+	said, err := r.run(ctx, task, bytes.NewReader(content), maxPageReply)
+	if err != nil {
+		return Page{}, err
+	}
+	if said.Page == nil {
+		return Page{}, errNoReply
+	}
+	return *said.Page, nil
+}
+
+// ReadSitemap reads a sitemap. It returns an *Error like Read.
+func (r *Runner) ReadSitemap(ctx context.Context, task Task, content []byte) (Sitemap, error) {
+	task.Action = readSitemap
+	said, err := r.run(ctx, task, bytes.NewReader(content), 2*maxSitemapURLs*2048)
+	if err != nil {
+		return Sitemap{}, err
+	}
+	if said.Sitemap == nil {
+		return Sitemap{}, errNoReply
+	}
+	return *said.Sitemap, nil
+}
+
+// Protections starts a reader process that reports what it cannot do.
+func (r *Runner) Protections(ctx context.Context) (Protections, error) {
+	said, err := r.run(ctx, Task{Action: tryLimits}, bytes.NewReader(nil), maxPageReply)
+	if err != nil {
+		return Protections{}, err
+	}
+	if said.Protections == nil {
+		return Protections{}, errNoReply
+	}
+	return *said.Protections, nil
+}
+
+var errNoReply = errors.New("extract: the reader process replied to another task")
+
+func (r *Runner) run(ctx context.Context, task Task, content io.Reader, most int) (reply, error) {
+	limited, cancel := context.WithTimeout(ctx, timeLimit)
+	defer cancel()
+	cmd, err := r.command(limited, task, content)
+	if err != nil {
+		return reply{}, err
+	}
+	out, stderr := bounded{limit: most}, bounded{limit: 4 << 10}
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	err = cmd.Run()
+	switch {
+	case ctx.Err() != nil:
+		return reply{}, ctx.Err()
+	case limited.Err() != nil:
+		return reply{}, failed(TimedOut, "Reading it took longer than %s.", timeLimit)
+	case out.full:
+		return reply{}, failed(TooLarge, "It contains too much text.")
+	case err != nil:
+		return reply{}, failed(ParserDied, "Its reader ran out of memory or failed.")
+	}
+	var said reply
+	if err := json.Unmarshal(out.kept, &said); err != nil {
+		return reply{}, fmt.Errorf("reply of the reader process: %w: %s", err, stderr.kept)
+	}
+	if said.Error != nil {
+		return reply{}, said.Error
+	}
+	return said, nil
+}
+
+// command returns the reader process, not started yet.
+func (r *Runner) command(ctx context.Context, task Task, content io.Reader) (*exec.Cmd, error) {
+	binary := r.Binary
+	if binary == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("own path: %w", err)
+		}
+		binary = self
+	}
+	line, err := json.Marshal(task)
+	if err != nil {
+		return nil, fmt.Errorf("task: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, binary, Command) //nolint:gosec // this very program
+	cmd.WaitDelay = waitDelay
+	cmd.Stdin = io.MultiReader(bytes.NewReader(append(line, '\n')), content)
+	// The environment has the operator's secrets: the reader gets none of it.
+	cmd.Env = []string{"GOMEMLIMIT=" + goMemory, "GOMAXPROCS=2", "HOME=" + os.Getenv("HOME"), "XDG_CACHE_HOME=" + os.Getenv("XDG_CACHE_HOME")}
+	return cmd, nil
+}
+
+// bounded keeps what is written up to a limit, and refuses more. It is not a
+// bytes.Buffer: os/exec would call its ReadFrom, which has no limit.
 type bounded struct {
 	kept  []byte
 	limit int

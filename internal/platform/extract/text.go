@@ -13,18 +13,19 @@ import (
 	"golang.org/x/net/html/charset"
 )
 
-// readText reads plain text in whatever encoding it is.
-func readText(content []byte) (Document, error) {
-	text, err := decode(content)
+// readText reads plain text.
+func readText(content []byte, contentType string) (Document, error) {
+	text, err := decode(content, contentType)
 	if err != nil {
 		return Document{}, err
 	}
 	return Document{Sections: []Section{{Text: strings.TrimSpace(text)}}}, nil
 }
 
-// decode turns text into UTF-8: by its byte order mark, or as what it looks like.
-func decode(content []byte) (string, error) {
-	encoding, _, certain := charset.DetermineEncoding(content, "text/plain; charset=")
+// decode converts text to UTF-8, from the encoding that its content type or byte order
+// mark declares, else from the one that its bytes look like.
+func decode(content []byte, contentType string) (string, error) {
+	encoding, _, certain := charset.DetermineEncoding(content, contentType)
 	if !certain {
 		if best, err := chardet.NewTextDetector().DetectBest(content); err == nil {
 			if guessed, name := charset.Lookup(best.Charset); guessed != nil && name != "replacement" {
@@ -34,7 +35,7 @@ func decode(content []byte) (string, error) {
 	}
 	text, err := encoding.NewDecoder().Bytes(content)
 	if err != nil {
-		return "", failed(Corrupt, "Its text is in no encoding that is known.")
+		return "", failed(Corrupt, "The encoding of its text is unknown.")
 	}
 	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
 	if bytes.IndexByte(text, 0) >= 0 {
@@ -43,9 +44,10 @@ func decode(content []byte) (string, error) {
 	return strings.ToValidUTF8(string(text), "\uFFFD"), nil
 }
 
-// readMarkdown splits Markdown on its headings; what they stand under is put before.
-func readMarkdown(content []byte) (Document, error) {
-	text, err := decode(content)
+// readMarkdown splits Markdown on its headings. A section's heading is preceded by those
+// above it.
+func readMarkdown(content []byte, contentType string) (Document, error) {
+	text, err := decode(content, contentType)
 	if err != nil {
 		return Document{}, err
 	}
@@ -62,7 +64,7 @@ func readMarkdown(content []byte) (Document, error) {
 	return b.document(), nil
 }
 
-// plainText is the text below a node, blocks on lines of their own.
+// plainText returns the text of a node, blocks on lines of their own.
 func plainText(node ast.Node, source []byte) string {
 	var b strings.Builder
 	_ = ast.Walk(node, func(n ast.Node, entering bool) (ast.WalkStatus, error) { // it fails only as this function does
@@ -94,7 +96,7 @@ func plainText(node ast.Node, source []byte) string {
 	return b.String()
 }
 
-// builder gathers paragraphs under their headings.
+// builder collects paragraphs under their headings.
 type builder struct {
 	title    string
 	path     []string // headings by level
@@ -148,5 +150,5 @@ func (b *builder) document() Document {
 	return Document{Title: b.title, Sections: b.sections}
 }
 
-// squeeze makes one line of a text.
+// squeeze joins a text into one line.
 func squeeze(text string) string { return strings.Join(strings.Fields(text), " ") }

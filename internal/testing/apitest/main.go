@@ -10,14 +10,18 @@ import (
 	"github.com/avelto/convo/internal/testing/testdb"
 )
 
-// Main runs the tests of a package. Called as the process that reads a file, it does
-// that instead.
+// isReader is set once a test binary is known to become the reader process when it is
+// started as one. Any other would run its tests, which start readers, without end.
+var isReader bool
+
+// Main runs the tests of a package. Started as the reader process, it is that instead.
 func Main(m *testing.M) {
-	if len(os.Args) < 3 || os.Args[1] != extract.Command {
+	isReader = true
+	if len(os.Args) != 2 || os.Args[1] != extract.Command {
 		testdb.Main(m)
 		return
 	}
-	if err := extract.Main(context.Background(), os.Args[2], os.Args[3], os.Stdin, os.Stdout); err != nil {
+	if err := extract.Main(context.Background(), os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

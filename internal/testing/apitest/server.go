@@ -98,6 +98,7 @@ func New(t testing.TB, options Options) *Server {
 	}
 	parts := app.Parts{DB: on, Key: Key, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
 	if parts.Workers = options.Workers; options.Workers {
+		require.True(t, isReader, "TestMain must call apitest.Main: workers start this binary as the reader process")
 		options.Config.AllowedTargets = []string{"127.0.0.0/8", "::1/128"}
 	}
 	if !options.RateLimits && options.Config.RedisURL == "" {
