@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -102,8 +103,17 @@ func runCommand(t *testing.T, dir string, args ...string) string {
 
 func start(t *testing.T, environment []string, args ...string) *process {
 	t.Helper()
+	path, err := binary()
+	require.NoError(t, err)
+	return startBinary(t, path, environment, args...)
+}
+
+// startBinary is start for a convo that was built in another way.
+func startBinary(t *testing.T, path string, environment []string, args ...string) *process {
+	t.Helper()
 	p := &process{output: &output{}, ended: make(chan struct{})}
-	p.Cmd = command(t, append(environment, "CONVO_ADDR=127.0.0.1:0"), args...)
+	p.Cmd = command(t, append(slices.Clip(environment), "CONVO_ADDR=127.0.0.1:0"), args...)
+	p.Path, p.Args[0] = path, path
 	p.Stdout, p.Stderr = p.output, p.output
 	require.NoError(t, p.Start())
 	go func() {
