@@ -484,6 +484,24 @@ func (e IntegrationStatus) Valid() bool {
 	}
 }
 
+// Defines values for IntegrationSwitch.
+const (
+	IntegrationSwitchCONNECTED IntegrationSwitch = "CONNECTED"
+	IntegrationSwitchDISABLED  IntegrationSwitch = "DISABLED"
+)
+
+// Valid indicates whether the value is a known member of the IntegrationSwitch enum.
+func (e IntegrationSwitch) Valid() bool {
+	switch e {
+	case IntegrationSwitchCONNECTED:
+		return true
+	case IntegrationSwitchDISABLED:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for IntegrationType.
 const (
 	IntegrationTypeCALENDAR IntegrationType = "CALENDAR"
@@ -499,24 +517,6 @@ func (e IntegrationType) Valid() bool {
 	case IntegrationTypeCRM:
 		return true
 	case IntegrationTypeWEBHOOK:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for IntegrationUpdateStatus.
-const (
-	IntegrationUpdateStatusCONNECTED IntegrationUpdateStatus = "CONNECTED"
-	IntegrationUpdateStatusDISABLED  IntegrationUpdateStatus = "DISABLED"
-)
-
-// Valid indicates whether the value is a known member of the IntegrationUpdateStatus enum.
-func (e IntegrationUpdateStatus) Valid() bool {
-	switch e {
-	case IntegrationUpdateStatusCONNECTED:
-		return true
-	case IntegrationUpdateStatusDISABLED:
 		return true
 	default:
 		return false
@@ -901,7 +901,7 @@ func (e WebhookPingEventType) Valid() bool {
 	}
 }
 
-// Agent An automated agent, in short.
+// Agent An AI agent.
 type Agent struct {
 	// CreatedAt When the agent was created.
 	//
@@ -913,12 +913,12 @@ type Agent struct {
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// ModelName Name of the model at that provider.
+	// ModelName Name of the model.
 	//
 	// Examples: gpt-4o-mini
 	ModelName string `json:"modelName"`
 
-	// ModelProvider Who runs the language model.
+	// ModelProvider Provider of the language model.
 	//
 	// Examples: openai
 	ModelProvider string `json:"modelProvider"`
@@ -926,40 +926,40 @@ type Agent struct {
 	// Name Name of the agent.
 	Name string `json:"name"`
 
-	// Status `DRAFT`: not answering yet. `PUBLISHED`: answers in its channels. `ARCHIVED`: kept for the record.
+	// Status `DRAFT`: not published yet. `PUBLISHED`: replies in its channels. `ARCHIVED`: no longer in use.
 	Status AgentStatus `json:"status"`
 
-	// UpdatedAt When the agent last changed.
+	// UpdatedAt When the agent was last updated.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	UpdatedAt timestamp.Time `json:"updatedAt"`
 }
 
-// AgentCreate An agent to create. Starts as a `DRAFT` unless told otherwise.
+// AgentCreate An agent to create.
 type AgentCreate struct {
-	// MaxTokens Upper bound of tokens in one answer; 1,024 when left out at creation.
+	// MaxTokens Maximum number of tokens in a reply. Defaults to 1,024 for a new agent.
 	MaxTokens *int32 `json:"maxTokens,omitempty"`
 
-	// ModelName Name of the model at that provider.
+	// ModelName Name of the model.
 	ModelName string `json:"modelName"`
 
-	// ModelProvider Who runs the language model.
+	// ModelProvider Provider of the language model.
 	ModelProvider string `json:"modelProvider"`
 
 	// Name Name of the agent.
 	Name string `json:"name"`
 
-	// Status `DRAFT`: not answering yet. `PUBLISHED`: answers in its channels. `ARCHIVED`: kept for the record.
+	// Status `DRAFT`: not published yet. `PUBLISHED`: replies in its channels. `ARCHIVED`: no longer in use.
 	Status *AgentStatus `json:"status,omitempty"`
 
-	// SystemPrompt Instructions for the model.
+	// SystemPrompt System prompt of the model.
 	SystemPrompt *string `json:"systemPrompt,omitempty"`
 
-	// Temperature Sampling temperature, 0 to 2; 1 when left out at creation.
+	// Temperature Sampling temperature, 0 to 2. Defaults to 1 for a new agent.
 	Temperature *float64 `json:"temperature,omitempty"`
 }
 
-// AgentDetail An agent with its prompt and model configuration.
+// AgentDetail An agent with its system prompt and model configuration.
 type AgentDetail struct {
 	// CreatedAt When the agent was created.
 	//
@@ -971,15 +971,15 @@ type AgentDetail struct {
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// MaxTokens Upper bound of tokens in one answer.
+	// MaxTokens Maximum number of tokens in a reply.
 	MaxTokens int32 `json:"maxTokens"`
 
-	// ModelName Name of the model at that provider.
+	// ModelName Name of the model.
 	//
 	// Examples: gpt-4o-mini
 	ModelName string `json:"modelName"`
 
-	// ModelProvider Who runs the language model.
+	// ModelProvider Provider of the language model.
 	//
 	// Examples: openai
 	ModelProvider string `json:"modelProvider"`
@@ -987,162 +987,162 @@ type AgentDetail struct {
 	// Name Name of the agent.
 	Name string `json:"name"`
 
-	// Status `DRAFT`: not answering yet. `PUBLISHED`: answers in its channels. `ARCHIVED`: kept for the record.
+	// Status `DRAFT`: not published yet. `PUBLISHED`: replies in its channels. `ARCHIVED`: no longer in use.
 	Status AgentStatus `json:"status"`
 
-	// SystemPrompt Instructions that the model is given before each conversation.
+	// SystemPrompt System prompt of the model.
 	SystemPrompt string `json:"systemPrompt"`
 
 	// Temperature Sampling temperature, 0 to 2.
 	Temperature float64 `json:"temperature"`
 
-	// UpdatedAt When the agent last changed.
+	// UpdatedAt When the agent was last updated.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	UpdatedAt timestamp.Time `json:"updatedAt"`
 }
 
-// AgentStatus `DRAFT`: not answering yet. `PUBLISHED`: answers in its channels. `ARCHIVED`: kept for the record.
+// AgentStatus `DRAFT`: not published yet. `PUBLISHED`: replies in its channels. `ARCHIVED`: no longer in use.
 type AgentStatus string
 
-// AgentUpdate What to change of an agent. A member left out stays as it is.
+// AgentUpdate Changes to an agent. Properties you leave out keep their value.
 type AgentUpdate struct {
-	// MaxTokens Upper bound of tokens in one answer; 1,024 when left out at creation.
+	// MaxTokens Maximum number of tokens in a reply. Defaults to 1,024 for a new agent.
 	MaxTokens *int32 `json:"maxTokens,omitempty"`
 
-	// ModelName Name of the model at that provider.
+	// ModelName Name of the model.
 	ModelName *string `json:"modelName,omitempty"`
 
-	// ModelProvider Who runs the language model.
+	// ModelProvider Provider of the language model.
 	ModelProvider *string `json:"modelProvider,omitempty"`
 
 	// Name Name of the agent.
 	Name *string `json:"name,omitempty"`
 
-	// Status `DRAFT`: not answering yet. `PUBLISHED`: answers in its channels. `ARCHIVED`: kept for the record.
+	// Status `DRAFT`: not published yet. `PUBLISHED`: replies in its channels. `ARCHIVED`: no longer in use.
 	Status *AgentStatus `json:"status,omitempty"`
 
-	// SystemPrompt Instructions for the model.
+	// SystemPrompt System prompt of the model.
 	SystemPrompt *string `json:"systemPrompt,omitempty"`
 
-	// Temperature Sampling temperature, 0 to 2; 1 when left out at creation.
+	// Temperature Sampling temperature, 0 to 2. Defaults to 1 for a new agent.
 	Temperature *float64 `json:"temperature,omitempty"`
 }
 
-// AnalyticsBucket Figures of one bucket.
+// AnalyticsBucket Metrics of an interval.
 type AnalyticsBucket struct {
-	// End End of the bucket, exclusive.
+	// End End of the interval, exclusive.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	End timestamp.Time `json:"end"`
 
-	// Figures Figures of one span of time.
+	// Figures Metrics of a period.
 	Figures AnalyticsFigures `json:"figures"`
 
-	// Groups Figures by group; only with `groupBy`. Every bucket lists the same groups.
+	// Groups Metrics per group. Only present with `groupBy`. All intervals list the same groups.
 	Groups *[]AnalyticsGroup `json:"groups,omitempty"`
 
-	// Start Beginning of the bucket, inclusive.
+	// Start Start of the interval, inclusive.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	Start timestamp.Time `json:"start"`
 }
 
-// AnalyticsFigures Figures of one span of time.
+// AnalyticsFigures Metrics of a period.
 type AnalyticsFigures struct {
-	// ConversationsClosed Times that a conversation was closed in the span.
+	// ConversationsClosed Number of times a conversation was closed in the period.
 	ConversationsClosed int64 `json:"conversationsClosed"`
 
-	// ConversationsHandedOff Times that a conversation was handed off in the span.
+	// ConversationsHandedOff Number of times a conversation was handed off in the period.
 	ConversationsHandedOff int64 `json:"conversationsHandedOff"`
 
-	// ConversationsOpened Conversations begun in the span.
+	// ConversationsOpened Conversations started in the period.
 	ConversationsOpened int64 `json:"conversationsOpened"`
 
-	// ConversionRate Share of the span's leads that are now WON, 0 to 1; 0 when there are none.
+	// ConversionRate Share of the period's leads that are now `WON`, 0 to 1. 0 if there are no leads.
 	ConversionRate float64 `json:"conversionRate"`
 
-	// LeadsByStage Leads created in the span, by the stage they are in now.
-	LeadsByStage LeadStageCounts `json:"leadsByStage"`
+	// LeadsByStage Leads created in the period, by current stage: one entry per stage, in pipeline order.
+	LeadsByStage []LeadStageCount `json:"leadsByStage"`
 
-	// LeadsCreated Leads created in the span.
+	// LeadsCreated Leads created in the period.
 	LeadsCreated int64 `json:"leadsCreated"`
 
-	// MedianFirstOperatorReplySeconds Median time in seconds from hand-off to the operator's first reply, over the replies of the span; null when there are none.
+	// MedianFirstOperatorReplySeconds Median time in seconds between a hand-off and the operator's first reply, for the replies of the period. `null` if there are none.
 	MedianFirstOperatorReplySeconds *float64 `json:"medianFirstOperatorReplySeconds"`
 }
 
-// AnalyticsGranularity Width of a bucket, in UTC. Weeks begin on Monday.
+// AnalyticsGranularity Length of an interval, in UTC. Weeks start on Monday.
 type AnalyticsGranularity string
 
-// AnalyticsGroup Figures of one group.
+// AnalyticsGroup Metrics of a group.
 type AnalyticsGroup struct {
-	// Figures Figures of one span of time.
+	// Figures Metrics of a period.
 	Figures AnalyticsFigures `json:"figures"`
 
-	// Key Id of the agent or channel, or the status; null for what belongs to none.
+	// Key Id of the agent or channel, or the status. `null` for items that belong to no group.
 	Key *string `json:"key"`
 
 	// Name Name of the agent or channel, or the status.
 	Name *string `json:"name"`
 }
 
-// AnalyticsGroupBy Splits the figures by the conversation's agent, channel or present status. Leads count with the conversation that they were captured in.
+// AnalyticsGroupBy Groups the metrics by agent, channel or current status of the conversation. Leads belong to the group of the conversation they were captured in.
 type AnalyticsGroupBy string
 
-// AnalyticsOverview Figures of a span.
+// AnalyticsOverview Metrics of a period.
 type AnalyticsOverview struct {
-	// Figures Figures of one span of time.
+	// Figures Metrics of a period.
 	Figures AnalyticsFigures `json:"figures"`
 
-	// From Beginning of the span, inclusive.
+	// From Start of the period, inclusive.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	From timestamp.Time `json:"from"`
 
-	// Groups Figures by group, largest first; only with `groupBy`.
+	// Groups Metrics per group, largest group first. Only present with `groupBy`.
 	Groups *[]AnalyticsGroup `json:"groups,omitempty"`
 
-	// To End of the span, exclusive.
+	// To End of the period, exclusive.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	To timestamp.Time `json:"to"`
 }
 
-// AnalyticsTimeseries Figures over time.
+// AnalyticsTimeseries Metrics over time.
 type AnalyticsTimeseries struct {
-	// Buckets All buckets that touch the span, oldest first; those without events are there with zeros. The first and last are cut to the span.
+	// Buckets Intervals in the period, oldest first. Intervals without activity contain zeros. The first and last are shortened to fit the period.
 	Buckets []AnalyticsBucket `json:"buckets"`
 
-	// From Beginning of the span, inclusive.
+	// From Start of the period, inclusive.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	From timestamp.Time `json:"from"`
 
-	// Granularity Width of a bucket, in UTC. Weeks begin on Monday.
+	// Granularity Length of an interval, in UTC. Weeks start on Monday.
 	Granularity AnalyticsGranularity `json:"granularity"`
 
-	// To End of the span, exclusive.
+	// To End of the period, exclusive.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	To timestamp.Time `json:"to"`
 }
 
-// BulkAction What to do with each conversation.
+// BulkAction Action of a bulk request.
 type BulkAction string
 
-// BulkResult Outcome of a bulk action.
+// BulkResult Result of a bulk action.
 type BulkResult struct {
-	// Skipped How many did not: they are not of this workspace, do not exist, or already are as asked.
+	// Skipped Number of conversations that didn't change, because they don't exist, belong to another workspace or need no change.
 	Skipped int32 `json:"skipped"`
 
-	// Updated How many conversations changed.
+	// Updated Number of conversations that changed.
 	Updated int32 `json:"updated"`
 }
 
-// Channel A way by which contacts reach the workspace. Its credentials are never returned.
+// Channel A channel contacts use to reach the workspace. Credentials are never returned.
 type Channel struct {
-	// AgentID The agent that answers in it; null while none is bound.
+	// AgentID The agent that replies in this channel, or `null`.
 	AgentID *uuid.UUID `json:"agentId"`
 
 	// CreatedAt When the channel was created.
@@ -1158,16 +1158,16 @@ type Channel struct {
 	// Name Name of the channel.
 	Name string `json:"name"`
 
-	// Type Medium of a channel.
+	// Type Type of a channel.
 	Type ChannelType `json:"type"`
 }
 
-// ChannelType Medium of a channel.
+// ChannelType Type of a channel.
 type ChannelType string
 
-// Contact The person on the other side of a conversation.
+// Contact The person the conversation is with.
 type Contact struct {
-	// Email E-mail address, where known.
+	// Email Email address, if known.
 	Email *string `json:"email"`
 
 	// ID Id of the contact.
@@ -1175,32 +1175,32 @@ type Contact struct {
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Name Name, where the channel or the contact gave one.
+	// Name Name, if known.
 	Name *string `json:"name"`
 
-	// Phone Telephone number, where known.
+	// Phone Phone number, if known.
 	Phone *string `json:"phone"`
 }
 
 // Conversation A conversation between a contact and an agent or operator.
 type Conversation struct {
-	// AgentID The agent that answers in it.
+	// AgentID The agent of the conversation.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	AgentID uuid.UUID `json:"agentId"`
 
-	// AssignedOperatorID The operator it is assigned to, if any.
+	// AssignedOperatorID The assigned operator, or `null`.
 	AssignedOperatorID *uuid.UUID `json:"assignedOperatorId"`
 
-	// ChannelID The channel that it came in by.
+	// ChannelID The channel of the conversation.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ChannelID uuid.UUID `json:"channelId"`
 
-	// Contact The person on the other side of a conversation.
+	// Contact The person the conversation is with.
 	Contact Contact `json:"contact"`
 
-	// CreatedAt When the conversation began.
+	// CreatedAt When the conversation started.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	CreatedAt timestamp.Time `json:"createdAt"`
@@ -1210,160 +1210,160 @@ type Conversation struct {
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// LastMessageAt When its latest message was written; null while it has none.
+	// LastMessageAt When the latest message was created. `null` if there are no messages.
 	LastMessageAt *timestamp.Time `json:"lastMessageAt"`
 
-	// Status `OPEN`: an agent answers. `HANDED_OFF`: a human operator answers. `CLOSED`: it has ended.
+	// Status `OPEN`: an agent replies. `HANDED_OFF`: a human operator replies. `CLOSED`: the conversation has ended.
 	Status ConversationStatus `json:"status"`
 
-	// UpdatedAt When it last changed.
+	// UpdatedAt When the conversation was last updated.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	UpdatedAt timestamp.Time `json:"updatedAt"`
+}
+
+// ConversationAssignedData The conversation after the change, and the operator it was assigned to before.
+type ConversationAssignedData struct {
+	// Conversation A conversation between a contact and an agent or operator.
+	Conversation Conversation `json:"conversation"`
+
+	// PreviousOperatorID The operator the conversation was assigned to before, or `null`.
+	PreviousOperatorID *uuid.UUID `json:"previousOperatorId"`
 }
 
 // ConversationAssignedEvent Body of `conversation.assigned`.
 type ConversationAssignedEvent struct {
-	Data struct {
-		// Conversation A conversation between a contact and an agent or operator.
-		Conversation Conversation `json:"conversation"`
+	// Data The conversation after the change, and the operator it was assigned to before.
+	Data ConversationAssignedData `json:"data"`
 
-		// PreviousOperatorID Whom it was assigned to before.
-		PreviousOperatorID *uuid.UUID `json:"previousOperatorId"`
-	} `json:"data"`
-
-	// ID Id of the event, the same over retries.
+	// ID Id of the event. Stays the same when the delivery is retried.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Sequence Number of the event in its workspace, in the order of the changes.
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
 	//
 	// Examples: 42
 	Sequence int64 `json:"sequence"`
 
-	// Timestamp When it happened.
+	// Timestamp When the event occurred.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	Timestamp timestamp.Time `json:"timestamp"`
 
-	// Type Name of the event.
+	// Type Type of the event.
 	Type ConversationAssignedEventType `json:"type"`
 
-	// WorkspaceID The workspace in which it happened.
+	// WorkspaceID The workspace of the event.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
-// ConversationAssignedEventType Name of the event.
+// ConversationAssignedEventType Type of the event.
 type ConversationAssignedEventType string
 
-// ConversationBulk One action on many conversations.
+// ConversationBulk An action on up to 200 conversations. `action` selects it, and the other properties it needs.
 type ConversationBulk struct {
-	// Action What to do with each conversation.
+	// Action Action of a bulk request.
 	Action BulkAction `json:"action"`
 
-	// Ids The conversations, 1 to 200. One named twice counts once.
-	Ids []uuid.UUID `json:"ids"`
+	// Ids Ids of the conversations. Duplicates count once.
+	Ids ConversationIds `json:"ids"`
 
-	// OperatorID With `assign`, and required there: the operator, or null to unassign.
+	// OperatorID Only present with the action assign.
 	OperatorID nullable.Nullable[uuid.UUID] `json:"operatorId,omitempty"`
 
-	// TagIds With `tag` and `untag`, and required there: the tags, 1 to 50.
-	TagIds *[]uuid.UUID `json:"tagIds,omitempty"`
+	// TagIds Ids of the tags.
+	TagIds *ConversationTagIds `json:"tagIds,omitempty"`
 }
 
 // ConversationClosedEvent Body of `conversation.closed`.
 type ConversationClosedEvent struct {
-	Data struct {
-		// Conversation A conversation between a contact and an agent or operator.
-		Conversation Conversation `json:"conversation"`
-	} `json:"data"`
+	// Data The conversation after the change.
+	Data ConversationEventData `json:"data"`
 
-	// ID Id of the event, the same over retries.
+	// ID Id of the event. Stays the same when the delivery is retried.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Sequence Number of the event in its workspace, in the order of the changes.
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
 	//
 	// Examples: 42
 	Sequence int64 `json:"sequence"`
 
-	// Timestamp When it happened.
+	// Timestamp When the event occurred.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	Timestamp timestamp.Time `json:"timestamp"`
 
-	// Type Name of the event.
+	// Type Type of the event.
 	Type ConversationClosedEventType `json:"type"`
 
-	// WorkspaceID The workspace in which it happened.
+	// WorkspaceID The workspace of the event.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
-// ConversationClosedEventType Name of the event.
+// ConversationClosedEventType Type of the event.
 type ConversationClosedEventType string
 
 // ConversationCreatedEvent Body of `conversation.created`.
 type ConversationCreatedEvent struct {
-	Data struct {
-		// Conversation A conversation between a contact and an agent or operator.
-		Conversation Conversation `json:"conversation"`
-	} `json:"data"`
+	// Data The conversation after the change.
+	Data ConversationEventData `json:"data"`
 
-	// ID Id of the event, the same over retries.
+	// ID Id of the event. Stays the same when the delivery is retried.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Sequence Number of the event in its workspace, in the order of the changes.
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
 	//
 	// Examples: 42
 	Sequence int64 `json:"sequence"`
 
-	// Timestamp When it happened.
+	// Timestamp When the event occurred.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	Timestamp timestamp.Time `json:"timestamp"`
 
-	// Type Name of the event.
+	// Type Type of the event.
 	Type ConversationCreatedEventType `json:"type"`
 
-	// WorkspaceID The workspace in which it happened.
+	// WorkspaceID The workspace of the event.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
-// ConversationCreatedEventType Name of the event.
+// ConversationCreatedEventType Type of the event.
 type ConversationCreatedEventType string
 
 // ConversationDetail A conversation with its transcript.
 type ConversationDetail struct {
-	// AgentID The agent that answers in it.
+	// AgentID The agent of the conversation.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	AgentID uuid.UUID `json:"agentId"`
 
-	// AssignedOperator The operator it is assigned to, or null.
+	// AssignedOperator The assigned operator, or `null`.
 	AssignedOperator *Operator `json:"assignedOperator"`
 
-	// AssignedOperatorID The operator it is assigned to, if any.
+	// AssignedOperatorID The assigned operator, or `null`.
 	AssignedOperatorID *uuid.UUID `json:"assignedOperatorId"`
 
-	// ChannelID The channel that it came in by.
+	// ChannelID The channel of the conversation.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ChannelID uuid.UUID `json:"channelId"`
 
-	// Contact The person on the other side of a conversation.
+	// Contact The person the conversation is with.
 	Contact Contact `json:"contact"`
 
-	// CreatedAt When the conversation began.
+	// CreatedAt When the conversation started.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	CreatedAt timestamp.Time `json:"createdAt"`
@@ -1373,158 +1373,196 @@ type ConversationDetail struct {
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// LastMessageAt When its latest message was written; null while it has none.
+	// LastMessageAt When the latest message was created. `null` if there are no messages.
 	LastMessageAt *timestamp.Time `json:"lastMessageAt"`
 
-	// Messages The whole timeline, oldest first.
+	// Messages All messages, oldest first.
 	Messages []Message `json:"messages"`
 
-	// Sentiment Mood of the contact; null while it is not known.
+	// Sentiment The contact's sentiment, or `null` if unknown.
 	Sentiment *Sentiment `json:"sentiment"`
 
-	// Status `OPEN`: an agent answers. `HANDED_OFF`: a human operator answers. `CLOSED`: it has ended.
+	// Status `OPEN`: an agent replies. `HANDED_OFF`: a human operator replies. `CLOSED`: the conversation has ended.
 	Status ConversationStatus `json:"status"`
 
-	// Tags Its tags, by name.
+	// Tags Tags of the conversation, sorted by name.
 	Tags []Tag `json:"tags"`
 
-	// UpdatedAt When it last changed.
+	// UpdatedAt When the conversation was last updated.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	UpdatedAt timestamp.Time `json:"updatedAt"`
 }
 
+// ConversationEventData The conversation after the change.
+type ConversationEventData struct {
+	// Conversation A conversation between a contact and an agent or operator.
+	Conversation Conversation `json:"conversation"`
+}
+
 // ConversationHandedOffEvent Body of `conversation.handed_off`.
 type ConversationHandedOffEvent struct {
-	Data struct {
-		// Conversation A conversation between a contact and an agent or operator.
-		Conversation Conversation `json:"conversation"`
-	} `json:"data"`
+	// Data The conversation after the change.
+	Data ConversationEventData `json:"data"`
 
-	// ID Id of the event, the same over retries.
+	// ID Id of the event. Stays the same when the delivery is retried.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Sequence Number of the event in its workspace, in the order of the changes.
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
 	//
 	// Examples: 42
 	Sequence int64 `json:"sequence"`
 
-	// Timestamp When it happened.
+	// Timestamp When the event occurred.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	Timestamp timestamp.Time `json:"timestamp"`
 
-	// Type Name of the event.
+	// Type Type of the event.
 	Type ConversationHandedOffEventType `json:"type"`
 
-	// WorkspaceID The workspace in which it happened.
+	// WorkspaceID The workspace of the event.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
-// ConversationHandedOffEventType Name of the event.
+// ConversationHandedOffEventType Type of the event.
 type ConversationHandedOffEventType string
+
+// ConversationIds Ids of the conversations. Duplicates count once.
+type ConversationIds = []uuid.UUID
 
 // ConversationReopenedEvent Body of `conversation.reopened`.
 type ConversationReopenedEvent struct {
-	Data struct {
-		// Conversation A conversation between a contact and an agent or operator.
-		Conversation Conversation `json:"conversation"`
-	} `json:"data"`
+	// Data The conversation after the change.
+	Data ConversationEventData `json:"data"`
 
-	// ID Id of the event, the same over retries.
+	// ID Id of the event. Stays the same when the delivery is retried.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Sequence Number of the event in its workspace, in the order of the changes.
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
 	//
 	// Examples: 42
 	Sequence int64 `json:"sequence"`
 
-	// Timestamp When it happened.
+	// Timestamp When the event occurred.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	Timestamp timestamp.Time `json:"timestamp"`
 
-	// Type Name of the event.
+	// Type Type of the event.
 	Type ConversationReopenedEventType `json:"type"`
 
-	// WorkspaceID The workspace in which it happened.
+	// WorkspaceID The workspace of the event.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
-// ConversationReopenedEventType Name of the event.
+// ConversationReopenedEventType Type of the event.
 type ConversationReopenedEventType string
 
-// ConversationStatus `OPEN`: an agent answers. `HANDED_OFF`: a human operator answers. `CLOSED`: it has ended.
+// ConversationStatus `OPEN`: an agent replies. `HANDED_OFF`: a human operator replies. `CLOSED`: the conversation has ended.
 type ConversationStatus string
+
+// ConversationTagIds Ids of the tags.
+type ConversationTagIds = []uuid.UUID
+
+// ConversationTagsChangedData The conversation after the change, and the tags that were added and removed.
+type ConversationTagsChangedData struct {
+	// Added Tags that were added.
+	Added []Tag `json:"added"`
+
+	// Conversation A conversation between a contact and an agent or operator.
+	Conversation Conversation `json:"conversation"`
+
+	// Removed Tags that were removed.
+	Removed []Tag `json:"removed"`
+}
 
 // ConversationTagsChangedEvent Body of `conversation.tags_changed`.
 type ConversationTagsChangedEvent struct {
-	Data struct {
-		// Added Tags it gained.
-		Added []Tag `json:"added"`
+	// Data The conversation after the change, and the tags that were added and removed.
+	Data ConversationTagsChangedData `json:"data"`
 
-		// Conversation A conversation between a contact and an agent or operator.
-		Conversation Conversation `json:"conversation"`
-
-		// Removed Tags it lost.
-		Removed []Tag `json:"removed"`
-	} `json:"data"`
-
-	// ID Id of the event, the same over retries.
+	// ID Id of the event. Stays the same when the delivery is retried.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Sequence Number of the event in its workspace, in the order of the changes.
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
 	//
 	// Examples: 42
 	Sequence int64 `json:"sequence"`
 
-	// Timestamp When it happened.
+	// Timestamp When the event occurred.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	Timestamp timestamp.Time `json:"timestamp"`
 
-	// Type Name of the event.
+	// Type Type of the event.
 	Type ConversationTagsChangedEventType `json:"type"`
 
-	// WorkspaceID The workspace in which it happened.
+	// WorkspaceID The workspace of the event.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
-// ConversationTagsChangedEventType Name of the event.
+// ConversationTagsChangedEventType Type of the event.
 type ConversationTagsChangedEventType string
 
-// DeliveryStatus How far a message has come. `RECEIVED`: it came in from the contact. `QUEUED`: stored with the job that sends it. `SENT`: the channel's provider took it. `DELIVERED` and `READ`: the provider says so. `FAILED`: it could not be delivered.
+// DeliveryStatus Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered.
 type DeliveryStatus string
 
-// ErrorCode Stable machine-readable reason of an error. New codes may be added; treat an unknown one by its HTTP status.
+// ErrorCode Stable, machine-readable error code. New codes may be added: handle unknown codes by their HTTP status.
 type ErrorCode string
 
-// Event One event, as it is sent to webhooks.
+// Event An event, as it is sent to webhooks.
 type Event = json.RawMessage
 
-// EventType Something that happened in the workspace.
+// EventEnvelope Properties of every event.
+type EventEnvelope struct {
+	// ID Id of the event. Stays the same when the delivery is retried.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
+	// Timestamp When the event occurred.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	Timestamp timestamp.Time `json:"timestamp"`
+
+	// WorkspaceID The workspace of the event.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	WorkspaceID uuid.UUID `json:"workspaceId"`
+}
+
+// EventNames Names of the events to send; see `EventType`. Each one needs the scope that reads its data.
+type EventNames = []string
+
+// EventType Type of an event.
 type EventType string
 
-// FieldError One broken rule of a request.
+// FieldError A validation error.
 type FieldError struct {
-	// Location Where the value stands: `body`, `path`, `query` or `header`, then the member's path, joined by dots.
+	// Location Location of the invalid value: `body`, `path`, `query` or `header`, followed by the path to the property, separated by dots.
 	//
 	// Examples: body.fields.email
 	Location string `json:"location"`
 
-	// Message What is wrong with it, in English.
+	// Message What is wrong with the value, in English.
 	//
 	// Examples: must be an e-mail address
 	Message string `json:"message"`
@@ -1532,15 +1570,15 @@ type FieldError struct {
 
 // Integration A connection to another system. Secrets are never returned.
 type Integration struct {
-	// CreatedAt When it was created.
+	// CreatedAt When the integration was created.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	CreatedAt timestamp.Time `json:"createdAt"`
 
-	// Error Why `status` is `ERROR` or `DISABLED`, where it is not by your doing.
+	// Error Why `status` is `ERROR` or `DISABLED`. `null` if there is no error or you disabled the integration yourself.
 	Error *IntegrationError `json:"error,omitempty"`
 
-	// Events Events it is subscribed to; only with `WEBHOOK`.
+	// Events Events the webhook is subscribed to. Only present if `type` is `WEBHOOK`.
 	Events *[]EventType `json:"events,omitempty"`
 
 	// ID Id of the integration.
@@ -1548,108 +1586,108 @@ type Integration struct {
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Status `CONNECTED`: in use. `DISABLED`: switched off, by you or after five days of nothing but failures or an answer 410. `ERROR`: the latest attempts failed.
+	// Status `CONNECTED`: enabled. `DISABLED`: disabled by you, by a 410 response, or after five days of failed deliveries. `ERROR`: the latest deliveries failed.
 	Status IntegrationStatus `json:"status"`
 
-	// Temporary Events are not sent to `url`: whoever made it reads them from `GET /events` and sends them on, as `convo listen` does. It is removed by itself after 24 hours.
+	// Temporary If `true`, events are not sent to `url`. The client that created the webhook polls `GET /events` and forwards them, as `convo listen` does. The webhook is deleted after 24 hours.
 	Temporary *bool `json:"temporary,omitempty"`
 
-	// Type What kind of integration it is.
+	// Type Type of an integration.
 	Type IntegrationType `json:"type"`
 
-	// UpdatedAt When it last changed.
+	// UpdatedAt When the conversation was last updated.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	UpdatedAt timestamp.Time `json:"updatedAt"`
 
-	// URL Where events are sent; only with `WEBHOOK`.
+	// URL URL events are sent to. Only present if `type` is `WEBHOOK`.
 	URL *string `json:"url,omitempty"`
 }
 
-// IntegrationError What went wrong with an integration.
+// IntegrationError Why an integration doesn't work.
 type IntegrationError struct {
-	// At Since when.
+	// At When the error started.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	At timestamp.Time `json:"at"`
 
-	// Code `webhook.failing`: the latest attempts failed and more will follow. `webhook.disabled`: nothing is sent any more until you switch it on again.
+	// Code `webhook.failing`: the latest deliveries failed and are being retried. `webhook.disabled`: no events are sent until you enable the webhook again.
 	Code IntegrationErrorCode `json:"code"`
 
-	// Message What happened, in words.
+	// Message Description of the error, in English.
 	Message string `json:"message"`
 }
 
-// IntegrationErrorCode `webhook.failing`: the latest attempts failed and more will follow. `webhook.disabled`: nothing is sent any more until you switch it on again.
+// IntegrationErrorCode `webhook.failing`: the latest deliveries failed and are being retried. `webhook.disabled`: no events are sent until you enable the webhook again.
 type IntegrationErrorCode string
 
-// IntegrationStatus `CONNECTED`: in use. `DISABLED`: switched off, by you or after five days of nothing but failures or an answer 410. `ERROR`: the latest attempts failed.
+// IntegrationStatus `CONNECTED`: enabled. `DISABLED`: disabled by you, by a 410 response, or after five days of failed deliveries. `ERROR`: the latest deliveries failed.
 type IntegrationStatus string
 
-// IntegrationType What kind of integration it is.
+// IntegrationSwitch Enables or disables the webhook.
+type IntegrationSwitch string
+
+// IntegrationType Type of an integration.
 type IntegrationType string
 
-// IntegrationUpdate What to change of an integration.
+// IntegrationUpdate Changes to an integration.
 type IntegrationUpdate struct {
-	// Events New list of events.
-	Events *[]string `json:"events,omitempty"`
+	// Events Names of the events to send; see `EventType`. Each one needs the scope that reads its data.
+	Events *EventNames `json:"events,omitempty"`
 
-	// Status Switches the subscription on or off.
-	Status *IntegrationUpdateStatus `json:"status,omitempty"`
+	// Status Enables or disables the webhook.
+	Status *IntegrationSwitch `json:"status,omitempty"`
 
-	// URL New address.
-	URL *string `json:"url,omitempty"`
+	// URL Where events are sent: an `https` URL with a public address. A server that allows it also accepts `http` to `localhost`, `127.0.0.0/8` and `[::1]`.
+	URL *WebhookURL `json:"url,omitempty"`
 }
 
-// IntegrationUpdateStatus Switches the subscription on or off.
-type IntegrationUpdateStatus string
-
-// KnowledgeAcceptedType A kind of file that can be uploaded.
+// KnowledgeAcceptedType A file type you can upload.
 type KnowledgeAcceptedType struct {
-	// ContentType Media type to send it with.
+	// ContentType Media type of the file.
 	//
 	// Examples: application/pdf
 	ContentType string `json:"contentType"`
 
-	// Description What it is.
+	// Description Description of the file type.
 	//
 	// Examples: PDF document
 	Description string `json:"description"`
 
-	// Extension Usual end of its name.
+	// Extension Usual file name extension.
 	//
 	// Examples: .pdf
 	Extension string `json:"extension"`
 
-	// MaxBytes Largest that is taken.
+	// MaxBytes Maximum size in bytes.
 	//
 	// Examples: 10485760
 	MaxBytes int64 `json:"maxBytes"`
 }
 
-// KnowledgeCrawlCreate A site to crawl.
+// KnowledgeCrawlCreate A website to crawl.
 type KnowledgeCrawlCreate struct {
-	// Depth How many links away from there to go.
+	// Depth How many links to follow from the start URL.
 	Depth *int32 `json:"depth,omitempty"`
 
-	// URL Where to begin; http or https, on a public address.
+	// URL URL to start at. It must use http or https and have a public address.
 	URL string `json:"url"`
 }
 
-// KnowledgeJob A job that takes a file or a site into the knowledge base.
+// KnowledgeJob A job that adds a file or a website to the knowledge base.
 type KnowledgeJob struct {
-	// CreatedAt When the job was accepted.
+	// CreatedAt When the job was created.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	CreatedAt timestamp.Time `json:"createdAt"`
 
-	// Error Why the job failed; null otherwise.
+	// Error Why the job failed, or `null`.
 	Error *KnowledgeJobError `json:"error"`
 
-	// FileName Name of the uploaded file; only with `UPLOAD`.
+	// FileName Name of the uploaded file. Only present if `type` is `UPLOAD`.
 	FileName *string `json:"fileName,omitempty"`
 
-	// FinishedAt When it ended.
+	// FinishedAt When the job finished, or `null`.
 	FinishedAt *timestamp.Time `json:"finishedAt"`
 
 	// ID Id of the job.
@@ -1660,183 +1698,185 @@ type KnowledgeJob struct {
 	// Progress Progress of a job. An upload counts as one page.
 	Progress KnowledgeJobProgress `json:"progress"`
 
-	// SourceID The source that the job fills; null until it has one.
+	// SourceID The source the job writes to. `null` until it is created.
 	SourceID *uuid.UUID `json:"sourceId"`
 
-	// StartedAt When work on it began.
+	// StartedAt When the job started, or `null`.
 	StartedAt *timestamp.Time `json:"startedAt"`
 
-	// Status How far a job has come. The last three are final.
+	// Status Status of a job. `COMPLETED`, `FAILED` and `CANCELLED` are final.
 	Status KnowledgeJobStatus `json:"status"`
 
-	// Type How the knowledge came in.
+	// Type How the knowledge was added.
 	Type KnowledgeType `json:"type"`
 
-	// URL Address that the crawl began at; only with `CRAWL`.
+	// URL URL the crawl starts at. Only present if `type` is `CRAWL`.
 	URL *string `json:"url,omitempty"`
 }
 
 // KnowledgeJobCompletedEvent Body of `knowledge.job.completed`.
 type KnowledgeJobCompletedEvent struct {
-	Data struct {
-		// Job A job that takes a file or a site into the knowledge base.
-		Job KnowledgeJob `json:"job"`
-	} `json:"data"`
+	// Data The finished job.
+	Data KnowledgeJobEventData `json:"data"`
 
-	// ID Id of the event, the same over retries.
+	// ID Id of the event. Stays the same when the delivery is retried.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Sequence Number of the event in its workspace, in the order of the changes.
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
 	//
 	// Examples: 42
 	Sequence int64 `json:"sequence"`
 
-	// Timestamp When it happened.
+	// Timestamp When the event occurred.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	Timestamp timestamp.Time `json:"timestamp"`
 
-	// Type Name of the event.
+	// Type Type of the event.
 	Type KnowledgeJobCompletedEventType `json:"type"`
 
-	// WorkspaceID The workspace in which it happened.
+	// WorkspaceID The workspace of the event.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
-// KnowledgeJobCompletedEventType Name of the event.
+// KnowledgeJobCompletedEventType Type of the event.
 type KnowledgeJobCompletedEventType string
 
 // KnowledgeJobError Why a job failed.
 type KnowledgeJobError struct {
-	// Code Stable reason.
+	// Code Stable, machine-readable reason.
 	Code KnowledgeJobErrorCode `json:"code"`
 
-	// Message The same in English.
+	// Message Description of the error, in English.
 	Message string `json:"message"`
 }
 
-// KnowledgeJobErrorCode Stable reason.
+// KnowledgeJobErrorCode Stable, machine-readable reason.
 type KnowledgeJobErrorCode string
+
+// KnowledgeJobEventData The finished job.
+type KnowledgeJobEventData struct {
+	// Job A job that adds a file or a website to the knowledge base.
+	Job KnowledgeJob `json:"job"`
+}
 
 // KnowledgeJobFailedEvent Body of `knowledge.job.failed`.
 type KnowledgeJobFailedEvent struct {
-	Data struct {
-		// Job A job that takes a file or a site into the knowledge base.
-		Job KnowledgeJob `json:"job"`
-	} `json:"data"`
+	// Data The finished job.
+	Data KnowledgeJobEventData `json:"data"`
 
-	// ID Id of the event, the same over retries.
+	// ID Id of the event. Stays the same when the delivery is retried.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Sequence Number of the event in its workspace, in the order of the changes.
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
 	//
 	// Examples: 42
 	Sequence int64 `json:"sequence"`
 
-	// Timestamp When it happened.
+	// Timestamp When the event occurred.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	Timestamp timestamp.Time `json:"timestamp"`
 
-	// Type Name of the event.
+	// Type Type of the event.
 	Type KnowledgeJobFailedEventType `json:"type"`
 
-	// WorkspaceID The workspace in which it happened.
+	// WorkspaceID The workspace of the event.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
-// KnowledgeJobFailedEventType Name of the event.
+// KnowledgeJobFailedEventType Type of the event.
 type KnowledgeJobFailedEventType string
 
 // KnowledgeJobProgress Progress of a job. An upload counts as one page.
 type KnowledgeJobProgress struct {
-	// Failures Why, one entry a page, the first 100.
+	// Failures The first 100 failed pages and the reason for each.
 	Failures []KnowledgePageFailure `json:"failures"`
 
-	// PagesDone Pages taken in.
+	// PagesDone Pages indexed.
 	PagesDone int32 `json:"pagesDone"`
 
-	// PagesFailed Pages that could not be taken in.
+	// PagesFailed Pages that could not be processed.
 	PagesFailed int32 `json:"pagesFailed"`
 
-	// PagesFound Pages known so far.
+	// PagesFound Pages discovered so far.
 	PagesFound int32 `json:"pagesFound"`
 
-	// PagesSkipped Pages left out: unchanged, doubles of others, or not to be read by robots.txt.
+	// PagesSkipped Pages skipped because they are unchanged, duplicates or disallowed by robots.txt.
 	PagesSkipped int32 `json:"pagesSkipped"`
 }
 
-// KnowledgeJobStatus How far a job has come. The last three are final.
+// KnowledgeJobStatus Status of a job. `COMPLETED`, `FAILED` and `CANCELLED` are final.
 type KnowledgeJobStatus string
 
-// KnowledgePageFailure A page that could not be taken in.
+// KnowledgePageFailure A page that could not be processed.
 type KnowledgePageFailure struct {
-	// Reason Why it could not be taken in.
+	// Reason Why the page could not be processed.
 	Reason string `json:"reason"`
 
-	// URL Address of the page.
+	// URL URL of the page.
 	URL string `json:"url"`
 }
 
-// KnowledgeSearch A search in the knowledge base.
+// KnowledgeSearch A search query.
 type KnowledgeSearch struct {
-	// Limit At most this many passages.
+	// Limit Maximum number of passages to return.
 	Limit *int32 `json:"limit,omitempty"`
 
-	// Query What to look for.
+	// Query Text to search for.
 	Query string `json:"query"`
 
-	// SourceIds Look only in these sources.
+	// SourceIds Only search these sources.
 	SourceIds *[]uuid.UUID `json:"sourceIds,omitempty"`
 }
 
-// KnowledgeSearchResult A passage that answers a search.
+// KnowledgeSearchResult A passage that matches the query.
 type KnowledgeSearchResult struct {
 	// ChunkID Id of the passage.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ChunkID uuid.UUID `json:"chunkId"`
 
-	// Heading Heading it stands under.
+	// Heading Heading of the section, or `null`.
 	Heading *string `json:"heading"`
 
-	// Page Page of the file.
+	// Page Page of the file, or `null`.
 	Page *int32 `json:"page"`
 
-	// Score Rank; higher is better.
+	// Score Relevance score. Higher is better.
 	Score float64 `json:"score"`
 
-	// Snippet The passage, cut, with the hits marked by `<mark>`.
+	// Snippet Excerpt of the passage. Matches are enclosed in `<mark>`.
 	Snippet string `json:"snippet"`
 
-	// SourceID Its source.
+	// SourceID The source of the passage.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	SourceID uuid.UUID `json:"sourceId"`
 
-	// URL Address of the page.
+	// URL URL of the page.
 	URL *string `json:"url"`
 }
 
-// KnowledgeSource A file or site in the knowledge base.
+// KnowledgeSource A file or website in the knowledge base.
 type KnowledgeSource struct {
-	// ChunkCount Passages in the index.
+	// ChunkCount Number of indexed passages.
 	ChunkCount int32 `json:"chunkCount"`
 
-	// CreatedAt When it was added.
+	// CreatedAt When the source was added.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	CreatedAt timestamp.Time `json:"createdAt"`
 
-	// FileName Name of the file; only with `UPLOAD`.
+	// FileName Name of the file. Only present if `type` is `UPLOAD`.
 	FileName *string `json:"fileName,omitempty"`
 
 	// ID Id of the source.
@@ -1844,24 +1884,24 @@ type KnowledgeSource struct {
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Type How the knowledge came in.
+	// Type How the knowledge was added.
 	Type KnowledgeType `json:"type"`
 
-	// UpdatedAt When it was last indexed.
+	// UpdatedAt When the source was last indexed.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	UpdatedAt timestamp.Time `json:"updatedAt"`
 
-	// URL Address; only with `CRAWL`.
+	// URL URL of the website. Only present if `type` is `CRAWL`.
 	URL *string `json:"url,omitempty"`
 }
 
-// KnowledgeType How the knowledge came in.
+// KnowledgeType How the knowledge was added.
 type KnowledgeType string
 
-// Lead A person who left their details.
+// Lead A person who shared their contact details.
 type Lead struct {
-	// ConversationID The conversation in which the lead was captured; null for one created by request.
+	// ConversationID The conversation the lead was captured in. `null` if it was created through the API.
 	ConversationID *uuid.UUID `json:"conversationId"`
 
 	// CreatedAt When the lead was created.
@@ -1869,27 +1909,27 @@ type Lead struct {
 	// Examples: 2026-04-30T12:00:00.000Z
 	CreatedAt timestamp.Time `json:"createdAt"`
 
-	// CrmExternalID Id of the same person in your CRM.
+	// CrmExternalID Id of the person in your CRM.
 	CrmExternalID *string `json:"crmExternalId"`
 
-	// Fields What is known about the person: 1 to 50 named texts. `name`, `email` and `phone` are known names; any other name is yours.
+	// Fields Contact details, 1 to 50 fields. `name`, `email` and `phone` are validated; you can add fields with any other name.
 	Fields LeadFields `json:"fields"`
 
-	// ID Id of the lead; UUID version 7, so ids sort by time of creation.
+	// ID Id of the lead. Ids are UUIDs of version 7, so they sort by creation time.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Score How promising the lead is, 0 to 100; null while nobody has scored it.
+	// Score How promising the lead is, 0 to 100. `null` if it has no score.
 	Score *int32 `json:"score"`
 
-	// Source Where the lead came from, as given at its creation.
+	// Source Where the lead came from.
 	Source *string `json:"source"`
 
-	// Status Stage of the pipeline that a lead is in. A lead may move from any stage to any other.
+	// Status Stage of a lead in the pipeline. A lead can move from any stage to any other.
 	Status LeadStatus `json:"status"`
 
-	// UpdatedAt When the lead last changed.
+	// UpdatedAt When the lead was last updated.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	UpdatedAt timestamp.Time `json:"updatedAt"`
@@ -1897,180 +1937,177 @@ type Lead struct {
 
 // LeadCreate A lead to create.
 type LeadCreate struct {
-	// Fields What is known about the person: 1 to 50 named texts. `name`, `email` and `phone` are known names; any other name is yours.
+	// Fields Contact details, 1 to 50 fields. `name`, `email` and `phone` are validated; you can add fields with any other name.
 	Fields LeadFields `json:"fields"`
 
-	// Source Where the lead comes from, for example the name of a form.
+	// Source Where the lead comes from, such as the name of a form.
 	Source *string `json:"source,omitempty"`
 }
 
 // LeadCreatedEvent Body of `lead.created`.
 type LeadCreatedEvent struct {
-	Data struct {
-		// Lead A person who left their details.
-		Lead Lead `json:"lead"`
-	} `json:"data"`
+	// Data The updated lead.
+	Data LeadEventData `json:"data"`
 
-	// ID Id of the event, the same over retries.
+	// ID Id of the event. Stays the same when the delivery is retried.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Sequence Number of the event in its workspace, in the order of the changes.
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
 	//
 	// Examples: 42
 	Sequence int64 `json:"sequence"`
 
-	// Timestamp When it happened.
+	// Timestamp When the event occurred.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	Timestamp timestamp.Time `json:"timestamp"`
 
-	// Type Name of the event.
+	// Type Type of the event.
 	Type LeadCreatedEventType `json:"type"`
 
-	// WorkspaceID The workspace in which it happened.
+	// WorkspaceID The workspace of the event.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
-// LeadCreatedEventType Name of the event.
+// LeadCreatedEventType Type of the event.
 type LeadCreatedEventType string
 
-// LeadFields What is known about the person: 1 to 50 named texts. `name`, `email` and `phone` are known names; any other name is yours.
+// LeadEventData The updated lead.
+type LeadEventData struct {
+	// Lead A person who shared their contact details.
+	Lead Lead `json:"lead"`
+}
+
+// LeadFields Contact details, 1 to 50 fields. `name`, `email` and `phone` are validated; you can add fields with any other name.
 type LeadFields = json.RawMessage
 
-// LeadFieldsPatch Fields to set. A field left out stays as it is; null removes it. At least one and at most 50 must remain.
+// LeadFieldsPatch Fields to update. Fields you leave out keep their value, and `null` removes a field. The lead must keep 1 to 50 fields.
 type LeadFieldsPatch = json.RawMessage
 
-// LeadSort `newest`: latest first. `score`: highest score first, leads without one last, latest first among equals.
+// LeadSort `newest`: most recent first. `score`: highest score first, leads without a score last, most recent first within the same score.
 type LeadSort string
 
-// LeadStageCounts Leads created in the span, by the stage they are in now.
-type LeadStageCounts struct {
-	// CONTACTED Leads now in stage CONTACTED.
-	CONTACTED int64 `json:"CONTACTED"`
+// LeadStageCount Number of leads in one stage.
+type LeadStageCount struct {
+	// Count Leads now in this stage.
+	Count int64 `json:"count"`
 
-	// LOST Leads now in stage LOST.
-	LOST int64 `json:"LOST"`
-
-	// NEW Leads now in stage NEW.
-	NEW int64 `json:"NEW"`
-
-	// QUALIFIED Leads now in stage QUALIFIED.
-	QUALIFIED int64 `json:"QUALIFIED"`
-
-	// WON Leads now in stage WON.
-	WON int64 `json:"WON"`
-}
-
-// LeadStatus Stage of the pipeline that a lead is in. A lead may move from any stage to any other.
-type LeadStatus string
-
-// LeadStatusChangedEvent Body of `lead.status_changed`.
-type LeadStatusChangedEvent struct {
-	Data struct {
-		// Lead A person who left their details.
-		Lead Lead `json:"lead"`
-
-		// PreviousStatus Stage of the pipeline that a lead is in. A lead may move from any stage to any other.
-		PreviousStatus LeadStatus `json:"previousStatus"`
-	} `json:"data"`
-
-	// ID Id of the event, the same over retries.
-	//
-	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-	ID uuid.UUID `json:"id"`
-
-	// Sequence Number of the event in its workspace, in the order of the changes.
-	//
-	// Examples: 42
-	Sequence int64 `json:"sequence"`
-
-	// Timestamp When it happened.
-	//
-	// Examples: 2026-04-30T12:00:00.000Z
-	Timestamp timestamp.Time `json:"timestamp"`
-
-	// Type Name of the event.
-	Type LeadStatusChangedEventType `json:"type"`
-
-	// WorkspaceID The workspace in which it happened.
-	//
-	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-	WorkspaceID uuid.UUID `json:"workspaceId"`
-}
-
-// LeadStatusChangedEventType Name of the event.
-type LeadStatusChangedEventType string
-
-// LeadStatusUpdate The stage to move a lead to.
-type LeadStatusUpdate struct {
-	// Status Stage of the pipeline that a lead is in. A lead may move from any stage to any other.
+	// Status Stage of a lead in the pipeline. A lead can move from any stage to any other.
 	Status LeadStatus `json:"status"`
 }
 
-// LeadUpdate What to change of a lead. A member left out stays as it is.
+// LeadStatus Stage of a lead in the pipeline. A lead can move from any stage to any other.
+type LeadStatus string
+
+// LeadStatusChangedData The lead after the change, and its previous stage.
+type LeadStatusChangedData struct {
+	// Lead A person who shared their contact details.
+	Lead Lead `json:"lead"`
+
+	// PreviousStatus Stage of a lead in the pipeline. A lead can move from any stage to any other.
+	PreviousStatus LeadStatus `json:"previousStatus"`
+}
+
+// LeadStatusChangedEvent Body of `lead.status_changed`.
+type LeadStatusChangedEvent struct {
+	// Data The lead after the change, and its previous stage.
+	Data LeadStatusChangedData `json:"data"`
+
+	// ID Id of the event. Stays the same when the delivery is retried.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
+	// Timestamp When the event occurred.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	Timestamp timestamp.Time `json:"timestamp"`
+
+	// Type Type of the event.
+	Type LeadStatusChangedEventType `json:"type"`
+
+	// WorkspaceID The workspace of the event.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	WorkspaceID uuid.UUID `json:"workspaceId"`
+}
+
+// LeadStatusChangedEventType Type of the event.
+type LeadStatusChangedEventType string
+
+// LeadStatusUpdate The new stage of a lead.
+type LeadStatusUpdate struct {
+	// Status Stage of a lead in the pipeline. A lead can move from any stage to any other.
+	Status LeadStatus `json:"status"`
+}
+
+// LeadUpdate Changes to a lead. Properties you leave out keep their value.
 type LeadUpdate struct {
-	// CrmExternalID New id in your CRM; null removes it.
+	// CrmExternalID New CRM id. `null` removes it.
 	CrmExternalID nullable.Nullable[string] `json:"crmExternalId,omitempty"`
 
-	// Fields Fields to set. A field left out stays as it is; null removes it. At least one and at most 50 must remain.
+	// Fields Fields to update. Fields you leave out keep their value, and `null` removes a field. The lead must keep 1 to 50 fields.
 	Fields *LeadFieldsPatch `json:"fields,omitempty"`
 
-	// Score New score; null removes it.
+	// Score New score. `null` removes it.
 	Score nullable.Nullable[int32] `json:"score,omitempty"`
 }
 
 // LeadUpdatedEvent Body of `lead.updated`.
 type LeadUpdatedEvent struct {
-	Data struct {
-		// Lead A person who left their details.
-		Lead Lead `json:"lead"`
-	} `json:"data"`
+	// Data The updated lead.
+	Data LeadEventData `json:"data"`
 
-	// ID Id of the event, the same over retries.
+	// ID Id of the event. Stays the same when the delivery is retried.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Sequence Number of the event in its workspace, in the order of the changes.
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
 	//
 	// Examples: 42
 	Sequence int64 `json:"sequence"`
 
-	// Timestamp When it happened.
+	// Timestamp When the event occurred.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	Timestamp timestamp.Time `json:"timestamp"`
 
-	// Type Name of the event.
+	// Type Type of the event.
 	Type LeadUpdatedEventType `json:"type"`
 
-	// WorkspaceID The workspace in which it happened.
+	// WorkspaceID The workspace of the event.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
-// LeadUpdatedEventType Name of the event.
+// LeadUpdatedEventType Type of the event.
 type LeadUpdatedEventType string
 
-// Message One message of a conversation.
+// Message A message in a conversation.
 type Message struct {
-	// Author Who wrote a message.
+	// Author Author of a message.
 	Author MessageAuthor `json:"author"`
 
 	// Content Text of the message.
 	Content string `json:"content"`
 
-	// CreatedAt When it was written.
+	// CreatedAt When the message was created.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	CreatedAt timestamp.Time `json:"createdAt"`
 
-	// DeliveryStatus How far a message has come. `RECEIVED`: it came in from the contact. `QUEUED`: stored with the job that sends it. `SENT`: the channel's provider took it. `DELIVERED` and `READ`: the provider says so. `FAILED`: it could not be delivered.
+	// DeliveryStatus Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered.
 	DeliveryStatus DeliveryStatus `json:"deliveryStatus"`
 
 	// ID Id of the message.
@@ -2078,107 +2115,115 @@ type Message struct {
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Role `USER`: the contact wrote it. `ASSISTANT`: the workspace's side did, agent and operator alike.
+	// Role `USER`: sent by the contact. `ASSISTANT`: sent by an agent or an operator.
 	Role MessageRole `json:"role"`
 }
 
-// MessageAuthor Who wrote a message.
+// MessageAuthor Author of a message.
 type MessageAuthor struct {
-	// ID Id of the contact, agent or operator; null for an operator message sent by an API token in a conversation that is assigned to nobody.
+	// ID Id of the contact, agent or operator. `null` for an operator message in a conversation that had no assigned operator.
 	ID *uuid.UUID `json:"id"`
 
-	// Type What kind of author wrote a message.
+	// Type Type of the author of a message.
 	Type MessageAuthorType `json:"type"`
 }
 
-// MessageAuthorType What kind of author wrote a message.
+// MessageAuthorType Type of the author of a message.
 type MessageAuthorType string
+
+// MessageCreatedData The message, and the conversation it belongs to.
+type MessageCreatedData struct {
+	// ConversationID The conversation of the message.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ConversationID uuid.UUID `json:"conversationId"`
+
+	// Message A message in a conversation.
+	Message Message `json:"message"`
+}
 
 // MessageCreatedEvent Body of `message.created`.
 type MessageCreatedEvent struct {
-	Data struct {
-		// ConversationID The message's conversation.
-		//
-		// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-		ConversationID uuid.UUID `json:"conversationId"`
+	// Data The message, and the conversation it belongs to.
+	Data MessageCreatedData `json:"data"`
 
-		// Message One message of a conversation.
-		Message Message `json:"message"`
-	} `json:"data"`
-
-	// ID Id of the event, the same over retries.
+	// ID Id of the event. Stays the same when the delivery is retried.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Sequence Number of the event in its workspace, in the order of the changes.
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
 	//
 	// Examples: 42
 	Sequence int64 `json:"sequence"`
 
-	// Timestamp When it happened.
+	// Timestamp When the event occurred.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	Timestamp timestamp.Time `json:"timestamp"`
 
-	// Type Name of the event.
+	// Type Type of the event.
 	Type MessageCreatedEventType `json:"type"`
 
-	// WorkspaceID The workspace in which it happened.
+	// WorkspaceID The workspace of the event.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
-// MessageCreatedEventType Name of the event.
+// MessageCreatedEventType Type of the event.
 type MessageCreatedEventType string
+
+// MessageDeliveryChangedData The message after the change, and its previous delivery status.
+type MessageDeliveryChangedData struct {
+	// ConversationID The conversation of the message.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ConversationID uuid.UUID `json:"conversationId"`
+
+	// Message A message in a conversation.
+	Message Message `json:"message"`
+
+	// PreviousStatus Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered.
+	PreviousStatus DeliveryStatus `json:"previousStatus"`
+}
 
 // MessageDeliveryChangedEvent Body of `message.delivery_changed`.
 type MessageDeliveryChangedEvent struct {
-	Data struct {
-		// ConversationID The message's conversation.
-		//
-		// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-		ConversationID uuid.UUID `json:"conversationId"`
+	// Data The message after the change, and its previous delivery status.
+	Data MessageDeliveryChangedData `json:"data"`
 
-		// Message One message of a conversation.
-		Message Message `json:"message"`
-
-		// PreviousStatus How far a message has come. `RECEIVED`: it came in from the contact. `QUEUED`: stored with the job that sends it. `SENT`: the channel's provider took it. `DELIVERED` and `READ`: the provider says so. `FAILED`: it could not be delivered.
-		PreviousStatus DeliveryStatus `json:"previousStatus"`
-	} `json:"data"`
-
-	// ID Id of the event, the same over retries.
+	// ID Id of the event. Stays the same when the delivery is retried.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Sequence Number of the event in its workspace, in the order of the changes.
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
 	//
 	// Examples: 42
 	Sequence int64 `json:"sequence"`
 
-	// Timestamp When it happened.
+	// Timestamp When the event occurred.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	Timestamp timestamp.Time `json:"timestamp"`
 
-	// Type Name of the event.
+	// Type Type of the event.
 	Type MessageDeliveryChangedEventType `json:"type"`
 
-	// WorkspaceID The workspace in which it happened.
+	// WorkspaceID The workspace of the event.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
-// MessageDeliveryChangedEventType Name of the event.
+// MessageDeliveryChangedEventType Type of the event.
 type MessageDeliveryChangedEventType string
 
-// MessageRole `USER`: the contact wrote it. `ASSISTANT`: the workspace's side did, agent and operator alike.
+// MessageRole `USER`: sent by the contact. `ASSISTANT`: sent by an agent or an operator.
 type MessageRole string
 
-// Operator A human who answers conversations.
+// Operator A person who replies to contacts.
 type Operator struct {
 	// ID Id of the operator.
 	//
@@ -2191,69 +2236,69 @@ type Operator struct {
 
 // OperatorMessageCreate An operator's reply.
 type OperatorMessageCreate struct {
-	// Content Text of the reply, 1 to 4,096 characters.
+	// Content Text of the reply.
 	Content string `json:"content"`
 }
 
-// Problem Problem document of RFC 9457; the body of every error.
+// Problem Body of every error response, a problem document as defined by RFC 9457.
 type Problem struct {
-	// Code Stable machine-readable reason of an error. New codes may be added; treat an unknown one by its HTTP status.
+	// Code Stable, machine-readable error code. New codes may be added: handle unknown codes by their HTTP status.
 	Code ErrorCode `json:"code"`
 
-	// Detail What went wrong this time and what to do about it.
+	// Detail What went wrong in this request and how to fix it.
 	Detail string `json:"detail"`
 
-	// Errors Every broken rule of the request, on a failed validation.
+	// Errors All validation errors of the request.
 	Errors *[]FieldError `json:"errors,omitempty"`
 
-	// Instance Identifies this occurrence; derived from the request id.
+	// Instance Identifies this occurrence of the error. Derived from the request id.
 	Instance string `json:"instance"`
 
-	// MissingScope A right that a token can carry.
+	// MissingScope A permission of a token.
 	MissingScope *Scope `json:"missingScope,omitempty"`
 
-	// RequestID The request's id, also in the `X-Request-Id` header.
+	// RequestID Id of the request, also sent as the `X-Request-Id` header.
 	RequestID string `json:"requestId"`
 
-	// Status HTTP status of this answer.
+	// Status HTTP status of the response.
 	Status int32 `json:"status"`
 
-	// Title Short summary of the code; the same for each occurrence.
+	// Title Short summary of the error code.
 	Title string `json:"title"`
 
-	// Type Address of the documentation of this error code.
+	// Type URL of the documentation for this error code.
 	Type string `json:"type"`
 }
 
-// Scope A right that a token can carry.
+// Scope A permission of a token.
 type Scope string
 
-// SecretRotate How to rotate a secret.
+// SecretRotate Options for a secret rotation.
 type SecretRotate struct {
-	// OverlapHours How long the old secret signs on beside the new one.
+	// OverlapHours How many hours the previous secret stays valid.
 	OverlapHours *int32 `json:"overlapHours,omitempty"`
 }
 
 // SecretRotated A rotated secret.
 type SecretRotated struct {
-	// PreviousSecretExpiresAt Until when the old secret signs on; null when it stopped at once.
+	// PreviousSecretExpiresAt When the previous secret expires. `null` if it is no longer valid.
 	PreviousSecretExpiresAt *timestamp.Time `json:"previousSecretExpiresAt"`
 
-	// SigningSecret The new secret; shown here and never again. A replayed answer leaves it out.
+	// SigningSecret The new secret. Only shown in this response, and left out if the response is replayed for an `Idempotency-Key`.
 	SigningSecret *string `json:"signingSecret,omitempty"`
 }
 
-// Sentiment Mood of the contact.
+// Sentiment The contact's sentiment.
 type Sentiment string
 
-// Tag A label that conversations can carry.
+// Tag A label for conversations.
 type Tag struct {
 	// ID Id of the tag.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Name Name of the tag, unique in the workspace whatever its case.
+	// Name Name of the tag. Unique in the workspace, not case-sensitive.
 	Name string `json:"name"`
 }
 
@@ -2263,55 +2308,55 @@ type TagCreate struct {
 	Name string `json:"name"`
 }
 
-// WebhookAttempt One attempt to deliver an event.
+// WebhookAttempt An attempt to deliver an event.
 type WebhookAttempt struct {
-	// At When it was made.
+	// At When the attempt was made.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	At timestamp.Time `json:"at"`
 
-	// DurationMs How long it took, in milliseconds.
+	// DurationMs Duration in milliseconds.
 	DurationMs int32 `json:"durationMs"`
 
-	// Error Why there was no answer.
+	// Error Why there was no response, or `null`.
 	Error *string `json:"error"`
 
-	// ResponseBody First 1,024 bytes of the answer.
+	// ResponseBody The first 1,024 bytes of the response, or `null`.
 	ResponseBody *string `json:"responseBody"`
 
-	// ResponseStatus HTTP status of the answer; null when there was none.
+	// ResponseStatus HTTP status of the response, or `null` if there was none.
 	ResponseStatus *int32 `json:"responseStatus"`
 }
 
-// WebhookCreate A subscription to events.
+// WebhookCreate A webhook to create.
 type WebhookCreate struct {
-	// Events Names of the events to send, see `EventType`. Each needs the scope that reads its data.
-	Events []string `json:"events"`
+	// Events Names of the events to send; see `EventType`. Each one needs the scope that reads its data.
+	Events EventNames `json:"events"`
 
-	// Temporary Events are not sent to `url`: whoever made it reads them from `GET /events` and sends them on, as `convo listen` does. It is removed by itself after 24 hours.
+	// Temporary If `true`, events are not sent to `url`. The client that created the webhook polls `GET /events` and forwards them, as `convo listen` does. The webhook is deleted after 24 hours.
 	Temporary *bool `json:"temporary,omitempty"`
 
 	// Type Always `WEBHOOK`.
 	Type WebhookCreateType `json:"type"`
 
-	// URL Where to send events; https, on a public address.
-	URL string `json:"url"`
+	// URL Where events are sent: an `https` URL with a public address. A server that allows it also accepts `http` to `localhost`, `127.0.0.0/8` and `[::1]`.
+	URL WebhookURL `json:"url"`
 }
 
 // WebhookCreateType Always `WEBHOOK`.
 type WebhookCreateType string
 
-// WebhookCreated A fresh subscription. A replayed answer leaves `signingSecret` out.
+// WebhookCreated A created webhook. If the response is replayed for an `Idempotency-Key`, `signingSecret` is left out.
 type WebhookCreated struct {
-	// CreatedAt When it was created.
+	// CreatedAt When the integration was created.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	CreatedAt timestamp.Time `json:"createdAt"`
 
-	// Error Why `status` is `ERROR` or `DISABLED`, where it is not by your doing.
+	// Error Why `status` is `ERROR` or `DISABLED`. `null` if there is no error or you disabled the integration yourself.
 	Error *IntegrationError `json:"error,omitempty"`
 
-	// Events Events it is subscribed to; only with `WEBHOOK`.
+	// Events Events the webhook is subscribed to. Only present if `type` is `WEBHOOK`.
 	Events []EventType `json:"events"`
 
 	// ID Id of the integration.
@@ -2319,43 +2364,43 @@ type WebhookCreated struct {
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// SigningSecret Key of the signatures: `wh_` and 48 hexadecimal digits. Shown in this answer and never again.
+	// SigningSecret Secret that requests are signed with: `wh_` followed by 48 hexadecimal digits. Only shown in this response.
 	SigningSecret *string `json:"signingSecret,omitempty"`
 
-	// Status `CONNECTED`: in use. `DISABLED`: switched off, by you or after five days of nothing but failures or an answer 410. `ERROR`: the latest attempts failed.
+	// Status `CONNECTED`: enabled. `DISABLED`: disabled by you, by a 410 response, or after five days of failed deliveries. `ERROR`: the latest deliveries failed.
 	Status IntegrationStatus `json:"status"`
 
-	// Temporary Events are not sent to `url`: whoever made it reads them from `GET /events` and sends them on, as `convo listen` does. It is removed by itself after 24 hours.
+	// Temporary If `true`, events are not sent to `url`. The client that created the webhook polls `GET /events` and forwards them, as `convo listen` does. The webhook is deleted after 24 hours.
 	Temporary *bool `json:"temporary,omitempty"`
 
-	// Type What kind of integration it is.
+	// Type Type of an integration.
 	Type IntegrationType `json:"type"`
 
-	// UpdatedAt When it last changed.
+	// UpdatedAt When the conversation was last updated.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	UpdatedAt timestamp.Time `json:"updatedAt"`
 
-	// URL Where events are sent; only with `WEBHOOK`.
+	// URL URL events are sent to. Only present if `type` is `WEBHOOK`.
 	URL string `json:"url"`
 }
 
-// WebhookDelivery The delivery of one event to one subscription.
+// WebhookDelivery The delivery of an event to a webhook.
 type WebhookDelivery struct {
-	// Attempts Attempts so far, oldest first.
+	// Attempts Delivery attempts, oldest first.
 	Attempts json.RawMessage `json:"attempts"`
 
-	// CreatedAt When the event happened.
+	// CreatedAt When the event occurred.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	CreatedAt timestamp.Time `json:"createdAt"`
 
-	// EventID Id of the event, the same over retries.
+	// EventID Id of the event. Stays the same when the delivery is retried.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	EventID uuid.UUID `json:"eventId"`
 
-	// EventType Something that happened in the workspace.
+	// EventType Type of an event.
 	EventType EventType `json:"eventType"`
 
 	// ID Id of the delivery.
@@ -2363,51 +2408,64 @@ type WebhookDelivery struct {
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// NextAttemptAt When the next attempt is due.
+	// NextAttemptAt When the next attempt is due, or `null`.
 	NextAttemptAt *timestamp.Time `json:"nextAttemptAt"`
 
-	// Status `PENDING`: more attempts will follow. The others are final.
+	// Status `PENDING`: more attempts follow. `SUCCEEDED` and `FAILED` are final.
 	Status WebhookDeliveryStatus `json:"status"`
 }
 
-// WebhookDeliveryStatus `PENDING`: more attempts will follow. The others are final.
+// WebhookDeliveryStatus `PENDING`: more attempts follow. `SUCCEEDED` and `FAILED` are final.
 type WebhookDeliveryStatus string
+
+// WebhookPingData The webhook under test.
+type WebhookPingData struct {
+	// IntegrationID The webhook that was tested.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	IntegrationID uuid.UUID `json:"integrationId"`
+}
 
 // WebhookPingEvent Body of `webhook.ping`.
 type WebhookPingEvent struct {
-	Data struct {
-		// IntegrationID The subscription under test.
-		//
-		// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-		IntegrationID uuid.UUID `json:"integrationId"`
-	} `json:"data"`
+	// Data The webhook under test.
+	Data WebhookPingData `json:"data"`
 
-	// ID Id of the event, the same over retries.
+	// ID Id of the event. Stays the same when the delivery is retried.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
-	// Sequence Number of the event in its workspace, in the order of the changes.
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
 	//
 	// Examples: 42
 	Sequence int64 `json:"sequence"`
 
-	// Timestamp When it happened.
+	// Timestamp When the event occurred.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	Timestamp timestamp.Time `json:"timestamp"`
 
-	// Type Name of the event.
+	// Type Type of the event.
 	Type WebhookPingEventType `json:"type"`
 
-	// WorkspaceID The workspace in which it happened.
+	// WorkspaceID The workspace of the event.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 }
 
-// WebhookPingEventType Name of the event.
+// WebhookPingEventType Type of the event.
 type WebhookPingEventType string
+
+// WebhookURL Where events are sent: an `https` URL with a public address. A server that allows it also accepts `http` to `localhost`, `127.0.0.0/8` and `[::1]`.
+type WebhookURL = string
+
+// AnalyticsFrom defines model for AnalyticsFrom.
+type AnalyticsFrom = timestamp.Time
+
+// AnalyticsTo defines model for AnalyticsTo.
+type AnalyticsTo = timestamp.Time
 
 // Cursor defines model for Cursor.
 type Cursor = string
@@ -2418,168 +2476,183 @@ type ID = uuid.UUID
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
+// IfNoneMatch defines model for IfNoneMatch.
+type IfNoneMatch = string
+
 // Limit defines model for Limit.
 type Limit = int32
 
+// StandardWebhookSignature defines model for StandardWebhookSignature.
+type StandardWebhookSignature = string
+
+// WebhookID defines model for WebhookId.
+type WebhookID = string
+
+// WebhookSignature defines model for WebhookSignature.
+type WebhookSignature = string
+
+// WebhookTimestamp defines model for WebhookTimestamp.
+type WebhookTimestamp = string
+
 // ListAgentsParams defines parameters for ListAgents.
 type ListAgentsParams struct {
-	// Limit At most this many rows, 1 to 200.
+	// Limit Maximum number of items to return, 1 to 200.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters.
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // GetAnalyticsOverviewParams defines parameters for GetAnalyticsOverview.
 type GetAnalyticsOverviewParams struct {
-	// From Beginning of the span, inclusive; 30 days before `to` when left out.
-	From *timestamp.Time `form:"from,omitempty" json:"from,omitempty"`
+	// From Start of the period, inclusive. Defaults to 30 days before `to`.
+	From *AnalyticsFrom `form:"from,omitempty" json:"from,omitempty"`
 
-	// To End of the span, exclusive; now when left out. At most 366 days after `from`.
-	To *timestamp.Time `form:"to,omitempty" json:"to,omitempty"`
+	// To End of the period, exclusive. Defaults to now. At most 366 days after `from`.
+	To *AnalyticsTo `form:"to,omitempty" json:"to,omitempty"`
 
-	// GroupBy Also split the figures.
+	// GroupBy Also return the metrics per group.
 	GroupBy *AnalyticsGroupBy `form:"groupBy,omitempty" json:"groupBy,omitempty"`
 }
 
 // GetAnalyticsTimeseriesParams defines parameters for GetAnalyticsTimeseries.
 type GetAnalyticsTimeseriesParams struct {
-	// From Beginning of the span, inclusive; 30 days before `to` when left out.
-	From *timestamp.Time `form:"from,omitempty" json:"from,omitempty"`
+	// From Start of the period, inclusive. Defaults to 30 days before `to`.
+	From *AnalyticsFrom `form:"from,omitempty" json:"from,omitempty"`
 
-	// To End of the span, exclusive; now when left out. At most 366 days after `from`.
-	To *timestamp.Time `form:"to,omitempty" json:"to,omitempty"`
+	// To End of the period, exclusive. Defaults to now. At most 366 days after `from`.
+	To *AnalyticsTo `form:"to,omitempty" json:"to,omitempty"`
 
-	// Granularity Width of a bucket; a day when left out.
+	// Granularity Length of an interval. Defaults to `day`.
 	Granularity *AnalyticsGranularity `form:"granularity,omitempty" json:"granularity,omitempty"`
 
-	// GroupBy Also split the figures.
+	// GroupBy Also return the metrics per group.
 	GroupBy *AnalyticsGroupBy `form:"groupBy,omitempty" json:"groupBy,omitempty"`
 }
 
 // ListChannelsParams defines parameters for ListChannels.
 type ListChannelsParams struct {
-	// Limit At most this many rows, 1 to 200.
+	// Limit Maximum number of items to return, 1 to 200.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters.
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListConversationsParams defines parameters for ListConversations.
 type ListConversationsParams struct {
-	// AgentID Only conversations of this agent.
+	// AgentID Only return conversations of this agent.
 	AgentID *uuid.UUID `form:"agentId,omitempty" json:"agentId,omitempty"`
 
-	// ChannelID Only conversations of this channel.
+	// ChannelID Only return conversations in this channel.
 	ChannelID *uuid.UUID `form:"channelId,omitempty" json:"channelId,omitempty"`
 
-	// Status Only conversations in this status.
+	// Status Only return conversations with this status.
 	Status *ConversationStatus `form:"status,omitempty" json:"status,omitempty"`
 
-	// TagIds Only conversations that carry all of these tags; ids joined by commas.
+	// TagIds Only return conversations that have all of these tags. Comma-separated ids.
 	TagIds *[]uuid.UUID `form:"tagIds,omitempty" json:"tagIds,omitempty"`
 
-	// Limit At most this many rows, 1 to 200.
+	// Limit Maximum number of items to return, 1 to 200.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters.
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
-	// After Only events with a higher `sequence`.
+	// After Only return events with a higher `sequence`.
 	After *int64 `form:"after,omitempty" json:"after,omitempty"`
 
-	// Limit At most this many rows, 1 to 200.
+	// Limit Maximum number of items to return, 1 to 200.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListIntegrationsParams defines parameters for ListIntegrations.
 type ListIntegrationsParams struct {
-	// Limit At most this many rows, 1 to 200.
+	// Limit Maximum number of items to return, 1 to 200.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters.
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListIntegrationDeliveriesParams defines parameters for ListIntegrationDeliveries.
 type ListIntegrationDeliveriesParams struct {
-	// Limit At most this many rows, 1 to 200.
+	// Limit Maximum number of items to return, 1 to 200.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters.
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListKnowledgeJobsParams defines parameters for ListKnowledgeJobs.
 type ListKnowledgeJobsParams struct {
-	// Limit At most this many rows, 1 to 200.
+	// Limit Maximum number of items to return, 1 to 200.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters.
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListKnowledgeSourcesParams defines parameters for ListKnowledgeSources.
 type ListKnowledgeSourcesParams struct {
-	// Limit At most this many rows, 1 to 200.
+	// Limit Maximum number of items to return, 1 to 200.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters.
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // UploadKnowledgeParams defines parameters for UploadKnowledge.
 type UploadKnowledgeParams struct {
-	// XOriginalName Name of the file; percent-encode what is not ASCII. Only its last path segment is used, 255 characters at most.
+	// XOriginalName File name. Percent-encode non-ASCII characters. Only the last path segment is used, up to 255 characters.
 	XOriginalName *string `json:"X-Original-Name,omitempty"`
 }
 
 // ListLeadsParams defines parameters for ListLeads.
 type ListLeadsParams struct {
-	// Status Only leads in this stage.
+	// Status Only return leads in this stage.
 	Status *LeadStatus `form:"status,omitempty" json:"status,omitempty"`
 
-	// Sort Order of the list; newest first unless told otherwise.
+	// Sort Sort order. Defaults to `newest`.
 	Sort *LeadSort `form:"sort,omitempty" json:"sort,omitempty"`
 
-	// Limit At most this many rows, 1 to 200.
+	// Limit Maximum number of items to return, 1 to 200.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters.
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // GetOpenAPIDocumentParams defines parameters for GetOpenAPIDocument.
 type GetOpenAPIDocumentParams struct {
-	// IfNoneMatch The `ETag` of your copy; the answer is 304 while it is current.
-	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+	// IfNoneMatch The `ETag` of your cached copy. If the copy is current, the response is 304.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListOperatorsParams defines parameters for ListOperators.
 type ListOperatorsParams struct {
-	// Limit At most this many rows, 1 to 200.
+	// Limit Maximum number of items to return, 1 to 200.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters.
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // GetPostmanCollectionParams defines parameters for GetPostmanCollection.
 type GetPostmanCollectionParams struct {
-	// IfNoneMatch The `ETag` of your copy; the answer is 304 while it is current.
-	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+	// IfNoneMatch The `ETag` of your cached copy. If the copy is current, the response is 304.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListTagsParams defines parameters for ListTags.
 type ListTagsParams struct {
-	// Limit At most this many rows, 1 to 200.
+	// Limit Maximum number of items to return, 1 to 200.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters.
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -2636,10 +2709,10 @@ type ServerInterface interface {
 	// UpdateAgent Update an agent
 	// (PATCH /agents/{id})
 	UpdateAgent(ctx echo.Context, id ID) error
-	// GetAnalyticsOverview Fetch figures of a span
+	// GetAnalyticsOverview Fetch metrics for a period
 	// (GET /analytics/overview)
 	GetAnalyticsOverview(ctx echo.Context, params GetAnalyticsOverviewParams) error
-	// GetAnalyticsTimeseries Fetch figures over time
+	// GetAnalyticsTimeseries Fetch metrics over time
 	// (GET /analytics/timeseries)
 	GetAnalyticsTimeseries(ctx echo.Context, params GetAnalyticsTimeseriesParams) error
 	// ListChannels List channels
@@ -2678,7 +2751,7 @@ type ServerInterface interface {
 	// ListIntegrationDeliveries List deliveries
 	// (GET /integrations/{id}/deliveries)
 	ListIntegrationDeliveries(ctx echo.Context, id ID, params ListIntegrationDeliveriesParams) error
-	// RedeliverIntegrationDelivery Deliver again
+	// RedeliverIntegrationDelivery Redeliver an event
 	// (POST /integrations/{id}/deliveries/{deliveryId}/redeliver)
 	RedeliverIntegrationDelivery(ctx echo.Context, id ID, deliveryID uuid.UUID) error
 	// RotateIntegrationSecret Rotate the signing secret
@@ -2735,7 +2808,7 @@ type ServerInterface interface {
 	// UpdateLeadStatus Update lead status
 	// (PATCH /leads/{id}/status)
 	UpdateLeadStatus(ctx echo.Context, id ID) error
-	// GetOpenAPIDocument Fetch this document
+	// GetOpenAPIDocument Fetch the OpenAPI document
 	// (GET /openapi.json)
 	GetOpenAPIDocument(ctx echo.Context, params GetOpenAPIDocumentParams) error
 	// ListOperators List operators
@@ -3500,7 +3573,7 @@ func (w *ServerInterfaceWrapper) GetOpenAPIDocument(ctx echo.Context) error {
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "If-None-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
-		var IfNoneMatch string
+		var IfNoneMatch IfNoneMatch
 		n := len(valueList)
 		if n != 1 {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
@@ -3554,7 +3627,7 @@ func (w *ServerInterfaceWrapper) GetPostmanCollection(ctx echo.Context) error {
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "If-None-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
-		var IfNoneMatch string
+		var IfNoneMatch IfNoneMatch
 		n := len(valueList)
 		if n != 1 {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
@@ -4931,10 +5004,10 @@ type StrictServerInterface interface {
 	// UpdateAgent Update an agent
 	// (PATCH /agents/{id})
 	UpdateAgent(ctx context.Context, request UpdateAgentRequestObject) (UpdateAgentResponseObject, error)
-	// GetAnalyticsOverview Fetch figures of a span
+	// GetAnalyticsOverview Fetch metrics for a period
 	// (GET /analytics/overview)
 	GetAnalyticsOverview(ctx context.Context, request GetAnalyticsOverviewRequestObject) (GetAnalyticsOverviewResponseObject, error)
-	// GetAnalyticsTimeseries Fetch figures over time
+	// GetAnalyticsTimeseries Fetch metrics over time
 	// (GET /analytics/timeseries)
 	GetAnalyticsTimeseries(ctx context.Context, request GetAnalyticsTimeseriesRequestObject) (GetAnalyticsTimeseriesResponseObject, error)
 	// ListChannels List channels
@@ -4973,7 +5046,7 @@ type StrictServerInterface interface {
 	// ListIntegrationDeliveries List deliveries
 	// (GET /integrations/{id}/deliveries)
 	ListIntegrationDeliveries(ctx context.Context, request ListIntegrationDeliveriesRequestObject) (ListIntegrationDeliveriesResponseObject, error)
-	// RedeliverIntegrationDelivery Deliver again
+	// RedeliverIntegrationDelivery Redeliver an event
 	// (POST /integrations/{id}/deliveries/{deliveryId}/redeliver)
 	RedeliverIntegrationDelivery(ctx context.Context, request RedeliverIntegrationDeliveryRequestObject) (RedeliverIntegrationDeliveryResponseObject, error)
 	// RotateIntegrationSecret Rotate the signing secret
@@ -5030,7 +5103,7 @@ type StrictServerInterface interface {
 	// UpdateLeadStatus Update lead status
 	// (PATCH /leads/{id}/status)
 	UpdateLeadStatus(ctx context.Context, request UpdateLeadStatusRequestObject) (UpdateLeadStatusResponseObject, error)
-	// GetOpenAPIDocument Fetch this document
+	// GetOpenAPIDocument Fetch the OpenAPI document
 	// (GET /openapi.json)
 	GetOpenAPIDocument(ctx context.Context, request GetOpenAPIDocumentRequestObject) (GetOpenAPIDocumentResponseObject, error)
 	// ListOperators List operators

@@ -34,8 +34,6 @@ def make_processable(case):
     query.pop("cursor", None)  # only the server creates valid cursors
     if "/analytics/" in case.path:
         span(query)
-    if case.path == "/conversations/bulk" and isinstance(case.body, dict):
-        bulk(case.body)
     if case.path == "/knowledge/upload" and case.body in ("", b""):
         case.body = "a file is not empty"
     if case.headers is not None and isinstance(case.headers.get("X-Original-Name"), str):
@@ -57,15 +55,3 @@ def parse(text):
         return datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text)) if isinstance(text, str) else None
     except ValueError:
         return None
-
-
-def bulk(body):
-    """Each action has its own properties and no others."""
-    if body.get("action") == "assign":
-        body.setdefault("operatorId", None)
-    else:
-        body.pop("operatorId", None)
-    if body.get("action") in ("tag", "untag"):
-        body.setdefault("tagIds", [str(uuid.uuid4())])
-    else:
-        body.pop("tagIds", None)

@@ -154,6 +154,9 @@ func derive(document *spec.Document) (collection, error) {
 			}
 			one.Item = append(one.Item, made)
 		}
+		if len(one.Item) == 0 {
+			continue // a tag of webhooks
+		}
 		// Deletions come last, so that a folder can be run from top to bottom.
 		slices.SortStableFunc(one.Item, func(a, b item) int { return rank(a) - rank(b) })
 		c.Item = append(c.Item, one)

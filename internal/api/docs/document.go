@@ -3,6 +3,7 @@ package docs
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/avelto/convo/internal/api/spec"
@@ -31,6 +32,7 @@ type tag struct{ Name, Description string }
 
 type operation struct {
 	OperationID  string
+	Tags         []string
 	Summary      string
 	Description  string
 	Parameters   []*parameter
@@ -88,7 +90,7 @@ type schema struct {
 	Properties           json.RawMessage
 	AdditionalProperties json.RawMessage
 	Items                *schema
-	OneOf                []*schema
+	OneOf, AllOf         []*schema
 	ErrorCodes           json.RawMessage `json:"x-error-codes"`
 	ScopeDescriptions    json.RawMessage `json:"x-scope-descriptions"`
 }
@@ -98,7 +100,20 @@ func read(raw []byte) (*document, error) {
 	if err := json.Unmarshal(raw, d); err != nil { //nolint:musttag // fields match the names of OpenAPI case-insensitively
 		return nil, fmt.Errorf("read document: %w", err)
 	}
+	d.Tags = slices.DeleteFunc(d.Tags, func(t tag) bool { return !d.hasOperations(t.Name) })
 	return d, nil
+}
+
+// hasOperations is false for tags that only webhooks use.
+func (d *document) hasOperations(tagName string) bool {
+	for _, path := range d.Paths {
+		for _, o := range path {
+			if slices.Contains(o.Tags, tagName) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func last(ref string) string { return ref[strings.LastIndexByte(ref, '/')+1:] }

@@ -5,27 +5,29 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/yuin/goldmark"
 )
 
-// property describes a property of an object, a parameter or a header.
+// property describes a property of an object or a parameter.
 type property struct {
 	Name        string
 	Type        string
 	Required    bool
 	Description template.HTML
 	Limits      []string // such as "1 to 200 characters"
-	Values      []string // allowed values of an enum or constant
+	Values      []string // of an enum
 	Properties  []property
 }
 
 // depth limits how deeply nested objects are described.
 const depth = 5
 
-// properties describes the properties of an object, or of the objects in an array.
+// properties describes the properties of an object, of the objects in an array, or of
+// several alternatives.
 func (d *document) properties(s *schema, left int) ([]property, error) {
 	s = d.schema(s)
 	switch {
@@ -33,20 +35,77 @@ func (d *document) properties(s *schema, left int) ([]property, error) {
 		return nil, nil
 	case s.Items != nil:
 		return d.properties(s.Items, left)
+	case len(s.OneOf) > 0:
+		return d.alternatives(s.OneOf, left)
 	}
-	names, properties, err := ordered[schema](s.Properties)
+	all, err := d.inherited(s, left)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]property, 0, len(names))
+	names, schemas, err := ordered[schema](s.Properties)
+	if err != nil {
+		return nil, err
+	}
 	for i, name := range names {
-		one, err := d.property(name, properties[i], slices.Contains(s.Required, name), left)
+		one, err := d.property(name, schemas[i], slices.Contains(s.Required, name), left)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		all = append(all, one)
 	}
 	return all, nil
+}
+
+// inherited describes the properties of the schemas in allOf.
+func (d *document) inherited(s *schema, left int) ([]property, error) {
+	var all []property
+	for _, part := range s.AllOf {
+		inner, err := d.properties(part, left)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, inner...)
+	}
+	return all, nil
+}
+
+// alternatives describes the properties of all alternatives. A property is required if it
+// is required in each of them, and its values are those of all of them.
+func (d *document) alternatives(schemas []*schema, left int) ([]property, error) {
+	var all []property
+	seen := map[string]int{} // number of alternatives
+	for _, alternative := range schemas {
+		inner, err := d.properties(alternative, left)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range inner {
+			seen[one.Name]++
+			i := slices.IndexFunc(all, func(p property) bool { return p.Name == one.Name })
+			if i < 0 {
+				all = append(all, one)
+				continue
+			}
+			all[i].Required = all[i].Required && one.Required
+			all[i].Values = merge(all[i].Values, one.Values)
+			if !reflect.DeepEqual(all[i].Properties, one.Properties) {
+				all[i].Properties = nil // described with the alternatives
+			}
+		}
+	}
+	for i := range all {
+		all[i].Required = all[i].Required && seen[all[i].Name] == len(schemas)
+	}
+	return all, nil
+}
+
+func merge(values, more []string) []string {
+	for _, value := range more {
+		if !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+	}
+	return values
 }
 
 func (d *document) property(name string, s *schema, required bool, left int) (property, error) {
@@ -69,7 +128,7 @@ func (d *document) property(name string, s *schema, required bool, left int) (pr
 	}
 	return property{
 		Name: name, Type: d.typeName(value), Required: required, Description: description,
-		Limits: append(limits(value), defaults(s, value)...), Values: values(limited), Properties: inner,
+		Limits: append(limits(value), defaults(s, value)...), Values: d.values(limited), Properties: inner,
 	}, nil
 }
 
@@ -77,6 +136,9 @@ func (d *document) property(name string, s *schema, required bool, left int) (pr
 func (d *document) typeName(s *schema) string {
 	s = d.schema(s)
 	names := s.types()
+	for _, alternative := range s.OneOf {
+		names = merge(names, []string{d.typeName(alternative)})
+	}
 	for i, name := range names {
 		if name == "array" && s.Items != nil {
 			names[i] = "array of " + plural(d.typeName(s.Items))
@@ -150,7 +212,7 @@ func defaults(s, value *schema) []string {
 	return []string{fmt.Sprintf("default %v", given)}
 }
 
-func values(s *schema) []string {
+func (d *document) values(s *schema) []string {
 	if s.Const != nil {
 		return []string{fmt.Sprint(s.Const)}
 	}
@@ -159,6 +221,9 @@ func values(s *schema) []string {
 		if value != nil {
 			all = append(all, fmt.Sprint(value))
 		}
+	}
+	for _, alternative := range s.OneOf {
+		all = merge(all, d.values(d.schema(alternative)))
 	}
 	return all
 }

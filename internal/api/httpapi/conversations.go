@@ -8,7 +8,6 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
-	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/platform/page"
@@ -66,12 +65,8 @@ func (s *conversations) SendOperatorMessage(ctx context.Context, r api.SendOpera
 
 // BulkUpdateConversations implements api.StrictServerInterface.
 func (s *conversations) BulkUpdateConversations(ctx context.Context, r api.BulkUpdateConversationsRequestObject) (api.BulkUpdateConversationsResponseObject, error) {
-	bulk, err := fromAPIBulk(*r.Body)
-	if err != nil {
-		return nil, err
-	}
 	return middleware.Once(ctx, s.pool, api.BulkUpdateConversationsResponseObject.VisitBulkUpdateConversationsResponse, func(ctx context.Context, on postgres.Conn) (api.BulkUpdateConversationsResponseObject, error) {
-		result, err := s.service.Apply(ctx, on, middleware.WorkspaceID(ctx), bulk)
+		result, err := s.service.Apply(ctx, on, middleware.WorkspaceID(ctx), fromAPIBulk(*r.Body))
 		if err != nil {
 			return nil, err
 		}
@@ -118,31 +113,11 @@ func (s *conversations) CreateTag(ctx context.Context, r api.CreateTagRequestObj
 	})
 }
 
-// fromAPIBulk checks what the schema cannot say: which member goes with which
-// action.
-func fromAPIBulk(in api.ConversationBulk) (conversation.Bulk, error) {
-	assigns := in.Action == api.BulkActionAssign
-	tags := in.Action == api.BulkActionTag || in.Action == api.BulkActionUntag
-	var broken []api.FieldError
-	for _, member := range []struct {
-		name           string
-		given, belongs bool
-	}{{"operatorId", in.OperatorID.IsSpecified(), assigns}, {"tagIds", in.TagIds != nil, tags}} {
-		if member.belongs && !member.given {
-			broken = append(broken, api.FieldError{Location: "body." + member.name, Message: "is required with the action " + string(in.Action)})
-		} else if member.given && !member.belongs {
-			broken = append(broken, api.FieldError{Location: "body." + member.name, Message: "does not go with the action " + string(in.Action)})
-		}
-	}
-	if len(broken) > 0 {
-		return conversation.Bulk{}, problem.Invalid(broken...)
-	}
-	bulk := conversation.Bulk{IDs: in.Ids, Action: in.Action}
-	if assigns {
-		bulk.OperatorID = orNil[uuid.UUID](in.OperatorID)
-	}
-	if tags {
+// fromAPIBulk relies on the validation of the request: the properties an action needs are present.
+func fromAPIBulk(in api.ConversationBulk) conversation.Bulk {
+	bulk := conversation.Bulk{IDs: in.Ids, Action: in.Action, OperatorID: orNil[uuid.UUID](in.OperatorID)}
+	if in.TagIds != nil {
 		bulk.TagIDs = *in.TagIds
 	}
-	return bulk, nil
+	return bulk
 }

@@ -200,10 +200,10 @@ func TestBulkIsRefusedWhole(t *testing.T) {
 		"body.ids must have at least 1 items":                          {"ids": []uuid.UUID{}, "action": "close"},
 		"body.ids must have at most 200 items":                         {"ids": tooMany, "action": "close"},
 		"body.ids.0 must be a UUID":                                    {"ids": []string{"uuid-1"}, "action": "close"},
-		"body.operatorId is required with the action assign":           {"ids": []uuid.UUID{id}, "action": "assign"},
-		"body.tagIds is required with the action tag":                  {"ids": []uuid.UUID{id}, "action": "tag"},
-		"body.tagIds does not go with the action close":                {"ids": []uuid.UUID{id}, "action": "close", "tagIds": []uuid.UUID{tag}},
-		"body.operatorId does not go with the action untag":            {"ids": []uuid.UUID{id}, "action": "untag", "tagIds": []uuid.UUID{tag}, "operatorId": nil},
+		"body.operatorId is required":                                  {"ids": []uuid.UUID{id}, "action": "assign"},
+		"body.tagIds is required":                                      {"ids": []uuid.UUID{id}, "action": "tag"},
+		"body.tagIds is not a known property":                          {"ids": []uuid.UUID{id}, "action": "close", "tagIds": []uuid.UUID{tag}},
+		"body.operatorId is not a known property":                      {"ids": []uuid.UUID{id}, "action": "untag", "tagIds": []uuid.UUID{tag}, "operatorId": nil},
 		"body.action must be one of close, reopen, assign, tag, untag": {"ids": []uuid.UUID{id}, "action": "delete"},
 	} {
 		problem := post(body).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)

@@ -5,14 +5,18 @@ import (
 	"github.com/avelto/convo/internal/domain/analytics"
 )
 
+// stages are all stages of the pipeline, in its order.
+var stages = []api.LeadStatus{
+	api.LeadStatusNEW, api.LeadStatusQUALIFIED, api.LeadStatusCONTACTED, api.LeadStatusWON, api.LeadStatusLOST,
+}
+
 func toAPIFigures(f analytics.Figures) api.AnalyticsFigures {
 	return api.AnalyticsFigures{
 		ConversationsOpened: f.Opened, ConversationsClosed: f.Closed, ConversationsHandedOff: f.HandedOff,
 		LeadsCreated: f.LeadsCreated(), ConversionRate: f.ConversionRate(), MedianFirstOperatorReplySeconds: f.MedianReply,
-		LeadsByStage: api.LeadStageCounts{
-			NEW: f.Leads[api.LeadStatusNEW], QUALIFIED: f.Leads[api.LeadStatusQUALIFIED],
-			CONTACTED: f.Leads[api.LeadStatusCONTACTED], WON: f.Leads[api.LeadStatusWON], LOST: f.Leads[api.LeadStatusLOST],
-		},
+		LeadsByStage: each(stages, func(status api.LeadStatus) api.LeadStageCount {
+			return api.LeadStageCount{Status: status, Count: f.Leads[status]}
+		}),
 	}
 }
 

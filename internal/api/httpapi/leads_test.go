@@ -55,20 +55,20 @@ func TestCreateLeadRefusesWhatBreaksTheRules(t *testing.T) {
 	require.NoError(t, err)
 	for body, want := range map[string]string{
 		`{}`:                                     "body.fields is required",
-		`{"fields":{}}`:                          "body.fields must have at least 1 members",
-		string(tooMany):                          "body.fields must have at most 50 members",
+		`{"fields":{}}`:                          "body.fields must have at least 1 properties",
+		string(tooMany):                          "body.fields must have at most 50 properties",
 		`{"fields":{"name":1}}`:                  "body.fields.name must be a string",
 		`{"fields":{"name":null}}`:               "body.fields.name must not be null",
-		`{"fields":{"email":"anna"}}`:            "body.fields.email must be an e-mail address",
+		`{"fields":{"email":"anna"}}`:            "body.fields.email must be an email address",
 		`{"fields":{"phone":"call me"}}`:         `body.fields.phone must match ^\+?[0-9(][0-9 ()./-]{3,30}[0-9]( ?(x|ext\.?) ?[0-9]{1,6})?$`,
 		`{"fields":{"x":{"y":1}}}`:               "body.fields.x must be a string",
-		`{"fields":{"name":"A"},"score":5}`:      "body.score is not known",
-		`{"fields":{"name":"A"},"Source":"f"}`:   "body.Source is not known",
+		`{"fields":{"name":"A"},"score":5}`:      "body.score is not a known property",
+		`{"fields":{"name":"A"},"Source":"f"}`:   "body.Source is not a known property",
 		`{"fields":{"name":"A"},"source":""}`:    "body.source must have at least 1 characters",
 		`{"fields":{"name":"A"},"source":null}`:  "body.source must not be null",
 		`[]`:                                     "body must be an object",
-		`{"fields":{"email":"a","phone":"b"}}`:   "body.fields.email must be an e-mail address",
-		`{"fields":{"name":"A"},"status":"NEW"}`: "body.status is not known",
+		`{"fields":{"email":"a","phone":"b"}}`:   "body.fields.email must be an email address",
+		`{"fields":{"name":"A"},"status":"NEW"}`: "body.status is not a known property",
 	} {
 		problem := s.Post(t, token, "/leads", body).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
 		first := (*problem.Errors)[0]

@@ -68,7 +68,7 @@ func TestASubscriptionIsRefused(t *testing.T) {
 		require.Contains(t, (*refused.Errors)[0].Message, string(event), "the known ones are listed")
 	}
 	for _, url := range []string{
-		"http://hooks.example.com", "http://127.0.0.1:9999/x", "http://localhost/x", "https://localhost/x", "https://127.0.0.1/x", "https://10.0.0.1",
+		"http://127.0.0.1:9999/x", "http://localhost/x", "https://localhost/x", "https://127.0.0.1/x", "https://10.0.0.1",
 		"https://169.254.169.254/latest", "https://[::1]/", "https://[::ffff:10.0.0.1]/", "https://[64:ff9b::a00:1]/", "https://[2002:a00:1::]/",
 		"https://user:password@hooks.example.com", "https://hooks.example.com/#x", "https://hooks.example.com:0/", "https://224.0.0.1/", "https://:443/",
 	} {
@@ -77,6 +77,8 @@ func TestASubscriptionIsRefused(t *testing.T) {
 	}
 	for _, body := range []string{
 		`{"type":"CRM","url":"https://x.example","events":["lead.created"]}`, `{"type":"WEBHOOK","url":"ftp://x.example","events":["lead.created"]}`,
+		`{"type":"WEBHOOK","url":"http://hooks.example.com","events":["lead.created"]}`, `{"type":"WEBHOOK","url":"http://localhost.example.com","events":["lead.created"]}`,
+		`{"type":"WEBHOOK","url":"http://10.0.0.1/","events":["lead.created"]}`,
 		`{"type":"WEBHOOK","url":"https://x.example","events":[]}`, `{"type":"WEBHOOK","events":["lead.created"]}`,
 	} {
 		s.Post(t, token, "/integrations/webhook", body).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)

@@ -1,6 +1,5 @@
-// Package spec reads the published document and answers what it says of an
-// operation: scope, rate class, body limit and more. Nothing of that is
-// restated in Go.
+// Package spec reads the published document: the scope, rate limit class, body
+// limit and other properties of each operation. None of them is repeated in Go.
 package spec
 
 import (
@@ -9,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -24,38 +24,38 @@ import (
 // BasePath is where the document's paths begin on the server.
 const BasePath = "/api/v1"
 
-// DefaultMaxBody is how large a body may be where the document names no other
-// size, in bytes.
+// DefaultMaxBody is the maximum size of a body in bytes, unless the document sets
+// x-max-body-bytes.
 const DefaultMaxBody = 1 << 20
 
-// Operation is what the document says of one operation.
+// Operation holds what the document says about one operation.
 type Operation struct {
 	ID         string
 	Method     string
 	Path       string // as in the document: /leads/{id}
-	Public     bool   // takes callers without a token
+	Public     bool   // accepts requests without a token
 	Scope      api.Scope
 	RateClass  string
-	MaxBody    int64 // bytes; 0 where the operation takes no body
+	MaxBody    int64 // bytes; 0 if the operation accepts no body
 	Body       *openapi3.RequestBody
 	Parameters []*openapi3.Parameter
-	Idempotent bool // takes an Idempotency-Key
-	ReadOnly   bool // changes nothing, whatever its method
-	// Shadowed are the paths of other operations that this one's path matches too, with
-	// the methods that they take: /conversations/bulk is none of /conversations/{id}.
+	Idempotent bool // accepts an Idempotency-Key
+	ReadOnly   bool // changes nothing, even if its method is POST
+	// Shadowed maps other operations' paths that this path's template also matches to
+	// their methods: /conversations/bulk is not a conversation of /conversations/{id}.
 	Shadowed   map[string]string
 	SDKMethod  string   // resource and method of the SDKs: leads.list
-	ShownOnce  []string // members of the answer that a replay leaves out
+	ShownOnce  []string // properties of the response that a replay leaves out
 	Definition *openapi3.Operation
 }
 
 // Writes reports whether the operation changes anything.
 func (o *Operation) Writes() bool { return o.Method != http.MethodGet && !o.ReadOnly }
 
-// Route returns the operation's key, made of what a router has matched.
+// Route returns the method and path of the operation, as in "GET /leads/{id}".
 func (o *Operation) Route() string { return o.Method + " " + o.Path }
 
-// RateClass is a limit that the document declares.
+// RateClass is a rate limit declared in the document.
 type RateClass struct {
 	ratelimit.Limit
 
@@ -64,7 +64,7 @@ type RateClass struct {
 	PerIP bool
 }
 
-// ErrorKind is what the document says of an error code.
+// ErrorKind holds what the document says about an error code.
 type ErrorKind struct {
 	Status int
 	Title  string
@@ -78,24 +78,24 @@ type Document struct {
 	RateLimits map[string]RateClass
 	Errors     map[api.ErrorCode]ErrorKind
 	Scopes     []api.Scope // all that a token can carry
-	// ScopeDescriptions say what each of them lets a token do.
+	// ScopeDescriptions say what each scope allows.
 	ScopeDescriptions map[api.Scope]string
-	// Events say which scope reads the data of an event; an empty one stands for none.
+	// Events maps each event to the scope that reads its data, or to "" if it needs none.
 	Events map[api.EventType]api.Scope
 	routes map[string]*Operation
 }
 
-// Published is the document that this build was made from, read once.
+// Published returns the document embedded in this build. It is parsed once.
 var Published = sync.OnceValues(func() (*Document, error) { return Load(openapi.JSON) })
 
-// Load reads a document and fails on whatever the server would need and not find.
+// Load reads a document. It fails if something that the server needs is missing.
 func Load(raw []byte) (*Document, error) {
 	parsed, err := openapi3.NewLoader().LoadFromData(raw)
 	if err != nil {
 		return nil, fmt.Errorf("read document: %w", err)
 	}
-	// Examples are held against their schemas by the linter and by tests: here it
-	// would take most of the start's time and memory.
+	// The linter and tests validate the examples. Doing it here would take most of the
+	// time and memory of a start.
 	if err := parsed.Validate(context.Background(), openapi3.DisableExamplesValidation()); err != nil {
 		return nil, fmt.Errorf("document: %w", err)
 	}
@@ -133,7 +133,7 @@ func (d *Document) readOperations() error {
 	return nil
 }
 
-// readShadowed finds the paths without parameters that a path with some matches too.
+// readShadowed finds the paths without parameters that a path template also matches.
 func (d *Document) readShadowed() {
 	for _, o := range d.Operations {
 		pattern := strings.Split(o.Path, "/")
@@ -165,11 +165,10 @@ func matchesTemplate(pattern, path []string) bool {
 	return true
 }
 
-// methodOrder is the order in which a path's operations are listed. The document has
-// no others.
+// methodOrder is the order of a path's operations. The document uses no other methods.
 var methodOrder = []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete}
 
-// pathOrder returns the document's paths in its own order, which maps lose.
+// pathOrder returns the paths in the order of the document.
 func pathOrder(raw []byte) ([]string, error) {
 	var top struct {
 		Paths json.RawMessage `json:"paths"`
@@ -188,13 +187,14 @@ func pathOrder(raw []byte) ([]string, error) {
 	return paths, nil
 }
 
-// Member is a member of a JSON object.
+// Member is a property of a JSON object.
 type Member struct {
 	Name  string
 	Value json.RawMessage
 }
 
-// Members returns those of a JSON object in its own order; none of nothing.
+// Members returns the properties of a JSON object in their original order, or none if
+// object is empty.
 func Members(object json.RawMessage) ([]Member, error) {
 	if len(object) == 0 {
 		return nil, nil
@@ -236,8 +236,8 @@ func (d *Document) operation(method, path string, def *openapi3.Operation) (*Ope
 		o.Parameters = append(o.Parameters, ref.Value)
 		o.Idempotent = o.Idempotent || ref.Value.Name == "Idempotency-Key"
 	}
-	if o.Idempotent != (method == http.MethodPost) {
-		return nil, errors.New("each POST, and nothing else, takes an Idempotency-Key")
+	if o.Idempotent != (method == http.MethodPost && !o.ReadOnly) {
+		return nil, errors.New("every POST that is not x-read-only, and nothing else, accepts an Idempotency-Key")
 	}
 	if def.RequestBody != nil {
 		o.Body, o.MaxBody = def.RequestBody.Value, DefaultMaxBody
@@ -254,14 +254,26 @@ func (d *Document) operation(method, path string, def *openapi3.Operation) (*Ope
 	return o, o.readSecurity(def)
 }
 
-// readShownOnce finds the secrets in the answers.
+// Properties returns the properties of a schema, including those of its allOf.
+func Properties(schema *openapi3.Schema) openapi3.Schemas {
+	all := maps.Clone(schema.Properties)
+	for _, part := range schema.AllOf {
+		if all == nil {
+			all = openapi3.Schemas{}
+		}
+		maps.Copy(all, Properties(part.Value))
+	}
+	return all
+}
+
+// readShownOnce finds the secrets in the responses.
 func (o *Operation) readShownOnce(def *openapi3.Operation) {
-	for _, answer := range def.Responses.Map() {
-		media := answer.Value.Content.Get("application/json")
+	for _, response := range def.Responses.Map() {
+		media := response.Value.Content.Get("application/json")
 		if media == nil || media.Schema == nil {
 			continue
 		}
-		for name, property := range media.Schema.Value.Properties {
+		for name, property := range Properties(media.Schema.Value) {
 			if once, _ := property.Value.Extensions["x-shown-once"].(bool); once {
 				o.ShownOnce = append(o.ShownOnce, name)
 			}

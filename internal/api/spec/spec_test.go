@@ -19,8 +19,8 @@ func published(t *testing.T) *spec.Document {
 	return document
 }
 
-// TestScopesAreThoseOfThePublishedDocument holds the requirements printed in the
-// published document, method by path.
+// TestScopesAreThoseOfThePublishedDocument compares the scope of each operation with the
+// published document.
 func TestScopesAreThoseOfThePublishedDocument(t *testing.T) {
 	t.Parallel()
 	document := published(t)
@@ -61,9 +61,8 @@ func TestLimitsAreThoseOfThePublishedDocument(t *testing.T) {
 	}
 }
 
-// TestTheDocumentIsWholeForItsReaders holds what generated clients and pages need
-// of every operation.
-func TestTheDocumentIsWholeForItsReaders(t *testing.T) {
+// TestOperationsAreComplete checks what generated clients and the documentation need.
+func TestOperationsAreComplete(t *testing.T) {
 	t.Parallel()
 	for _, operation := range published(t).Operations {
 		def := operation.Definition
@@ -93,7 +92,7 @@ func TestEveryEventHasItsBody(t *testing.T) {
 		hook := document.OpenAPI.Webhooks[name.(string)]
 		require.NotNil(t, hook, name)
 		body := hook.Post.RequestBody.Value.Content["application/json"]
-		require.Equal(t, name, body.Schema.Value.Properties["type"].Value.Const)
+		require.Equal(t, name, spec.Properties(body.Schema.Value)["type"].Value.Const)
 	}
 	require.Len(t, document.OpenAPI.Webhooks, 14)
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/avelto/convo/internal/api/problem"
 )
 
-// Body is a request body that was read and checked. The generated server binds
-// the value that was checked, by exact member names, and decodes nothing again.
+// Body is a validated request body. The generated server binds the validated value by
+// exact property names and does not decode the JSON again.
 type Body struct {
 	*bytes.Reader
 
@@ -34,8 +34,8 @@ func (b *Body) ValidatedValue() any { return b.value }
 // Close implements io.Closer.
 func (*Body) Close() error { return nil }
 
-// MediaType checks the Content-Type of a request with a body. Bodies are taken
-// as they are: a Content-Encoding is refused.
+// MediaType checks the Content-Type of a request with a body. A Content-Encoding is
+// rejected: bodies are not decompressed.
 func (v *Validator) MediaType(r *http.Request) error {
 	content := v.operation.Body.Content
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -55,9 +55,8 @@ func (v *Validator) MediaType(r *http.Request) error {
 // TakesJSON reports whether the operation has a JSON body.
 func (v *Validator) TakesJSON() bool { return v.body != nil }
 
-// ReadBody reads and checks a JSON body, and puts it in the place of the
-// request's. It returns every broken rule, or an error where the body cannot be
-// read at all. Where the body is optional and absent, there is nothing to check.
+// ReadBody reads and validates a JSON body. It returns all validation errors, or an error
+// if the body cannot be read or parsed. It returns nil if an optional body is absent.
 func (v *Validator) ReadBody(r *http.Request) (*Body, []api.FieldError, error) {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -73,19 +72,33 @@ func (v *Validator) ReadBody(r *http.Request) (*Body, []api.FieldError, error) {
 	if bytes.Contains(raw, []byte(`\u0000`)) && holdsNUL(body.value) {
 		return nil, nil, problem.Malformed("The body must not hold NUL characters.")
 	}
-	options := append([]openapi3.SchemaValidationOption{openapi3.MultiErrors()}, formats...)
-	if err := v.body.VisitJSON(body.value, options...); err != nil {
-		return nil, schemaErrors("body", err), nil
+	if broken := v.checkBody(body.value); len(broken) > 0 {
+		return nil, broken, nil
 	}
 	return body, nil, nil
 }
 
-// TooLarge is the error of a body above a limit, in bytes.
+func (v *Validator) checkBody(value any) []api.FieldError {
+	schema, broken := variant(v.body, value)
+	if len(broken) > 0 {
+		return broken
+	}
+	if v.names {
+		broken = propertyNameErrors("body", schema, value)
+	}
+	options := append([]openapi3.SchemaValidationOption{openapi3.MultiErrors()}, formats...)
+	if err := schema.VisitJSON(value, options...); err != nil {
+		broken = append(broken, schemaErrors("body", err)...)
+	}
+	return broken
+}
+
+// TooLarge returns the error for a body larger than limit, in bytes.
 func TooLarge(limit int64) error {
 	return problem.New(api.ErrorCodePayloadTooLarge, "The body must not exceed %d bytes.", limit)
 }
 
-// ReadError is the error of a body that could not be read completely.
+// ReadError returns the error for a body that could not be read completely.
 func ReadError(err error) error {
 	var tooLarge *http.MaxBytesError
 	switch {

@@ -10,8 +10,8 @@ import (
 	"github.com/avelto/convo/gen/api"
 )
 
-// schemaErrors turns what the visitor found into one entry a broken rule, in
-// words of our own: the library's carry schema and value along.
+// schemaErrors converts the visitor's errors. The library's own messages contain the
+// schema and the value.
 func schemaErrors(location string, err error) []api.FieldError {
 	if many, ok := errors.AsType[openapi3.MultiError](err); ok {
 		var all []api.FieldError
@@ -43,7 +43,7 @@ func message(e *openapi3.SchemaError) string {
 	case "required":
 		return "is required"
 	case "properties":
-		return "is not known"
+		return "is not a known property"
 	case "enum":
 		return "must be one of " + list(s.Enum)
 	case "format":
@@ -51,6 +51,9 @@ func message(e *openapi3.SchemaError) string {
 	case "pattern":
 		if s.Pattern == `\S` {
 			return "must not be blank"
+		}
+		if text, ok := s.Extensions["x-pattern-description"].(string); ok {
+			return "must be " + text
 		}
 		return "must match " + s.Pattern
 	case "minLength":
@@ -62,9 +65,9 @@ func message(e *openapi3.SchemaError) string {
 	case "maxItems":
 		return fmt.Sprintf("must have at most %d items", *s.MaxItems)
 	case "minProperties":
-		return fmt.Sprintf("must have at least %d members", s.MinProps)
+		return fmt.Sprintf("must have at least %d properties", s.MinProps)
 	case "maxProperties":
-		return fmt.Sprintf("must have at most %d members", *s.MaxProps)
+		return fmt.Sprintf("must have at most %d properties", *s.MaxProps)
 	case "minimum":
 		return fmt.Sprintf("must be at least %g", *s.Min)
 	case "maximum":
@@ -96,7 +99,7 @@ func formatName(format string) string {
 	case "uuid":
 		return "a UUID"
 	case "email":
-		return "an e-mail address"
+		return "an email address"
 	case "uri":
 		return "an absolute URL"
 	case "date-time":

@@ -1,10 +1,10 @@
-// Package validation checks requests against the published document by
-// kin-openapi, on the operation that the router has matched, and mends what
-// kin-openapi leaves open: unknown, repeated and empty parameters, formats, and
-// JSON that is read differently by different readers.
+// Package validation validates requests against the published document with
+// kin-openapi, using the operation that the router matched. It adds what kin-openapi
+// does not check: unknown, repeated and empty parameters, formats, property names, and
+// JSON that parsers read in different ways.
 //
-// Values go to kin-openapi's visitor for 3.0, which is fast; package spec sees to
-// it that the document means the same to it.
+// Values are checked by kin-openapi's 3.0 visitor, which is fast. Package spec translates
+// the document so that it enforces the same rules.
 package validation
 
 import (
@@ -31,11 +31,12 @@ type Validator struct {
 	operation *spec.Operation
 	query     map[string]*openapi3.Parameter
 	route     *routers.Route
-	body      *openapi3.Schema // of a JSON body; nil where there is none
+	body      *openapi3.Schema // of a JSON body; nil if there is none
+	names     bool             // body restricts property names
 }
 
-// New returns the validator of an operation. Path parameters must be UUIDs, or it
-// panics: they are checked as such, without the library's way through styles.
+// New returns the validator of an operation. It panics if a path parameter is not a UUID,
+// the only format that it checks.
 func New(operation *spec.Operation) *Validator {
 	v := &Validator{
 		operation: operation, query: map[string]*openapi3.Parameter{},
@@ -48,21 +49,21 @@ func New(operation *spec.Operation) *Validator {
 			v.query[parameter.Name] = parameter
 		case openapi3.ParameterInPath:
 			if parameter.Schema.Value.Format != "uuid" {
-				panic("validation: the path parameter " + parameter.Name + " of " + operation.ID + " is no UUID")
+				panic("validation: the path parameter " + parameter.Name + " of " + operation.ID + " is not a UUID")
 			}
 		}
 	}
 	if operation.Body != nil {
 		if media := operation.Body.Content.Get("application/json"); media != nil {
 			v.body = media.Schema.Value
+			v.names = restrictsNames(v.body)
 		}
 	}
 	return v
 }
 
-// Parameters checks path, query and headers. The path parameters come from the
-// router. It returns every broken rule, or an error where the query cannot be
-// read at all.
+// Parameters validates path, query and headers. The path parameters come from the
+// router. It returns all validation errors, or an error if the query cannot be parsed.
 func (v *Validator) Parameters(r *http.Request, path func(name string) string) ([]api.FieldError, error) {
 	query, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -97,8 +98,8 @@ func (v *Validator) Parameters(r *http.Request, path func(name string) string) (
 	return broken, nil
 }
 
-// checkNames refuses what the operation does not know, and takes out of query
-// what is refused here, so that it is not refused twice.
+// checkNames returns an error for each unknown, repeated and empty parameter, and removes
+// these from query so that they are not reported twice.
 func (v *Validator) checkNames(query url.Values) []api.FieldError {
 	var broken []api.FieldError
 	for name, values := range query {
@@ -107,7 +108,7 @@ func (v *Validator) checkNames(query url.Values) []api.FieldError {
 		case v.query[name] == nil:
 			fault = "is not a parameter of this operation"
 		case len(values) > 1:
-			fault = "is given more than once"
+			fault = "must not be repeated"
 		case values[0] == "":
 			fault = "must not be empty"
 		default:
@@ -123,7 +124,7 @@ func (v *Validator) checkNames(query url.Values) []api.FieldError {
 func checkHeader(values []string) string {
 	switch {
 	case len(values) > 1:
-		return "is given more than once"
+		return "must not be repeated"
 	case len(values) == 1 && values[0] == "":
 		return "must not be empty"
 	}

@@ -28,7 +28,7 @@ func validator(t testing.TB, operationID string) *validation.Validator {
 	return nil
 }
 
-func TestParametersAreHeldToTheDocument(t *testing.T) {
+func TestParametersAreValidated(t *testing.T) {
 	t.Parallel()
 	v := validator(t, "listConversations")
 	id := uuid.NewString()
@@ -46,7 +46,7 @@ func TestParametersAreHeldToTheDocument(t *testing.T) {
 		"limit=99999999999999999999999": "query.limit must be an integer",
 		"limit=":                        "query.limit must not be empty",
 		"limit":                         "query.limit must not be empty",
-		"limit=1&limit=1":               "query.limit is given more than once",
+		"limit=1&limit=1":               "query.limit must not be repeated",
 		"Limit=1":                       "query.Limit is not a parameter of this operation",
 		"limit[]=1":                     "query.limit[] is not a parameter of this operation",
 		"status=open":                   "query.status must be one of OPEN, HANDED_OFF, CLOSED",
@@ -79,12 +79,12 @@ func TestUnreadableQueriesAreMalformed(t *testing.T) {
 	}
 }
 
-func TestHeadersAreHeldToTheDocument(t *testing.T) {
+func TestHeadersAreValidated(t *testing.T) {
 	t.Parallel()
 	v := validator(t, "createLead")
 	for want, values := range map[string][]string{
 		"":                                 {"key-1"},
-		"is given more than once":          {"a", "b"},
+		"must not be repeated":             {"a", "b"},
 		"must not be empty":                {""},
 		"must match ^[!-~]+$":              {"a b"},
 		"must have at most 255 characters": {strings.Repeat("a", 256)},
@@ -121,14 +121,14 @@ func TestUnreadableBodiesAreMalformed(t *testing.T) {
 		_, _, err := v.ReadBody(r)
 		requireCode(t, err, api.ErrorCodeMalformedRequest)
 	}
-	// An escaped backslash before it is no NUL.
+	// An escaped backslash is not a NUL.
 	r := httptest.NewRequest(http.MethodPost, "/leads", strings.NewReader(`{"fields":{"a":"\\u0000"}}`))
 	_, broken, err := v.ReadBody(r)
 	require.NoError(t, err)
 	require.Empty(t, broken)
 }
 
-func TestMediaTypesAreTakenAsDocumented(t *testing.T) {
+func TestOnlyDocumentedMediaTypesAreAccepted(t *testing.T) {
 	t.Parallel()
 	v := validator(t, "createLead")
 	for media, taken := range map[string]bool{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path"
@@ -25,8 +26,8 @@ import (
 // pairs of operation and status that it saw.
 const CoverageVariable = "CONVO_SPEC_COVERAGE_DIR"
 
-// checker holds answers against the document. It reads it by itself, by the full
-// rules of 3.1, and takes no member that the document does not name.
+// checker validates responses against the document. It reads the document itself, applies
+// the full rules of 3.1, and refuses properties that the document does not name.
 type checker struct {
 	document *openapi3.T
 	routes   *http.ServeMux
@@ -55,12 +56,13 @@ var shared = sync.OnceValue(func() *checker {
 	return c
 })
 
-// closeObjects makes members that the document does not name an error.
+// closeObjects makes properties that the document does not name an error.
 func closeObjects(ref *openapi3.SchemaRef) {
 	if ref == nil || ref.Ref != "" || ref.Value == nil {
 		return // a component of its own
 	}
 	s := ref.Value
+	merge(s)
 	if len(s.Properties) > 0 && s.AdditionalProperties.Has == nil && s.AdditionalProperties.Schema == nil {
 		closed := false
 		s.AdditionalProperties.Has = &closed
@@ -69,6 +71,21 @@ func closeObjects(ref *openapi3.SchemaRef) {
 		closeObjects(property)
 	}
 	closeObjects(s.Items)
+}
+
+// merge replaces allOf by the properties of its parts, which would otherwise refuse each
+// other's properties once they are closed.
+func merge(s *openapi3.Schema) {
+	if len(s.AllOf) == 0 {
+		return
+	}
+	properties := openapi3.Schemas{}
+	for _, part := range s.AllOf {
+		merge(part.Value)
+		maps.Copy(properties, part.Value.Properties)
+		s.Required = append(s.Required, part.Value.Required...)
+	}
+	s.Type, s.Properties, s.AllOf = &openapi3.Types{openapi3.TypeObject}, properties, nil
 }
 
 func (c *checker) check(t testing.TB, request *http.Request, response Response) {

@@ -13,13 +13,13 @@ export interface paths {
         };
         /**
          * List leads
-         * @description The workspace's leads, a page at a time. Give a `status` to see one stage of the pipeline.
+         * @description Returns the workspace's leads, one page at a time. Filter by `status` to get one stage of the pipeline.
          */
         get: operations["listLeads"];
         put?: never;
         /**
          * Create a lead
-         * @description Stores a lead that came from elsewhere, a form or another system. It starts in stage `NEW` without a score.
+         * @description Creates a lead that was captured elsewhere, such as in a form or another system. It starts in stage `NEW` without a score.
          */
         post: operations["createLead"];
         delete?: never;
@@ -37,21 +37,21 @@ export interface paths {
         };
         /**
          * Fetch a lead
-         * @description One lead by its id.
+         * @description Returns a lead by id.
          */
         get: operations["getLead"];
         put?: never;
         post?: never;
         /**
          * Delete a lead
-         * @description Removes a lead for good.
+         * @description Permanently deletes a lead.
          */
         delete: operations["deleteLead"];
         options?: never;
         head?: never;
         /**
          * Update a lead
-         * @description Changes fields, score or CRM id. Fields are merged: those you name are set, null removes one, the rest stay.
+         * @description Updates fields, score or CRM id. Fields are merged: the fields you send are set, `null` removes a field, and all other fields keep their value.
          */
         patch: operations["updateLead"];
         trace?: never;
@@ -71,7 +71,7 @@ export interface paths {
         head?: never;
         /**
          * Update lead status
-         * @description Moves a lead to a stage of the pipeline. To the stage it is in already, nothing changes and no event is sent.
+         * @description Moves a lead to another stage of the pipeline. If the lead is already in that stage, nothing changes and no event is sent.
          */
         patch: operations["updateLeadStatus"];
         trace?: never;
@@ -85,7 +85,7 @@ export interface paths {
         };
         /**
          * List conversations
-         * @description The workspace's conversations, latest first. Filters add up: only what matches all of them is listed.
+         * @description Returns the workspace's conversations, newest first. If you send several filters, only conversations that match all of them are returned.
          */
         get: operations["listConversations"];
         put?: never;
@@ -105,7 +105,7 @@ export interface paths {
         };
         /**
          * Fetch a conversation
-         * @description One conversation with its whole transcript, sentiment, tags and assigned operator.
+         * @description Returns a conversation with its full transcript, sentiment, tags and assigned operator.
          */
         get: operations["getConversation"];
         put?: never;
@@ -127,7 +127,7 @@ export interface paths {
         put?: never;
         /**
          * Send an operator reply
-         * @description Writes a message into a conversation that has been handed off, and sends it through the conversation's channel. The message is stored together with the job that sends it. It is signed by the assigned operator, if there is one.
+         * @description Adds an operator's message to a conversation that has been handed off, and sends it through the conversation's channel. The message and its delivery job are stored in one transaction. The author is the assigned operator, if there is one.
          */
         post: operations["sendOperatorMessage"];
         delete?: never;
@@ -147,7 +147,7 @@ export interface paths {
         put?: never;
         /**
          * Bulk close / reopen conversations
-         * @description Closes, reopens, assigns, tags or untags up to 200 conversations in one transaction. Ids that are not of this workspace, do not exist or already are as asked count as skipped.
+         * @description Closes, reopens, assigns, tags or untags up to 200 conversations in one transaction. Conversations that don't exist, belong to another workspace or need no change are skipped.
          */
         post: operations["bulkUpdateConversations"];
         delete?: never;
@@ -165,7 +165,7 @@ export interface paths {
         };
         /**
          * List operators
-         * @description The people to whom conversations can be assigned, newest first.
+         * @description Returns the people conversations can be assigned to, newest first.
          */
         get: operations["listOperators"];
         put?: never;
@@ -185,13 +185,13 @@ export interface paths {
         };
         /**
          * List tags
-         * @description The labels that conversations can carry, newest first.
+         * @description Returns the tags of the workspace, newest first.
          */
         get: operations["listTags"];
         put?: never;
         /**
          * Create a tag
-         * @description Adds a label. Its name must be new to the workspace, whatever its case.
+         * @description Creates a tag. Names are unique in the workspace and not case-sensitive.
          */
         post: operations["createTag"];
         delete?: never;
@@ -209,13 +209,13 @@ export interface paths {
         };
         /**
          * List agents
-         * @description The workspace's agents and whether they are published, newest first.
+         * @description Returns the workspace's agents and their publish status, newest first.
          */
         get: operations["listAgents"];
         put?: never;
         /**
          * Create an agent
-         * @description Adds an agent; a draft unless told otherwise.
+         * @description Creates an agent. Its status is `DRAFT` unless you set another one.
          */
         post: operations["createAgent"];
         delete?: never;
@@ -233,7 +233,7 @@ export interface paths {
         };
         /**
          * Fetch an agent
-         * @description One agent with its system prompt and model configuration.
+         * @description Returns an agent with its system prompt and model configuration.
          */
         get: operations["getAgent"];
         put?: never;
@@ -243,7 +243,7 @@ export interface paths {
         head?: never;
         /**
          * Update an agent
-         * @description Changes what you name of an agent; the rest stays.
+         * @description Updates an agent. Properties you leave out keep their value.
          */
         patch: operations["updateAgent"];
         trace?: never;
@@ -257,7 +257,7 @@ export interface paths {
         };
         /**
          * List channels
-         * @description The ways by which contacts reach the workspace, newest first. Credentials are never shown.
+         * @description Returns the channels contacts reach the workspace through, newest first. Credentials are never returned.
          */
         get: operations["listChannels"];
         put?: never;
@@ -276,8 +276,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Fetch figures of a span
-         * @description Conversations opened, closed and handed off, leads by stage, conversion rate and the median time to an operator's first reply.
+         * Fetch metrics for a period
+         * @description Returns the number of conversations opened, closed and handed off, leads by stage, the conversion rate and the median time to an operator's first reply.
          */
         get: operations["getAnalyticsOverview"];
         put?: never;
@@ -296,8 +296,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Fetch figures over time
-         * @description The same figures by day, week or month. Buckets without events are listed with zeros.
+         * Fetch metrics over time
+         * @description Returns the same metrics per day, week or month. Intervals without activity contain zeros.
          */
         get: operations["getAnalyticsTimeseries"];
         put?: never;
@@ -319,7 +319,7 @@ export interface paths {
         put?: never;
         /**
          * Upload a knowledge file
-         * @description Takes a file into the knowledge base: PDF, DOCX, HTML, text or Markdown, at most 10 MiB, as the raw body. The answer is the job that reads it.
+         * @description Adds a file to the knowledge base: PDF, DOCX, HTML, plain text or Markdown, up to 10 MiB. Send the file's bytes as the request body. Returns the job that processes the file.
          */
         post: operations["uploadKnowledge"];
         delete?: never;
@@ -339,7 +339,7 @@ export interface paths {
         put?: never;
         /**
          * Crawl a URL into the knowledge base
-         * @description Follows the links of a site on the same host, as its robots.txt allows, at most 200 pages. The answer is the job that does so; fetch it for progress.
+         * @description Crawls a website and adds its pages to the knowledge base. Follows links on the same host, up to 200 pages, and respects robots.txt. Returns the crawl job: poll it for progress.
          */
         post: operations["crawlKnowledge"];
         delete?: never;
@@ -357,7 +357,7 @@ export interface paths {
         };
         /**
          * List jobs
-         * @description Uploads and crawls, newest first.
+         * @description Returns upload and crawl jobs, newest first.
          */
         get: operations["listKnowledgeJobs"];
         put?: never;
@@ -377,7 +377,7 @@ export interface paths {
         };
         /**
          * Fetch a job
-         * @description One job with its progress.
+         * @description Returns a job with its progress.
          */
         get: operations["getKnowledgeJob"];
         put?: never;
@@ -399,7 +399,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a job
-         * @description Stops a job that has not ended. What it took in so far is dropped.
+         * @description Cancels a job that has not finished. Everything it has indexed so far is discarded.
          */
         post: operations["cancelKnowledgeJob"];
         delete?: never;
@@ -417,7 +417,7 @@ export interface paths {
         };
         /**
          * List sources
-         * @description Files and sites in the knowledge base, newest first.
+         * @description Returns the files and websites in the knowledge base, newest first.
          */
         get: operations["listKnowledgeSources"];
         put?: never;
@@ -440,7 +440,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a source
-         * @description Removes a source with its file and index for good.
+         * @description Permanently deletes a source, including its file and index.
          */
         delete: operations["deleteKnowledgeSource"];
         options?: never;
@@ -459,7 +459,7 @@ export interface paths {
         put?: never;
         /**
          * Refresh a source
-         * @description Crawls the site again, or reads the file again. Only pages that have changed are indexed anew, and those that are gone leave the index. The answer is the job that does so.
+         * @description Crawls the website or reads the file again. Only changed pages are re-indexed, and pages that no longer exist are removed from the index. Returns the job.
          */
         post: operations["refreshKnowledgeSource"];
         delete?: never;
@@ -477,7 +477,7 @@ export interface paths {
         };
         /**
          * List accepted types
-         * @description The kinds of files that can be uploaded.
+         * @description Returns the file types you can upload.
          */
         get: operations["listAcceptedTypes"];
         put?: never;
@@ -499,7 +499,7 @@ export interface paths {
         put?: never;
         /**
          * Search the knowledge base
-         * @description Finds the passages that best answer a query.
+         * @description Returns the passages that best match a query. This request changes nothing and takes no `Idempotency-Key`.
          */
         post: operations["searchKnowledge"];
         delete?: never;
@@ -519,7 +519,7 @@ export interface paths {
         put?: never;
         /**
          * Subscribe to outbound webhook events
-         * @description Sends the named events to your address from now on, at least once each, signed. The signing secret is in this answer and never shown again. Each event needs the scope that reads its data.
+         * @description Creates a webhook. From now on, the selected events are sent to your URL, signed and at least once each. The response contains the signing secret, which is never shown again. Each event needs the scope that reads its data.
          */
         post: operations["createWebhook"];
         delete?: never;
@@ -537,7 +537,7 @@ export interface paths {
         };
         /**
          * List webhooks and other integrations
-         * @description Every integration of the workspace, newest first.
+         * @description Returns all integrations of the workspace, newest first.
          */
         get: operations["listIntegrations"];
         put?: never;
@@ -557,21 +557,21 @@ export interface paths {
         };
         /**
          * Fetch an integration
-         * @description One integration, without its secret.
+         * @description Returns an integration, without its secret.
          */
         get: operations["getIntegration"];
         put?: never;
         post?: never;
         /**
          * Delete an integration
-         * @description Removes an integration; nothing is sent any more.
+         * @description Deletes an integration. If it is a webhook, no more events are sent to it.
          */
         delete: operations["deleteIntegration"];
         options?: never;
         head?: never;
         /**
          * Update an integration
-         * @description Changes address or events, or switches a subscription on or off.
+         * @description Updates the URL or the events of a webhook, or enables or disables it.
          */
         patch: operations["updateIntegration"];
         trace?: never;
@@ -587,7 +587,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate the signing secret
-         * @description Mints a new secret. The old one signs on beside it for `overlapHours`.
+         * @description Creates a new signing secret. The previous secret stays valid for `overlapHours`, and requests are signed with both.
          */
         post: operations["rotateIntegrationSecret"];
         delete?: never;
@@ -607,7 +607,7 @@ export interface paths {
         put?: never;
         /**
          * Send a test event
-         * @description Sends `webhook.ping` at once, even to a subscription that is switched off, and answers with the attempt. It is not repeated.
+         * @description Sends a `webhook.ping` event immediately, even if the webhook is disabled, and returns the delivery attempt. The event is not retried.
          */
         post: operations["testIntegration"];
         delete?: never;
@@ -625,7 +625,7 @@ export interface paths {
         };
         /**
          * List deliveries
-         * @description What was sent to a subscription, newest first, with every attempt.
+         * @description Returns the events sent to a webhook, newest first, with all delivery attempts.
          */
         get: operations["listIntegrationDeliveries"];
         put?: never;
@@ -646,8 +646,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Deliver again
-         * @description Queues a delivery once more, whatever became of it; the event keeps its id.
+         * Redeliver an event
+         * @description Queues a delivery again, whatever its status. The event keeps its id.
          */
         post: operations["redeliverIntegrationDelivery"];
         delete?: never;
@@ -665,7 +665,7 @@ export interface paths {
         };
         /**
          * Poll events
-         * @description What happened in the workspace, oldest first: the same events that webhooks get, as far as the token's scopes read their data. Go on with the `sequence` of the last event as `after`; none is skipped and none comes late. Events are kept for 30 days.
+         * @description Returns the workspace's events, oldest first: the same events webhooks receive, limited to those the token's scopes can read. To get the next events, send the `sequence` of the last event you received as `after`. Events appear in order and none is skipped. They are kept for 30 days.
          */
         get: operations["listEvents"];
         put?: never;
@@ -684,8 +684,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Fetch this document
-         * @description The OpenAPI 3.1 document of this API, cacheable by its ETag.
+         * Fetch the OpenAPI document
+         * @description Returns the OpenAPI 3.1 document of this API. Use the `ETag` to cache it.
          */
         get: operations["getOpenAPIDocument"];
         put?: never;
@@ -705,7 +705,7 @@ export interface paths {
         };
         /**
          * Fetch the Postman collection
-         * @description A Postman collection (format 2.1) with a request for every operation, its Authorization header bound to `{{apiToken}}` and its address to `{{baseUrl}}`; cacheable by its ETag.
+         * @description Returns a Postman collection (v2.1) with a request for each operation. It uses two variables: `{{baseUrl}}` and `{{apiToken}}`. Use the `ETag` to cache it.
          */
         get: operations["getPostmanCollection"];
         put?: never;
@@ -728,8 +728,8 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * A lead was created
-         * @description A lead was created. Answer with any 2xx within 15 seconds.
+         * Lead created
+         * @description Sent when a lead is created. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onLeadCreated"];
         delete?: never;
@@ -748,8 +748,8 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * A lead changed
-         * @description A lead changed. Answer with any 2xx within 15 seconds.
+         * Lead updated
+         * @description Sent when a lead's fields, score or CRM id change. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onLeadUpdated"];
         delete?: never;
@@ -768,8 +768,8 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * A lead moved to another stage
-         * @description A lead moved to another stage. Answer with any 2xx within 15 seconds.
+         * Lead status changed
+         * @description Sent when a lead moves to another stage. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onLeadStatusChanged"];
         delete?: never;
@@ -788,8 +788,8 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * A conversation began
-         * @description A conversation began. Answer with any 2xx within 15 seconds.
+         * Conversation created
+         * @description Sent when a conversation starts. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onConversationCreated"];
         delete?: never;
@@ -808,8 +808,8 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * A conversation was handed off to operators
-         * @description A conversation was handed off to operators. Answer with any 2xx within 15 seconds.
+         * Conversation handed off
+         * @description Sent when an agent hands a conversation off to operators. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onConversationHandedOff"];
         delete?: never;
@@ -828,8 +828,8 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * A conversation was assigned or unassigned
-         * @description A conversation was assigned or unassigned. Answer with any 2xx within 15 seconds.
+         * Conversation assigned
+         * @description Sent when a conversation is assigned or unassigned. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onConversationAssigned"];
         delete?: never;
@@ -848,8 +848,8 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * A conversation was closed
-         * @description A conversation was closed. Answer with any 2xx within 15 seconds.
+         * Conversation closed
+         * @description Sent when a conversation is closed. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onConversationClosed"];
         delete?: never;
@@ -868,8 +868,8 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * A conversation was reopened
-         * @description A conversation was reopened. Answer with any 2xx within 15 seconds.
+         * Conversation reopened
+         * @description Sent when a conversation is reopened. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onConversationReopened"];
         delete?: never;
@@ -888,8 +888,8 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * A conversation gained or lost tags
-         * @description A conversation gained or lost tags. Answer with any 2xx within 15 seconds.
+         * Conversation tags changed
+         * @description Sent when tags are added to or removed from a conversation. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onConversationTagsChanged"];
         delete?: never;
@@ -908,8 +908,8 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * A message was written
-         * @description A message was written. Answer with any 2xx within 15 seconds.
+         * Message created
+         * @description Sent when a message is added to a conversation. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onMessageCreated"];
         delete?: never;
@@ -928,8 +928,8 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * The delivery of a message made progress
-         * @description The delivery of a message made progress. Answer with any 2xx within 15 seconds.
+         * Message delivery changed
+         * @description Sent when the delivery status of a message changes. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onMessageDeliveryChanged"];
         delete?: never;
@@ -948,8 +948,8 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * A knowledge job ended well
-         * @description A knowledge job ended well. Answer with any 2xx within 15 seconds.
+         * Knowledge job completed
+         * @description Sent when a knowledge job completes. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onKnowledgeJobCompleted"];
         delete?: never;
@@ -968,8 +968,8 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * A knowledge job failed
-         * @description A knowledge job failed. Answer with any 2xx within 15 seconds.
+         * Knowledge job failed
+         * @description Sent when a knowledge job fails. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onKnowledgeJobFailed"];
         delete?: never;
@@ -988,8 +988,8 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * A test of the subscription
-         * @description A test of the subscription. Answer with any 2xx within 15 seconds.
+         * Webhook ping
+         * @description Sent when you test a webhook. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onWebhookPing"];
         delete?: never;
@@ -1002,34 +1002,35 @@ export interface webhooks {
 export interface components {
     schemas: {
         /**
-         * @description Stage of the pipeline that a lead is in. A lead may move from any stage to any other.
+         * @description Stage of a lead in the pipeline. A lead can move from any stage to any other.
          * @enum {string}
          */
         LeadStatus: "NEW" | "QUALIFIED" | "CONTACTED" | "WON" | "LOST";
         /**
-         * @description `newest`: latest first. `score`: highest score first, leads without one last, latest first among equals.
+         * @description `newest`: most recent first. `score`: highest score first, leads without a score last, most recent first within the same score.
+         * @default newest
          * @enum {string}
          */
         LeadSort: "newest" | "score";
-        /** @description What is known about the person: 1 to 50 named texts. `name`, `email` and `phone` are known names; any other name is yours. */
+        /** @description Contact details, 1 to 50 fields. `name`, `email` and `phone` are validated; you can add fields with any other name. */
         LeadFields: {
-            /** @description The person's name. */
+            /** @description Full name. */
             name?: string;
             /**
              * Format: email
-             * @description E-mail address (RFC 5322 addr-spec).
+             * @description Email address.
              */
             email?: string;
-            /** @description Telephone number: digits, with spaces, dots, slashes, hyphens and brackets between them, an optional leading plus and an optional extension (x12, ext. 12). */
+            /** @description Phone number: digits, optionally with spaces, dots, slashes, hyphens and parentheses, a leading plus and an extension (`x12`, `ext. 12`). */
             phone?: string;
         } & {
             [key: string]: string;
         };
-        /** @description A person who left their details. */
+        /** @description A person who shared their contact details. */
         Lead: {
             /**
              * Format: uuid
-             * @description Id of the lead; UUID version 7, so ids sort by time of creation.
+             * @description Id of the lead. Ids are UUIDs of version 7, so they sort by creation time.
              * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
              */
             id: string;
@@ -1037,17 +1038,17 @@ export interface components {
             fields: components["schemas"]["LeadFields"];
             /**
              * Format: int32
-             * @description How promising the lead is, 0 to 100; null while nobody has scored it.
+             * @description How promising the lead is, 0 to 100. `null` if it has no score.
              */
             score: number | null;
-            /** @description Where the lead came from, as given at its creation. */
+            /** @description Where the lead came from. */
             source: string | null;
             /**
              * Format: uuid
-             * @description The conversation in which the lead was captured; null for one created by request.
+             * @description The conversation the lead was captured in. `null` if it was created through the API.
              */
             conversationId: string | null;
-            /** @description Id of the same person in your CRM. */
+            /** @description Id of the person in your CRM. */
             crmExternalId: string | null;
             /**
              * Format: date-time
@@ -1057,103 +1058,103 @@ export interface components {
             createdAt: string;
             /**
              * Format: date-time
-             * @description When the lead last changed.
+             * @description When the lead was last updated.
              * @example 2026-04-30T12:00:00.000Z
              */
             updatedAt: string;
         };
         /**
-         * @description Stable machine-readable reason of an error. New codes may be added; treat an unknown one by its HTTP status.
+         * @description Stable, machine-readable error code. New codes may be added: handle unknown codes by their HTTP status.
          * @enum {string}
          */
         ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "tag_exists" | "job_finished" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "rate_limited" | "headers_too_large" | "internal_error" | "service_unavailable" | "timeout";
         /**
-         * @description A right that a token can carry.
+         * @description A permission of a token.
          * @enum {string}
          */
         Scope: "conversations:read" | "conversations:write" | "leads:read" | "leads:write" | "agents:read" | "agents:write" | "analytics:read";
-        /** @description One broken rule of a request. */
+        /** @description A validation error. */
         FieldError: {
             /**
-             * @description Where the value stands: `body`, `path`, `query` or `header`, then the member's path, joined by dots.
+             * @description Location of the invalid value: `body`, `path`, `query` or `header`, followed by the path to the property, separated by dots.
              * @example body.fields.email
              */
             location: string;
             /**
-             * @description What is wrong with it, in English.
+             * @description What is wrong with the value, in English.
              * @example must be an e-mail address
              */
             message: string;
         };
-        /** @description Problem document of RFC 9457; the body of every error. */
+        /** @description Body of every error response, a problem document as defined by RFC 9457. */
         Problem: {
             /**
              * Format: uri
-             * @description Address of the documentation of this error code.
+             * @description URL of the documentation for this error code.
              */
             type: string;
-            /** @description Short summary of the code; the same for each occurrence. */
+            /** @description Short summary of the error code. */
             title: string;
             /**
              * Format: int32
-             * @description HTTP status of this answer.
+             * @description HTTP status of the response.
              */
             status: number;
-            /** @description What went wrong this time and what to do about it. */
+            /** @description What went wrong in this request and how to fix it. */
             detail: string;
             /**
              * Format: uri-reference
-             * @description Identifies this occurrence; derived from the request id.
+             * @description Identifies this occurrence of the error. Derived from the request id.
              */
             instance: string;
             code: components["schemas"]["ErrorCode"];
-            /** @description The request's id, also in the `X-Request-Id` header. */
+            /** @description Id of the request, also sent as the `X-Request-Id` header. */
             requestId: string;
             missingScope?: components["schemas"]["Scope"];
-            /** @description Every broken rule of the request, on a failed validation. */
+            /** @description All validation errors of the request. */
             errors?: components["schemas"]["FieldError"][];
         };
         /** @description A lead to create. */
         LeadCreate: {
             fields: components["schemas"]["LeadFields"];
-            /** @description Where the lead comes from, for example the name of a form. */
+            /** @description Where the lead comes from, such as the name of a form. */
             source?: string;
         };
-        /** @description Fields to set. A field left out stays as it is; null removes it. At least one and at most 50 must remain. */
+        /** @description Fields to update. Fields you leave out keep their value, and `null` removes a field. The lead must keep 1 to 50 fields. */
         LeadFieldsPatch: {
-            /** @description The person's name. */
+            /** @description Full name. */
             name?: string | null;
             /**
              * Format: email
-             * @description E-mail address (RFC 5322 addr-spec).
+             * @description Email address.
              */
             email?: string | null;
-            /** @description Telephone number: digits, with spaces, dots, slashes, hyphens and brackets between them, an optional leading plus and an optional extension (x12, ext. 12). */
+            /** @description Phone number: digits, optionally with spaces, dots, slashes, hyphens and parentheses, a leading plus and an extension (`x12`, `ext. 12`). */
             phone?: string | null;
         } & {
             [key: string]: string | null;
         };
-        /** @description What to change of a lead. A member left out stays as it is. */
+        /** @description Changes to a lead. Properties you leave out keep their value. */
         LeadUpdate: {
             fields?: components["schemas"]["LeadFieldsPatch"];
             /**
              * Format: int32
-             * @description New score; null removes it.
+             * @description New score. `null` removes it.
              */
             score?: number | null;
-            /** @description New id in your CRM; null removes it. */
+            /** @description New CRM id. `null` removes it. */
             crmExternalId?: string | null;
         };
-        /** @description The stage to move a lead to. */
+        /** @description The new stage of a lead. */
         LeadStatusUpdate: {
             status: components["schemas"]["LeadStatus"];
         };
         /**
-         * @description `OPEN`: an agent answers. `HANDED_OFF`: a human operator answers. `CLOSED`: it has ended.
+         * @description `OPEN`: an agent replies. `HANDED_OFF`: a human operator replies. `CLOSED`: the conversation has ended.
          * @enum {string}
          */
         ConversationStatus: "OPEN" | "HANDED_OFF" | "CLOSED";
-        /** @description The person on the other side of a conversation. */
+        /** @description The person the conversation is with. */
         Contact: {
             /**
              * Format: uuid
@@ -1161,11 +1162,11 @@ export interface components {
              * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
              */
             id: string;
-            /** @description Name, where the channel or the contact gave one. */
+            /** @description Name, if known. */
             name: string | null;
-            /** @description E-mail address, where known. */
+            /** @description Email address, if known. */
             email: string | null;
-            /** @description Telephone number, where known. */
+            /** @description Phone number, if known. */
             phone: string | null;
         };
         /** @description A conversation between a contact and an agent or operator. */
@@ -1178,13 +1179,13 @@ export interface components {
             id: string;
             /**
              * Format: uuid
-             * @description The agent that answers in it.
+             * @description The agent of the conversation.
              * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
              */
             agentId: string;
             /**
              * Format: uuid
-             * @description The channel that it came in by.
+             * @description The channel of the conversation.
              * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
              */
             channelId: string;
@@ -1192,33 +1193,33 @@ export interface components {
             contact: components["schemas"]["Contact"];
             /**
              * Format: uuid
-             * @description The operator it is assigned to, if any.
+             * @description The assigned operator, or `null`.
              */
             assignedOperatorId: string | null;
             /**
              * Format: date-time
-             * @description When its latest message was written; null while it has none.
+             * @description When the latest message was created. `null` if there are no messages.
              */
             lastMessageAt: string | null;
             /**
              * Format: date-time
-             * @description When the conversation began.
+             * @description When the conversation started.
              * @example 2026-04-30T12:00:00.000Z
              */
             createdAt: string;
             /**
              * Format: date-time
-             * @description When it last changed.
+             * @description When the conversation was last updated.
              * @example 2026-04-30T12:00:00.000Z
              */
             updatedAt: string;
         };
         /**
-         * @description Mood of the contact.
+         * @description The contact's sentiment.
          * @enum {string}
          */
         Sentiment: "POSITIVE" | "NEUTRAL" | "NEGATIVE";
-        /** @description A label that conversations can carry. */
+        /** @description A label for conversations. */
         Tag: {
             /**
              * Format: uuid
@@ -1226,10 +1227,10 @@ export interface components {
              * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
              */
             id: string;
-            /** @description Name of the tag, unique in the workspace whatever its case. */
+            /** @description Name of the tag. Unique in the workspace, not case-sensitive. */
             name: string;
         };
-        /** @description A human who answers conversations. */
+        /** @description A person who replies to contacts. */
         Operator: {
             /**
              * Format: uuid
@@ -1241,30 +1242,30 @@ export interface components {
             name: string;
         };
         /**
-         * @description `USER`: the contact wrote it. `ASSISTANT`: the workspace's side did, agent and operator alike.
+         * @description `USER`: sent by the contact. `ASSISTANT`: sent by an agent or an operator.
          * @enum {string}
          */
         MessageRole: "USER" | "ASSISTANT";
         /**
-         * @description What kind of author wrote a message.
+         * @description Type of the author of a message.
          * @enum {string}
          */
         MessageAuthorType: "CONTACT" | "AGENT" | "OPERATOR";
-        /** @description Who wrote a message. */
+        /** @description Author of a message. */
         MessageAuthor: {
             type: components["schemas"]["MessageAuthorType"];
             /**
              * Format: uuid
-             * @description Id of the contact, agent or operator; null for an operator message sent by an API token in a conversation that is assigned to nobody.
+             * @description Id of the contact, agent or operator. `null` for an operator message in a conversation that had no assigned operator.
              */
             id: string | null;
         };
         /**
-         * @description How far a message has come. `RECEIVED`: it came in from the contact. `QUEUED`: stored with the job that sends it. `SENT`: the channel's provider took it. `DELIVERED` and `READ`: the provider says so. `FAILED`: it could not be delivered.
+         * @description Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered.
          * @enum {string}
          */
         DeliveryStatus: "RECEIVED" | "QUEUED" | "SENT" | "DELIVERED" | "READ" | "FAILED";
-        /** @description One message of a conversation. */
+        /** @description A message in a conversation. */
         Message: {
             /**
              * Format: uuid
@@ -1279,97 +1280,95 @@ export interface components {
             deliveryStatus: components["schemas"]["DeliveryStatus"];
             /**
              * Format: date-time
-             * @description When it was written.
+             * @description When the message was created.
              * @example 2026-04-30T12:00:00.000Z
              */
             createdAt: string;
         };
         /** @description A conversation with its transcript. */
-        ConversationDetail: {
-            /**
-             * Format: uuid
-             * @description Id of the conversation.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            id: string;
-            /**
-             * Format: uuid
-             * @description The agent that answers in it.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            agentId: string;
-            /**
-             * Format: uuid
-             * @description The channel that it came in by.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            channelId: string;
-            status: components["schemas"]["ConversationStatus"];
-            contact: components["schemas"]["Contact"];
-            /**
-             * Format: uuid
-             * @description The operator it is assigned to, if any.
-             */
-            assignedOperatorId: string | null;
-            /**
-             * Format: date-time
-             * @description When its latest message was written; null while it has none.
-             */
-            lastMessageAt: string | null;
-            /**
-             * Format: date-time
-             * @description When the conversation began.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            createdAt: string;
-            /**
-             * Format: date-time
-             * @description When it last changed.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            updatedAt: string;
-            /** @description Mood of the contact; null while it is not known. */
+        ConversationDetail: components["schemas"]["Conversation"] & {
+            /** @description The contact's sentiment, or `null` if unknown. */
             sentiment: components["schemas"]["Sentiment"] | null;
-            /** @description Its tags, by name. */
+            /** @description Tags of the conversation, sorted by name. */
             tags: components["schemas"]["Tag"][];
-            /** @description The operator it is assigned to, or null. */
+            /** @description The assigned operator, or `null`. */
             assignedOperator: components["schemas"]["Operator"] | null;
-            /** @description The whole timeline, oldest first. */
+            /** @description All messages, oldest first. */
             messages: components["schemas"]["Message"][];
         };
         /** @description An operator's reply. */
         OperatorMessageCreate: {
-            /** @description Text of the reply, 1 to 4,096 characters. */
+            /** @description Text of the reply. */
             content: string;
         };
-        /**
-         * @description What to do with each conversation.
-         * @enum {string}
-         */
-        BulkAction: "close" | "reopen" | "assign" | "tag" | "untag";
-        /** @description One action on many conversations. */
-        ConversationBulk: {
-            /** @description The conversations, 1 to 200. One named twice counts once. */
-            ids: string[];
-            action: components["schemas"]["BulkAction"];
+        /** @description Ids of the conversations. Duplicates count once. */
+        ConversationIds: string[];
+        /** @description Closes conversations. */
+        ConversationBulkClose: {
+            ids: components["schemas"]["ConversationIds"];
+            /**
+             * @description The action. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            action: "close";
+        };
+        /** @description Reopens conversations. */
+        ConversationBulkReopen: {
+            ids: components["schemas"]["ConversationIds"];
+            /**
+             * @description The action. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            action: "reopen";
+        };
+        /** @description Assigns conversations to an operator, or unassigns them. */
+        ConversationBulkAssign: {
+            ids: components["schemas"]["ConversationIds"];
+            /**
+             * @description The action. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            action: "assign";
             /**
              * Format: uuid
-             * @description With `assign`, and required there: the operator, or null to unassign.
+             * @description The operator to assign to, or null to unassign.
              */
-            operatorId?: string | null;
-            /** @description With `tag` and `untag`, and required there: the tags, 1 to 50. */
-            tagIds?: string[];
+            operatorId: string | null;
         };
-        /** @description Outcome of a bulk action. */
+        /** @description Ids of the tags. */
+        ConversationTagIds: string[];
+        /** @description Adds tags to conversations. */
+        ConversationBulkTag: {
+            ids: components["schemas"]["ConversationIds"];
+            /**
+             * @description The action. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            action: "tag";
+            tagIds: components["schemas"]["ConversationTagIds"];
+        };
+        /** @description Removes tags from conversations. */
+        ConversationBulkUntag: {
+            ids: components["schemas"]["ConversationIds"];
+            /**
+             * @description The action. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            action: "untag";
+            tagIds: components["schemas"]["ConversationTagIds"];
+        };
+        /** @description An action on up to 200 conversations. `action` selects it, and the other properties it needs. */
+        ConversationBulk: components["schemas"]["ConversationBulkClose"] | components["schemas"]["ConversationBulkReopen"] | components["schemas"]["ConversationBulkAssign"] | components["schemas"]["ConversationBulkTag"] | components["schemas"]["ConversationBulkUntag"];
+        /** @description Result of a bulk action. */
         BulkResult: {
             /**
              * Format: int32
-             * @description How many conversations changed.
+             * @description Number of conversations that changed.
              */
             updated: number;
             /**
              * Format: int32
-             * @description How many did not: they are not of this workspace, do not exist, or already are as asked.
+             * @description Number of conversations that didn't change, because they don't exist, belong to another workspace or need no change.
              */
             skipped: number;
         };
@@ -1379,11 +1378,11 @@ export interface components {
             name: string;
         };
         /**
-         * @description `DRAFT`: not answering yet. `PUBLISHED`: answers in its channels. `ARCHIVED`: kept for the record.
+         * @description `DRAFT`: not published yet. `PUBLISHED`: replies in its channels. `ARCHIVED`: no longer in use.
          * @enum {string}
          */
         AgentStatus: "DRAFT" | "PUBLISHED" | "ARCHIVED";
-        /** @description An automated agent, in short. */
+        /** @description An AI agent. */
         Agent: {
             /**
              * Format: uuid
@@ -1395,12 +1394,12 @@ export interface components {
             name: string;
             status: components["schemas"]["AgentStatus"];
             /**
-             * @description Who runs the language model.
+             * @description Provider of the language model.
              * @example openai
              */
             modelProvider: string;
             /**
-             * @description Name of the model at that provider.
+             * @description Name of the model.
              * @example gpt-4o-mini
              */
             modelName: string;
@@ -1412,67 +1411,36 @@ export interface components {
             createdAt: string;
             /**
              * Format: date-time
-             * @description When the agent last changed.
+             * @description When the agent was last updated.
              * @example 2026-04-30T12:00:00.000Z
              */
             updatedAt: string;
         };
-        /** @description An agent to create. Starts as a `DRAFT` unless told otherwise. */
+        /** @description An agent to create. */
         AgentCreate: {
             /** @description Name of the agent. */
             name: string;
             status?: components["schemas"]["AgentStatus"];
-            /** @description Instructions for the model. */
+            /** @description System prompt of the model. */
             systemPrompt?: string;
-            /** @description Who runs the language model. */
+            /** @description Provider of the language model. */
             modelProvider: string;
-            /** @description Name of the model at that provider. */
+            /** @description Name of the model. */
             modelName: string;
             /**
              * Format: double
-             * @description Sampling temperature, 0 to 2; 1 when left out at creation.
+             * @description Sampling temperature, 0 to 2. Defaults to 1 for a new agent.
              */
             temperature?: number;
             /**
              * Format: int32
-             * @description Upper bound of tokens in one answer; 1,024 when left out at creation.
+             * @description Maximum number of tokens in a reply. Defaults to 1,024 for a new agent.
              */
             maxTokens?: number;
         };
-        /** @description An agent with its prompt and model configuration. */
-        AgentDetail: {
-            /**
-             * Format: uuid
-             * @description Id of the agent.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            id: string;
-            /** @description Name of the agent. */
-            name: string;
-            status: components["schemas"]["AgentStatus"];
-            /**
-             * @description Who runs the language model.
-             * @example openai
-             */
-            modelProvider: string;
-            /**
-             * @description Name of the model at that provider.
-             * @example gpt-4o-mini
-             */
-            modelName: string;
-            /**
-             * Format: date-time
-             * @description When the agent was created.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            createdAt: string;
-            /**
-             * Format: date-time
-             * @description When the agent last changed.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            updatedAt: string;
-            /** @description Instructions that the model is given before each conversation. */
+        /** @description An agent with its system prompt and model configuration. */
+        AgentDetail: components["schemas"]["Agent"] & {
+            /** @description System prompt of the model. */
             systemPrompt: string;
             /**
              * Format: double
@@ -1481,38 +1449,38 @@ export interface components {
             temperature: number;
             /**
              * Format: int32
-             * @description Upper bound of tokens in one answer.
+             * @description Maximum number of tokens in a reply.
              */
             maxTokens: number;
         };
-        /** @description What to change of an agent. A member left out stays as it is. */
+        /** @description Changes to an agent. Properties you leave out keep their value. */
         AgentUpdate: {
             /** @description Name of the agent. */
             name?: string;
             status?: components["schemas"]["AgentStatus"];
-            /** @description Instructions for the model. */
+            /** @description System prompt of the model. */
             systemPrompt?: string;
-            /** @description Who runs the language model. */
+            /** @description Provider of the language model. */
             modelProvider?: string;
-            /** @description Name of the model at that provider. */
+            /** @description Name of the model. */
             modelName?: string;
             /**
              * Format: double
-             * @description Sampling temperature, 0 to 2; 1 when left out at creation.
+             * @description Sampling temperature, 0 to 2. Defaults to 1 for a new agent.
              */
             temperature?: number;
             /**
              * Format: int32
-             * @description Upper bound of tokens in one answer; 1,024 when left out at creation.
+             * @description Maximum number of tokens in a reply. Defaults to 1,024 for a new agent.
              */
             maxTokens?: number;
         };
         /**
-         * @description Medium of a channel.
+         * @description Type of a channel.
          * @enum {string}
          */
         ChannelType: "WEBSITE" | "TELEGRAM" | "WHATSAPP" | "MESSENGER" | "VIBER" | "EMAIL" | "SLACK" | "DISCORD" | "SMS" | "VOICE";
-        /** @description A way by which contacts reach the workspace. Its credentials are never returned. */
+        /** @description A channel contacts use to reach the workspace. Credentials are never returned. */
         Channel: {
             /**
              * Format: uuid
@@ -1525,7 +1493,7 @@ export interface components {
             name: string;
             /**
              * Format: uuid
-             * @description The agent that answers in it; null while none is bound.
+             * @description The agent that replies in this channel, or `null`.
              */
             agentId: string | null;
             /**
@@ -1536,192 +1504,176 @@ export interface components {
             createdAt: string;
         };
         /**
-         * @description Splits the figures by the conversation's agent, channel or present status. Leads count with the conversation that they were captured in.
+         * @description Groups the metrics by agent, channel or current status of the conversation. Leads belong to the group of the conversation they were captured in.
          * @enum {string}
          */
         AnalyticsGroupBy: "agent" | "channel" | "status";
-        /** @description Leads created in the span, by the stage they are in now. */
-        LeadStageCounts: {
+        /** @description Number of leads in one stage. */
+        LeadStageCount: {
+            status: components["schemas"]["LeadStatus"];
             /**
              * Format: int64
-             * @description Leads now in stage NEW.
+             * @description Leads now in this stage.
              */
-            NEW: number;
-            /**
-             * Format: int64
-             * @description Leads now in stage QUALIFIED.
-             */
-            QUALIFIED: number;
-            /**
-             * Format: int64
-             * @description Leads now in stage CONTACTED.
-             */
-            CONTACTED: number;
-            /**
-             * Format: int64
-             * @description Leads now in stage WON.
-             */
-            WON: number;
-            /**
-             * Format: int64
-             * @description Leads now in stage LOST.
-             */
-            LOST: number;
+            count: number;
         };
-        /** @description Figures of one span of time. */
+        /** @description Metrics of a period. */
         AnalyticsFigures: {
             /**
              * Format: int64
-             * @description Conversations begun in the span.
+             * @description Conversations started in the period.
              */
             conversationsOpened: number;
             /**
              * Format: int64
-             * @description Times that a conversation was closed in the span.
+             * @description Number of times a conversation was closed in the period.
              */
             conversationsClosed: number;
             /**
              * Format: int64
-             * @description Times that a conversation was handed off in the span.
+             * @description Number of times a conversation was handed off in the period.
              */
             conversationsHandedOff: number;
             /**
              * Format: int64
-             * @description Leads created in the span.
+             * @description Leads created in the period.
              */
             leadsCreated: number;
-            leadsByStage: components["schemas"]["LeadStageCounts"];
+            /** @description Leads created in the period, by current stage: one entry per stage, in pipeline order. */
+            leadsByStage: components["schemas"]["LeadStageCount"][];
             /**
              * Format: double
-             * @description Share of the span's leads that are now WON, 0 to 1; 0 when there are none.
+             * @description Share of the period's leads that are now `WON`, 0 to 1. 0 if there are no leads.
              */
             conversionRate: number;
             /**
              * Format: double
-             * @description Median time in seconds from hand-off to the operator's first reply, over the replies of the span; null when there are none.
+             * @description Median time in seconds between a hand-off and the operator's first reply, for the replies of the period. `null` if there are none.
              */
             medianFirstOperatorReplySeconds: number | null;
         };
-        /** @description Figures of one group. */
+        /** @description Metrics of a group. */
         AnalyticsGroup: {
-            /** @description Id of the agent or channel, or the status; null for what belongs to none. */
+            /** @description Id of the agent or channel, or the status. `null` for items that belong to no group. */
             key: string | null;
             /** @description Name of the agent or channel, or the status. */
             name: string | null;
             figures: components["schemas"]["AnalyticsFigures"];
         };
-        /** @description Figures of a span. */
+        /** @description Metrics of a period. */
         AnalyticsOverview: {
             /**
              * Format: date-time
-             * @description Beginning of the span, inclusive.
+             * @description Start of the period, inclusive.
              * @example 2026-04-30T12:00:00.000Z
              */
             from: string;
             /**
              * Format: date-time
-             * @description End of the span, exclusive.
+             * @description End of the period, exclusive.
              * @example 2026-04-30T12:00:00.000Z
              */
             to: string;
             figures: components["schemas"]["AnalyticsFigures"];
-            /** @description Figures by group, largest first; only with `groupBy`. */
+            /** @description Metrics per group, largest group first. Only present with `groupBy`. */
             groups?: components["schemas"]["AnalyticsGroup"][];
         };
         /**
-         * @description Width of a bucket, in UTC. Weeks begin on Monday.
+         * @description Length of an interval, in UTC. Weeks start on Monday.
+         * @default day
          * @enum {string}
          */
         AnalyticsGranularity: "day" | "week" | "month";
-        /** @description Figures of one bucket. */
+        /** @description Metrics of an interval. */
         AnalyticsBucket: {
             /**
              * Format: date-time
-             * @description Beginning of the bucket, inclusive.
+             * @description Start of the interval, inclusive.
              * @example 2026-04-30T12:00:00.000Z
              */
             start: string;
             /**
              * Format: date-time
-             * @description End of the bucket, exclusive.
+             * @description End of the interval, exclusive.
              * @example 2026-04-30T12:00:00.000Z
              */
             end: string;
             figures: components["schemas"]["AnalyticsFigures"];
-            /** @description Figures by group; only with `groupBy`. Every bucket lists the same groups. */
+            /** @description Metrics per group. Only present with `groupBy`. All intervals list the same groups. */
             groups?: components["schemas"]["AnalyticsGroup"][];
         };
-        /** @description Figures over time. */
+        /** @description Metrics over time. */
         AnalyticsTimeseries: {
             /**
              * Format: date-time
-             * @description Beginning of the span, inclusive.
+             * @description Start of the period, inclusive.
              * @example 2026-04-30T12:00:00.000Z
              */
             from: string;
             /**
              * Format: date-time
-             * @description End of the span, exclusive.
+             * @description End of the period, exclusive.
              * @example 2026-04-30T12:00:00.000Z
              */
             to: string;
             granularity: components["schemas"]["AnalyticsGranularity"];
-            /** @description All buckets that touch the span, oldest first; those without events are there with zeros. The first and last are cut to the span. */
+            /** @description Intervals in the period, oldest first. Intervals without activity contain zeros. The first and last are shortened to fit the period. */
             buckets: components["schemas"]["AnalyticsBucket"][];
         };
         /**
-         * @description How the knowledge came in.
+         * @description How the knowledge was added.
          * @enum {string}
          */
         KnowledgeType: "UPLOAD" | "CRAWL";
         /**
-         * @description How far a job has come. The last three are final.
+         * @description Status of a job. `COMPLETED`, `FAILED` and `CANCELLED` are final.
          * @enum {string}
          */
         KnowledgeJobStatus: "PENDING" | "PROCESSING" | "COMPLETED" | "FAILED" | "CANCELLED";
-        /** @description A page that could not be taken in. */
+        /** @description A page that could not be processed. */
         KnowledgePageFailure: {
-            /** @description Address of the page. */
+            /** @description URL of the page. */
             url: string;
-            /** @description Why it could not be taken in. */
+            /** @description Why the page could not be processed. */
             reason: string;
         };
         /** @description Progress of a job. An upload counts as one page. */
         KnowledgeJobProgress: {
             /**
              * Format: int32
-             * @description Pages known so far.
+             * @description Pages discovered so far.
              */
             pagesFound: number;
             /**
              * Format: int32
-             * @description Pages taken in.
+             * @description Pages indexed.
              */
             pagesDone: number;
             /**
              * Format: int32
-             * @description Pages left out: unchanged, doubles of others, or not to be read by robots.txt.
+             * @description Pages skipped because they are unchanged, duplicates or disallowed by robots.txt.
              */
             pagesSkipped: number;
             /**
              * Format: int32
-             * @description Pages that could not be taken in.
+             * @description Pages that could not be processed.
              */
             pagesFailed: number;
-            /** @description Why, one entry a page, the first 100. */
+            /** @description The first 100 failed pages and the reason for each. */
             failures: components["schemas"]["KnowledgePageFailure"][];
         };
+        /**
+         * @description Stable, machine-readable reason.
+         * @enum {string}
+         */
+        KnowledgeJobErrorCode: "encrypted_file" | "corrupt_file" | "too_many_pages" | "too_large_unpacked" | "no_text" | "parser_failed" | "timed_out" | "crawl_failed" | "internal_error";
         /** @description Why a job failed. */
         KnowledgeJobError: {
-            /**
-             * @description Stable reason.
-             * @enum {string}
-             */
-            code: "encrypted_file" | "corrupt_file" | "too_many_pages" | "too_large_unpacked" | "no_text" | "parser_failed" | "timed_out" | "crawl_failed" | "internal_error";
-            /** @description The same in English. */
+            code: components["schemas"]["KnowledgeJobErrorCode"];
+            /** @description Description of the error, in English. */
             message: string;
         };
-        /** @description A job that takes a file or a site into the knowledge base. */
+        /** @description A job that adds a file or a website to the knowledge base. */
         KnowledgeJob: {
             /**
              * Format: uuid
@@ -1731,50 +1683,50 @@ export interface components {
             id: string;
             type: components["schemas"]["KnowledgeType"];
             status: components["schemas"]["KnowledgeJobStatus"];
-            /** @description Name of the uploaded file; only with `UPLOAD`. */
+            /** @description Name of the uploaded file. Only present if `type` is `UPLOAD`. */
             fileName?: string;
-            /** @description Address that the crawl began at; only with `CRAWL`. */
+            /** @description URL the crawl starts at. Only present if `type` is `CRAWL`. */
             url?: string;
             /**
              * Format: uuid
-             * @description The source that the job fills; null until it has one.
+             * @description The source the job writes to. `null` until it is created.
              */
             sourceId: string | null;
             progress: components["schemas"]["KnowledgeJobProgress"];
-            /** @description Why the job failed; null otherwise. */
+            /** @description Why the job failed, or `null`. */
             error: components["schemas"]["KnowledgeJobError"] | null;
             /**
              * Format: date-time
-             * @description When the job was accepted.
+             * @description When the job was created.
              * @example 2026-04-30T12:00:00.000Z
              */
             createdAt: string;
             /**
              * Format: date-time
-             * @description When work on it began.
+             * @description When the job started, or `null`.
              */
             startedAt: string | null;
             /**
              * Format: date-time
-             * @description When it ended.
+             * @description When the job finished, or `null`.
              */
             finishedAt: string | null;
         };
-        /** @description A site to crawl. */
+        /** @description A website to crawl. */
         KnowledgeCrawlCreate: {
             /**
              * Format: uri
-             * @description Where to begin; http or https, on a public address.
+             * @description URL to start at. It must use http or https and have a public address.
              */
             url: string;
             /**
              * Format: int32
-             * @description How many links away from there to go.
+             * @description How many links to follow from the start URL.
              * @default 1
              */
             depth?: number;
         };
-        /** @description A file or site in the knowledge base. */
+        /** @description A file or website in the knowledge base. */
         KnowledgeSource: {
             /**
              * Format: uuid
@@ -1783,66 +1735,66 @@ export interface components {
              */
             id: string;
             type: components["schemas"]["KnowledgeType"];
-            /** @description Name of the file; only with `UPLOAD`. */
+            /** @description Name of the file. Only present if `type` is `UPLOAD`. */
             fileName?: string;
-            /** @description Address; only with `CRAWL`. */
+            /** @description URL of the website. Only present if `type` is `CRAWL`. */
             url?: string;
             /**
              * Format: int32
-             * @description Passages in the index.
+             * @description Number of indexed passages.
              */
             chunkCount: number;
             /**
              * Format: date-time
-             * @description When it was added.
+             * @description When the source was added.
              * @example 2026-04-30T12:00:00.000Z
              */
             createdAt: string;
             /**
              * Format: date-time
-             * @description When it was last indexed.
+             * @description When the source was last indexed.
              * @example 2026-04-30T12:00:00.000Z
              */
             updatedAt: string;
         };
-        /** @description A kind of file that can be uploaded. */
+        /** @description A file type you can upload. */
         KnowledgeAcceptedType: {
             /**
-             * @description Media type to send it with.
+             * @description Media type of the file.
              * @example application/pdf
              */
             contentType: string;
             /**
-             * @description Usual end of its name.
+             * @description Usual file name extension.
              * @example .pdf
              */
             extension: string;
             /**
-             * @description What it is.
+             * @description Description of the file type.
              * @example PDF document
              */
             description: string;
             /**
              * Format: int64
-             * @description Largest that is taken.
+             * @description Maximum size in bytes.
              * @example 10485760
              */
             maxBytes: number;
         };
-        /** @description A search in the knowledge base. */
+        /** @description A search query. */
         KnowledgeSearch: {
-            /** @description What to look for. */
+            /** @description Text to search for. */
             query: string;
             /**
              * Format: int32
-             * @description At most this many passages.
+             * @description Maximum number of passages to return.
              * @default 10
              */
             limit?: number;
-            /** @description Look only in these sources. */
+            /** @description Only search these sources. */
             sourceIds?: string[];
         };
-        /** @description A passage that answers a search. */
+        /** @description A passage that matches the query. */
         KnowledgeSearchResult: {
             /**
              * Format: uuid
@@ -1852,113 +1804,80 @@ export interface components {
             chunkId: string;
             /**
              * Format: uuid
-             * @description Its source.
+             * @description The source of the passage.
              * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
              */
             sourceId: string;
-            /** @description The passage, cut, with the hits marked by `<mark>`. */
+            /** @description Excerpt of the passage. Matches are enclosed in `<mark>`. */
             snippet: string;
-            /** @description Heading it stands under. */
+            /** @description Heading of the section, or `null`. */
             heading: string | null;
             /**
              * Format: int32
-             * @description Page of the file.
+             * @description Page of the file, or `null`.
              */
             page: number | null;
-            /** @description Address of the page. */
+            /** @description URL of the page. */
             url: string | null;
             /**
              * Format: double
-             * @description Rank; higher is better.
+             * @description Relevance score. Higher is better.
              */
             score: number;
         };
-        /** @description A subscription to events. */
+        /**
+         * Format: uri
+         * @description Where events are sent: an `https` URL with a public address. A server that allows it also accepts `http` to `localhost`, `127.0.0.0/8` and `[::1]`.
+         */
+        WebhookUrl: string;
+        /** @description Names of the events to send; see `EventType`. Each one needs the scope that reads its data. */
+        EventNames: string[];
+        /** @description A webhook to create. */
         WebhookCreate: {
             /**
              * @description Always `WEBHOOK`.
-             * @enum {string}
+             * @constant
              */
             type: "WEBHOOK";
+            url: components["schemas"]["WebhookUrl"];
+            events: components["schemas"]["EventNames"];
             /**
-             * Format: uri
-             * @description Where to send events; https, on a public address.
-             */
-            url: string;
-            /** @description Names of the events to send, see `EventType`. Each needs the scope that reads its data. */
-            events: string[];
-            /**
-             * @description Events are not sent to `url`: whoever made it reads them from `GET /events` and sends them on, as `convo listen` does. It is removed by itself after 24 hours.
+             * @description If `true`, events are not sent to `url`. The client that created the webhook polls `GET /events` and forwards them, as `convo listen` does. The webhook is deleted after 24 hours.
              * @default false
              */
             temporary?: boolean;
         };
         /**
-         * @description What kind of integration it is.
+         * @description Type of an integration.
          * @enum {string}
          */
         IntegrationType: "WEBHOOK" | "CRM" | "CALENDAR";
         /**
-         * @description Something that happened in the workspace.
+         * @description Type of an event.
          * @enum {string}
          */
         EventType: "lead.created" | "lead.updated" | "lead.status_changed" | "conversation.created" | "conversation.handed_off" | "conversation.assigned" | "conversation.closed" | "conversation.reopened" | "conversation.tags_changed" | "message.created" | "message.delivery_changed" | "knowledge.job.completed" | "knowledge.job.failed" | "webhook.ping";
         /**
-         * @description `CONNECTED`: in use. `DISABLED`: switched off, by you or after five days of nothing but failures or an answer 410. `ERROR`: the latest attempts failed.
+         * @description `CONNECTED`: enabled. `DISABLED`: disabled by you, by a 410 response, or after five days of failed deliveries. `ERROR`: the latest deliveries failed.
          * @enum {string}
          */
         IntegrationStatus: "CONNECTED" | "DISABLED" | "ERROR";
-        /** @description What went wrong with an integration. */
+        /**
+         * @description `webhook.failing`: the latest deliveries failed and are being retried. `webhook.disabled`: no events are sent until you enable the webhook again.
+         * @enum {string}
+         */
+        IntegrationErrorCode: "webhook.failing" | "webhook.disabled";
+        /** @description Why an integration doesn't work. */
         IntegrationError: {
-            /**
-             * @description `webhook.failing`: the latest attempts failed and more will follow. `webhook.disabled`: nothing is sent any more until you switch it on again.
-             * @enum {string}
-             */
-            code: "webhook.failing" | "webhook.disabled";
-            /** @description What happened, in words. */
+            code: components["schemas"]["IntegrationErrorCode"];
+            /** @description Description of the error, in English. */
             message: string;
             /**
              * Format: date-time
-             * @description Since when.
+             * @description When the error started.
              * @example 2026-04-30T12:00:00.000Z
              */
             at: string;
-        };
-        /** @description A fresh subscription. A replayed answer leaves `signingSecret` out. */
-        WebhookCreated: {
-            /**
-             * Format: uuid
-             * @description Id of the integration.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            id: string;
-            type: components["schemas"]["IntegrationType"];
-            /**
-             * Format: uri
-             * @description Where events are sent; only with `WEBHOOK`.
-             */
-            url: string;
-            /** @description Events it is subscribed to; only with `WEBHOOK`. */
-            events: components["schemas"]["EventType"][];
-            status: components["schemas"]["IntegrationStatus"];
-            /** @description Events are not sent to `url`: whoever made it reads them from `GET /events` and sends them on, as `convo listen` does. It is removed by itself after 24 hours. */
-            temporary?: boolean;
-            /** @description Why `status` is `ERROR` or `DISABLED`, where it is not by your doing. */
-            error?: components["schemas"]["IntegrationError"] | null;
-            /**
-             * Format: date-time
-             * @description When it was created.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            createdAt: string;
-            /**
-             * Format: date-time
-             * @description When it last changed.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            updatedAt: string;
-            /** @description Key of the signatures: `wh_` and 48 hexadecimal digits. Shown in this answer and never again. */
-            signingSecret?: string;
         };
         /** @description A connection to another system. Secrets are never returned. */
         Integration: {
@@ -1971,92 +1890,93 @@ export interface components {
             type: components["schemas"]["IntegrationType"];
             /**
              * Format: uri
-             * @description Where events are sent; only with `WEBHOOK`.
+             * @description URL events are sent to. Only present if `type` is `WEBHOOK`.
              */
             url?: string;
-            /** @description Events it is subscribed to; only with `WEBHOOK`. */
+            /** @description Events the webhook is subscribed to. Only present if `type` is `WEBHOOK`. */
             events?: components["schemas"]["EventType"][];
             status: components["schemas"]["IntegrationStatus"];
-            /** @description Events are not sent to `url`: whoever made it reads them from `GET /events` and sends them on, as `convo listen` does. It is removed by itself after 24 hours. */
+            /** @description If `true`, events are not sent to `url`. The client that created the webhook polls `GET /events` and forwards them, as `convo listen` does. The webhook is deleted after 24 hours. */
             temporary?: boolean;
-            /** @description Why `status` is `ERROR` or `DISABLED`, where it is not by your doing. */
+            /** @description Why `status` is `ERROR` or `DISABLED`. `null` if there is no error or you disabled the integration yourself. */
             error?: components["schemas"]["IntegrationError"] | null;
             /**
              * Format: date-time
-             * @description When it was created.
+             * @description When the integration was created.
              * @example 2026-04-30T12:00:00.000Z
              */
             createdAt: string;
             /**
              * Format: date-time
-             * @description When it last changed.
+             * @description When the conversation was last updated.
              * @example 2026-04-30T12:00:00.000Z
              */
             updatedAt: string;
         };
-        /** @description What to change of an integration. */
-        IntegrationUpdate: {
-            /**
-             * Format: uri
-             * @description New address.
-             */
-            url?: string;
-            /** @description New list of events. */
-            events?: string[];
-            /**
-             * @description Switches the subscription on or off.
-             * @enum {string}
-             */
-            status?: "CONNECTED" | "DISABLED";
+        /** @description A created webhook. If the response is replayed for an `Idempotency-Key`, `signingSecret` is left out. */
+        WebhookCreated: components["schemas"]["Integration"] & {
+            /** @description Secret that requests are signed with: `wh_` followed by 48 hexadecimal digits. Only shown in this response. */
+            signingSecret?: string;
         };
-        /** @description How to rotate a secret. */
+        /**
+         * @description Enables or disables the webhook.
+         * @enum {string}
+         */
+        IntegrationSwitch: "CONNECTED" | "DISABLED";
+        /** @description Changes to an integration. */
+        IntegrationUpdate: {
+            url?: components["schemas"]["WebhookUrl"];
+            events?: components["schemas"]["EventNames"];
+            status?: components["schemas"]["IntegrationSwitch"];
+        };
+        /** @description Options for a secret rotation. */
         SecretRotate: {
             /**
              * Format: int32
-             * @description How long the old secret signs on beside the new one.
+             * @description How many hours the previous secret stays valid.
              * @default 24
              */
             overlapHours?: number;
         };
         /** @description A rotated secret. */
         SecretRotated: {
-            /** @description The new secret; shown here and never again. A replayed answer leaves it out. */
+            /** @description The new secret. Only shown in this response, and left out if the response is replayed for an `Idempotency-Key`. */
             signingSecret?: string;
             /**
              * Format: date-time
-             * @description Until when the old secret signs on; null when it stopped at once.
+             * @description When the previous secret expires. `null` if it is no longer valid.
              */
             previousSecretExpiresAt: string | null;
         };
-        /** @description One attempt to deliver an event. */
+        /** @description An attempt to deliver an event. */
         WebhookAttempt: {
             /**
              * Format: date-time
-             * @description When it was made.
+             * @description When the attempt was made.
              * @example 2026-04-30T12:00:00.000Z
              */
             at: string;
             /**
              * Format: int32
-             * @description How long it took, in milliseconds.
+             * @description Duration in milliseconds.
              */
             durationMs: number;
             /**
              * Format: int32
-             * @description HTTP status of the answer; null when there was none.
+             * @description HTTP status of the response, or `null` if there was none.
              */
             responseStatus: number | null;
-            /** @description First 1,024 bytes of the answer. */
+            /** @description The first 1,024 bytes of the response, or `null`. */
             responseBody: string | null;
-            /** @description Why there was no answer. */
+            /** @description Why there was no response, or `null`. */
             error: string | null;
         };
         /**
-         * @description `PENDING`: more attempts will follow. The others are final.
+         * @description `PENDING`: more attempts follow. `SUCCEEDED` and `FAILED` are final.
          * @enum {string}
          */
         WebhookDeliveryStatus: "PENDING" | "SUCCEEDED" | "FAILED";
-        /** @description The delivery of one event to one subscription. */
+        /** @description The delivery of an event to a webhook. */
         WebhookDelivery: {
             /**
              * Format: uuid
@@ -2066,7 +1986,7 @@ export interface components {
             id: string;
             /**
              * Format: uuid
-             * @description Id of the event, the same over retries.
+             * @description Id of the event. Stays the same when the delivery is retried.
              * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
              */
             eventId: string;
@@ -2074,541 +1994,324 @@ export interface components {
             status: components["schemas"]["WebhookDeliveryStatus"];
             /**
              * Format: date-time
-             * @description When the next attempt is due.
+             * @description When the next attempt is due, or `null`.
              */
             nextAttemptAt: string | null;
             /**
              * Format: date-time
-             * @description When the event happened.
+             * @description When the event occurred.
              * @example 2026-04-30T12:00:00.000Z
              */
             createdAt: string;
-            /** @description Attempts so far, oldest first. */
+            /** @description Delivery attempts, oldest first. */
             attempts: components["schemas"]["WebhookAttempt"][];
         };
-        /** @description Body of `lead.created`. */
-        LeadCreatedEvent: {
+        /** @description Properties of every event. */
+        EventEnvelope: {
             /**
              * Format: uuid
-             * @description Id of the event, the same over retries.
+             * @description Id of the event. Stays the same when the delivery is retried.
              * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
              */
             id: string;
             /**
-             * @description Name of the event. (enum property replaced by openapi-typescript)
+             * Format: date-time
+             * @description When the event occurred.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * Format: int64
+             * @description Sequence number of the event in its workspace. Events are numbered in the order of the changes.
+             * @example 42
+             */
+            sequence: number;
+            /**
+             * Format: uuid
+             * @description The workspace of the event.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             */
+            workspaceId: string;
+        };
+        /** @description The updated lead. */
+        LeadEventData: {
+            lead: components["schemas"]["Lead"];
+        };
+        /** @description Body of `lead.created`. */
+        LeadCreatedEvent: components["schemas"]["EventEnvelope"] & {
+            /**
+             * @description Type of the event.
+             * @constant
+             */
+            type: "lead.created";
+            data: components["schemas"]["LeadEventData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "lead.created";
-            /**
-             * Format: date-time
-             * @description When it happened.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
-             * Format: int64
-             * @description Number of the event in its workspace, in the order of the changes.
-             * @example 42
-             */
-            sequence: number;
-            /**
-             * Format: uuid
-             * @description The workspace in which it happened.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            workspaceId: string;
-            data: {
-                lead: components["schemas"]["Lead"];
-            };
         };
         /** @description Body of `lead.updated`. */
-        LeadUpdatedEvent: {
+        LeadUpdatedEvent: components["schemas"]["EventEnvelope"] & {
             /**
-             * Format: uuid
-             * @description Id of the event, the same over retries.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             * @description Type of the event.
+             * @constant
              */
-            id: string;
+            type: "lead.updated";
+            data: components["schemas"]["LeadEventData"];
+        } & {
             /**
-             * @description Name of the event. (enum property replaced by openapi-typescript)
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "lead.updated";
-            /**
-             * Format: date-time
-             * @description When it happened.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
-             * Format: int64
-             * @description Number of the event in its workspace, in the order of the changes.
-             * @example 42
-             */
-            sequence: number;
-            /**
-             * Format: uuid
-             * @description The workspace in which it happened.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            workspaceId: string;
-            data: {
-                lead: components["schemas"]["Lead"];
-            };
+        };
+        /** @description The lead after the change, and its previous stage. */
+        LeadStatusChangedData: {
+            lead: components["schemas"]["Lead"];
+            previousStatus: components["schemas"]["LeadStatus"];
         };
         /** @description Body of `lead.status_changed`. */
-        LeadStatusChangedEvent: {
+        LeadStatusChangedEvent: components["schemas"]["EventEnvelope"] & {
             /**
-             * Format: uuid
-             * @description Id of the event, the same over retries.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             * @description Type of the event.
+             * @constant
              */
-            id: string;
+            type: "lead.status_changed";
+            data: components["schemas"]["LeadStatusChangedData"];
+        } & {
             /**
-             * @description Name of the event. (enum property replaced by openapi-typescript)
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "lead.status_changed";
-            /**
-             * Format: date-time
-             * @description When it happened.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
-             * Format: int64
-             * @description Number of the event in its workspace, in the order of the changes.
-             * @example 42
-             */
-            sequence: number;
-            /**
-             * Format: uuid
-             * @description The workspace in which it happened.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            workspaceId: string;
-            data: {
-                lead: components["schemas"]["Lead"];
-                previousStatus: components["schemas"]["LeadStatus"];
-            };
+        };
+        /** @description The conversation after the change. */
+        ConversationEventData: {
+            conversation: components["schemas"]["Conversation"];
         };
         /** @description Body of `conversation.created`. */
-        ConversationCreatedEvent: {
+        ConversationCreatedEvent: components["schemas"]["EventEnvelope"] & {
             /**
-             * Format: uuid
-             * @description Id of the event, the same over retries.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             * @description Type of the event.
+             * @constant
              */
-            id: string;
+            type: "conversation.created";
+            data: components["schemas"]["ConversationEventData"];
+        } & {
             /**
-             * @description Name of the event. (enum property replaced by openapi-typescript)
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "conversation.created";
-            /**
-             * Format: date-time
-             * @description When it happened.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
-             * Format: int64
-             * @description Number of the event in its workspace, in the order of the changes.
-             * @example 42
-             */
-            sequence: number;
-            /**
-             * Format: uuid
-             * @description The workspace in which it happened.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            workspaceId: string;
-            data: {
-                conversation: components["schemas"]["Conversation"];
-            };
         };
         /** @description Body of `conversation.handed_off`. */
-        ConversationHandedOffEvent: {
+        ConversationHandedOffEvent: components["schemas"]["EventEnvelope"] & {
             /**
-             * Format: uuid
-             * @description Id of the event, the same over retries.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             * @description Type of the event.
+             * @constant
              */
-            id: string;
+            type: "conversation.handed_off";
+            data: components["schemas"]["ConversationEventData"];
+        } & {
             /**
-             * @description Name of the event. (enum property replaced by openapi-typescript)
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "conversation.handed_off";
-            /**
-             * Format: date-time
-             * @description When it happened.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
-             * Format: int64
-             * @description Number of the event in its workspace, in the order of the changes.
-             * @example 42
-             */
-            sequence: number;
+        };
+        /** @description The conversation after the change, and the operator it was assigned to before. */
+        ConversationAssignedData: {
+            conversation: components["schemas"]["Conversation"];
             /**
              * Format: uuid
-             * @description The workspace in which it happened.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             * @description The operator the conversation was assigned to before, or `null`.
              */
-            workspaceId: string;
-            data: {
-                conversation: components["schemas"]["Conversation"];
-            };
+            previousOperatorId: string | null;
         };
         /** @description Body of `conversation.assigned`. */
-        ConversationAssignedEvent: {
+        ConversationAssignedEvent: components["schemas"]["EventEnvelope"] & {
             /**
-             * Format: uuid
-             * @description Id of the event, the same over retries.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             * @description Type of the event.
+             * @constant
              */
-            id: string;
+            type: "conversation.assigned";
+            data: components["schemas"]["ConversationAssignedData"];
+        } & {
             /**
-             * @description Name of the event. (enum property replaced by openapi-typescript)
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "conversation.assigned";
-            /**
-             * Format: date-time
-             * @description When it happened.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
-             * Format: int64
-             * @description Number of the event in its workspace, in the order of the changes.
-             * @example 42
-             */
-            sequence: number;
-            /**
-             * Format: uuid
-             * @description The workspace in which it happened.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            workspaceId: string;
-            data: {
-                conversation: components["schemas"]["Conversation"];
-                /**
-                 * Format: uuid
-                 * @description Whom it was assigned to before.
-                 */
-                previousOperatorId: string | null;
-            };
         };
         /** @description Body of `conversation.closed`. */
-        ConversationClosedEvent: {
+        ConversationClosedEvent: components["schemas"]["EventEnvelope"] & {
             /**
-             * Format: uuid
-             * @description Id of the event, the same over retries.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             * @description Type of the event.
+             * @constant
              */
-            id: string;
+            type: "conversation.closed";
+            data: components["schemas"]["ConversationEventData"];
+        } & {
             /**
-             * @description Name of the event. (enum property replaced by openapi-typescript)
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "conversation.closed";
-            /**
-             * Format: date-time
-             * @description When it happened.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
-             * Format: int64
-             * @description Number of the event in its workspace, in the order of the changes.
-             * @example 42
-             */
-            sequence: number;
-            /**
-             * Format: uuid
-             * @description The workspace in which it happened.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            workspaceId: string;
-            data: {
-                conversation: components["schemas"]["Conversation"];
-            };
         };
         /** @description Body of `conversation.reopened`. */
-        ConversationReopenedEvent: {
+        ConversationReopenedEvent: components["schemas"]["EventEnvelope"] & {
             /**
-             * Format: uuid
-             * @description Id of the event, the same over retries.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             * @description Type of the event.
+             * @constant
              */
-            id: string;
+            type: "conversation.reopened";
+            data: components["schemas"]["ConversationEventData"];
+        } & {
             /**
-             * @description Name of the event. (enum property replaced by openapi-typescript)
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "conversation.reopened";
-            /**
-             * Format: date-time
-             * @description When it happened.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
-             * Format: int64
-             * @description Number of the event in its workspace, in the order of the changes.
-             * @example 42
-             */
-            sequence: number;
-            /**
-             * Format: uuid
-             * @description The workspace in which it happened.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            workspaceId: string;
-            data: {
-                conversation: components["schemas"]["Conversation"];
-            };
+        };
+        /** @description The conversation after the change, and the tags that were added and removed. */
+        ConversationTagsChangedData: {
+            conversation: components["schemas"]["Conversation"];
+            /** @description Tags that were added. */
+            added: components["schemas"]["Tag"][];
+            /** @description Tags that were removed. */
+            removed: components["schemas"]["Tag"][];
         };
         /** @description Body of `conversation.tags_changed`. */
-        ConversationTagsChangedEvent: {
+        ConversationTagsChangedEvent: components["schemas"]["EventEnvelope"] & {
             /**
-             * Format: uuid
-             * @description Id of the event, the same over retries.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             * @description Type of the event.
+             * @constant
              */
-            id: string;
+            type: "conversation.tags_changed";
+            data: components["schemas"]["ConversationTagsChangedData"];
+        } & {
             /**
-             * @description Name of the event. (enum property replaced by openapi-typescript)
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "conversation.tags_changed";
-            /**
-             * Format: date-time
-             * @description When it happened.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
-             * Format: int64
-             * @description Number of the event in its workspace, in the order of the changes.
-             * @example 42
-             */
-            sequence: number;
+        };
+        /** @description The message, and the conversation it belongs to. */
+        MessageCreatedData: {
             /**
              * Format: uuid
-             * @description The workspace in which it happened.
+             * @description The conversation of the message.
              * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
              */
-            workspaceId: string;
-            data: {
-                conversation: components["schemas"]["Conversation"];
-                /** @description Tags it gained. */
-                added: components["schemas"]["Tag"][];
-                /** @description Tags it lost. */
-                removed: components["schemas"]["Tag"][];
-            };
+            conversationId: string;
+            message: components["schemas"]["Message"];
         };
         /** @description Body of `message.created`. */
-        MessageCreatedEvent: {
+        MessageCreatedEvent: components["schemas"]["EventEnvelope"] & {
             /**
-             * Format: uuid
-             * @description Id of the event, the same over retries.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             * @description Type of the event.
+             * @constant
              */
-            id: string;
+            type: "message.created";
+            data: components["schemas"]["MessageCreatedData"];
+        } & {
             /**
-             * @description Name of the event. (enum property replaced by openapi-typescript)
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "message.created";
-            /**
-             * Format: date-time
-             * @description When it happened.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
-             * Format: int64
-             * @description Number of the event in its workspace, in the order of the changes.
-             * @example 42
-             */
-            sequence: number;
+        };
+        /** @description The message after the change, and its previous delivery status. */
+        MessageDeliveryChangedData: {
             /**
              * Format: uuid
-             * @description The workspace in which it happened.
+             * @description The conversation of the message.
              * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
              */
-            workspaceId: string;
-            data: {
-                /**
-                 * Format: uuid
-                 * @description The message's conversation.
-                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-                 */
-                conversationId: string;
-                message: components["schemas"]["Message"];
-            };
+            conversationId: string;
+            message: components["schemas"]["Message"];
+            previousStatus: components["schemas"]["DeliveryStatus"];
         };
         /** @description Body of `message.delivery_changed`. */
-        MessageDeliveryChangedEvent: {
+        MessageDeliveryChangedEvent: components["schemas"]["EventEnvelope"] & {
             /**
-             * Format: uuid
-             * @description Id of the event, the same over retries.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             * @description Type of the event.
+             * @constant
              */
-            id: string;
+            type: "message.delivery_changed";
+            data: components["schemas"]["MessageDeliveryChangedData"];
+        } & {
             /**
-             * @description Name of the event. (enum property replaced by openapi-typescript)
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "message.delivery_changed";
-            /**
-             * Format: date-time
-             * @description When it happened.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
-             * Format: int64
-             * @description Number of the event in its workspace, in the order of the changes.
-             * @example 42
-             */
-            sequence: number;
-            /**
-             * Format: uuid
-             * @description The workspace in which it happened.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            workspaceId: string;
-            data: {
-                /**
-                 * Format: uuid
-                 * @description The message's conversation.
-                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-                 */
-                conversationId: string;
-                message: components["schemas"]["Message"];
-                previousStatus: components["schemas"]["DeliveryStatus"];
-            };
+        };
+        /** @description The finished job. */
+        KnowledgeJobEventData: {
+            job: components["schemas"]["KnowledgeJob"];
         };
         /** @description Body of `knowledge.job.completed`. */
-        KnowledgeJobCompletedEvent: {
+        KnowledgeJobCompletedEvent: components["schemas"]["EventEnvelope"] & {
             /**
-             * Format: uuid
-             * @description Id of the event, the same over retries.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             * @description Type of the event.
+             * @constant
              */
-            id: string;
+            type: "knowledge.job.completed";
+            data: components["schemas"]["KnowledgeJobEventData"];
+        } & {
             /**
-             * @description Name of the event. (enum property replaced by openapi-typescript)
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "knowledge.job.completed";
-            /**
-             * Format: date-time
-             * @description When it happened.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
-             * Format: int64
-             * @description Number of the event in its workspace, in the order of the changes.
-             * @example 42
-             */
-            sequence: number;
-            /**
-             * Format: uuid
-             * @description The workspace in which it happened.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            workspaceId: string;
-            data: {
-                job: components["schemas"]["KnowledgeJob"];
-            };
         };
         /** @description Body of `knowledge.job.failed`. */
-        KnowledgeJobFailedEvent: {
+        KnowledgeJobFailedEvent: components["schemas"]["EventEnvelope"] & {
             /**
-             * Format: uuid
-             * @description Id of the event, the same over retries.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             * @description Type of the event.
+             * @constant
              */
-            id: string;
+            type: "knowledge.job.failed";
+            data: components["schemas"]["KnowledgeJobEventData"];
+        } & {
             /**
-             * @description Name of the event. (enum property replaced by openapi-typescript)
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "knowledge.job.failed";
-            /**
-             * Format: date-time
-             * @description When it happened.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
-             * Format: int64
-             * @description Number of the event in its workspace, in the order of the changes.
-             * @example 42
-             */
-            sequence: number;
+        };
+        /** @description The webhook under test. */
+        WebhookPingData: {
             /**
              * Format: uuid
-             * @description The workspace in which it happened.
+             * @description The webhook that was tested.
              * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
              */
-            workspaceId: string;
-            data: {
-                job: components["schemas"]["KnowledgeJob"];
-            };
+            integrationId: string;
         };
         /** @description Body of `webhook.ping`. */
-        WebhookPingEvent: {
+        WebhookPingEvent: components["schemas"]["EventEnvelope"] & {
             /**
-             * Format: uuid
-             * @description Id of the event, the same over retries.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             * @description Type of the event.
+             * @constant
              */
-            id: string;
+            type: "webhook.ping";
+            data: components["schemas"]["WebhookPingData"];
+        } & {
             /**
-             * @description Name of the event. (enum property replaced by openapi-typescript)
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "webhook.ping";
-            /**
-             * Format: date-time
-             * @description When it happened.
-             * @example 2026-04-30T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
-             * Format: int64
-             * @description Number of the event in its workspace, in the order of the changes.
-             * @example 42
-             */
-            sequence: number;
-            /**
-             * Format: uuid
-             * @description The workspace in which it happened.
-             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-             */
-            workspaceId: string;
-            data: {
-                /**
-                 * Format: uuid
-                 * @description The subscription under test.
-                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
-                 */
-                integrationId: string;
-            };
         };
-        /** @description One event, as it is sent to webhooks. */
+        /** @description An event, as it is sent to webhooks. */
         Event: components["schemas"]["LeadCreatedEvent"] | components["schemas"]["LeadUpdatedEvent"] | components["schemas"]["LeadStatusChangedEvent"] | components["schemas"]["ConversationCreatedEvent"] | components["schemas"]["ConversationHandedOffEvent"] | components["schemas"]["ConversationAssignedEvent"] | components["schemas"]["ConversationClosedEvent"] | components["schemas"]["ConversationReopenedEvent"] | components["schemas"]["ConversationTagsChangedEvent"] | components["schemas"]["MessageCreatedEvent"] | components["schemas"]["MessageDeliveryChangedEvent"] | components["schemas"]["KnowledgeJobCompletedEvent"] | components["schemas"]["KnowledgeJobFailedEvent"] | components["schemas"]["WebhookPingEvent"];
     };
     responses: {
-        /** @description The request is malformed or breaks the document's rules. */
+        /** @description The request is malformed or invalid. */
         BadRequest: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2623,7 +2326,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description No live token was presented. */
+        /** @description The token is missing or not valid. */
         Unauthorized: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2639,7 +2342,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The token lacks a scope. */
+        /** @description The token is missing a required scope. */
         Forbidden: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2655,7 +2358,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The request target is longer than 8,192 bytes. */
+        /** @description The request URL is longer than 8,192 bytes. */
         UriTooLong: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2670,7 +2373,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The rate limit is used up. */
+        /** @description The rate limit was exceeded. */
         TooManyRequests: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2686,7 +2389,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The headers are larger than 32,768 bytes. */
+        /** @description The request headers are larger than 32,768 bytes. */
         HeadersTooLarge: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2701,7 +2404,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A fault of the server. */
+        /** @description Something went wrong on our side. */
         InternalError: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2716,7 +2419,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The server cannot serve the request just now. */
+        /** @description The service is temporarily unavailable. */
         ServiceUnavailable: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2732,7 +2435,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A request with the same Idempotency-Key is still running. */
+        /** @description Another request with the same `Idempotency-Key` is in progress. */
         IdempotencyConflict: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2748,7 +2451,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The body is larger than the operation takes. */
+        /** @description The request body is too large. */
         PayloadTooLarge: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2763,7 +2466,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The Content-Type is not one that the operation takes. */
+        /** @description The operation doesn't accept this `Content-Type`. */
         UnsupportedMediaType: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2778,7 +2481,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The Idempotency-Key was already used with a different request. */
+        /** @description The `Idempotency-Key` was already used with a different request. */
         IdempotencyMismatch: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2793,7 +2496,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Nothing with this id exists in the token's workspace. */
+        /** @description The resource doesn't exist in the token's workspace. */
         NotFound: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2808,17 +2511,151 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The update would leave the lead with no fields, or with more than 50. */
+        LeadFieldsRefused: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The conversation doesn't accept an operator message, or the `Idempotency-Key` is in use. Nothing was stored. */
+        ReplyRefused: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description An operator or tag is unknown, or the `Idempotency-Key` was already used with a different request. Nothing was changed. */
+        BulkRefused: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A tag with this name exists, or the `Idempotency-Key` is in use. */
+        TagExists: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The URL can't be crawled, or the `Idempotency-Key` was already used with a different request. */
+        CrawlRefused: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The job has already finished, or the `Idempotency-Key` is in use. */
+        JobFinished: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description An event is unknown, the URL can't be used for webhooks, or the `Idempotency-Key` was already used with a different request. */
+        WebhookRefused: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description An event is unknown, the URL can't be used for webhooks, or the integration is not a webhook. */
+        IntegrationRefused: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The event was received. */
+        EventReceived: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
+        /** @description The event was rejected. The delivery is retried, except for status 410, which disables the webhook. */
+        EventRefused: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
     };
     parameters: {
         /**
-         * @description At most this many rows, 1 to 200.
+         * @description Maximum number of items to return, 1 to 200.
          * @example 50
          */
         Limit: number;
-        /** @description Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters. */
+        /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
         Cursor: string;
         /**
-         * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
+         * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
          * @example 7f3c1c9e-lead-import-42
          */
         IdempotencyKey: string;
@@ -2827,36 +2664,70 @@ export interface components {
          * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
          */
         Id: string;
+        /**
+         * @description Start of the period, inclusive. Defaults to 30 days before `to`.
+         * @example 2026-04-01T00:00:00Z
+         */
+        AnalyticsFrom: string;
+        /**
+         * @description End of the period, exclusive. Defaults to now. At most 366 days after `from`.
+         * @example 2026-05-01T00:00:00Z
+         */
+        AnalyticsTo: string;
+        /** @description Also return the metrics per group. */
+        AnalyticsGroupBy: components["schemas"]["AnalyticsGroupBy"];
+        /** @description The `ETag` of your cached copy. If the copy is current, the response is 304. */
+        IfNoneMatch: string;
+        /**
+         * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
+         * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
+         */
+        WebhookSignature: string;
+        /**
+         * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
+         * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
+         */
+        WebhookId: string;
+        /**
+         * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
+         * @example 1777550400
+         */
+        WebhookTimestamp: string;
+        /**
+         * @description Signature as defined by the Standard Webhooks specification.
+         * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+         */
+        StandardWebhookSignature: string;
     };
     requestBodies: never;
     headers: {
-        /** @description Id of the request: your own `X-Request-Id` if it is 1 to 128 letters, digits, dots, hyphens or underscores, else a fresh one. */
+        /** @description Id of the request. If you send an `X-Request-Id` of 1 to 128 letters, digits, dots, hyphens or underscores, it is used as the id. */
         RequestId: string;
-        /** @description The quota that applies, as in the IETF draft on RateLimit header fields: requests `q` in `w` seconds. */
+        /** @description The rate limit that applies (IETF RateLimit header fields draft): `q` requests in `w` seconds. */
         RateLimitPolicy: string;
-        /** @description What is left of it: `r` requests in the next `t` seconds. */
+        /** @description What remains of the rate limit: `r` requests in the next `t` seconds. */
         RateLimit: string;
-        /** @description Requests allowed in a window. */
+        /** @description Requests allowed per window. */
         XRateLimitLimit: number;
-        /** @description Requests left in this window. */
+        /** @description Requests remaining in the current window. */
         XRateLimitRemaining: number;
-        /** @description Unix time in seconds at which the window ends. */
+        /** @description Unix time in seconds when the window resets. */
         XRateLimitReset: number;
-        /** @description The next page (RFC 8288); absent on the last. */
+        /** @description Link to the next page (RFC 8288). Absent on the last page. */
         Link: string;
-        /** @description Cursor of the next page; absent on the last. */
+        /** @description Cursor of the next page. Absent on the last page. */
         NextCursor: string;
         /** @description How to authenticate (RFC 6750). */
         WWWAuthenticate: string;
-        /** @description Seconds to wait before the next try. */
+        /** @description Seconds to wait before you retry. */
         RetryAfter: number;
-        /** @description Path of what was created. */
+        /** @description URL path of the created resource. */
         Location: string;
-        /** @description Present when the answer is a stored one, replayed for its Idempotency-Key. */
+        /** @description Present if this is the stored response of an earlier request with the same `Idempotency-Key`. */
         IdempotentReplayed: "true";
-        /** @description Number of the workspace's latest event; 0 before the first. */
+        /** @description Sequence number of the workspace's latest event, or 0 if there is none. */
         LatestSequence: number;
-        /** @description Version of the document; send it back as `If-None-Match`. */
+        /** @description Version of the response. Send it as `If-None-Match` to check whether your copy is current. */
         ETag: string;
     };
     pathItems: never;
@@ -2886,7 +2757,13 @@ export type DeliveryStatus = components['schemas']['DeliveryStatus'];
 export type Message = components['schemas']['Message'];
 export type ConversationDetail = components['schemas']['ConversationDetail'];
 export type OperatorMessageCreate = components['schemas']['OperatorMessageCreate'];
-export type BulkAction = components['schemas']['BulkAction'];
+export type ConversationIds = components['schemas']['ConversationIds'];
+export type ConversationBulkClose = components['schemas']['ConversationBulkClose'];
+export type ConversationBulkReopen = components['schemas']['ConversationBulkReopen'];
+export type ConversationBulkAssign = components['schemas']['ConversationBulkAssign'];
+export type ConversationTagIds = components['schemas']['ConversationTagIds'];
+export type ConversationBulkTag = components['schemas']['ConversationBulkTag'];
+export type ConversationBulkUntag = components['schemas']['ConversationBulkUntag'];
 export type ConversationBulk = components['schemas']['ConversationBulk'];
 export type BulkResult = components['schemas']['BulkResult'];
 export type TagCreate = components['schemas']['TagCreate'];
@@ -2898,7 +2775,7 @@ export type AgentUpdate = components['schemas']['AgentUpdate'];
 export type ChannelType = components['schemas']['ChannelType'];
 export type Channel = components['schemas']['Channel'];
 export type AnalyticsGroupBy = components['schemas']['AnalyticsGroupBy'];
-export type LeadStageCounts = components['schemas']['LeadStageCounts'];
+export type LeadStageCount = components['schemas']['LeadStageCount'];
 export type AnalyticsFigures = components['schemas']['AnalyticsFigures'];
 export type AnalyticsGroup = components['schemas']['AnalyticsGroup'];
 export type AnalyticsOverview = components['schemas']['AnalyticsOverview'];
@@ -2909,6 +2786,7 @@ export type KnowledgeType = components['schemas']['KnowledgeType'];
 export type KnowledgeJobStatus = components['schemas']['KnowledgeJobStatus'];
 export type KnowledgePageFailure = components['schemas']['KnowledgePageFailure'];
 export type KnowledgeJobProgress = components['schemas']['KnowledgeJobProgress'];
+export type KnowledgeJobErrorCode = components['schemas']['KnowledgeJobErrorCode'];
 export type KnowledgeJobError = components['schemas']['KnowledgeJobError'];
 export type KnowledgeJob = components['schemas']['KnowledgeJob'];
 export type KnowledgeCrawlCreate = components['schemas']['KnowledgeCrawlCreate'];
@@ -2916,32 +2794,46 @@ export type KnowledgeSource = components['schemas']['KnowledgeSource'];
 export type KnowledgeAcceptedType = components['schemas']['KnowledgeAcceptedType'];
 export type KnowledgeSearch = components['schemas']['KnowledgeSearch'];
 export type KnowledgeSearchResult = components['schemas']['KnowledgeSearchResult'];
+export type WebhookUrl = components['schemas']['WebhookUrl'];
+export type EventNames = components['schemas']['EventNames'];
 export type WebhookCreate = components['schemas']['WebhookCreate'];
 export type IntegrationType = components['schemas']['IntegrationType'];
 export type EventType = components['schemas']['EventType'];
 export type IntegrationStatus = components['schemas']['IntegrationStatus'];
+export type IntegrationErrorCode = components['schemas']['IntegrationErrorCode'];
 export type IntegrationError = components['schemas']['IntegrationError'];
-export type WebhookCreated = components['schemas']['WebhookCreated'];
 export type Integration = components['schemas']['Integration'];
+export type WebhookCreated = components['schemas']['WebhookCreated'];
+export type IntegrationSwitch = components['schemas']['IntegrationSwitch'];
 export type IntegrationUpdate = components['schemas']['IntegrationUpdate'];
 export type SecretRotate = components['schemas']['SecretRotate'];
 export type SecretRotated = components['schemas']['SecretRotated'];
 export type WebhookAttempt = components['schemas']['WebhookAttempt'];
 export type WebhookDeliveryStatus = components['schemas']['WebhookDeliveryStatus'];
 export type WebhookDelivery = components['schemas']['WebhookDelivery'];
+export type EventEnvelope = components['schemas']['EventEnvelope'];
+export type LeadEventData = components['schemas']['LeadEventData'];
 export type LeadCreatedEvent = components['schemas']['LeadCreatedEvent'];
 export type LeadUpdatedEvent = components['schemas']['LeadUpdatedEvent'];
+export type LeadStatusChangedData = components['schemas']['LeadStatusChangedData'];
 export type LeadStatusChangedEvent = components['schemas']['LeadStatusChangedEvent'];
+export type ConversationEventData = components['schemas']['ConversationEventData'];
 export type ConversationCreatedEvent = components['schemas']['ConversationCreatedEvent'];
 export type ConversationHandedOffEvent = components['schemas']['ConversationHandedOffEvent'];
+export type ConversationAssignedData = components['schemas']['ConversationAssignedData'];
 export type ConversationAssignedEvent = components['schemas']['ConversationAssignedEvent'];
 export type ConversationClosedEvent = components['schemas']['ConversationClosedEvent'];
 export type ConversationReopenedEvent = components['schemas']['ConversationReopenedEvent'];
+export type ConversationTagsChangedData = components['schemas']['ConversationTagsChangedData'];
 export type ConversationTagsChangedEvent = components['schemas']['ConversationTagsChangedEvent'];
+export type MessageCreatedData = components['schemas']['MessageCreatedData'];
 export type MessageCreatedEvent = components['schemas']['MessageCreatedEvent'];
+export type MessageDeliveryChangedData = components['schemas']['MessageDeliveryChangedData'];
 export type MessageDeliveryChangedEvent = components['schemas']['MessageDeliveryChangedEvent'];
+export type KnowledgeJobEventData = components['schemas']['KnowledgeJobEventData'];
 export type KnowledgeJobCompletedEvent = components['schemas']['KnowledgeJobCompletedEvent'];
 export type KnowledgeJobFailedEvent = components['schemas']['KnowledgeJobFailedEvent'];
+export type WebhookPingData = components['schemas']['WebhookPingData'];
 export type WebhookPingEvent = components['schemas']['WebhookPingEvent'];
 export type Event = components['schemas']['Event'];
 export type ResponseBadRequest = components['responses']['BadRequest'];
@@ -2957,10 +2849,28 @@ export type ResponsePayloadTooLarge = components['responses']['PayloadTooLarge']
 export type ResponseUnsupportedMediaType = components['responses']['UnsupportedMediaType'];
 export type ResponseIdempotencyMismatch = components['responses']['IdempotencyMismatch'];
 export type ResponseNotFound = components['responses']['NotFound'];
+export type ResponseLeadFieldsRefused = components['responses']['LeadFieldsRefused'];
+export type ResponseReplyRefused = components['responses']['ReplyRefused'];
+export type ResponseBulkRefused = components['responses']['BulkRefused'];
+export type ResponseTagExists = components['responses']['TagExists'];
+export type ResponseCrawlRefused = components['responses']['CrawlRefused'];
+export type ResponseJobFinished = components['responses']['JobFinished'];
+export type ResponseWebhookRefused = components['responses']['WebhookRefused'];
+export type ResponseIntegrationRefused = components['responses']['IntegrationRefused'];
+export type ResponseEventReceived = components['responses']['EventReceived'];
+export type ResponseEventRefused = components['responses']['EventRefused'];
 export type ParameterLimit = components['parameters']['Limit'];
 export type ParameterCursor = components['parameters']['Cursor'];
 export type ParameterIdempotencyKey = components['parameters']['IdempotencyKey'];
 export type ParameterId = components['parameters']['Id'];
+export type ParameterAnalyticsFrom = components['parameters']['AnalyticsFrom'];
+export type ParameterAnalyticsTo = components['parameters']['AnalyticsTo'];
+export type ParameterAnalyticsGroupBy = components['parameters']['AnalyticsGroupBy'];
+export type ParameterIfNoneMatch = components['parameters']['IfNoneMatch'];
+export type ParameterWebhookSignature = components['parameters']['WebhookSignature'];
+export type ParameterWebhookId = components['parameters']['WebhookId'];
+export type ParameterWebhookTimestamp = components['parameters']['WebhookTimestamp'];
+export type ParameterStandardWebhookSignature = components['parameters']['StandardWebhookSignature'];
 export type HeaderRequestId = components['headers']['RequestId'];
 export type HeaderRateLimitPolicy = components['headers']['RateLimitPolicy'];
 export type HeaderRateLimit = components['headers']['RateLimit'];
@@ -2981,21 +2891,21 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Only leads in this stage.
+                 * @description Only return leads in this stage.
                  * @example QUALIFIED
                  */
                 status?: components["schemas"]["LeadStatus"];
                 /**
-                 * @description Order of the list; newest first unless told otherwise.
+                 * @description Sort order. Defaults to `newest`.
                  * @example score
                  */
                 sort?: components["schemas"]["LeadSort"];
                 /**
-                 * @description At most this many rows, 1 to 200.
+                 * @description Maximum number of items to return, 1 to 200.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters. */
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -3036,7 +2946,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
                  * @example 7f3c1c9e-lead-import-42
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -3050,7 +2960,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The lead as stored. */
+            /** @description The created lead. */
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3137,7 +3047,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The lead is gone. */
+            /** @description The lead was deleted. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3180,7 +3090,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The lead after the change. */
+            /** @description The updated lead. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3202,21 +3112,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description The change would leave the lead without fields or with too many. */
-            422: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
-                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
-                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["LeadFieldsRefused"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -3242,7 +3138,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The lead after the move. */
+            /** @description The updated lead. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3273,23 +3169,23 @@ export interface operations {
     listConversations: {
         parameters: {
             query?: {
-                /** @description Only conversations of this agent. */
+                /** @description Only return conversations of this agent. */
                 agentId?: string;
-                /** @description Only conversations of this channel. */
+                /** @description Only return conversations in this channel. */
                 channelId?: string;
                 /**
-                 * @description Only conversations in this status.
+                 * @description Only return conversations with this status.
                  * @example OPEN
                  */
                 status?: components["schemas"]["ConversationStatus"];
-                /** @description Only conversations that carry all of these tags; ids joined by commas. */
+                /** @description Only return conversations that have all of these tags. Comma-separated ids. */
                 tagIds?: string[];
                 /**
-                 * @description At most this many rows, 1 to 200.
+                 * @description Maximum number of items to return, 1 to 200.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters. */
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -3371,7 +3267,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
                  * @example 7f3c1c9e-lead-import-42
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -3391,7 +3287,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The message as stored, on its way. */
+            /** @description The created message, queued for delivery. */
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3412,21 +3308,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description The conversation does not take an operator's reply, or the Idempotency-Key is in use. Nothing was stored. */
-            409: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
-                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
-                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["ReplyRefused"];
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -3442,7 +3324,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
                  * @example 7f3c1c9e-lead-import-42
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -3456,7 +3338,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description How many changed and how many did not. */
+            /** @description Number of conversations updated and skipped. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3479,21 +3361,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description An operator or tag is unknown, or the Idempotency-Key was used with a different request. Nothing was changed. */
-            422: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
-                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
-                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["BulkRefused"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -3504,11 +3372,11 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description At most this many rows, 1 to 200.
+                 * @description Maximum number of items to return, 1 to 200.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters. */
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -3548,11 +3416,11 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description At most this many rows, 1 to 200.
+                 * @description Maximum number of items to return, 1 to 200.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters. */
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -3593,7 +3461,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
                  * @example 7f3c1c9e-lead-import-42
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -3607,7 +3475,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The tag. */
+            /** @description The created tag. */
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3627,21 +3495,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            /** @description There is a tag of this name, or the Idempotency-Key is in use. */
-            409: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
-                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
-                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["TagExists"];
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -3656,11 +3510,11 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description At most this many rows, 1 to 200.
+                 * @description Maximum number of items to return, 1 to 200.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters. */
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -3701,7 +3555,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
                  * @example 7f3c1c9e-lead-import-42
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -3806,7 +3660,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The agent after the change. */
+            /** @description The updated agent. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3838,11 +3692,11 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description At most this many rows, 1 to 200.
+                 * @description Maximum number of items to return, 1 to 200.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters. */
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -3881,17 +3735,17 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Beginning of the span, inclusive; 30 days before `to` when left out.
+                 * @description Start of the period, inclusive. Defaults to 30 days before `to`.
                  * @example 2026-04-01T00:00:00Z
                  */
-                from?: string;
+                from?: components["parameters"]["AnalyticsFrom"];
                 /**
-                 * @description End of the span, exclusive; now when left out. At most 366 days after `from`.
+                 * @description End of the period, exclusive. Defaults to now. At most 366 days after `from`.
                  * @example 2026-05-01T00:00:00Z
                  */
-                to?: string;
-                /** @description Also split the figures. */
-                groupBy?: components["schemas"]["AnalyticsGroupBy"];
+                to?: components["parameters"]["AnalyticsTo"];
+                /** @description Also return the metrics per group. */
+                groupBy?: components["parameters"]["AnalyticsGroupBy"];
             };
             header?: never;
             path?: never;
@@ -3899,7 +3753,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The figures. */
+            /** @description Metrics for the period. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3928,22 +3782,22 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Beginning of the span, inclusive; 30 days before `to` when left out.
+                 * @description Start of the period, inclusive. Defaults to 30 days before `to`.
                  * @example 2026-04-01T00:00:00Z
                  */
-                from?: string;
+                from?: components["parameters"]["AnalyticsFrom"];
                 /**
-                 * @description End of the span, exclusive; now when left out. At most 366 days after `from`.
+                 * @description End of the period, exclusive. Defaults to now. At most 366 days after `from`.
                  * @example 2026-05-01T00:00:00Z
                  */
-                to?: string;
+                to?: components["parameters"]["AnalyticsTo"];
                 /**
-                 * @description Width of a bucket; a day when left out.
+                 * @description Length of an interval. Defaults to `day`.
                  * @example day
                  */
                 granularity?: components["schemas"]["AnalyticsGranularity"];
-                /** @description Also split the figures. */
-                groupBy?: components["schemas"]["AnalyticsGroupBy"];
+                /** @description Also return the metrics per group. */
+                groupBy?: components["parameters"]["AnalyticsGroupBy"];
             };
             header?: never;
             path?: never;
@@ -3951,7 +3805,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The buckets. */
+            /** @description Metrics per interval. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3981,12 +3835,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Name of the file; percent-encode what is not ASCII. Only its last path segment is used, 255 characters at most.
+                 * @description File name. Percent-encode non-ASCII characters. Only the last path segment is used, up to 255 characters.
                  * @example handbook.pdf
                  */
                 "X-Original-Name"?: string;
                 /**
-                 * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
                  * @example 7f3c1c9e-lead-import-42
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -3994,7 +3848,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The file's bytes, at most 10 MiB. */
+        /** @description The file's bytes, up to 10 MiB. */
         requestBody: {
             content: {
                 "application/pdf": string;
@@ -4005,7 +3859,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The job that reads the file. */
+            /** @description The job that processes the file. */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4040,7 +3894,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
                  * @example 7f3c1c9e-lead-import-42
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -4054,7 +3908,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The job that crawls the site. */
+            /** @description The job. */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4077,21 +3931,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description The address cannot be crawled, or the Idempotency-Key was used with a different request. */
-            422: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
-                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
-                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["CrawlRefused"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -4102,11 +3942,11 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description At most this many rows, 1 to 200.
+                 * @description Maximum number of items to return, 1 to 200.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters. */
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -4186,7 +4026,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
                  * @example 7f3c1c9e-lead-import-42
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -4202,7 +4042,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The cancelled job. */
+            /** @description The canceled job. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4221,21 +4061,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
-            /** @description The job has already ended, or the Idempotency-Key is in use. */
-            409: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
-                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
-                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["JobFinished"];
             414: components["responses"]["UriTooLong"];
             422: components["responses"]["IdempotencyMismatch"];
             429: components["responses"]["TooManyRequests"];
@@ -4248,11 +4074,11 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description At most this many rows, 1 to 200.
+                 * @description Maximum number of items to return, 1 to 200.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters. */
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -4302,7 +4128,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The source is gone. */
+            /** @description The source was deleted. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4330,7 +4156,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
                  * @example 7f3c1c9e-lead-import-42
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -4346,7 +4172,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The job that crawls the site. */
+            /** @description The job. */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4384,7 +4210,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Kinds of files. */
+            /** @description The accepted file types. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4411,13 +4237,7 @@ export interface operations {
     searchKnowledge: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
-                 * @example 7f3c1c9e-lead-import-42
-                 */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -4427,7 +4247,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Passages, best first. */
+            /** @description Matching passages, best match first. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4436,7 +4256,6 @@ export interface operations {
                     "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
                     "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
                     "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4445,11 +4264,9 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
-            409: components["responses"]["IdempotencyConflict"];
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyMismatch"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -4461,7 +4278,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
                  * @example 7f3c1c9e-lead-import-42
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -4475,7 +4292,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The subscription with its secret. */
+            /** @description The created webhook and its signing secret. */
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4499,21 +4316,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description An event is unknown or the address cannot take webhooks, or the Idempotency-Key was used with a different request. */
-            422: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
-                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
-                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["WebhookRefused"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -4524,11 +4327,11 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description At most this many rows, 1 to 200.
+                 * @description Maximum number of items to return, 1 to 200.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters. */
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -4618,7 +4421,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The integration is gone. */
+            /** @description The integration was deleted. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4660,7 +4463,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The integration after the change. */
+            /** @description The updated integration. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4682,21 +4485,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description An event is unknown or the address cannot take webhooks, or the integration is not a webhook. */
-            422: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
-                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
-                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["IntegrationRefused"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -4708,7 +4497,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
                  * @example 7f3c1c9e-lead-import-42
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -4763,7 +4552,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
                  * @example 7f3c1c9e-lead-import-42
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -4779,7 +4568,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The attempt. */
+            /** @description The delivery attempt. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4811,11 +4600,11 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description At most this many rows, 1 to 200.
+                 * @description Maximum number of items to return, 1 to 200.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Where to go on: `X-Next-Cursor` of the page before. Valid only with the same sort order and filters. */
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -4862,7 +4651,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A value of your choice, unique to this request. Sent again within 24 hours, the stored answer is replayed and nothing is done twice; only successful answers are stored.
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
                  * @example 7f3c1c9e-lead-import-42
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -4883,7 +4672,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The delivery, queued. */
+            /** @description The queued delivery. */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4916,12 +4705,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Only events with a higher `sequence`.
+                 * @description Only return events with a higher `sequence`.
                  * @example 41
                  */
                 after?: number;
                 /**
-                 * @description At most this many rows, 1 to 200.
+                 * @description Maximum number of items to return, 1 to 200.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
@@ -4932,7 +4721,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Events in the order of `sequence`. */
+            /** @description Events, ordered by `sequence`. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4962,8 +4751,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of your copy; the answer is 304 while it is current. */
-                "If-None-Match"?: string;
+                /** @description The `ETag` of your cached copy. If the copy is current, the response is 304. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
             };
             path?: never;
             cookie?: never;
@@ -4980,7 +4769,7 @@ export interface operations {
                     "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
                     "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
                     ETag: components["headers"]["ETag"];
-                    /** @description How long it may be kept. */
+                    /** @description How long the response may be cached. */
                     "Cache-Control"?: string;
                     [name: string]: unknown;
                 };
@@ -4988,7 +4777,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Your copy is current. */
+            /** @description Your cached copy is current. */
             304: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -5012,8 +4801,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of your copy; the answer is 304 while it is current. */
-                "If-None-Match"?: string;
+                /** @description The `ETag` of your cached copy. If the copy is current, the response is 304. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
             };
             path?: never;
             cookie?: never;
@@ -5030,7 +4819,7 @@ export interface operations {
                     "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
                     "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
                     ETag: components["headers"]["ETag"];
-                    /** @description How long it may be kept. */
+                    /** @description How long the response may be cached. */
                     "Cache-Control"?: string;
                     [name: string]: unknown;
                 };
@@ -5038,7 +4827,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Your copy is current. */
+            /** @description Your cached copy is current. */
             304: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -5063,25 +4852,25 @@ export interface operations {
             query?: never;
             header: {
                 /**
-                 * @description `t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>` under the whole secret; one `v1` for each live secret.
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": string;
+                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
                 /**
-                 * @description Id of the event (Standard Webhooks).
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": string;
+                "webhook-id": components["parameters"]["WebhookId"];
                 /**
-                 * @description Unix time of the attempt in seconds (Standard Webhooks).
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": string;
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
                 /**
-                 * @description Signature of the Standard Webhooks specification.
+                 * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": string;
+                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
             };
             path?: never;
             cookie?: never;
@@ -5092,20 +4881,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received. */
-            "2XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused; the delivery is tried again, but for 410, which disables the subscription. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
         };
     };
     onLeadUpdated: {
@@ -5113,25 +4890,25 @@ export interface operations {
             query?: never;
             header: {
                 /**
-                 * @description `t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>` under the whole secret; one `v1` for each live secret.
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": string;
+                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
                 /**
-                 * @description Id of the event (Standard Webhooks).
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": string;
+                "webhook-id": components["parameters"]["WebhookId"];
                 /**
-                 * @description Unix time of the attempt in seconds (Standard Webhooks).
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": string;
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
                 /**
-                 * @description Signature of the Standard Webhooks specification.
+                 * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": string;
+                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
             };
             path?: never;
             cookie?: never;
@@ -5142,20 +4919,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received. */
-            "2XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused; the delivery is tried again, but for 410, which disables the subscription. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
         };
     };
     onLeadStatusChanged: {
@@ -5163,25 +4928,25 @@ export interface operations {
             query?: never;
             header: {
                 /**
-                 * @description `t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>` under the whole secret; one `v1` for each live secret.
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": string;
+                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
                 /**
-                 * @description Id of the event (Standard Webhooks).
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": string;
+                "webhook-id": components["parameters"]["WebhookId"];
                 /**
-                 * @description Unix time of the attempt in seconds (Standard Webhooks).
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": string;
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
                 /**
-                 * @description Signature of the Standard Webhooks specification.
+                 * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": string;
+                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
             };
             path?: never;
             cookie?: never;
@@ -5192,20 +4957,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received. */
-            "2XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused; the delivery is tried again, but for 410, which disables the subscription. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
         };
     };
     onConversationCreated: {
@@ -5213,25 +4966,25 @@ export interface operations {
             query?: never;
             header: {
                 /**
-                 * @description `t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>` under the whole secret; one `v1` for each live secret.
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": string;
+                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
                 /**
-                 * @description Id of the event (Standard Webhooks).
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": string;
+                "webhook-id": components["parameters"]["WebhookId"];
                 /**
-                 * @description Unix time of the attempt in seconds (Standard Webhooks).
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": string;
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
                 /**
-                 * @description Signature of the Standard Webhooks specification.
+                 * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": string;
+                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
             };
             path?: never;
             cookie?: never;
@@ -5242,20 +4995,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received. */
-            "2XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused; the delivery is tried again, but for 410, which disables the subscription. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
         };
     };
     onConversationHandedOff: {
@@ -5263,25 +5004,25 @@ export interface operations {
             query?: never;
             header: {
                 /**
-                 * @description `t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>` under the whole secret; one `v1` for each live secret.
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": string;
+                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
                 /**
-                 * @description Id of the event (Standard Webhooks).
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": string;
+                "webhook-id": components["parameters"]["WebhookId"];
                 /**
-                 * @description Unix time of the attempt in seconds (Standard Webhooks).
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": string;
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
                 /**
-                 * @description Signature of the Standard Webhooks specification.
+                 * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": string;
+                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
             };
             path?: never;
             cookie?: never;
@@ -5292,20 +5033,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received. */
-            "2XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused; the delivery is tried again, but for 410, which disables the subscription. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
         };
     };
     onConversationAssigned: {
@@ -5313,25 +5042,25 @@ export interface operations {
             query?: never;
             header: {
                 /**
-                 * @description `t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>` under the whole secret; one `v1` for each live secret.
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": string;
+                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
                 /**
-                 * @description Id of the event (Standard Webhooks).
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": string;
+                "webhook-id": components["parameters"]["WebhookId"];
                 /**
-                 * @description Unix time of the attempt in seconds (Standard Webhooks).
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": string;
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
                 /**
-                 * @description Signature of the Standard Webhooks specification.
+                 * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": string;
+                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
             };
             path?: never;
             cookie?: never;
@@ -5342,20 +5071,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received. */
-            "2XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused; the delivery is tried again, but for 410, which disables the subscription. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
         };
     };
     onConversationClosed: {
@@ -5363,25 +5080,25 @@ export interface operations {
             query?: never;
             header: {
                 /**
-                 * @description `t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>` under the whole secret; one `v1` for each live secret.
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": string;
+                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
                 /**
-                 * @description Id of the event (Standard Webhooks).
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": string;
+                "webhook-id": components["parameters"]["WebhookId"];
                 /**
-                 * @description Unix time of the attempt in seconds (Standard Webhooks).
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": string;
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
                 /**
-                 * @description Signature of the Standard Webhooks specification.
+                 * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": string;
+                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
             };
             path?: never;
             cookie?: never;
@@ -5392,20 +5109,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received. */
-            "2XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused; the delivery is tried again, but for 410, which disables the subscription. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
         };
     };
     onConversationReopened: {
@@ -5413,25 +5118,25 @@ export interface operations {
             query?: never;
             header: {
                 /**
-                 * @description `t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>` under the whole secret; one `v1` for each live secret.
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": string;
+                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
                 /**
-                 * @description Id of the event (Standard Webhooks).
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": string;
+                "webhook-id": components["parameters"]["WebhookId"];
                 /**
-                 * @description Unix time of the attempt in seconds (Standard Webhooks).
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": string;
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
                 /**
-                 * @description Signature of the Standard Webhooks specification.
+                 * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": string;
+                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
             };
             path?: never;
             cookie?: never;
@@ -5442,20 +5147,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received. */
-            "2XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused; the delivery is tried again, but for 410, which disables the subscription. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
         };
     };
     onConversationTagsChanged: {
@@ -5463,25 +5156,25 @@ export interface operations {
             query?: never;
             header: {
                 /**
-                 * @description `t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>` under the whole secret; one `v1` for each live secret.
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": string;
+                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
                 /**
-                 * @description Id of the event (Standard Webhooks).
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": string;
+                "webhook-id": components["parameters"]["WebhookId"];
                 /**
-                 * @description Unix time of the attempt in seconds (Standard Webhooks).
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": string;
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
                 /**
-                 * @description Signature of the Standard Webhooks specification.
+                 * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": string;
+                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
             };
             path?: never;
             cookie?: never;
@@ -5492,20 +5185,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received. */
-            "2XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused; the delivery is tried again, but for 410, which disables the subscription. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
         };
     };
     onMessageCreated: {
@@ -5513,25 +5194,25 @@ export interface operations {
             query?: never;
             header: {
                 /**
-                 * @description `t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>` under the whole secret; one `v1` for each live secret.
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": string;
+                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
                 /**
-                 * @description Id of the event (Standard Webhooks).
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": string;
+                "webhook-id": components["parameters"]["WebhookId"];
                 /**
-                 * @description Unix time of the attempt in seconds (Standard Webhooks).
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": string;
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
                 /**
-                 * @description Signature of the Standard Webhooks specification.
+                 * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": string;
+                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
             };
             path?: never;
             cookie?: never;
@@ -5542,20 +5223,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received. */
-            "2XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused; the delivery is tried again, but for 410, which disables the subscription. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
         };
     };
     onMessageDeliveryChanged: {
@@ -5563,25 +5232,25 @@ export interface operations {
             query?: never;
             header: {
                 /**
-                 * @description `t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>` under the whole secret; one `v1` for each live secret.
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": string;
+                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
                 /**
-                 * @description Id of the event (Standard Webhooks).
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": string;
+                "webhook-id": components["parameters"]["WebhookId"];
                 /**
-                 * @description Unix time of the attempt in seconds (Standard Webhooks).
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": string;
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
                 /**
-                 * @description Signature of the Standard Webhooks specification.
+                 * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": string;
+                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
             };
             path?: never;
             cookie?: never;
@@ -5592,20 +5261,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received. */
-            "2XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused; the delivery is tried again, but for 410, which disables the subscription. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
         };
     };
     onKnowledgeJobCompleted: {
@@ -5613,25 +5270,25 @@ export interface operations {
             query?: never;
             header: {
                 /**
-                 * @description `t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>` under the whole secret; one `v1` for each live secret.
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": string;
+                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
                 /**
-                 * @description Id of the event (Standard Webhooks).
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": string;
+                "webhook-id": components["parameters"]["WebhookId"];
                 /**
-                 * @description Unix time of the attempt in seconds (Standard Webhooks).
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": string;
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
                 /**
-                 * @description Signature of the Standard Webhooks specification.
+                 * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": string;
+                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
             };
             path?: never;
             cookie?: never;
@@ -5642,20 +5299,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received. */
-            "2XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused; the delivery is tried again, but for 410, which disables the subscription. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
         };
     };
     onKnowledgeJobFailed: {
@@ -5663,25 +5308,25 @@ export interface operations {
             query?: never;
             header: {
                 /**
-                 * @description `t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>` under the whole secret; one `v1` for each live secret.
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": string;
+                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
                 /**
-                 * @description Id of the event (Standard Webhooks).
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": string;
+                "webhook-id": components["parameters"]["WebhookId"];
                 /**
-                 * @description Unix time of the attempt in seconds (Standard Webhooks).
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": string;
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
                 /**
-                 * @description Signature of the Standard Webhooks specification.
+                 * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": string;
+                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
             };
             path?: never;
             cookie?: never;
@@ -5692,20 +5337,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received. */
-            "2XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused; the delivery is tried again, but for 410, which disables the subscription. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
         };
     };
     onWebhookPing: {
@@ -5713,25 +5346,25 @@ export interface operations {
             query?: never;
             header: {
                 /**
-                 * @description `t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>` under the whole secret; one `v1` for each live secret.
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": string;
+                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
                 /**
-                 * @description Id of the event (Standard Webhooks).
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": string;
+                "webhook-id": components["parameters"]["WebhookId"];
                 /**
-                 * @description Unix time of the attempt in seconds (Standard Webhooks).
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": string;
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
                 /**
-                 * @description Signature of the Standard Webhooks specification.
+                 * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": string;
+                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
             };
             path?: never;
             cookie?: never;
@@ -5742,20 +5375,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received. */
-            "2XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused; the delivery is tried again, but for 410, which disables the subscription. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
         };
     };
 }
