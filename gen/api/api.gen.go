@@ -2482,18 +2482,6 @@ type IfNoneMatch = string
 // Limit defines model for Limit.
 type Limit = int32
 
-// StandardWebhookSignature defines model for StandardWebhookSignature.
-type StandardWebhookSignature = string
-
-// WebhookID defines model for WebhookId.
-type WebhookID = string
-
-// WebhookSignature defines model for WebhookSignature.
-type WebhookSignature = string
-
-// WebhookTimestamp defines model for WebhookTimestamp.
-type WebhookTimestamp = string
-
 // ListAgentsParams defines parameters for ListAgents.
 type ListAgentsParams struct {
 	// Limit Maximum number of items to return, 1 to 200.

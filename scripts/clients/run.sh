@@ -42,25 +42,65 @@ typescript_client() {
   node "$dir/round-trip.mjs"
 }
 
-java_client() {
-  local dir=$work/java version=7.23.0
+# openapi_generator GENERATOR [OPTION...] generates into $work/GENERATOR/client, without options of its own.
+openapi_generator() {
+  local generator=$1 version=7.23.0
+  shift
   for tool in java mvn; do
     command -v $tool >/dev/null || { echo "$tool is not installed. Install it first: apt-get install default-jdk-headless maven" >&2; return 1; }
   done
-  mkdir -p "$dir"
-  local jar=$dir/openapi-generator-cli-$version.jar
-  [ -f "$jar" ] || mvn -q -B dependency:copy -Dartifact=org.openapitools:openapi-generator-cli:$version -DoutputDirectory="$dir"
-  rm -rf "$dir/client"
-  java -jar "$jar" generate -g java --library okhttp-gson -i "$document" -o "$dir/client" \
-    --additional-properties=hideGenerationTimestamp=true,openApiNullable=false,invokerPackage=convo,apiPackage=convo.api,modelPackage=convo.model >"$dir/log" 2>&1 ||
-    { tail -n 40 "$dir/log" >&2; return 1; }
-  mkdir -p "$dir/client/src/main/java/roundtrip"
-  cp scripts/clients/java/RoundTrip.java "$dir/client/src/main/java/roundtrip/"
-  (cd "$dir/client" && mvn -q -B -DskipTests -Dmaven.javadoc.skip=true -Dmaven.source.skip=true compile dependency:build-classpath -Dmdep.outputFile=classpath >"$dir/log" 2>&1) ||
-    { tail -n 40 "$dir/log" >&2; return 1; }
-  java -cp "$dir/client/target/classes:$(cat "$dir/client/classpath")" roundtrip.RoundTrip
+  local jar=$work/openapi-generator-cli-$version.jar dir=$work/$generator
+  [ -f "$jar" ] || mvn -q -B dependency:copy -Dartifact=org.openapitools:openapi-generator-cli:$version -DoutputDirectory="$work"
+  rm -rf "$dir/client" && mkdir -p "$dir"
+  quietly "$dir/log" java -jar "$jar" generate -g "$generator" -i "$document" -o "$dir/client" "$@"
 }
 
-for language in ${CLIENTS:-go python typescript java}; do
+# quietly LOG COMMAND... prints the end of the command's output only if it fails.
+quietly() {
+  local log=$1
+  shift
+  "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; return 1; }
+}
+
+java_client() {
+  local client=$work/java/client log=$work/java/log
+  openapi_generator java --library okhttp-gson \
+    --additional-properties=hideGenerationTimestamp=true,openApiNullable=false,invokerPackage=convo,apiPackage=convo.api,modelPackage=convo.model
+  mkdir -p "$client/src/main/java/roundtrip"
+  cp scripts/clients/java/RoundTrip.java "$client/src/main/java/roundtrip/"
+  (cd "$client" && quietly "$log" mvn -q -B -DskipTests -Dmaven.javadoc.skip=true -Dmaven.source.skip=true compile dependency:build-classpath -Dmdep.outputFile=classpath)
+  java -cp "$client/target/classes:$(cat "$client/classpath")" roundtrip.RoundTrip
+}
+
+# The clients below are compiled, and the Python one is imported and parses a body. They send no requests.
+pydantic_client() {
+  local dir=$work/python-generator
+  openapi_generator python
+  [ -x "$dir/bin/python" ] || python3 -m venv "$dir"
+  quietly "$work/python/log" "$dir/bin/pip" install --quiet --disable-pip-version-check -r "$work/python/client/requirements.txt"
+  (cd "$work/python/client" && "$dir/bin/python" "$root/scripts/clients/python/parse.py")
+}
+
+fetch_client() {
+  openapi_generator typescript-fetch
+  (cd "$work/typescript-fetch/client" && quietly ../log "$root/sdk/typescript/node_modules/.bin/tsc" --noEmit --strict --skipLibCheck \
+    --target es2022 --module esnext --moduleResolution bundler --lib es2022,dom index.ts)
+  echo "TypeScript, openapi-generator: compiled"
+}
+
+rust_client() {
+  openapi_generator rust
+  (cd "$work/rust/client" && CARGO_TARGET_DIR=$work/rust/target quietly ../log cargo check)
+  echo "Rust, openapi-generator: compiled"
+}
+
+kotlin_client() {
+  openapi_generator kotlin
+  cp scripts/clients/kotlin/pom.xml "$work/kotlin/client/"
+  (cd "$work/kotlin/client" && quietly ../log mvn -q -B compile)
+  echo "Kotlin, openapi-generator: compiled"
+}
+
+for language in ${CLIENTS:-go python typescript java pydantic fetch rust kotlin}; do
   "${language}_client"
 done

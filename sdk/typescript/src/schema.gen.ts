@@ -2678,26 +2678,6 @@ export interface components {
         AnalyticsGroupBy: components["schemas"]["AnalyticsGroupBy"];
         /** @description The `ETag` of your cached copy. If the copy is current, the response is 304. */
         IfNoneMatch: string;
-        /**
-         * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
-         * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
-         */
-        WebhookSignature: string;
-        /**
-         * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
-         * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
-         */
-        WebhookId: string;
-        /**
-         * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
-         * @example 1777550400
-         */
-        WebhookTimestamp: string;
-        /**
-         * @description Signature as defined by the Standard Webhooks specification.
-         * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
-         */
-        StandardWebhookSignature: string;
     };
     requestBodies: never;
     headers: {
@@ -2867,10 +2847,6 @@ export type ParameterAnalyticsFrom = components['parameters']['AnalyticsFrom'];
 export type ParameterAnalyticsTo = components['parameters']['AnalyticsTo'];
 export type ParameterAnalyticsGroupBy = components['parameters']['AnalyticsGroupBy'];
 export type ParameterIfNoneMatch = components['parameters']['IfNoneMatch'];
-export type ParameterWebhookSignature = components['parameters']['WebhookSignature'];
-export type ParameterWebhookId = components['parameters']['WebhookId'];
-export type ParameterWebhookTimestamp = components['parameters']['WebhookTimestamp'];
-export type ParameterStandardWebhookSignature = components['parameters']['StandardWebhookSignature'];
 export type HeaderRequestId = components['headers']['RequestId'];
 export type HeaderRateLimitPolicy = components['headers']['RateLimitPolicy'];
 export type HeaderRateLimit = components['headers']['RateLimit'];
@@ -4855,22 +4831,22 @@ export interface operations {
                  * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
+                "X-Convo-Signature": string;
                 /**
                  * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": components["parameters"]["WebhookId"];
+                "webhook-id": string;
                 /**
                  * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                "webhook-timestamp": string;
                 /**
                  * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
+                "webhook-signature": string;
             };
             path?: never;
             cookie?: never;
@@ -4893,22 +4869,22 @@ export interface operations {
                  * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
+                "X-Convo-Signature": string;
                 /**
                  * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": components["parameters"]["WebhookId"];
+                "webhook-id": string;
                 /**
                  * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                "webhook-timestamp": string;
                 /**
                  * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
+                "webhook-signature": string;
             };
             path?: never;
             cookie?: never;
@@ -4931,22 +4907,22 @@ export interface operations {
                  * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
+                "X-Convo-Signature": string;
                 /**
                  * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": components["parameters"]["WebhookId"];
+                "webhook-id": string;
                 /**
                  * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                "webhook-timestamp": string;
                 /**
                  * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
+                "webhook-signature": string;
             };
             path?: never;
             cookie?: never;
@@ -4969,22 +4945,22 @@ export interface operations {
                  * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
+                "X-Convo-Signature": string;
                 /**
                  * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": components["parameters"]["WebhookId"];
+                "webhook-id": string;
                 /**
                  * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                "webhook-timestamp": string;
                 /**
                  * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
+                "webhook-signature": string;
             };
             path?: never;
             cookie?: never;
@@ -5007,22 +4983,22 @@ export interface operations {
                  * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
+                "X-Convo-Signature": string;
                 /**
                  * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": components["parameters"]["WebhookId"];
+                "webhook-id": string;
                 /**
                  * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                "webhook-timestamp": string;
                 /**
                  * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
+                "webhook-signature": string;
             };
             path?: never;
             cookie?: never;
@@ -5045,22 +5021,22 @@ export interface operations {
                  * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
+                "X-Convo-Signature": string;
                 /**
                  * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": components["parameters"]["WebhookId"];
+                "webhook-id": string;
                 /**
                  * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                "webhook-timestamp": string;
                 /**
                  * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
+                "webhook-signature": string;
             };
             path?: never;
             cookie?: never;
@@ -5083,22 +5059,22 @@ export interface operations {
                  * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
+                "X-Convo-Signature": string;
                 /**
                  * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": components["parameters"]["WebhookId"];
+                "webhook-id": string;
                 /**
                  * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                "webhook-timestamp": string;
                 /**
                  * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
+                "webhook-signature": string;
             };
             path?: never;
             cookie?: never;
@@ -5121,22 +5097,22 @@ export interface operations {
                  * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
+                "X-Convo-Signature": string;
                 /**
                  * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": components["parameters"]["WebhookId"];
+                "webhook-id": string;
                 /**
                  * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                "webhook-timestamp": string;
                 /**
                  * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
+                "webhook-signature": string;
             };
             path?: never;
             cookie?: never;
@@ -5159,22 +5135,22 @@ export interface operations {
                  * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
+                "X-Convo-Signature": string;
                 /**
                  * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": components["parameters"]["WebhookId"];
+                "webhook-id": string;
                 /**
                  * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                "webhook-timestamp": string;
                 /**
                  * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
+                "webhook-signature": string;
             };
             path?: never;
             cookie?: never;
@@ -5197,22 +5173,22 @@ export interface operations {
                  * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
+                "X-Convo-Signature": string;
                 /**
                  * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": components["parameters"]["WebhookId"];
+                "webhook-id": string;
                 /**
                  * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                "webhook-timestamp": string;
                 /**
                  * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
+                "webhook-signature": string;
             };
             path?: never;
             cookie?: never;
@@ -5235,22 +5211,22 @@ export interface operations {
                  * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
+                "X-Convo-Signature": string;
                 /**
                  * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": components["parameters"]["WebhookId"];
+                "webhook-id": string;
                 /**
                  * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                "webhook-timestamp": string;
                 /**
                  * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
+                "webhook-signature": string;
             };
             path?: never;
             cookie?: never;
@@ -5273,22 +5249,22 @@ export interface operations {
                  * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
+                "X-Convo-Signature": string;
                 /**
                  * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": components["parameters"]["WebhookId"];
+                "webhook-id": string;
                 /**
                  * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                "webhook-timestamp": string;
                 /**
                  * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
+                "webhook-signature": string;
             };
             path?: never;
             cookie?: never;
@@ -5311,22 +5287,22 @@ export interface operations {
                  * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
+                "X-Convo-Signature": string;
                 /**
                  * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": components["parameters"]["WebhookId"];
+                "webhook-id": string;
                 /**
                  * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                "webhook-timestamp": string;
                 /**
                  * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
+                "webhook-signature": string;
             };
             path?: never;
             cookie?: never;
@@ -5349,22 +5325,22 @@ export interface operations {
                  * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
                  * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
                  */
-                "X-Convo-Signature": components["parameters"]["WebhookSignature"];
+                "X-Convo-Signature": string;
                 /**
                  * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
                  * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
                  */
-                "webhook-id": components["parameters"]["WebhookId"];
+                "webhook-id": string;
                 /**
                  * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
                  * @example 1777550400
                  */
-                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                "webhook-timestamp": string;
                 /**
                  * @description Signature as defined by the Standard Webhooks specification.
                  * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
                  */
-                "webhook-signature": components["parameters"]["StandardWebhookSignature"];
+                "webhook-signature": string;
             };
             path?: never;
             cookie?: never;
