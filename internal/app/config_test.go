@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { testdb.Main(m) }
 
-func TestTheSecretKeyMustBeLongEnough(t *testing.T) {
+func TestParseKeyRequires32Bytes(t *testing.T) {
 	t.Parallel()
 	key, err := app.ParseKey(strings.Repeat("0f", 32))
 	require.NoError(t, err)
@@ -29,7 +29,7 @@ func TestTheSecretKeyMustBeLongEnough(t *testing.T) {
 	}
 }
 
-func TestTracingIsOnWhereItIsAskedFor(t *testing.T) {
+func TestTracingIsEnabledByEnvironment(t *testing.T) {
 	t.Parallel()
 	for want, environments := range map[bool][]map[string]string{
 		true:  {{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}, {"OTEL_TRACES_EXPORTER": "otlp"}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://x"}},
@@ -41,8 +41,8 @@ func TestTracingIsOnWhereItIsAskedFor(t *testing.T) {
 	}
 }
 
-// TestNoSettingIsEchoed starts with settings that hold a secret and are wrong.
-func TestNoSettingIsEchoed(t *testing.T) {
+// TestErrorsDoNotContainSettings starts with settings that hold a secret and are wrong.
+func TestErrorsDoNotContainSettings(t *testing.T) {
 	t.Parallel()
 	const secret = "12345/secret-word"
 	file := filepath.Join(t.TempDir(), "secret-word")

@@ -34,7 +34,7 @@ func (s *sink) said() []string {
 	return slices.Clone(s.writes)
 }
 
-func TestLinesAreWrittenTogetherAndInTime(t *testing.T) {
+func TestLogLinesAreBufferedBriefly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var to sink

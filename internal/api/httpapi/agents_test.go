@@ -12,20 +12,20 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-func TestAgentIsCreatedWithDefaults(t *testing.T) {
+func TestCreateAgentSetsDefaults(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
-	answer := s.Post(t, token, "/agents", `{"name":"Sales agent","modelProvider":"openai","modelName":"gpt-4o-mini"}`).Want(t, http.StatusCreated)
-	created := apitest.Decode[api.AgentDetail](t, answer)
+	response := s.Post(t, token, "/agents", `{"name":"Sales agent","modelProvider":"openai","modelName":"gpt-4o-mini"}`).Want(t, http.StatusCreated)
+	created := apitest.Decode[api.AgentDetail](t, response)
 	require.Equal(t, api.AgentStatusDRAFT, created.Status)
 	require.InDelta(t, 1.0, created.Temperature, 0)
 	require.Equal(t, int32(1024), created.MaxTokens)
 	require.Empty(t, created.SystemPrompt)
-	require.Equal(t, "/api/v1/agents/"+created.ID.String(), answer.Header.Get("Location"))
-	require.JSONEq(t, string(answer.Body), string(s.Get(t, token, "/agents/"+created.ID.String()).Want(t, http.StatusOK).Body))
+	require.Equal(t, "/api/v1/agents/"+created.ID.String(), response.Header.Get("Location"))
+	require.JSONEq(t, string(response.Body), string(s.Get(t, token, "/agents/"+created.ID.String()).Want(t, http.StatusOK).Body))
 }
 
-func TestAgentKeepsWhatIsNotChanged(t *testing.T) {
+func TestUpdateAgentChangesOnlyGivenProperties(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	created := apitest.Decode[api.AgentDetail](t, s.Post(t, token, "/agents",
@@ -41,17 +41,17 @@ func TestAgentKeepsWhatIsNotChanged(t *testing.T) {
 	s.Patch(t, token, "/agents/"+uuid.NewString(), `{"name":"x"}`).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
 }
 
-func TestAgentsAreListedInShort(t *testing.T) {
+func TestListAgentsReturnsSummaries(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
-	answer := s.Get(t, rich.Token, "/agents").Want(t, http.StatusOK)
-	require.Len(t, apitest.Decode[[]api.Agent](t, answer), 4)
-	require.NotContains(t, string(answer.Body), "systemPrompt")
+	response := s.Get(t, rich.Token, "/agents").Want(t, http.StatusOK)
+	require.Len(t, apitest.Decode[[]api.Agent](t, response), 4)
+	require.NotContains(t, string(response.Body), "systemPrompt")
 	require.Len(t, walkPages(t, s, rich.Token, "/agents", 2), 4)
 }
 
-func TestChannelsOfAllTypesAreListed(t *testing.T) {
+func TestListChannelsReturnsAllTypes(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)

@@ -26,7 +26,7 @@ func timeseries(t *testing.T, s *apitest.Server, token, query string) api.Analyt
 	return apitest.Decode[api.AnalyticsTimeseries](t, s.Get(t, token, "/analytics/timeseries?"+query).Want(t, http.StatusOK))
 }
 
-func TestOverviewAgreesWithTheRows(t *testing.T) {
+func TestOverviewMatchesRows(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -49,7 +49,7 @@ func TestOverviewAgreesWithTheRows(t *testing.T) {
 	require.Positive(t, median)
 }
 
-func TestTimeseriesAddsUpToTheOverview(t *testing.T) {
+func TestTimeseriesSumsToOverview(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -84,7 +84,7 @@ func TestTimeseriesAddsUpToTheOverview(t *testing.T) {
 	}
 }
 
-func TestEmptyBucketsAreZero(t *testing.T) {
+func TestTimeseriesFillsEmptyBuckets(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	series := timeseries(t, s, token, "from=2026-02-27T06:00:00Z&to=2026-03-02T12:00:00Z")
@@ -104,7 +104,7 @@ func TestEmptyBucketsAreZero(t *testing.T) {
 	require.Equal(t, "2026-04-06T00:00:00.000Z", weeks.Buckets[1].Start.String(), "weeks begin on Monday")
 }
 
-func TestSpanHasDefaultsAndBounds(t *testing.T) {
+func TestAnalyticsSpanHasDefaultAndMaximum(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	standard := overview(t, s, token, "")
@@ -120,7 +120,7 @@ func TestSpanHasDefaultsAndBounds(t *testing.T) {
 	s.Get(t, token, "/analytics/timeseries?granularity=hour").Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
 }
 
-func TestFiguresFollowWhatHappens(t *testing.T) {
+func TestAnalyticsReflectChanges(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -142,9 +142,9 @@ func TestFiguresFollowWhatHappens(t *testing.T) {
 	require.Nil(t, (*got.Groups)[1].Key, "the lead belongs to no conversation")
 }
 
-// TestFiguresAreOneSnapshot reads figures while others write: each answer must be
-// a state that there was.
-func TestFiguresAreOneSnapshot(t *testing.T) {
+// TestAnalyticsReadOneSnapshot reads analytics during concurrent writes: each
+// response must be a state that existed.
+func TestAnalyticsReadOneSnapshot(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	stop, done := make(chan struct{}), make(chan struct{})
@@ -178,7 +178,7 @@ func newID(s *apitest.Server) string {
 	return id.String()
 }
 
-func TestDemoDataIsTheSameEachTime(t *testing.T) {
+func TestAnalyticsOfDemoDataAreStable(t *testing.T) {
 	t.Parallel()
 	one, two := apitest.New(t, apitest.Options{}), apitest.New(t, apitest.Options{})
 	first, _ := one.Demo(t)

@@ -15,8 +15,8 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-// TestBadInputIsNeverAFault sends what breaks parsers to every operation.
-func TestBadInputIsNeverAFault(t *testing.T) {
+// TestBadInputNeverReturns5xx sends malformed and extreme input to every operation.
+func TestBadInputNeverReturns5xx(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -37,20 +37,20 @@ func TestBadInputIsNeverAFault(t *testing.T) {
 		for _, body := range bodies {
 			r := example(t, o)
 			r.Token, r.Body = rich.Token, body
-			requireNoFault(t, s.Do(t, r))
+			requireNoServerError(t, s.Do(t, r))
 		}
 		for _, query := range queries {
 			r := example(t, o)
 			r.Token = rich.Token
 			r.Path += "?" + query
-			requireNoFault(t, s.Do(t, r))
+			requireNoServerError(t, s.Do(t, r))
 		}
 	})
 }
 
-func requireNoFault(t *testing.T, answer apitest.Response) {
+func requireNoServerError(t *testing.T, response apitest.Response) {
 	t.Helper()
-	require.Less(t, answer.Status, http.StatusInternalServerError, "body: %s", answer.Body)
+	require.Less(t, response.Status, http.StatusInternalServerError, "body: %s", response.Body)
 }
 
 // fuzzServer is one server for all inputs of a fuzz target.
@@ -61,18 +61,18 @@ func fuzzServer(f *testing.F) func(t *testing.T, r *http.Request) {
 	var once sync.Mutex
 	return func(t *testing.T, r *http.Request) {
 		t.Helper()
-		once.Lock() // one at a time: the fault must name its input
+		once.Lock() // one request at a time, so that a failure shows its input
 		defer once.Unlock()
 		r.Header.Set("Authorization", "Bearer "+rich.Token)
 		w := httptest.NewRecorder()
 		s.Handler.ServeHTTP(w, r)
 		if w.Code >= http.StatusInternalServerError {
-			require.Fail(t, "fault", "%s %s: %s", r.Method, r.URL, w.Body)
+			require.Fail(t, "server error", "%s %s: %s", r.Method, r.URL, w.Body)
 		}
 	}
 }
 
-// FuzzBody sends any body to each operation that takes one.
+// FuzzBody sends arbitrary bodies to operations that accept one.
 func FuzzBody(f *testing.F) {
 	ask := fuzzServer(f)
 	paths := []string{"/leads", "/conversations/bulk", "/tags", "/agents", "/conversations/019684aa-5e00-7c3a-9f21-6a0b5f1d2e01/operator-message"}
@@ -89,7 +89,7 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
-// FuzzQuery sends any query to each list and to the analytics.
+// FuzzQuery sends arbitrary queries to lists and analytics.
 func FuzzQuery(f *testing.F) {
 	ask := fuzzServer(f)
 	paths := []string{"/leads", "/conversations", "/agents", "/analytics/overview", "/analytics/timeseries"}
@@ -103,7 +103,7 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
-// FuzzHeaders sends any token, key and id.
+// FuzzHeaders sends arbitrary tokens, keys and IDs.
 func FuzzHeaders(f *testing.F) {
 	ask := fuzzServer(f)
 	f.Add("Bearer convo_x", "key-1", "req-1", "application/json")

@@ -14,8 +14,8 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-// The three hot endpoints through the whole server, the database included; profile
-// them with -cpuprofile. Limits are counted, logs written and metrics kept.
+// Benchmarks of the three hot endpoints with the whole server, including the database,
+// rate limits, logs and metrics. Profile them with -cpuprofile.
 
 func benchmark(b *testing.B, method, path, body string, status int) {
 	b.Helper()

@@ -57,7 +57,7 @@ func (s *conversations) SendOperatorMessage(ctx context.Context, r api.SendOpera
 		}
 		return api.SendOperatorMessage201JSONResponse{
 			Body: representation.Message(row),
-			// A message has no address of its own: it stands in its conversation.
+			// A message has no URL, so Location is that of its conversation.
 			Headers: api.SendOperatorMessage201ResponseHeaders{Location: location("/conversations", r.ID)},
 		}, nil
 	})

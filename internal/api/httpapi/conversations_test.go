@@ -13,7 +13,7 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-func TestConversationsAreFiltered(t *testing.T) {
+func TestListConversationsFilters(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -61,7 +61,7 @@ func detail(t *testing.T, s *apitest.Server, token string, id uuid.UUID) api.Con
 	return apitest.Decode[api.ConversationDetail](t, s.Get(t, token, "/conversations/"+id.String()).Want(t, http.StatusOK))
 }
 
-func TestConversationShowsItsWholeTimeline(t *testing.T) {
+func TestGetConversationReturnsAllMessages(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -82,7 +82,7 @@ func TestConversationShowsItsWholeTimeline(t *testing.T) {
 	require.Len(t, seen, 3, "contact, agent and operator all speak in the demo data")
 }
 
-func TestOperatorMessageIsStoredWithItsJob(t *testing.T) {
+func TestOperatorMessageIsStoredWithDeliveryJob(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -90,8 +90,8 @@ func TestOperatorMessageIsStoredWithItsJob(t *testing.T) {
 	c := s.Conversation(t, rich, api.ConversationStatusHANDEDOFF)
 	operator := apitest.First[api.Operator](t, s, rich, "/operators")
 	s.Post(t, rich.Token, "/conversations/bulk", map[string]any{"ids": []uuid.UUID{c.ID}, "action": "assign", "operatorId": operator.ID}).Want(t, http.StatusOK)
-	answer := s.Post(t, rich.Token, "/conversations/"+c.ID.String()+"/operator-message", `{"content":"Cześć 👋"}`).Want(t, http.StatusCreated)
-	message := apitest.Decode[api.Message](t, answer)
+	response := s.Post(t, rich.Token, "/conversations/"+c.ID.String()+"/operator-message", `{"content":"Cześć 👋"}`).Want(t, http.StatusCreated)
+	message := apitest.Decode[api.Message](t, response)
 	require.Equal(t, api.MessageRoleASSISTANT, message.Role)
 	require.Equal(t, "Cześć 👋", message.Content)
 	require.Equal(t, api.DeliveryStatusQUEUED, message.DeliveryStatus)
@@ -110,7 +110,7 @@ func countJobs(t *testing.T, s *apitest.Server, messageID uuid.UUID) int {
 	return jobs
 }
 
-func TestOperatorMessageIsRefusedOutsideAHandOff(t *testing.T) {
+func TestOperatorMessageRequiresHandOff(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -136,7 +136,7 @@ func bulk(t *testing.T, s *apitest.Server, token string, body map[string]any) ap
 	return apitest.Decode[api.BulkResult](t, s.Post(t, token, "/conversations/bulk", body).Want(t, http.StatusOK))
 }
 
-func TestBulkCountsWhatChanged(t *testing.T) {
+func TestBulkUpdateCountsUpdatedAndSkipped(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -164,7 +164,7 @@ func TestBulkCountsWhatChanged(t *testing.T) {
 	require.Nil(t, detail(t, s, rich.Token, open).AssignedOperator)
 }
 
-func TestBulkTagsAndUntags(t *testing.T) {
+func TestBulkUpdateTagsAndUntags(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -182,7 +182,7 @@ func TestBulkTagsAndUntags(t *testing.T) {
 	require.Empty(t, walkPages(t, s, rich.Token, "/conversations?tagIds="+tags[0].String(), 0))
 }
 
-func TestBulkIsRefusedWhole(t *testing.T) {
+func TestBulkUpdateRejectsInvalidInput(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -197,8 +197,8 @@ func TestBulkIsRefusedWhole(t *testing.T) {
 		tooMany[i] = uuid.New()
 	}
 	for want, body := range map[string]map[string]any{
-		"body.ids must have at least 1 items":                          {"ids": []uuid.UUID{}, "action": "close"},
-		"body.ids must have at most 200 items":                         {"ids": tooMany, "action": "close"},
+		"body.ids must contain at least 1 item":                        {"ids": []uuid.UUID{}, "action": "close"},
+		"body.ids must contain at most 200 items":                      {"ids": tooMany, "action": "close"},
 		"body.ids.0 must be a UUID":                                    {"ids": []string{"uuid-1"}, "action": "close"},
 		"body.operatorId is required":                                  {"ids": []uuid.UUID{id}, "action": "assign"},
 		"body.tagIds is required":                                      {"ids": []uuid.UUID{id}, "action": "tag"},
@@ -213,20 +213,20 @@ func TestBulkIsRefusedWhole(t *testing.T) {
 	require.Equal(t, api.BulkResult{Skipped: 200}, bulk(t, s, rich.Token, map[string]any{"ids": tooMany[:200], "action": "close"}))
 }
 
-func TestTagsAreUniqueByName(t *testing.T) {
+func TestTagNamesAreUnique(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
-	answer := s.Post(t, token, "/tags", `{"name":"VIP"}`).Want(t, http.StatusCreated)
-	tag := apitest.Decode[api.Tag](t, answer)
+	response := s.Post(t, token, "/tags", `{"name":"VIP"}`).Want(t, http.StatusCreated)
+	tag := apitest.Decode[api.Tag](t, response)
 	require.Equal(t, "VIP", tag.Name)
-	require.Equal(t, "/api/v1/tags/"+tag.ID.String(), answer.Header.Get("Location"))
+	require.Equal(t, "/api/v1/tags/"+tag.ID.String(), response.Header.Get("Location"))
 	s.Post(t, token, "/tags", `{"name":"vip"}`).Problem(t, http.StatusConflict, api.ErrorCodeTagExists)
 	elsewhere := s.Token(t, s.Workspace(t, "elsewhere"))
 	s.Post(t, elsewhere, "/tags", `{"name":"vip"}`).Want(t, http.StatusCreated)
 	require.Len(t, walkPages(t, s, token, "/tags", 1), 1)
 }
 
-func TestOperatorsAreListed(t *testing.T) {
+func TestListOperators(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)

@@ -12,7 +12,7 @@ import (
 	"github.com/avelto/convo/internal/api/representation"
 )
 
-func TestABufferIsNotSharedBetweenAnswers(t *testing.T) {
+func TestBufferIsNotSharedBetweenResponses(t *testing.T) {
 	t.Parallel()
 	row := db.Lead{ID: uuid.New(), Status: "NEW", Fields: []byte(`{"a":"b"}`)}
 	want := ""

@@ -12,11 +12,10 @@ import (
 	"github.com/avelto/convo/internal/api/spec"
 )
 
-// linker writes the addresses of pages and resources.
+// linker builds the URLs of pages and resources.
 type linker struct{ publicURL string }
 
-// next returns the Link header of the page after this one (RFC 8288); nil on the
-// last.
+// next returns the Link header for the next page (RFC 8288), or nil on the last page.
 func (l linker) next(ctx context.Context, cursor *string) *string {
 	if cursor == nil {
 		return nil
@@ -24,17 +23,17 @@ func (l linker) next(ctx context.Context, cursor *string) *string {
 	return l.with(ctx, "cursor", *cursor)
 }
 
-// with returns a Link header to the same list with another value of a parameter.
+// with returns a Link header to the same list with a different value for a parameter.
 func (l linker) with(ctx context.Context, parameter, value string) *string {
 	here := middleware.CallFrom(ctx).URL
 	link := "<" + l.publicURL + here.Path + "?" + replaced(here.RawQuery, parameter, value) + `>; rel="next"`
 	return &link
 }
 
-// replaced puts a value, which needs no escaping, in the place of the query's own.
-// The query was found valid.
+// replaced sets a query parameter to a value that needs no escaping. The query must be
+// valid.
 func replaced(raw, parameter, value string) string {
-	if strings.Contains(raw, "%") { // the name itself may be escaped
+	if strings.Contains(raw, "%") { // the name may be escaped too
 		query, err := url.ParseQuery(raw)
 		if err == nil {
 			query.Del(parameter)
@@ -61,13 +60,13 @@ func location(collection string, resource uuid.UUID) *string {
 	return &path
 }
 
-// allowedHeaders are those that a browser may send from another origin.
+// allowedHeaders are the headers that browsers may send from other origins.
 func allowedHeaders() []string {
 	return []string{"Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Original-Name", "X-Request-Id"}
 }
 
-// exposedHeaders are all that the document's answers carry: a browser hides the
-// others from scripts of another origin.
+// exposedHeaders are all response headers of the document. Browsers hide other headers
+// from scripts of other origins.
 func exposedHeaders(document *spec.Document) []string {
 	var names []string
 	for _, operation := range document.Operations {

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheNextPageKeepsTheQuery(t *testing.T) {
+func TestNextPageLinkKeepsQuery(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
 		"":                         "cursor=C",

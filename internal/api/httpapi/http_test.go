@@ -22,7 +22,7 @@ import (
 	"github.com/avelto/convo/openapi"
 )
 
-func TestDocumentAndCollectionAreServedAsPublished(t *testing.T) {
+func TestOpenAPIDocumentAndPostmanCollectionAreServed(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	for path, content := range map[string][]byte{"/openapi.json": openapi.JSON, "/postman.json": openapi.Postman} {
@@ -35,10 +35,10 @@ func TestDocumentAndCollectionAreServedAsPublished(t *testing.T) {
 
 func servesByETag(t *testing.T, s *apitest.Server, path string, content []byte) {
 	t.Helper()
-	answer := s.Get(t, "", path).Want(t, http.StatusOK)
-	require.Equal(t, content, answer.Body)
-	require.Equal(t, "application/json", answer.Header.Get("Content-Type"))
-	etag := answer.Header.Get("ETag")
+	response := s.Get(t, "", path).Want(t, http.StatusOK)
+	require.Equal(t, content, response.Body)
+	require.Equal(t, "application/json", response.Header.Get("Content-Type"))
+	etag := response.Header.Get("ETag")
 	for _, header := range []string{etag, "*", `"other", ` + etag, strings.TrimPrefix(etag, "W/")} {
 		r := apitest.Request{Method: http.MethodGet, Path: path, Header: map[string]string{"If-None-Match": header}}
 		current := s.Do(t, r).Want(t, http.StatusNotModified)
@@ -49,7 +49,7 @@ func servesByETag(t *testing.T, s *apitest.Server, path string, content []byte) 
 	s.Do(t, r).Want(t, http.StatusOK)
 }
 
-func TestTokensLiveUntilTheyDoNot(t *testing.T) {
+func TestTokensExpireAndAreRevoked(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	space := s.Workspace(t, "acme")
@@ -71,7 +71,7 @@ func TestTokensLiveUntilTheyDoNot(t *testing.T) {
 	require.Zero(t, stored, "the plaintext is stored nowhere")
 }
 
-func TestRequestIDsAreTakenIfSane(t *testing.T) {
+func TestClientRequestIDIsKeptIfSafe(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	for given, taken := range map[string]bool{
@@ -84,16 +84,16 @@ func TestRequestIDsAreTakenIfSane(t *testing.T) {
 	}
 }
 
-func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
+func TestUnknownPathsAndMethodsReturnProblems(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	for _, path := range []string{"/nope", "/leads/", "/", "", "/leads/a/b/c", "//leads", "/Leads"} {
 		s.Get(t, token, path).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
 		s.Get(t, "", path).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
 	}
-	answer := s.Do(t, apitest.Request{Method: http.MethodPut, Path: "/leads", Token: token})
-	answer.Problem(t, http.StatusMethodNotAllowed, api.ErrorCodeMethodNotAllowed)
-	require.Contains(t, answer.Header.Get("Allow"), "POST")
+	response := s.Do(t, apitest.Request{Method: http.MethodPut, Path: "/leads", Token: token})
+	response.Problem(t, http.StatusMethodNotAllowed, api.ErrorCodeMethodNotAllowed)
+	require.Contains(t, response.Header.Get("Allow"), "POST")
 	s.Get(t, token, "/leads?limit="+strings.Repeat("1", 9000)).Problem(t, http.StatusRequestURITooLong, api.ErrorCodeURITooLong)
 	bomb := apitest.Request{Method: http.MethodGet, Path: "/leads", Token: token, Header: map[string]string{}}
 	for i := range 40 {
@@ -102,24 +102,24 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 	s.Do(t, bomb).Problem(t, http.StatusRequestHeaderFieldsTooLarge, api.ErrorCodeHeadersTooLarge)
 }
 
-func TestHeadIsGetWithoutTheBody(t *testing.T) {
+func TestHeadReturnsHeadersOfGet(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
-	answer := s.Do(t, apitest.Request{Method: http.MethodHead, Path: "/leads", Token: token}).Want(t, http.StatusOK)
-	require.Empty(t, answer.Body)
-	require.Equal(t, "application/json", answer.Header.Get("Content-Type"))
+	response := s.Do(t, apitest.Request{Method: http.MethodHead, Path: "/leads", Token: token}).Want(t, http.StatusOK)
+	require.Empty(t, response.Body)
+	require.Equal(t, "application/json", response.Header.Get("Content-Type"))
 	require.Empty(t, s.Do(t, apitest.Request{Method: http.MethodHead, Path: "/leads"}).Want(t, http.StatusUnauthorized).Body)
 }
 
-func TestOptionsTellsTheMethods(t *testing.T) {
+func TestOptionsListsMethods(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
-	answer := s.Do(t, apitest.Request{Method: http.MethodOptions, Path: "/leads"}).Want(t, http.StatusNoContent)
-	require.Contains(t, answer.Header.Get("Allow"), "GET")
-	require.Contains(t, answer.Header.Get("Allow"), "POST")
+	response := s.Do(t, apitest.Request{Method: http.MethodOptions, Path: "/leads"}).Want(t, http.StatusNoContent)
+	require.Contains(t, response.Header.Get("Allow"), "GET")
+	require.Contains(t, response.Header.Get("Allow"), "POST")
 }
 
-func TestBrowsersMayCallFromAnyOrigin(t *testing.T) {
+func TestCORSAllowsAllOrigins(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	preflight := s.Do(t, apitest.Request{Method: http.MethodOptions, Path: "/leads", Header: map[string]string{
@@ -141,17 +141,17 @@ func TestBrowsersMayCallFromAnyOrigin(t *testing.T) {
 	}
 }
 
-func TestLargeAnswersAreCompressed(t *testing.T) {
+func TestLargeResponsesAreCompressed(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/openapi.json", nil)
 	require.NoError(t, err)
 	request.Header.Set("Accept-Encoding", "gzip")
-	answer, err := http.DefaultTransport.RoundTrip(request)
+	response, err := http.DefaultTransport.RoundTrip(request)
 	require.NoError(t, err)
-	defer answer.Body.Close()
-	require.Equal(t, "gzip", answer.Header.Get("Content-Encoding"))
-	unpacked, err := gzip.NewReader(answer.Body)
+	defer response.Body.Close()
+	require.Equal(t, "gzip", response.Header.Get("Content-Encoding"))
+	unpacked, err := gzip.NewReader(response.Body)
 	require.NoError(t, err)
 	raw, err := io.ReadAll(unpacked)
 	require.NoError(t, err)
@@ -163,11 +163,11 @@ func TestRateLimitCountsDown(t *testing.T) {
 	s := apitest.New(t, apitest.Options{RateLimits: true})
 	token := s.Token(t, s.Workspace(t, "acme"))
 	for left := 599; left >= 0; left-- {
-		answer := s.Get(t, token, "/leads?limit=1").Want(t, http.StatusOK)
-		require.Equal(t, fmt.Sprintf(`"default";r=%d;t=60`, left), answer.Header.Get("RateLimit"))
-		require.Equal(t, `"default";q=600;w=60`, answer.Header.Get("RateLimit-Policy"))
-		require.Equal(t, strconv.Itoa(left), answer.Header.Get("X-RateLimit-Remaining"))
-		require.Equal(t, strconv.FormatInt(s.Clock.Now().Add(time.Minute).Unix(), 10), answer.Header.Get("X-RateLimit-Reset"))
+		response := s.Get(t, token, "/leads?limit=1").Want(t, http.StatusOK)
+		require.Equal(t, fmt.Sprintf(`"default";r=%d;t=60`, left), response.Header.Get("RateLimit"))
+		require.Equal(t, `"default";q=600;w=60`, response.Header.Get("RateLimit-Policy"))
+		require.Equal(t, strconv.Itoa(left), response.Header.Get("X-RateLimit-Remaining"))
+		require.Equal(t, strconv.FormatInt(s.Clock.Now().Add(time.Minute).Unix(), 10), response.Header.Get("X-RateLimit-Reset"))
 	}
 	refused := s.Get(t, token, "/leads?limit=1")
 	refused.Problem(t, http.StatusTooManyRequests, api.ErrorCodeRateLimited)
@@ -180,7 +180,7 @@ func TestRateLimitCountsDown(t *testing.T) {
 	s.Get(t, token, "/leads?limit=1").Want(t, http.StatusOK)
 }
 
-func TestCallersWithoutATokenShareTheLimitOfTheirAddress(t *testing.T) {
+func TestUnauthenticatedRequestsAreLimitedByIP(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{RateLimits: true, Config: app.Config{TrustedProxies: []string{"127.0.0.0/8"}}})
 	ask := func(address, path, token string) apitest.Response {
@@ -188,9 +188,9 @@ func TestCallersWithoutATokenShareTheLimitOfTheirAddress(t *testing.T) {
 	}
 	for i := range 60 {
 		path := []string{"/leads", "/agents", "/nope"}[i%3]
-		answer := ask("203.0.113.7", path, []string{"", "convo_bad"}[i%2])
-		require.NotEqual(t, http.StatusTooManyRequests, answer.Status)
-		require.Equal(t, strconv.Itoa(59-i), answer.Header.Get("X-RateLimit-Remaining"))
+		response := ask("203.0.113.7", path, []string{"", "convo_bad"}[i%2])
+		require.NotEqual(t, http.StatusTooManyRequests, response.Status)
+		require.Equal(t, strconv.Itoa(59-i), response.Header.Get("X-RateLimit-Remaining"))
 	}
 	ask("203.0.113.7", "/leads", "").Problem(t, http.StatusTooManyRequests, api.ErrorCodeRateLimited)
 	ask("203.0.113.8", "/leads", "").Problem(t, http.StatusUnauthorized, api.ErrorCodeUnauthenticated)
@@ -200,7 +200,7 @@ func TestCallersWithoutATokenShareTheLimitOfTheirAddress(t *testing.T) {
 	ask("203.0.113.7", "/leads", live).Want(t, http.StatusOK)
 }
 
-func TestASlowRequestIsCutOff(t *testing.T) {
+func TestSlowRequestTimesOut(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{Config: app.Config{RequestTimeout: 300 * time.Millisecond}})
 	token := s.Token(t, s.Workspace(t, "acme"))
@@ -210,12 +210,12 @@ func TestASlowRequestIsCutOff(t *testing.T) {
 	defer tx.Rollback(t.Context())
 	_, err = tx.Exec(t.Context(), "LOCK TABLE leads")
 	require.NoError(t, err)
-	answer := s.Get(t, token, "/leads")
-	answer.Problem(t, http.StatusServiceUnavailable, api.ErrorCodeTimeout)
-	require.Equal(t, "1", answer.Header.Get("Retry-After"))
+	response := s.Get(t, token, "/leads")
+	response.Problem(t, http.StatusServiceUnavailable, api.ErrorCodeTimeout)
+	require.Equal(t, "1", response.Header.Get("Retry-After"))
 }
 
-func TestABodyThatEndsEarlyIsMalformed(t *testing.T) {
+func TestTruncatedBodyReturns400(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.Origin, "http://"))
@@ -224,10 +224,10 @@ func TestABodyThatEndsEarlyIsMalformed(t *testing.T) {
 	_, err = fmt.Fprintf(conn, "POST /api/v1/leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"fields\":", token)
 	require.NoError(t, err)
 	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
-	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
-	defer answer.Body.Close()
-	require.Equal(t, http.StatusBadRequest, answer.StatusCode)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusBadRequest, response.StatusCode)
 }
 
 func TestHealthAndMetrics(t *testing.T) {
@@ -245,7 +245,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	}
 }
 
-func TestEachRequestIsOneLineOfTheLog(t *testing.T) {
+func TestEachRequestIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	r := apitest.Request{Method: http.MethodGet, Path: "/leads?limit=1", Token: token, Header: map[string]string{"X-Request-Id": "find-me"}}

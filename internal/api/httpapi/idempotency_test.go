@@ -20,7 +20,7 @@ func withKey(token, body string) apitest.Request {
 	}
 }
 
-func TestAKeyReplaysTheStoredAnswer(t *testing.T) {
+func TestIdempotencyKeyReplaysResponse(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	const body = `{"fields":{"name":"Anna"}}`
@@ -41,7 +41,7 @@ func TestAKeyReplaysTheStoredAnswer(t *testing.T) {
 	require.Empty(t, s.Do(t, withKey(token, body)).Want(t, http.StatusCreated).Header.Get("Idempotent-Replayed"))
 }
 
-func TestARefusedRequestMayUseItsKeyAgain(t *testing.T) {
+func TestIdempotencyKeyIsReusableAfterError(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	s.Post(t, token, "/tags", `{"name":"vip"}`).Want(t, http.StatusCreated)
@@ -56,24 +56,24 @@ func TestARefusedRequestMayUseItsKeyAgain(t *testing.T) {
 	require.Equal(t, "true", tag("new").Want(t, http.StatusCreated).Header.Get("Idempotent-Replayed"))
 }
 
-func TestTheSameRequestAtOnceMakesOneLead(t *testing.T) {
+func TestConcurrentRequestsWithSameKeyCreateOneLead(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	var callers sync.WaitGroup
-	answers := make([]apitest.Response, 16)
-	for i := range answers {
-		callers.Go(func() { answers[i] = s.Do(t, withKey(token, `{"fields":{"name":"Anna"}}`)) })
+	responses := make([]apitest.Response, 16)
+	for i := range responses {
+		callers.Go(func() { responses[i] = s.Do(t, withKey(token, `{"fields":{"name":"Anna"}}`)) })
 	}
 	callers.Wait()
-	for _, answer := range answers {
-		if answer.Status != http.StatusCreated {
-			answer.Problem(t, http.StatusConflict, api.ErrorCodeIdempotencyKeyInUse)
+	for _, response := range responses {
+		if response.Status != http.StatusCreated {
+			response.Problem(t, http.StatusConflict, api.ErrorCodeIdempotencyKeyInUse)
 		}
 	}
 	require.Len(t, walkPages(t, s, token, "/leads", 0), 1)
 }
 
-func TestAnOperatorMessageIsSentOnce(t *testing.T) {
+func TestOperatorMessageWithKeyIsSentOnce(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -85,7 +85,7 @@ func TestAnOperatorMessageIsSentOnce(t *testing.T) {
 	require.Equal(t, 1, countJobs(t, s, message.ID))
 }
 
-func TestReplicasShareTheirLimitsInRedis(t *testing.T) {
+func TestReplicasShareRateLimitsInRedis(t *testing.T) {
 	t.Parallel()
 	redis := apitest.StartRedis(t).URL
 	url := newDatabase(t)

@@ -24,13 +24,13 @@ type foreign struct {
 	lead, conversation, agent, channel, operator, tag, webhook, delivery, job, source uuid.UUID
 }
 
-// decision says how an operation is tried with another workspace's ids.
+// decision tests an operation with IDs of another workspace.
 type decision func(t *testing.T, s *apitest.Server, token string, ids foreign)
 
-// TestNoOperationCrossesWorkspaces tries every operation of the document with the
-// token of one workspace and the ids of another. One without a decision fails.
+// TestNoOperationCrossesWorkspaces calls every operation of the document with the token of
+// one workspace and IDs of another. It fails for operations without a decision.
 //
-//nolint:tparallel // what the subtests left behind is looked at after them
+//nolint:tparallel // checks the database after the subtests
 func TestNoOperationCrossesWorkspaces(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
@@ -54,7 +54,7 @@ func TestNoOperationCrossesWorkspaces(t *testing.T) {
 	decisions := isolationDecisions()
 	for _, o := range s.Document.Operations {
 		decide, ok := decisions[o.ID]
-		require.True(t, ok, "%s has no decision: say how it is tried with another workspace's ids", o.ID)
+		require.True(t, ok, "%s has no decision: add one that tests it with IDs of another workspace", o.ID)
 		t.Run(o.ID, func(t *testing.T) { decide(t, s, other.Token, ids) })
 	}
 	require.Equal(t, before, snapshot(t, s, rich.ID), "the other workspace's data changed")
@@ -91,7 +91,7 @@ func isolationDecisions() map[string]decision {
 		"listIntegrationDeliveries":    absent(http.MethodGet, "/integrations/%s/deliveries", "", func(ids foreign) uuid.UUID { return ids.webhook }),
 		"redeliverIntegrationDelivery": redeliversNothing,
 
-		// These take no id: what they make is the caller's own.
+		// These accept no IDs.
 		"createLead": nothingToCross, "createWebhook": nothingToCross, "createTag": nothingToCross, "createAgent": nothingToCross, "getOpenAPIDocument": nothingToCross, "getPostmanCollection": nothingToCross,
 		"listKnowledgeJobs":      hides("/knowledge/jobs", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.job, ids.source} }),
 		"listKnowledgeSources":   hides("/knowledge/sources", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.source} }),
@@ -113,7 +113,7 @@ func searchFindsNothing(t *testing.T, s *apitest.Server, token string, ids forei
 	}
 }
 
-// absent expects the very answer that an id gets which exists nowhere.
+// absent expects the same response as for an ID that does not exist.
 func absent(method, path, body string, pick func(foreign) uuid.UUID) decision {
 	return func(t *testing.T, s *apitest.Server, token string, ids foreign) {
 		t.Helper()
@@ -122,36 +122,35 @@ func absent(method, path, body string, pick func(foreign) uuid.UUID) decision {
 			if body != "" {
 				r.Body = body
 			}
-			answer := s.Do(t, r)
-			answer.Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
-			return string(answer.Body)
+			response := s.Do(t, r)
+			response.Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
+			return string(response.Body)
 		}
 		require.Equal(t, ask(uuid.New()), ask(pick(ids)))
 	}
 }
 
-// hides expects an answer of which the ids are no part.
+// hides expects a response without the IDs.
 func hides(path string, pick func(foreign) []uuid.UUID) decision {
 	return func(t *testing.T, s *apitest.Server, token string, ids foreign) {
 		t.Helper()
-		answer := s.Get(t, token, path).Want(t, http.StatusOK)
+		response := s.Get(t, token, path).Want(t, http.StatusOK)
 		for _, id := range pick(ids) {
-			require.NotContains(t, string(answer.Body), id.String())
+			require.NotContains(t, string(response.Body), id.String())
 		}
 	}
 }
 
 func filtersHide(t *testing.T, s *apitest.Server, token string, ids foreign) {
 	t.Helper()
-	answer := s.Get(t, token, "/conversations?limit=200").Want(t, http.StatusOK)
-	require.NotContains(t, string(answer.Body), ids.conversation.String())
+	response := s.Get(t, token, "/conversations?limit=200").Want(t, http.StatusOK)
+	require.NotContains(t, string(response.Body), ids.conversation.String())
 	for _, filter := range []string{"agentId=" + ids.agent.String(), "channelId=" + ids.channel.String(), "tagIds=" + ids.tag.String()} {
 		require.JSONEq(t, "[]", string(s.Get(t, token, "/conversations?"+filter).Want(t, http.StatusOK).Body))
 	}
 }
 
-// redeliversNothing tries another's delivery below another's webhook and below one's
-// own.
+// redeliversNothing tries a foreign delivery with the foreign webhook and with an own one.
 func redeliversNothing(t *testing.T, s *apitest.Server, token string, ids foreign) {
 	t.Helper()
 	own := subscribe(t, s, token, "https://hooks.example.com", api.EventTypeLeadCreated).ID
@@ -162,8 +161,8 @@ func redeliversNothing(t *testing.T, s *apitest.Server, token string, ids foreig
 
 func bulkSkips(t *testing.T, s *apitest.Server, token string, ids foreign) {
 	t.Helper()
-	answer := s.Post(t, token, "/conversations/bulk", map[string]any{"ids": []uuid.UUID{ids.conversation}, "action": "close"})
-	require.JSONEq(t, `{"updated":0,"skipped":1}`, string(answer.Want(t, http.StatusOK).Body))
+	response := s.Post(t, token, "/conversations/bulk", map[string]any{"ids": []uuid.UUID{ids.conversation}, "action": "close"})
+	require.JSONEq(t, `{"updated":0,"skipped":1}`, string(response.Want(t, http.StatusOK).Body))
 	s.Post(t, token, "/conversations/bulk", map[string]any{"ids": []uuid.UUID{ids.conversation}, "action": "assign", "operatorId": ids.operator}).
 		Problem(t, http.StatusUnprocessableEntity, api.ErrorCodeUnknownOperator)
 	s.Post(t, token, "/conversations/bulk", map[string]any{"ids": []uuid.UUID{ids.conversation}, "action": "tag", "tagIds": []uuid.UUID{ids.tag}}).
@@ -183,7 +182,7 @@ func snapshot(t *testing.T, s *apitest.Server, workspaceID uuid.UUID) map[string
 	return all
 }
 
-// TestRowsCannotPointIntoAnotherWorkspace tries what a faulty statement would do.
+// TestRowsCannotPointIntoAnotherWorkspace simulates faulty statements.
 func TestRowsCannotPointIntoAnotherWorkspace(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})

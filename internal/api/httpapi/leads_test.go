@@ -27,24 +27,24 @@ func createLead(t *testing.T, s *apitest.Server, token, body string) api.Lead {
 	return apitest.Decode[api.Lead](t, s.Post(t, token, "/leads", body).Want(t, http.StatusCreated))
 }
 
-func TestCreateLeadStoresItAsGiven(t *testing.T) {
+func TestCreateLeadReturnsStoredLead(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
-	answer := s.Post(t, token, "/leads", `{"fields":{"name":"Łukasz 🦊","email":"anna@example.com","phone":"+48 111 222 333","shoe size":"39"},"source":"external-form"}`)
-	created := apitest.Decode[map[string]any](t, answer.Want(t, http.StatusCreated))
+	response := s.Post(t, token, "/leads", `{"fields":{"name":"Łukasz 🦊","email":"anna@example.com","phone":"+48 111 222 333","shoe size":"39"},"source":"external-form"}`)
+	created := apitest.Decode[map[string]any](t, response.Want(t, http.StatusCreated))
 	require.Equal(t, map[string]any{
 		"id": created["id"], "status": "NEW", "score": nil, "conversationId": nil, "crmExternalId": nil, "source": "external-form",
 		"fields":    map[string]any{"name": "Łukasz 🦊", "email": "anna@example.com", "phone": "+48 111 222 333", "shoe size": "39"},
 		"createdAt": "2026-04-30T12:00:00.000Z", "updatedAt": "2026-04-30T12:00:00.000Z",
 	}, created)
-	require.Equal(t, fmt.Sprintf("/api/v1/leads/%s", created["id"]), answer.Header.Get("Location"))
+	require.Equal(t, fmt.Sprintf("/api/v1/leads/%s", created["id"]), response.Header.Get("Location"))
 	id, err := uuid.Parse(created["id"].(string))
 	require.NoError(t, err)
 	require.Equal(t, uuid.Version(7), id.Version())
-	require.JSONEq(t, string(answer.Body), string(s.Get(t, token, "/leads/"+id.String()).Want(t, http.StatusOK).Body))
+	require.JSONEq(t, string(response.Body), string(s.Get(t, token, "/leads/"+id.String()).Want(t, http.StatusOK).Body))
 }
 
-func TestCreateLeadRefusesWhatBreaksTheRules(t *testing.T) {
+func TestCreateLeadRejectsInvalidInput(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	many := make(map[string]string, 51)
@@ -55,8 +55,8 @@ func TestCreateLeadRefusesWhatBreaksTheRules(t *testing.T) {
 	require.NoError(t, err)
 	for body, want := range map[string]string{
 		`{}`:                                     "body.fields is required",
-		`{"fields":{}}`:                          "body.fields must have at least 1 properties",
-		string(tooMany):                          "body.fields must have at most 50 properties",
+		`{"fields":{}}`:                          "body.fields must contain at least 1 property",
+		string(tooMany):                          "body.fields must contain at most 50 properties",
 		`{"fields":{"name":1}}`:                  "body.fields.name must be a string",
 		`{"fields":{"name":null}}`:               "body.fields.name must not be null",
 		`{"fields":{"email":"anna"}}`:            "body.fields.email must be an email address",
@@ -64,7 +64,7 @@ func TestCreateLeadRefusesWhatBreaksTheRules(t *testing.T) {
 		`{"fields":{"x":{"y":1}}}`:               "body.fields.x must be a string",
 		`{"fields":{"name":"A"},"score":5}`:      "body.score is not a known property",
 		`{"fields":{"name":"A"},"Source":"f"}`:   "body.Source is not a known property",
-		`{"fields":{"name":"A"},"source":""}`:    "body.source must have at least 1 characters",
+		`{"fields":{"name":"A"},"source":""}`:    "body.source must contain at least 1 character",
 		`{"fields":{"name":"A"},"source":null}`:  "body.source must not be null",
 		`[]`:                                     "body must be an object",
 		`{"fields":{"email":"a","phone":"b"}}`:   "body.fields.email must be an email address",
@@ -77,7 +77,7 @@ func TestCreateLeadRefusesWhatBreaksTheRules(t *testing.T) {
 	require.JSONEq(t, "[]", string(s.Get(t, token, "/leads").Want(t, http.StatusOK).Body), "nothing was stored")
 }
 
-func TestPhonesAreTakenAsPeopleWriteThem(t *testing.T) {
+func TestCreateLeadAcceptsPhoneFormats(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	for phone, status := range map[string]int{
@@ -88,7 +88,7 @@ func TestPhonesAreTakenAsPeopleWriteThem(t *testing.T) {
 	}
 }
 
-func TestEveryBrokenRuleIsNamedAtOnce(t *testing.T) {
+func TestAllValidationErrorsAreListed(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	problem := s.Post(t, token, "/leads?a=1&b=2", `{"fields":{"email":"a","phone":"b","name":7},"source":"","extra":true}`).
@@ -100,7 +100,7 @@ func TestEveryBrokenRuleIsNamedAtOnce(t *testing.T) {
 	require.ElementsMatch(t, []string{"query.a", "query.b", "body.fields.email", "body.fields.phone", "body.fields.name", "body.source", "body.extra"}, locations)
 }
 
-func TestLeadsAreListedInOrder(t *testing.T) {
+func TestListLeadsSortsAndFilters(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	var ids []uuid.UUID
@@ -137,8 +137,7 @@ func TestLeadsAreListedInOrder(t *testing.T) {
 	}
 }
 
-// walkPages follows a list by its cursors and returns all ids. A size of 0 leaves
-// the limit to the server.
+// walkPages returns the IDs of all pages of a list. A size of 0 sends no limit.
 func walkPages(t *testing.T, s *apitest.Server, token, path string, size int) []uuid.UUID {
 	t.Helper()
 	separator := "?"
@@ -150,20 +149,20 @@ func walkPages(t *testing.T, s *apitest.Server, token, path string, size int) []
 	}
 	all, next := []uuid.UUID{}, path
 	for range 1000 {
-		answer := s.Get(t, token, next).Want(t, http.StatusOK)
-		items := apitest.Decode[[]struct{ ID uuid.UUID }](t, answer)
+		response := s.Get(t, token, next).Want(t, http.StatusOK)
+		items := apitest.Decode[[]struct{ ID uuid.UUID }](t, response)
 		for _, item := range items {
 			all = append(all, item.ID)
 		}
-		cursor := answer.Header.Get("X-Next-Cursor")
+		cursor := response.Header.Get("X-Next-Cursor")
 		if cursor == "" {
-			require.Empty(t, answer.Header.Get("Link"))
+			require.Empty(t, response.Header.Get("Link"))
 			return all
 		}
 		if size > 0 {
 			require.Len(t, items, size)
 		}
-		link := answer.Header.Get("Link")
+		link := response.Header.Get("Link")
 		require.True(t, strings.HasPrefix(link, "</api/v1") && strings.HasSuffix(link, `>; rel="next"`), link)
 		next = strings.TrimSuffix(strings.TrimPrefix(link, "</api/v1"), `>; rel="next"`)
 		require.Contains(t, next, cursor)
@@ -172,7 +171,7 @@ func walkPages(t *testing.T, s *apitest.Server, token, path string, size int) []
 	return nil
 }
 
-func TestPagesAreStableWhileLeadsComeIn(t *testing.T) {
+func TestListLeadsIsStableDuringInserts(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	var want []uuid.UUID
@@ -185,7 +184,7 @@ func TestPagesAreStableWhileLeadsComeIn(t *testing.T) {
 	require.Equal(t, want[2:], rest)
 }
 
-func TestACursorServesItsOwnListOnly(t *testing.T) {
+func TestCursorIsBoundToSortAndFilters(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	for range 3 {
@@ -226,7 +225,7 @@ func TestUpdateLeadMergesFields(t *testing.T) {
 	require.Nil(t, apitest.Decode[map[string]any](t, s.Patch(t, token, path, `{"crmExternalId":null}`).Want(t, http.StatusOK))["crmExternalId"])
 }
 
-func TestUpdateLeadNeverLeavesItEmpty(t *testing.T) {
+func TestUpdateLeadKeepsAtLeastOneField(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	lead := createLead(t, s, token, `{"fields":{"name":"Anna"}}`)
@@ -240,7 +239,7 @@ func TestUpdateLeadNeverLeavesItEmpty(t *testing.T) {
 	}
 }
 
-func TestLeadMovesFromAnyStageToAny(t *testing.T) {
+func TestUpdateLeadStatusAllowsAllTransitions(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	path := "/leads/" + createLead(t, s, token, `{"fields":{"name":"Anna"}}`).ID.String() + "/status"
@@ -262,7 +261,7 @@ func TestLeadMovesFromAnyStageToAny(t *testing.T) {
 	s.Patch(t, token, path, `{"status":"won"}`).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
 }
 
-func TestDeletedLeadIsGone(t *testing.T) {
+func TestDeleteLead(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	path := "/leads/" + createLead(t, s, token, `{"fields":{"name":"Anna"}}`).ID.String()

@@ -10,7 +10,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 )
 
-// documentMaxAge lets caches keep the document for some minutes.
+// documentMaxAge is how long caches may keep the document.
 const documentMaxAge = "public, max-age=300"
 
 // meta serves the tag Meta.
@@ -34,8 +34,8 @@ func (s *meta) GetPostmanCollection(_ context.Context, r api.GetPostmanCollectio
 	return s.postman, nil
 }
 
-// file is a document that is answered byte for byte, where the generated answer would
-// write it anew.
+// file is a document that is returned byte for byte. The generated response would encode
+// it again.
 type file struct {
 	content []byte
 	etag    string
@@ -43,7 +43,7 @@ type file struct {
 
 func newFile(content []byte) file {
 	sum := sha256.Sum256(content)
-	// Weak: a compressed answer is the same document in other bytes.
+	// Weak, because compressed responses have different bytes.
 	return file{content: content, etag: `W/"` + hex.EncodeToString(sum[:16]) + `"`}
 }
 
@@ -61,7 +61,8 @@ func (f file) write(w http.ResponseWriter) error {
 	return err
 }
 
-// matches compares weakly, as If-None-Match does (RFC 9110, section 13.1.2).
+// matches reports whether an If-None-Match header matches, by weak comparison (RFC 9110,
+// section 13.1.2).
 func (f file) matches(ifNoneMatch *string) bool {
 	if ifNoneMatch == nil {
 		return false

@@ -1,5 +1,5 @@
-// Package httpapi is the API over HTTP: the generated server's methods, one file
-// a tag, and the way to them.
+// Package httpapi serves the API over HTTP. It implements the generated server interface,
+// one file per tag, and assembles the middleware.
 package httpapi
 
 import (
@@ -33,7 +33,7 @@ import (
 	"github.com/avelto/convo/openapi"
 )
 
-// Dependencies are what the API is made of.
+// Dependencies are the parts that the API needs.
 type Dependencies struct {
 	Document      *spec.Document
 	DB            *postgres.DB
@@ -52,16 +52,16 @@ type Dependencies struct {
 	Clock         clock.Clock
 	Log           *slog.Logger
 	Metrics       prometheus.Registerer
-	// PublicURL is where clients reach the server, without a path. Empty, links
-	// are relative.
+	// PublicURL is the origin at which clients reach the server, without a path. If it is
+	// empty, links are relative.
 	PublicURL string
-	// ClientIP tells where a request comes from.
+	// ClientIP returns the IP address of the client.
 	ClientIP       func(*http.Request) string
 	RequestTimeout time.Duration
 	Tracing        bool
 }
 
-// service is the whole API: one part a tag.
+// service implements all operations, with one embedded struct per tag.
 type service struct {
 	*leads
 	*conversations
@@ -82,7 +82,8 @@ const (
 	defaultOrigin = "https://api.avelto.pl"
 )
 
-// New returns the API's handler. It fails where document and router disagree.
+// New returns the API's handler. It returns an error if the routes and the operations of
+// the document differ.
 func New(d Dependencies) (http.Handler, error) {
 	links := linker{publicURL: d.PublicURL}
 	all := &service{
@@ -101,7 +102,7 @@ func New(d Dependencies) (http.Handler, error) {
 	return headAsGet(e), nil
 }
 
-// maxUpload is the largest file that the document lets in, in bytes.
+// maxUpload returns the maximum size of an uploaded file, in bytes.
 func maxUpload(document *spec.Document) int64 {
 	for _, operation := range document.Operations {
 		if operation.ID == "uploadKnowledge" {
@@ -111,8 +112,7 @@ func maxUpload(document *spec.Document) int64 {
 	return 0
 }
 
-// chain lays the way of a request. What is in Pre runs before Echo matches the
-// route, the rest after.
+// chain adds the middleware. Pre runs before Echo matches the route, Use after.
 func chain(e *echo.Echo, d Dependencies) {
 	origin := d.PublicURL
 	if origin == "" {
@@ -140,8 +140,8 @@ func chain(e *echo.Echo, d Dependencies) {
 	)
 }
 
-// agree makes sure that each operation has a route and each route an operation:
-// the steps on the way find one by the other.
+// agree checks that each operation has a route and each route an operation, because the
+// middleware looks up operations by route.
 func agree(e *echo.Echo, document *spec.Document) error {
 	routed := map[*spec.Operation]bool{}
 	for _, route := range e.Routes() {
@@ -159,7 +159,7 @@ func agree(e *echo.Echo, document *spec.Document) error {
 	return nil
 }
 
-// headAsGet answers HEAD like GET; net/http leaves the body out.
+// headAsGet handles HEAD requests like GET. net/http omits the body.
 func headAsGet(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {

@@ -17,11 +17,9 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-// The tests of this file walk every operation of the document, and so cover each
-// one that is added to it.
+// The tests of this file run for every operation of the document, including new ones.
 
-// example makes a request that the document calls valid, for ids that exist
-// nowhere.
+// example returns a valid request with IDs that do not exist.
 func example(t *testing.T, o *spec.Operation) apitest.Request {
 	t.Helper()
 	r := apitest.Request{Method: o.Method, Path: o.Path, Header: map[string]string{}}
@@ -57,7 +55,7 @@ func walk(t *testing.T, s *apitest.Server, fn func(t *testing.T, o *spec.Operati
 	}
 }
 
-func TestEveryOperationNeedsALiveToken(t *testing.T) {
+func TestEveryOperationRequiresLiveToken(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	walk(t, s, func(t *testing.T, o *spec.Operation) {
@@ -65,18 +63,18 @@ func TestEveryOperationNeedsALiveToken(t *testing.T) {
 		r := example(t, o)
 		for _, header := range []string{"", "Bearer", "Bearer convo_", "Basic eDp5", "Bearer convo_" + strings.Repeat("0", 32), "Bearer convo_" + strings.Repeat("A", 32)} {
 			r.Header["Authorization"] = header
-			answer := s.Do(t, r)
+			response := s.Do(t, r)
 			if o.Public {
-				answer.Want(t, http.StatusOK)
+				response.Want(t, http.StatusOK)
 				continue
 			}
-			answer.Problem(t, http.StatusUnauthorized, api.ErrorCodeUnauthenticated)
-			require.Contains(t, answer.Header.Get("WWW-Authenticate"), `Bearer realm="convo"`)
+			response.Problem(t, http.StatusUnauthorized, api.ErrorCodeUnauthenticated)
+			require.Contains(t, response.Header.Get("WWW-Authenticate"), `Bearer realm="convo"`)
 		}
 	})
 }
 
-func TestEveryOperationNeedsItsScope(t *testing.T) {
+func TestEveryOperationRequiresItsScope(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	space := s.Workspace(t, "acme")
@@ -90,22 +88,22 @@ func TestEveryOperationNeedsItsScope(t *testing.T) {
 		}
 		r := example(t, o)
 		r.Token = s.Token(t, space, others...)
-		answer := s.Do(t, r)
+		response := s.Do(t, r)
 		if o.Scope == "" {
-			require.NotEqual(t, http.StatusForbidden, answer.Status)
+			require.NotEqual(t, http.StatusForbidden, response.Status)
 			return
 		}
-		problem := answer.Problem(t, http.StatusForbidden, api.ErrorCodeMissingScope)
+		problem := response.Problem(t, http.StatusForbidden, api.ErrorCodeMissingScope)
 		require.Equal(t, &o.Scope, problem.MissingScope)
-		require.Contains(t, answer.Header.Get("WWW-Authenticate"), `error="insufficient_scope"`)
+		require.Contains(t, response.Header.Get("WWW-Authenticate"), `error="insufficient_scope"`)
 		require.Contains(t, problem.Detail, string(o.Scope))
 
 		r.Token = s.Token(t, space, o.Scope)
-		require.NotEqual(t, http.StatusForbidden, s.Do(t, r).Status, "its own scope must do")
+		require.NotEqual(t, http.StatusForbidden, s.Do(t, r).Status, "the scope of the operation is sufficient")
 	})
 }
 
-func TestEveryOperationRefusesUnknownParameters(t *testing.T) {
+func TestEveryOperationRejectsUnknownParameters(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	token := s.Token(t, s.Workspace(t, "acme"))
@@ -119,7 +117,7 @@ func TestEveryOperationRefusesUnknownParameters(t *testing.T) {
 	})
 }
 
-func TestEveryBodyIsBoundedAndTyped(t *testing.T) {
+func TestEveryBodyHasSizeLimitAndMediaType(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	token := s.Token(t, s.Workspace(t, "acme"))
@@ -133,7 +131,7 @@ func TestEveryBodyIsBoundedAndTyped(t *testing.T) {
 		r.Header["Content-Type"] = "text/csv"
 		s.Do(t, r).Problem(t, http.StatusUnsupportedMediaType, api.ErrorCodeUnsupportedMediaType)
 
-		// By its announced length, before anything else is looked at.
+		// By its Content-Length, before authentication.
 		r = example(t, o)
 		r.Body = bytes.Repeat([]byte(" "), int(o.MaxBody)+1)
 		s.Do(t, r).Problem(t, http.StatusRequestEntityTooLarge, api.ErrorCodePayloadTooLarge)
@@ -141,14 +139,14 @@ func TestEveryBodyIsBoundedAndTyped(t *testing.T) {
 		if o.Body.Content.Get("application/json") == nil {
 			return
 		}
-		// By its real length, where none is announced.
+		// By its actual size, if there is no Content-Length.
 		r.Token = token
 		r.Body = io.MultiReader(bytes.NewReader(bytes.Repeat([]byte(" "), int(o.MaxBody)+1)))
 		s.Do(t, r).Problem(t, http.StatusRequestEntityTooLarge, api.ErrorCodePayloadTooLarge)
 	})
 }
 
-func TestEveryIDThatIsNotOneIsRefused(t *testing.T) {
+func TestEveryOperationRejectsInvalidIDs(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	token := s.Token(t, s.Workspace(t, "acme"))
@@ -165,7 +163,7 @@ func TestEveryIDThatIsNotOneIsRefused(t *testing.T) {
 	})
 }
 
-func TestEveryOperationHasItsOwnLimit(t *testing.T) {
+func TestEveryOperationHasItsOwnRateLimit(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{RateLimits: true})
 	space := s.Workspace(t, "acme")
@@ -176,21 +174,21 @@ func TestEveryOperationHasItsOwnLimit(t *testing.T) {
 		r := example(t, o)
 		r.Token = token
 		if o.Public {
-			// Counted by address: all that the other operations leave of it.
+			// Counted by IP address, together with the other operations.
 			for s.Do(t, r).Status == http.StatusOK {
 				continue
 			}
 		} else {
-			require.NotEqual(t, http.StatusTooManyRequests, s.Do(t, r).Status, "no other operation may use it up")
+			require.NotEqual(t, http.StatusTooManyRequests, s.Do(t, r).Status, "operations have separate limits")
 		}
-		answer := s.Do(t, r)
-		answer.Problem(t, http.StatusTooManyRequests, api.ErrorCodeRateLimited)
-		require.Equal(t, "60", answer.Header.Get("Retry-After"))
-		require.Equal(t, "0", answer.Header.Get("X-RateLimit-Remaining"))
+		response := s.Do(t, r)
+		response.Problem(t, http.StatusTooManyRequests, api.ErrorCodeRateLimited)
+		require.Equal(t, "60", response.Header.Get("Retry-After"))
+		require.Equal(t, "0", response.Header.Get("X-RateLimit-Remaining"))
 	})
 }
 
-func TestEveryPostHonoursItsIdempotencyKey(t *testing.T) {
+func TestEveryPostSupportsIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	space := s.Workspace(t, "acme")
@@ -215,7 +213,7 @@ func TestEveryPostHonoursItsIdempotencyKey(t *testing.T) {
 	})
 }
 
-func TestEveryExampleIsTakenOrRefused(t *testing.T) {
+func TestEveryExampleReturnsNoServerError(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	token := s.Token(t, s.Workspace(t, "acme"))
@@ -227,32 +225,32 @@ func TestEveryExampleIsTakenOrRefused(t *testing.T) {
 	})
 }
 
-func TestAFaultTellsNothing(t *testing.T) {
+func TestInternalErrorsRevealNothing(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	token := s.Token(t, s.Workspace(t, "acme"))
-	s.Get(t, token, "/leads").Want(t, http.StatusOK) // the token is known from here on
+	s.Get(t, token, "/leads").Want(t, http.StatusOK) // caches the token
 	s.Exec(t, "ALTER SCHEMA public RENAME TO gone")
 	walk(t, s, func(t *testing.T, o *spec.Operation) {
 		t.Helper()
 		if o.Public {
-			return // it has no use for the database
+			return // does not use the database
 		}
 		r := example(t, o)
 		r.Token = token
-		if o.ID == "listAcceptedTypes" { // asks the database for its caller alone
+		if o.ID == "listAcceptedTypes" { // uses the database for authentication only
 			r.Token = "convo_" + strings.Repeat("1", 32)
 		}
-		answer := s.Do(t, r)
-		problem := answer.Problem(t, http.StatusInternalServerError, api.ErrorCodeInternalError)
+		response := s.Do(t, r)
+		problem := response.Problem(t, http.StatusInternalServerError, api.ErrorCodeInternalError)
 		require.Equal(t, "Something went wrong on our side. Quote the request id when you report it.", problem.Detail)
 		for _, secret := range []string{"42P01", "relation", "SELECT", "INSERT", "does not exist"} {
-			require.NotContains(t, string(answer.Body), secret)
+			require.NotContains(t, string(response.Body), secret)
 		}
 	})
 }
 
-func TestAnUnreachableDatabaseAsksForPatience(t *testing.T) {
+func TestUnreachableDatabaseReturns503(t *testing.T) {
 	t.Parallel()
 	proxy := apitest.NewProxy(t, newDatabase(t))
 	s := apitest.New(t, apitest.Options{DatabaseURL: proxy.URL})
@@ -261,19 +259,19 @@ func TestAnUnreachableDatabaseAsksForPatience(t *testing.T) {
 	walk(t, s, func(t *testing.T, o *spec.Operation) {
 		t.Helper()
 		if o.Public {
-			return // it has no use for the database
+			return // does not use the database
 		}
 		r := example(t, o)
 		r.Token = token
-		answer := s.Do(t, r)
-		answer.Problem(t, http.StatusServiceUnavailable, api.ErrorCodeServiceUnavailable)
-		require.Equal(t, "1", answer.Header.Get("Retry-After"))
+		response := s.Do(t, r)
+		response.Problem(t, http.StatusServiceUnavailable, api.ErrorCodeServiceUnavailable)
+		require.Equal(t, "1", response.Header.Get("Retry-After"))
 	})
 }
 
-// TestEveryOperationRefusesOverlongHeads sends too long a target and too many headers to
+// TestEveryOperationLimitsTargetAndHeaders sends a target and headers that are too long to
 // each operation.
-func TestEveryOperationRefusesOverlongHeads(t *testing.T) {
+func TestEveryOperationLimitsTargetAndHeaders(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	space := s.Workspace(t, "acme")
@@ -290,15 +288,15 @@ func TestEveryOperationRefusesOverlongHeads(t *testing.T) {
 	})
 }
 
-// TestAPathThatLooksLikeAnIDIsItsOwn asks for what is a path of the document, by a method
-// that only the path with a parameter takes.
-func TestAPathThatLooksLikeAnIDIsItsOwn(t *testing.T) {
+// TestLiteralPathIsNotMatchedAsID requests literal paths with a method that only the path
+// with a parameter supports.
+func TestLiteralPathIsNotMatchedAsID(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	token := s.Token(t, s.Workspace(t, "acme"))
 	for path, allow := range map[string]string{"/conversations/bulk": "OPTIONS, POST", "/integrations/webhook": "OPTIONS, POST"} {
-		answer := s.Get(t, token, path)
-		answer.Problem(t, http.StatusMethodNotAllowed, api.ErrorCodeMethodNotAllowed)
-		require.Equal(t, allow, answer.Header.Get("Allow"))
+		response := s.Get(t, token, path)
+		response.Problem(t, http.StatusMethodNotAllowed, api.ErrorCodeMethodNotAllowed)
+		require.Equal(t, allow, response.Header.Get("Allow"))
 	}
 }

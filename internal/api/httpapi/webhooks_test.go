@@ -23,23 +23,23 @@ func subscription(url string, events ...api.EventType) map[string]any {
 
 func subscribe(t *testing.T, s *apitest.Server, token, url string, events ...api.EventType) api.WebhookCreated {
 	t.Helper()
-	answer := s.Post(t, token, "/integrations/webhook", subscription(url, events...)).Want(t, http.StatusCreated)
-	return apitest.Decode[api.WebhookCreated](t, answer)
+	response := s.Post(t, token, "/integrations/webhook", subscription(url, events...)).Want(t, http.StatusCreated)
+	return apitest.Decode[api.WebhookCreated](t, response)
 }
 
-func TestASubscriptionShowsItsSecretOnce(t *testing.T) {
+func TestCreateWebhookReturnsSecretOnce(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	request := apitest.Request{
 		Method: http.MethodPost, Path: "/integrations/webhook", Token: token, Header: map[string]string{"Idempotency-Key": "k"},
 		Body: `{"type":"WEBHOOK","url":"https://hooks.example.com/avelto","events":["lead.created","conversation.closed","lead.created"]}`,
 	}
-	answer := s.Do(t, request).Want(t, http.StatusCreated)
-	created := apitest.Decode[api.WebhookCreated](t, answer)
+	response := s.Do(t, request).Want(t, http.StatusCreated)
+	created := apitest.Decode[api.WebhookCreated](t, response)
 	require.Regexp(t, `^wh_[0-9a-f]{48}$`, *created.SigningSecret)
 	require.Equal(t, []api.EventType{api.EventTypeLeadCreated, api.EventTypeConversationClosed}, created.Events)
 	require.Equal(t, api.IntegrationStatusCONNECTED, created.Status)
-	require.Equal(t, "/api/v1/integrations/"+created.ID.String(), answer.Header.Get("Location"))
+	require.Equal(t, "/api/v1/integrations/"+created.ID.String(), response.Header.Get("Location"))
 
 	replay := s.Do(t, request).Want(t, http.StatusCreated)
 	require.Equal(t, "true", replay.Header.Get("Idempotent-Replayed"))
@@ -57,7 +57,7 @@ func TestASubscriptionShowsItsSecretOnce(t *testing.T) {
 	require.NotContains(t, everything, fmt.Sprintf("%x", *created.SigningSecret))
 }
 
-func TestASubscriptionIsRefused(t *testing.T) {
+func TestCreateWebhookRejectsInvalidInput(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	refused := s.Post(t, token, "/integrations/webhook", subscription("https://hooks.example.com", "lead.created", "lead.invented")).
@@ -86,29 +86,29 @@ func TestASubscriptionIsRefused(t *testing.T) {
 	require.JSONEq(t, "[]", string(s.Get(t, token, "/integrations").Want(t, http.StatusOK).Body))
 }
 
-func TestATokenSubscribesOnlyToWhatItReads(t *testing.T) {
+func TestWebhookEventsRequireTheirScope(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	space := s.Workspace(t, "acme")
 	all, leads := s.Token(t, space), s.Token(t, space, api.ScopeLeadsRead)
 	for event, scope := range s.Document.Events {
-		answer := s.Post(t, leads, "/integrations/webhook", subscription("https://hooks.example.com", event))
+		response := s.Post(t, leads, "/integrations/webhook", subscription("https://hooks.example.com", event))
 		if scope == "" || scope == api.ScopeLeadsRead {
-			answer.Want(t, http.StatusCreated)
+			response.Want(t, http.StatusCreated)
 			continue
 		}
-		require.Equal(t, &scope, answer.Problem(t, http.StatusForbidden, api.ErrorCodeMissingScope).MissingScope)
+		require.Equal(t, &scope, response.Problem(t, http.StatusForbidden, api.ErrorCodeMissingScope).MissingScope)
 	}
 	hook := subscribe(t, s, all, "https://hooks.example.com", "conversation.closed")
 	path := "/integrations/" + hook.ID.String()
-	// Nor may it redirect, widen or switch on what another has made.
+	// Nor may it change or enable a webhook that another token created.
 	for _, body := range []string{`{"url":"https://mine.example.com"}`, `{"events":["message.created"]}`, `{"status":"CONNECTED"}`} {
 		s.Patch(t, leads, path, body).Problem(t, http.StatusForbidden, api.ErrorCodeMissingScope)
 	}
 	s.Patch(t, leads, path, `{"events":["lead.created"]}`).Want(t, http.StatusOK)
 }
 
-func TestASubscriptionIsChangedAndDeleted(t *testing.T) {
+func TestUpdateAndDeleteWebhook(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	hook := subscribe(t, s, token, "https://hooks.example.com", "lead.created")
@@ -127,7 +127,7 @@ func TestASubscriptionIsChangedAndDeleted(t *testing.T) {
 	s.Patch(t, token, path, `{"status":"CONNECTED"}`).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
 }
 
-func TestOtherIntegrationsAreListedAndAreNoWebhooks(t *testing.T) {
+func TestOtherIntegrationTypesAreReadOnly(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -143,9 +143,9 @@ func TestOtherIntegrationsAreListedAndAreNoWebhooks(t *testing.T) {
 	s.Delete(t, rich.Token, path).Want(t, http.StatusNoContent)
 }
 
-// TestEveryChangeIsToldOnce makes each change that existing endpoints can, and
-// compares what a webhook hears of it, and what is polled.
-func TestEveryChangeIsToldOnce(t *testing.T) {
+// TestEveryChangeCreatesOneEvent makes every change that endpoints can make, and compares
+// the deliveries and the event feed with the expected events.
+func TestEveryChangeCreatesOneEvent(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{Workers: true})
 	rich, other := s.Demo(t)
@@ -177,7 +177,7 @@ func TestEveryChangeIsToldOnce(t *testing.T) {
 	require.JSONEq(t, "[]", string(s.Get(t, other.Token, "/events").Want(t, http.StatusOK).Body))
 }
 
-// changeEverything returns the events that it causes, in their order.
+// changeEverything makes every change and returns the expected events in order.
 func changeEverything(t *testing.T, s *apitest.Server, in apitest.Space) []api.EventType {
 	t.Helper()
 	lead := apitest.Decode[api.Lead](t, s.Post(t, in.Token, "/leads", `{"fields":{"name":"Anna \"Ann\" Nowak🦊"},"source":"form"}`).Want(t, http.StatusCreated))
@@ -211,7 +211,7 @@ func changeEverything(t *testing.T, s *apitest.Server, in apitest.Space) []api.E
 	}
 }
 
-func TestTheFeedIsReadOnFromANumber(t *testing.T) {
+func TestEventFeedContinuesAfterSequence(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -219,11 +219,11 @@ func TestTheFeedIsReadOnFromANumber(t *testing.T) {
 	var numbers []int64
 	path := "/events?limit=3"
 	for path != "" {
-		answer := s.Get(t, rich.Token, path).Want(t, http.StatusOK)
-		for _, one := range apitest.Decode[[]apitest.Received](t, answer) {
+		response := s.Get(t, rich.Token, path).Want(t, http.StatusOK)
+		for _, one := range apitest.Decode[[]apitest.Received](t, response) {
 			numbers = append(numbers, one.Sequence)
 		}
-		_, path, _ = strings.Cut(answer.Header.Get("Link"), "/api/v1")
+		_, path, _ = strings.Cut(response.Header.Get("Link"), "/api/v1")
 		path, _, _ = strings.Cut(path, ">")
 	}
 	require.Equal(t, []int64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, numbers)
@@ -236,7 +236,7 @@ func TestTheFeedIsReadOnFromANumber(t *testing.T) {
 	s.Get(t, leads, "/events?after=-1").Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
 }
 
-func TestARolledBackChangeTellsNothing(t *testing.T) {
+func TestRolledBackChangeCreatesNoEvent(t *testing.T) {
 	t.Parallel()
 	s, token := setup(t)
 	subscribe(t, s, token, "https://hooks.example.com", "lead.created")
@@ -252,7 +252,7 @@ func TestARolledBackChangeTellsNothing(t *testing.T) {
 	require.Equal(t, []int64{1, 1, 1}, []int64{events, deliveries, latest})
 }
 
-func TestAPingIsAnsweredWithItsAttempt(t *testing.T) {
+func TestTestIntegrationReturnsAttempt(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{Workers: true})
 	token := s.Token(t, s.Workspace(t, "acme"))
@@ -288,7 +288,7 @@ func deliveries(t *testing.T, s *apitest.Server, token string, hook uuid.UUID) [
 	return apitest.Decode[[]deliveryShown](t, s.Get(t, token, "/integrations/"+hook.String()+"/deliveries").Want(t, http.StatusOK))
 }
 
-func TestARotatedSecretSignsBesideTheNewOneForAWhile(t *testing.T) {
+func TestRotatedSecretSignsUntilOverlapEnds(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{Workers: true})
 	token := s.Token(t, s.Workspace(t, "acme"))
@@ -317,12 +317,12 @@ func TestARotatedSecretSignsBesideTheNewOneForAWhile(t *testing.T) {
 	require.NotContains(t, string(s.Do(t, replayed).Want(t, http.StatusOK).Body), "signingSecret")
 }
 
-func TestATemporaryWebhookIsReadAndNotSentTo(t *testing.T) {
+func TestTemporaryWebhookReceivesNoDeliveries(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	token := s.Token(t, s.Workspace(t, "acme"))
-	answer := s.Post(t, token, "/integrations/webhook", `{"type":"WEBHOOK","url":"http://localhost:3000/hook","events":["lead.created"],"temporary":true}`)
-	hook := apitest.Decode[api.WebhookCreated](t, answer.Want(t, http.StatusCreated))
+	response := s.Post(t, token, "/integrations/webhook", `{"type":"WEBHOOK","url":"http://localhost:3000/hook","events":["lead.created"],"temporary":true}`)
+	hook := apitest.Decode[api.WebhookCreated](t, response.Want(t, http.StatusCreated))
 	require.True(t, *hook.Temporary)
 	s.Post(t, token, "/leads", `{"fields":{"name":"A"}}`).Want(t, http.StatusCreated)
 	require.Empty(t, deliveries(t, s, token, hook.ID))

@@ -17,7 +17,7 @@ import (
 	"github.com/avelto/convo/internal/api/spec"
 )
 
-func TestEveryErrorHasItsCode(t *testing.T) {
+func TestClassifyReturnsCode(t *testing.T) {
 	t.Parallel()
 	for code, errs := range map[api.ErrorCode][]error{
 		api.ErrorCodeNotFound:             {problem.NotFound(), fmt.Errorf("get lead: %w", problem.NotFound()), echo.ErrNotFound},
@@ -31,10 +31,10 @@ func TestEveryErrorHasItsCode(t *testing.T) {
 			require.Equal(t, code, problem.Classify(err).Code, "%v", err)
 		}
 	}
-	require.ErrorContains(t, problem.Classify(errors.New("secret")), "secret", "the log is told")
+	require.ErrorContains(t, problem.Classify(errors.New("secret")), "secret", "the cause is logged")
 }
 
-func TestNothingInternalIsWritten(t *testing.T) {
+func TestInternalErrorResponseHasFixedText(t *testing.T) {
 	t.Parallel()
 	document, err := spec.Published()
 	require.NoError(t, err)
@@ -48,7 +48,7 @@ func TestNothingInternalIsWritten(t *testing.T) {
 		"instance":"urn:convo:request:req_1","detail":"Something went wrong on our side. Quote the request id when you report it."}`, w.Body.String())
 }
 
-func TestRetryAfterIsWholeSecondsRoundedUp(t *testing.T) {
+func TestRetryAfterIsRoundedUpToSeconds(t *testing.T) {
 	t.Parallel()
 	document, err := spec.Published()
 	require.NoError(t, err)

@@ -81,7 +81,7 @@ var unmapped = map[string]string{
 	"workspace.ErrName":     "only the command line creates workspaces",
 }
 
-func TestEveryDomainErrorHasACodeOfTheDocument(t *testing.T) {
+func TestEveryDomainErrorHasDocumentedCode(t *testing.T) {
 	t.Parallel()
 	document, err := spec.Published()
 	require.NoError(t, err)
@@ -147,7 +147,7 @@ func TestUnexpectedErrorsAreInternal(t *testing.T) {
 	}
 }
 
-func TestErrorsKeepTheirData(t *testing.T) {
+func TestMappedErrorsKeepTheirData(t *testing.T) {
 	t.Parallel()
 	scope := problem.Classify(domainErrors["token.MissingScopeError"].err)
 	require.Equal(t, api.ScopeLeadsRead, scope.MissingScope)

@@ -19,9 +19,8 @@ func published(t *testing.T) *spec.Document {
 	return document
 }
 
-// TestScopesAreThoseOfThePublishedDocument compares the scope of each operation with the
-// published document.
-func TestScopesAreThoseOfThePublishedDocument(t *testing.T) {
+// TestScopesMatchPublishedDocument checks the scopes printed in the published document.
+func TestScopesMatchPublishedDocument(t *testing.T) {
 	t.Parallel()
 	document := published(t)
 	for route, scope := range map[string]api.Scope{
@@ -42,7 +41,7 @@ func TestScopesAreThoseOfThePublishedDocument(t *testing.T) {
 	require.Nil(t, document.Find(http.MethodDelete, spec.BasePath+"/leads"))
 }
 
-func TestLimitsAreThoseOfThePublishedDocument(t *testing.T) {
+func TestLimitsMatchPublishedDocument(t *testing.T) {
 	t.Parallel()
 	document := published(t)
 	require.Equal(t, 600, document.RateLimits["default"].Requests)
@@ -61,8 +60,9 @@ func TestLimitsAreThoseOfThePublishedDocument(t *testing.T) {
 	}
 }
 
-// TestOperationsAreComplete checks what generated clients and the documentation need.
-func TestOperationsAreComplete(t *testing.T) {
+// TestDocumentDescribesEveryOperation checks what generated clients and documentation
+// pages need.
+func TestDocumentDescribesEveryOperation(t *testing.T) {
 	t.Parallel()
 	for _, operation := range published(t).Operations {
 		def := operation.Definition
@@ -83,7 +83,7 @@ func TestOperationsAreComplete(t *testing.T) {
 	}
 }
 
-func TestEveryEventHasItsBody(t *testing.T) {
+func TestEveryEventHasBodySchema(t *testing.T) {
 	t.Parallel()
 	document := published(t)
 	names := document.OpenAPI.Components.Schemas["EventType"].Value.Enum
@@ -97,7 +97,7 @@ func TestEveryEventHasItsBody(t *testing.T) {
 	require.Len(t, document.OpenAPI.Webhooks, 14)
 }
 
-func TestAnIncompleteDocumentIsRefused(t *testing.T) {
+func TestLoadRejectsIncompleteDocument(t *testing.T) {
 	t.Parallel()
 	for cut, want := range map[string]string{
 		`"x-rate-limit": "default"`: "x-rate-limit names no class",

@@ -49,7 +49,7 @@ func (v *Validator) MediaType(r *http.Request) error {
 		taken = append(taken, name)
 	}
 	slices.Sort(taken)
-	return problem.New(api.ErrorCodeUnsupportedMediaType, "Send the body as %s, unencoded.", strings.Join(taken, ", "))
+	return problem.New(api.ErrorCodeUnsupportedMediaType, "Send the body as %s, without a Content-Encoding.", strings.Join(taken, ", "))
 }
 
 // TakesJSON reports whether the operation has a JSON body.
@@ -70,7 +70,7 @@ func (v *Validator) ReadBody(r *http.Request) (*Body, []api.FieldError, error) {
 		return nil, nil, jsonError(err)
 	}
 	if bytes.Contains(raw, []byte(`\u0000`)) && holdsNUL(body.value) {
-		return nil, nil, problem.Malformed("The body must not hold NUL characters.")
+		return nil, nil, problem.Malformed("The body must not contain NUL characters.")
 	}
 	if broken := v.checkBody(body.value); len(broken) > 0 {
 		return nil, broken, nil
@@ -105,17 +105,17 @@ func ReadError(err error) error {
 	case errors.As(err, &tooLarge):
 		return TooLarge(tooLarge.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return problem.New(api.ErrorCodeRequestTimeout, "The body did not arrive in time.").WithCause(err)
+		return problem.New(api.ErrorCodeRequestTimeout, "The body was not received in time.").WithCause(err)
 	}
 	return problem.Malformed("The body could not be read completely.").WithCause(err)
 }
 
 func jsonError(err error) error {
 	if errors.Is(err, jsontext.ErrDuplicateName) {
-		return problem.Malformed("The body repeats a property of an object.").WithCause(err)
+		return problem.Malformed("The body contains an object with a duplicate property.").WithCause(err)
 	}
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return problem.Malformed("The body is not valid JSON: see byte %d.", syntax.ByteOffset).WithCause(err)
+		return problem.Malformed("The body is not valid JSON. The error is at byte %d.", syntax.ByteOffset).WithCause(err)
 	}
 	return problem.Malformed("The body is not valid JSON.").WithCause(err)
 }

@@ -28,12 +28,12 @@ func TestErrorsOfAlternativesNameTheProperty(t *testing.T) {
 		`{` + ids + `,"action":7}`:                             "body.action must be one of close, reopen, assign, tag, untag",
 		`{` + ids + `,"action":null}`:                          "body.action must be one of close, reopen, assign, tag, untag",
 		`{"action":"close"}`:                                   "body.ids is required",
-		`{"ids":[],"action":"reopen"}`:                         "body.ids must have at least 1 items",
+		`{"ids":[],"action":"reopen"}`:                         "body.ids must contain at least 1 item",
 		`{"ids":["x"],"action":"reopen"}`:                      "body.ids.0 must be a UUID",
 		`{` + ids + `,"action":"assign"}`:                      "body.operatorId is required",
 		`{` + ids + `,"action":"assign","operatorId":"x"}`:     "body.operatorId must be a UUID",
 		`{` + ids + `,"action":"tag"}`:                         "body.tagIds is required",
-		`{` + ids + `,"action":"tag","tagIds":[]}`:             "body.tagIds must have at least 1 items",
+		`{` + ids + `,"action":"tag","tagIds":[]}`:             "body.tagIds must contain at least 1 item",
 		`{` + ids + `,"action":"close","tagIds":[` + id + `]}`: "body.tagIds is not a known property",
 		`{` + ids + `,"action":"untag","operatorId":null}`:     "body.tagIds is required; body.operatorId is not a known property",
 		`{"action":"tag","ids":1}`:                             "body.ids must be an array; body.tagIds is required",
@@ -54,9 +54,9 @@ func TestFieldNamesAreLimited(t *testing.T) {
 	create, update := validator(t, "createLead"), validator(t, "updateLead")
 	for name, want := range map[string][]string{
 		strings.Repeat("ż", 100):     nil,
-		strings.Repeat("ż", 101):     {"body.fields property names must have at most 100 characters"},
-		strings.Repeat("x", 100_000): {"body.fields property names must have at most 100 characters"},
-		"":                           {"body.fields property names must have at least 1 characters"},
+		strings.Repeat("ż", 101):     {"body.fields property names must contain at most 100 characters"},
+		strings.Repeat("x", 100_000): {"body.fields property names must contain at most 100 characters"},
+		"":                           {"body.fields property names must contain at least 1 character"},
 	} {
 		require.Equal(t, want, errorsOf(t, create, `{"fields":{"name":"A","`+name+`":"x"}}`))
 		require.Equal(t, want, errorsOf(t, update, `{"fields":{"name":"A","`+name+`":null}}`))

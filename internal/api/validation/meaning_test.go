@@ -25,7 +25,7 @@ func document(schema string) []byte {
 			"requestBody":{"required":true,"content":{"application/json":{"schema":%s}}},"responses":{"204":{"description":"ok"}}}}}}`, schema)
 }
 
-// accepts reports whether the server takes a body.
+// accepts reports whether a body is valid.
 func accepts(t *testing.T, v *validation.Validator, body string) bool {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPatch, "/x", strings.NewReader(body))
@@ -34,11 +34,11 @@ func accepts(t *testing.T, v *validation.Validator, body string) bool {
 	return len(broken) == 0
 }
 
-// TestRulesMeanTheSameAsIn31 compares what the server accepts with a table and with a
-// full JSON Schema 2020-12 validator.
-func TestRulesMeanTheSameAsIn31(t *testing.T) {
+// TestValidationMatchesJSONSchema2020 compares accepted and rejected values with a table
+// and with a full JSON Schema 2020-12 validator.
+func TestValidationMatchesJSONSchema2020(t *testing.T) {
 	t.Parallel()
-	for schema, values := range map[string]struct{ taken, refused []string }{
+	for schema, values := range map[string]struct{ accepted, rejected []string }{
 		`{"type":["string","null"],"minLength":2}`:                                   {[]string{`"ab"`, `null`, `"🦊🦊"`}, []string{`"a"`, `"🦊"`, `1`, `[]`, `false`}},
 		`{"type":["integer","null"],"minimum":0,"maximum":100}`:                      {[]string{`0`, `100`, `null`, `1.0`, `1e2`}, []string{`-1`, `101`, `1.5`, `"1"`, `1e3`}},
 		`{"type":["string","integer"]}`:                                              {[]string{`"a"`, `7`}, []string{`null`, `1.5`, `true`}},
@@ -78,13 +78,13 @@ func TestRulesMeanTheSameAsIn31(t *testing.T) {
 		loaded, err := spec.Load(document(schema))
 		require.NoError(t, err, schema)
 		validator := validation.New(loaded.Operations[0])
-		var full openapi3.Schema // as it was written, before it is translated
+		var full openapi3.Schema // before it is translated
 		require.NoError(t, json.Unmarshal([]byte(schema), &full))
-		for expected, bodies := range map[bool][]string{true: values.taken, false: values.refused} {
+		for expected, bodies := range map[bool][]string{true: values.accepted, false: values.rejected} {
 			for _, body := range bodies {
 				require.Equal(t, expected, accepts(t, validator, body), "%s: %s", schema, body)
 				if strings.Contains(schema, `"format"`) {
-					continue // 2020-12 takes formats for a remark
+					continue // formats are annotations in 2020-12
 				}
 				var value any
 				require.NoError(t, json.Unmarshal([]byte(body), &value))
@@ -94,8 +94,8 @@ func TestRulesMeanTheSameAsIn31(t *testing.T) {
 	}
 }
 
-// TestAKeywordThatIsNotEnforcedIsRefused keeps such keywords out of the document.
-func TestAKeywordThatIsNotEnforcedIsRefused(t *testing.T) {
+// TestLoadRejectsUnsupportedKeywords checks that no keyword is silently ignored.
+func TestLoadRejectsUnsupportedKeywords(t *testing.T) {
 	t.Parallel()
 	for _, schema := range []string{
 		`{"patternProperties":{"^a":{}}}`, `{"anyOf":[{"propertyNames":{"maxLength":1}}]}`, `{"unevaluatedProperties":false}`, `{"dependentRequired":{"a":["b"]}}`,
@@ -108,9 +108,9 @@ func TestAKeywordThatIsNotEnforcedIsRefused(t *testing.T) {
 	}
 }
 
-// TestBothValidatorsAgreeOnThePublishedBodies bends each example of the published
-// document in many ways, and holds the fast validator against the full one.
-func TestBothValidatorsAgreeOnThePublishedBodies(t *testing.T) {
+// TestValidatorsAgreeOnPublishedBodies mutates each example of the document and compares
+// the fast validator with the full one.
+func TestValidatorsAgreeOnPublishedBodies(t *testing.T) {
 	t.Parallel()
 	published, err := spec.Published()
 	require.NoError(t, err)
@@ -126,12 +126,12 @@ func TestBothValidatorsAgreeOnThePublishedBodies(t *testing.T) {
 		for _, example := range media.Examples {
 			raw, err := json.Marshal(example.Value.Value)
 			require.NoError(t, err)
-			for _, bent := range bend(t, raw) {
+			for _, mutated := range mutate(t, raw) {
 				var value any
-				require.NoError(t, json.Unmarshal(bent, &value))
+				require.NoError(t, json.Unmarshal(mutated, &value))
 				fast := media.Schema.Value.VisitJSON(value) == nil
 				full := media.Schema.Value.VisitJSON(value, openapi3.EnableJSONSchema2020()) == nil
-				require.Equal(t, full, fast, "%s: %s", operation.ID, bent)
+				require.Equal(t, full, fast, "%s: %s", operation.ID, mutated)
 				tried++
 			}
 		}
@@ -139,17 +139,17 @@ func TestBothValidatorsAgreeOnThePublishedBodies(t *testing.T) {
 	require.Greater(t, tried, 200)
 }
 
-// bend returns an example and what it becomes when a member is left out, replaced
-// by values of each type, or added.
-func bend(t *testing.T, raw []byte) [][]byte {
+// mutate returns an example, and variants with a property removed, added or replaced by a
+// value of each type.
+func mutate(t *testing.T, raw []byte) [][]byte {
 	t.Helper()
 	var object map[string]any
 	require.NoError(t, json.Unmarshal(raw, &object))
 	all := [][]byte{raw, []byte(`null`), []byte(`[]`), []byte(`"x"`), []byte(`{}`)}
 	add := func(o map[string]any) {
-		bent, err := json.Marshal(o)
+		mutated, err := json.Marshal(o)
 		require.NoError(t, err)
-		all = append(all, bent)
+		all = append(all, mutated)
 	}
 	for name := range object {
 		without := maps.Clone(object)

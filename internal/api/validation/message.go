@@ -10,8 +10,8 @@ import (
 	"github.com/avelto/convo/gen/api"
 )
 
-// schemaErrors converts the visitor's errors. The library's own messages contain the
-// schema and the value.
+// schemaErrors returns one entry per validation error. It does not use the messages of
+// kin-openapi, because they contain the schema and the value.
 func schemaErrors(location string, err error) []api.FieldError {
 	if many, ok := errors.AsType[openapi3.MultiError](err); ok {
 		var all []api.FieldError
@@ -57,17 +57,17 @@ func message(e *openapi3.SchemaError) string {
 		}
 		return "must match " + s.Pattern
 	case "minLength":
-		return fmt.Sprintf("must have at least %d characters", s.MinLength)
+		return fmt.Sprintf("must contain at least %s", count(s.MinLength, "character", "characters"))
 	case "maxLength":
-		return fmt.Sprintf("must have at most %d characters", *s.MaxLength)
+		return fmt.Sprintf("must contain at most %s", count(*s.MaxLength, "character", "characters"))
 	case "minItems":
-		return fmt.Sprintf("must have at least %d items", s.MinItems)
+		return fmt.Sprintf("must contain at least %s", count(s.MinItems, "item", "items"))
 	case "maxItems":
-		return fmt.Sprintf("must have at most %d items", *s.MaxItems)
+		return fmt.Sprintf("must contain at most %s", count(*s.MaxItems, "item", "items"))
 	case "minProperties":
-		return fmt.Sprintf("must have at least %d properties", s.MinProps)
+		return fmt.Sprintf("must contain at least %s", count(s.MinProps, "property", "properties"))
 	case "maxProperties":
-		return fmt.Sprintf("must have at most %d properties", *s.MaxProps)
+		return fmt.Sprintf("must contain at most %s", count(*s.MaxProps, "property", "properties"))
 	case "minimum":
 		return fmt.Sprintf("must be at least %g", *s.Min)
 	case "maximum":
@@ -77,6 +77,14 @@ func message(e *openapi3.SchemaError) string {
 		return e.Reason
 	}
 	return "is not valid"
+}
+
+// count returns a number with its noun: 1 item, 2 items.
+func count(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func typeName(s *openapi3.Schema) string {
@@ -103,9 +111,9 @@ func formatName(format string) string {
 	case "uri":
 		return "an absolute URL"
 	case "date-time":
-		return "a date and time as in RFC 3339, 2026-04-30T12:00:00Z"
+		return "a date and time in RFC 3339 format, such as 2026-04-30T12:00:00Z"
 	}
-	return "of the format " + format
+	return "in the format " + format
 }
 
 func list(values []any) string {

@@ -137,12 +137,12 @@ func parseQuery(raw string) (url.Values, error) {
 	}
 	query, err := url.ParseQuery(raw)
 	if err != nil {
-		return nil, problem.Malformed("The query string is not valid: percent-encode what is not a letter or digit.").WithCause(err)
+		return nil, problem.Malformed("The query string is not valid. Percent-encode special characters.").WithCause(err)
 	}
 	for name, values := range query {
 		for _, text := range append(values, name) {
 			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-				return nil, problem.Malformed("The query string must be UTF-8 without NUL characters.")
+				return nil, problem.Malformed("The query string must be UTF-8 and must not contain NUL characters.")
 			}
 		}
 	}

@@ -54,7 +54,7 @@ func TestParametersAreValidated(t *testing.T) {
 		"agentId={" + id + "}":                       "query.agentId must be a UUID",
 		"agentId=urn:uuid:" + id:                     "query.agentId must be a UUID",
 		"tagIds=" + id + ",,":                        "query.tagIds.1 must be a UUID",
-		"cursor=" + strings.Repeat("a", 513):         "query.cursor must have at most 512 characters",
+		"cursor=" + strings.Repeat("a", 513):         "query.cursor must contain at most 512 characters",
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/conversations?"+query, nil)
 		broken, err := v.Parameters(r, nil)
@@ -68,7 +68,7 @@ func TestParametersAreValidated(t *testing.T) {
 	}
 }
 
-func TestUnreadableQueriesAreMalformed(t *testing.T) {
+func TestMalformedQueryIsRejected(t *testing.T) {
 	t.Parallel()
 	v := validator(t, "listLeads")
 	for _, query := range []string{"limit=%", "limit=%zz", "status=%ff", "%ff=1", "status=%00", "limit=1;status=NEW"} {
@@ -83,11 +83,11 @@ func TestHeadersAreValidated(t *testing.T) {
 	t.Parallel()
 	v := validator(t, "createLead")
 	for want, values := range map[string][]string{
-		"":                                 {"key-1"},
-		"must not be repeated":             {"a", "b"},
-		"must not be empty":                {""},
-		"must match ^[!-~]+$":              {"a b"},
-		"must have at most 255 characters": {strings.Repeat("a", 256)},
+		"":                                    {"key-1"},
+		"must not be repeated":                {"a", "b"},
+		"must not be empty":                   {""},
+		"must match ^[!-~]+$":                 {"a b"},
+		"must contain at most 255 characters": {strings.Repeat("a", 256)},
 	} {
 		r := httptest.NewRequest(http.MethodPost, "/leads", nil)
 		r.Header["Idempotency-Key"] = values
@@ -108,7 +108,7 @@ func requireCode(t *testing.T, err error, code api.ErrorCode) {
 	require.Equal(t, code, refusal.Code)
 }
 
-func TestUnreadableBodiesAreMalformed(t *testing.T) {
+func TestMalformedBodyIsRejected(t *testing.T) {
 	t.Parallel()
 	v := validator(t, "createLead")
 	for _, body := range []string{
@@ -121,14 +121,14 @@ func TestUnreadableBodiesAreMalformed(t *testing.T) {
 		_, _, err := v.ReadBody(r)
 		requireCode(t, err, api.ErrorCodeMalformedRequest)
 	}
-	// An escaped backslash is not a NUL.
+	// After an escaped backslash, u0000 is not an escape.
 	r := httptest.NewRequest(http.MethodPost, "/leads", strings.NewReader(`{"fields":{"a":"\\u0000"}}`))
 	_, broken, err := v.ReadBody(r)
 	require.NoError(t, err)
 	require.Empty(t, broken)
 }
 
-func TestOnlyDocumentedMediaTypesAreAccepted(t *testing.T) {
+func TestMediaTypeMustBeDocumented(t *testing.T) {
 	t.Parallel()
 	v := validator(t, "createLead")
 	for media, taken := range map[string]bool{

@@ -22,12 +22,12 @@ import (
 	"github.com/avelto/convo/openapi"
 )
 
-// CoverageVariable names the directory in which each test process notes the
-// pairs of operation and status that it saw.
+// CoverageVariable names the directory where each test process records which statuses of
+// which operations it has seen.
 const CoverageVariable = "CONVO_SPEC_COVERAGE_DIR"
 
-// checker validates responses against the document. It reads the document itself, applies
-// the full rules of 3.1, and refuses properties that the document does not name.
+// checker validates responses against the document. Independently of the server, it
+// applies all rules of OpenAPI 3.1 and rejects undocumented properties.
 type checker struct {
 	document *openapi3.T
 	routes   *http.ServeMux
@@ -56,10 +56,10 @@ var shared = sync.OnceValue(func() *checker {
 	return c
 })
 
-// closeObjects makes properties that the document does not name an error.
+// closeObjects rejects undocumented properties.
 func closeObjects(ref *openapi3.SchemaRef) {
 	if ref == nil || ref.Ref != "" || ref.Value == nil {
-		return // a component of its own
+		return // a component, which is closed on its own
 	}
 	s := ref.Value
 	merge(s)
@@ -104,9 +104,9 @@ func (c *checker) check(t testing.TB, request *http.Request, response Response) 
 		return
 	}
 	operation := input.Route.Operation
-	what := fmt.Sprintf("%s answered %d: %s", operation.OperationID, response.Status, response.Body)
+	what := fmt.Sprintf("%s returned %d: %s", operation.OperationID, response.Status, response.Body)
 	documented := operation.Responses.Status(response.Status)
-	require.NotNil(t, documented, "a status that the document does not name: %s", what)
+	require.NotNil(t, documented, "undocumented status: %s", what)
 	note(operation.OperationID, response.Status)
 	c.checkHeaders(t, documented.Value, response, what)
 	if request.Method == http.MethodHead {
@@ -119,17 +119,17 @@ func (c *checker) check(t testing.TB, request *http.Request, response Response) 
 	})
 	require.NoError(t, err, what)
 	if len(documented.Value.Content) == 0 {
-		require.Empty(t, response.Body, "a body that the document does not name: %s", what)
+		require.Empty(t, response.Body, "undocumented body: %s", what)
 	}
 }
 
-// outsideOfOperations reports a status of HTTP itself, which a request gets before it is
-// known what operation it is for, or because there is none.
+// outsideOfOperations reports whether a status can be returned before the operation is
+// known, or because there is none.
 func outsideOfOperations(status int) bool {
 	return status == http.StatusRequestTimeout || status == http.StatusMethodNotAllowed
 }
 
-// checkUnmatched holds answers to unknown paths against the problem's schema.
+// checkUnmatched validates responses of unknown paths against the schema of problems.
 func (c *checker) checkUnmatched(t testing.TB, response Response) {
 	t.Helper()
 	if response.Status < http.StatusBadRequest {
@@ -142,8 +142,7 @@ func (c *checker) checkUnmatched(t testing.TB, response Response) {
 	require.NoError(t, c.document.Components.Schemas["Problem"].Value.VisitJSON(problem, openapi3.EnableJSONSchema2020()))
 }
 
-// checkHeaders requires the documented headers, but for those that depend on the
-// request.
+// checkHeaders requires the documented headers, except those that depend on the request.
 func (c *checker) checkHeaders(t testing.TB, documented *openapi3.Response, response Response, what string) {
 	t.Helper()
 	for name := range documented.Headers {
@@ -167,7 +166,7 @@ var noted struct {
 	seen map[string]bool
 }
 
-// note writes a pair into the process's file, once.
+// note records an operation and status in the process's file, once.
 func note(operationID string, status int) {
 	dir := os.Getenv(CoverageVariable)
 	if dir == "" {

@@ -12,15 +12,15 @@ import (
 	"github.com/avelto/convo/internal/platform/seal"
 )
 
-// The ids of the document's examples.
+// The IDs of the document's examples.
 var (
 	exampleID  = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e01")
 	deliveryID = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e04")
 )
 
-// Documented loads the demo data and the rest of what the document's examples are
-// about: a webhook at an address with a delivery, a source and a job. Every sample of
-// the documentation works then.
+// Documented loads the demo data and the resources that the document's examples use: a
+// webhook at webhookURL with a delivery, a source and a job. With them, every sample of
+// the documentation works.
 func (s *Server) Documented(t testing.TB, webhookURL string) Space {
 	t.Helper()
 	space, _ := s.Demo(t)
@@ -39,7 +39,7 @@ func (s *Server) Documented(t testing.TB, webhookURL string) Space {
 	return space
 }
 
-// Check holds an answer that was got by other means against the document.
+// Check validates a response that was not received by Do or Send against the document.
 func (s *Server) Check(t testing.TB, method, url string, response Response) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)

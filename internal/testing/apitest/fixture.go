@@ -34,7 +34,7 @@ func (s *Server) space(t testing.TB, slug string) Space {
 	return Space{ID: row.ID, Token: s.Token(t, row.ID)}
 }
 
-// Conversation returns a conversation of a status.
+// Conversation returns a conversation with a status.
 func (s *Server) Conversation(t testing.TB, in Space, status api.ConversationStatus) api.Conversation {
 	t.Helper()
 	found := Decode[[]api.Conversation](t, s.Get(t, in.Token, "/conversations?status="+string(status)).Want(t, 200))

@@ -14,7 +14,7 @@ import (
 // started as one. Any other would run its tests, which start readers, without end.
 var isReader bool
 
-// Main runs the tests of a package. Started as the reader process, it is that instead.
+// Main runs the tests of a package. Started as the reader process, it runs that instead.
 func Main(m *testing.M) {
 	isReader = true
 	if len(os.Args) != 2 || os.Args[1] != extract.Command {

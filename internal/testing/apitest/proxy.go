@@ -10,16 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Proxy stands between a server and its database, and can be cut.
+// Proxy is a proxy between a server and its database that can be cut.
 type Proxy struct {
-	// URL is the database's, through the proxy.
+	// URL is the URL of the database through the proxy.
 	URL      string
 	listener net.Listener
 	mu       sync.Mutex
 	conns    []net.Conn
 }
 
-// NewProxy puts a proxy before a database.
+// NewProxy starts a proxy for a database.
 func NewProxy(t testing.TB, databaseURL string) *Proxy {
 	t.Helper()
 	u, err := url.Parse(databaseURL)
@@ -34,9 +34,9 @@ func NewProxy(t testing.TB, databaseURL string) *Proxy {
 	return p
 }
 
-// Cut ends all connections and takes no more.
+// Cut closes all connections and accepts no more.
 func (p *Proxy) Cut() {
-	_ = p.listener.Close() // a second time it is closed already
+	_ = p.listener.Close() // already closed if Cut was called before
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, conn := range p.conns {

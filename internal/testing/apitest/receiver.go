@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Received is an event as it came to a webhook.
+// Received is an event as a webhook endpoint received it.
 type Received struct {
 	ID          uuid.UUID       `json:"id"`
 	Type        string          `json:"type"`
@@ -30,15 +30,15 @@ type Received struct {
 	Body        []byte          `json:"-"`
 }
 
-// Receiver is a webhook's endpoint. It holds every body against the document's
-// webhooks section.
+// Receiver is a webhook endpoint. It validates every body against the webhooks section of
+// the document.
 type Receiver struct {
 	URL string
 
 	mu       sync.Mutex
 	received []Received
 	invalid  []error
-	arrived  chan struct{} // closed and made anew at each arrival
+	arrived  chan struct{} // closed and replaced at each request
 }
 
 // NewReceiver starts an endpoint. It answers as answer does, whose n counts requests
@@ -98,14 +98,14 @@ var webhookSchemas = sync.OnceValue(func() map[string]*openapi3.Schema {
 	return schemas
 })
 
-// All returns what has come so far, in the order of arrival.
+// All returns the received events in order of arrival.
 func (r *Receiver) All() []Received {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]Received(nil), r.received...)
 }
 
-// Wait returns what has come as soon as it is enough.
+// Wait waits until the received events are enough, and returns them.
 func (r *Receiver) Wait(t testing.TB, enough func([]Received) bool) []Received {
 	t.Helper()
 	patience := time.After(time.Minute)
@@ -124,13 +124,13 @@ func (r *Receiver) Wait(t testing.TB, enough func([]Received) bool) []Received {
 	}
 }
 
-// WaitFor waits for a number of requests.
+// WaitFor waits for n requests and returns them.
 func (r *Receiver) WaitFor(t testing.TB, n int) []Received {
 	t.Helper()
 	return r.Wait(t, func(all []Received) bool { return len(all) >= n })
 }
 
-// VerifySignatures checks both signatures as a receiver would, with the secrets that
+// VerifySignatures verifies both signature headers as a receiver would. All the secrets
 // must have signed, and no others.
 func (r Received) VerifySignatures(t testing.TB, secrets ...string) {
 	t.Helper()

@@ -23,8 +23,8 @@ type Redis struct {
 // StartRedis runs a real Redis server for one test.
 func StartRedis(t testing.TB) *Redis {
 	t.Helper()
-	// A socket in the file system: a port found free may be taken the next moment.
-	// Its path must be short.
+	// A Unix socket, because a free port may be taken by another process. Its path must
+	// be short.
 	dir, err := os.MkdirTemp("", "redis-*")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
@@ -44,13 +44,13 @@ func (r *Redis) Freeze(t testing.TB) {
 	require.NoError(t, r.server.Process.Signal(syscall.SIGSTOP))
 }
 
-// Thaw lets a frozen server go on.
+// Thaw resumes a frozen server.
 func (r *Redis) Thaw(t testing.TB) {
 	t.Helper()
 	require.NoError(t, r.server.Process.Signal(syscall.SIGCONT))
 }
 
-// Kill ends the server.
+// Kill stops the server.
 func (r *Redis) Kill() {
 	_ = r.server.Process.Kill() // it may have ended
 	_ = r.server.Wait()         // reports that kill

@@ -1,5 +1,5 @@
-// Package apitest runs the whole server over a real database and a real socket,
-// and checks every answer against the published document.
+// Package apitest runs the whole server with a real database and a real socket, and
+// validates every response against the OpenAPI document.
 package apitest
 
 import (
@@ -38,9 +38,9 @@ type Server struct {
 	URL     string // with the base path
 	Origin  string // without
 	Handler http.Handler
-	// Storage is the directory in which it keeps files.
+	// Storage is the directory of its files.
 	Storage string
-	// DatabaseURL is the server's, for another beside it.
+	// DatabaseURL is the server's, to start another server on the same database.
 	DatabaseURL string
 	DB          *postgres.DB
 	Clock       *clock.Fake
@@ -51,23 +51,22 @@ type Server struct {
 	checker     *checker
 }
 
-// Options change a server; the zero value is a server as it is shipped, but for
-// rate limits, which count nothing.
+// Options configure a server. The zero value is a production server without rate limits.
 type Options struct {
 	Config app.Config
-	// DatabaseURL is a database of the test's own making.
+	// DatabaseURL is an existing database. If it is empty, a new one is created.
 	DatabaseURL string
-	// MaxConns is the size of the database pool; 0 stands for 8.
+	// MaxConns is the size of the database pool. 0 uses 8.
 	MaxConns int32
-	// RateLimits counts requests as a shipped server does.
+	// RateLimits enables rate limits.
 	RateLimits bool
-	// Workers delivers webhooks, to loopback too.
+	// Workers runs the workers. Webhooks may be on loopback.
 	Workers bool
-	// PublicURL makes links and samples name the server's own address.
+	// PublicURL sets the public URL to the server's own address.
 	PublicURL bool
 }
 
-// unlimited admits everybody.
+// unlimited is a limiter that allows all requests.
 type unlimited struct{}
 
 // Take implements ratelimit.Limiter.
@@ -75,7 +74,7 @@ func (unlimited) Take(_ context.Context, _ string, limit ratelimit.Limit) (ratel
 	return ratelimit.Result{Allowed: true, Remaining: limit.Requests, ResetAfter: limit.Window}, nil
 }
 
-// New starts a server that ends with the test.
+// New starts a server and stops it at the end of the test.
 func New(t testing.TB, options Options) *Server {
 	t.Helper()
 	if options.DatabaseURL == "" {
@@ -141,7 +140,7 @@ func (s *Server) Workspace(t testing.TB, slug string) uuid.UUID {
 	return row.ID
 }
 
-// Token creates a token, with every scope where none is given.
+// Token creates a token with some scopes, or all if none is given.
 func (s *Server) Token(t testing.TB, workspaceID uuid.UUID, scopes ...api.Scope) string {
 	t.Helper()
 	if len(scopes) == 0 {
@@ -150,7 +149,7 @@ func (s *Server) Token(t testing.TB, workspaceID uuid.UUID, scopes ...api.Scope)
 	return s.TokenWith(t, token.NewToken{WorkspaceID: workspaceID, Name: t.Name(), Scopes: scopes})
 }
 
-// TokenWith creates a token as told.
+// TokenWith creates a token with all its settings.
 func (s *Server) TokenWith(t testing.TB, in token.NewToken) string {
 	t.Helper()
 	plaintext, _, err := s.Tokens.Create(t.Context(), s.DB, in)
@@ -165,8 +164,8 @@ func (s *Server) Exec(t testing.TB, statement string, args ...any) {
 	require.NoError(t, err)
 }
 
-// Request is a request to send. Body is sent as it is where it is a string,
-// []byte or io.Reader, else as JSON.
+// Request is a request to send. A Body that is a string, []byte or io.Reader is sent
+// unchanged, any other as JSON.
 type Request struct {
 	Method string
 	Path   string // below the base path, with its query
@@ -175,14 +174,14 @@ type Request struct {
 	Header map[string]string
 }
 
-// Response is an answer, read to its end and checked against the document.
+// Response is a response whose body was read and that was validated.
 type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// Do sends a request and checks the answer against the document.
+// Do sends a request and validates the response against the document.
 func (s *Server) Do(t testing.TB, r Request) Response {
 	t.Helper()
 	var body io.Reader
@@ -203,35 +202,35 @@ func (s *Server) Do(t testing.TB, r Request) Response {
 	return s.Send(t, request)
 }
 
-// Send is Do for a request made elsewhere.
+// Send is Do for an *http.Request.
 func (s *Server) Send(t testing.TB, request *http.Request) Response {
 	t.Helper()
-	answer, err := client.Do(request)
+	received, err := client.Do(request)
 	require.NoError(t, err)
-	defer answer.Body.Close()
-	raw, err := io.ReadAll(answer.Body)
+	defer received.Body.Close()
+	raw, err := io.ReadAll(received.Body)
 	require.NoError(t, err)
-	response := Response{Status: answer.StatusCode, Header: answer.Header, Body: raw}
+	response := Response{Status: received.StatusCode, Header: received.Header, Body: raw}
 	if strings.HasPrefix(request.URL.Path, spec.BasePath) {
 		s.checker.check(t, request, response)
 	}
 	return response
 }
 
-// client follows no redirects and keeps connections.
+// client does not follow redirects and reuses connections.
 var client = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	Timeout:       time.Minute,
 }
 
-// LogText returns what the server has logged so far, in JSON lines.
+// LogText returns the server's log so far, as JSON lines.
 func (s *Server) LogText() string {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
 	return s.log.text.String()
 }
 
-// lockedBuffer lets many requests log at once.
+// lockedBuffer is a log that is safe for concurrent use.
 type lockedBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder

@@ -8,11 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TalliesVariable names a file that figures worth seeing are added to; `make test`
-// prints it.
+// TalliesVariable names a file for measured values. `make test` prints it.
 const TalliesVariable = "CONVO_TALLIES_FILE"
 
-// Tallyf logs a figure, and adds it to the file of tallies where there is one.
+// Tallyf logs a measured value and appends it to the file of TalliesVariable, if set.
 func Tallyf(t testing.TB, format string, args ...any) {
 	t.Helper()
 	line := fmt.Sprintf(format, args...)

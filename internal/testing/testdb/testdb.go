@@ -1,5 +1,5 @@
-// Package testdb gives each test a PostgreSQL database of its own, cloned from a
-// template that holds the newest schema.
+// Package testdb creates a PostgreSQL database for each test, cloned from a template with
+// the newest schema.
 package testdb
 
 import (
@@ -23,11 +23,11 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres/embedded"
 )
 
-// URLVariable names a server for tests. Without it each package's tests start
-// one of their own.
+// URLVariable names the environment variable with the URL of a PostgreSQL server for tests.
+// If it is not set, the tests of each package start their own server.
 const URLVariable = "CONVO_TEST_DATABASE_URL"
 
-// templateLock is the advisory lock under which the template is made.
+// templateLock is the advisory lock that is held while the template is created.
 const templateLock = 0x74656d706c
 
 var shared struct {
@@ -38,8 +38,8 @@ var shared struct {
 	err    error
 }
 
-// Main runs a package's tests and stops the server that they started. Every
-// package whose tests call New has it as its TestMain.
+// Main runs the tests of a package and stops the server that they started. Packages whose
+// tests call New must call it from TestMain.
 func Main(m *testing.M) {
 	code := m.Run()
 	if shared.server != nil {
@@ -54,7 +54,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// New returns a fresh database with the newest schema, dropped after the test.
+// New creates a database with the newest schema and drops it after the test.
 func New(t testing.TB) *postgres.DB {
 	t.Helper()
 	on, err := postgres.Open(t.Context(), URL(t), postgres.Options{MaxConns: 8})
@@ -63,13 +63,13 @@ func New(t testing.TB) *postgres.DB {
 	return on
 }
 
-// URL returns the URL of such a database.
+// URL is New for callers that need the URL of the database.
 func URL(t testing.TB) string {
 	t.Helper()
 	return clone(t, template(t))
 }
 
-// Empty returns the URL of a fresh database without a schema.
+// Empty creates a database without a schema and returns its URL.
 func Empty(t testing.TB) string {
 	t.Helper()
 	return clone(t, "template1")
@@ -93,8 +93,9 @@ func admin(t testing.TB, statement string) {
 	require.NoError(t, err)
 }
 
-// template returns the name of the template database for the migrations at hand,
-// and makes it where there is none. Processes that share a server take turns.
+// template returns the name of the template database for the current migrations. It
+// creates the template if it does not exist; an advisory lock serializes processes that
+// share a server.
 func template(t testing.TB) string {
 	t.Helper()
 	name := "convo_template_" + migrationsHash(t)

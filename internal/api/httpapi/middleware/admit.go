@@ -31,7 +31,7 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, hash token.Hash) (*token.Principal, error)
 }
 
-// Gate decides who may come in.
+// Gate authenticates, authorizes and rate-limits requests.
 type Gate struct {
 	Document      *spec.Document
 	Authenticator Authenticator
@@ -39,10 +39,9 @@ type Gate struct {
 	Clock         clock.Clock
 }
 
-// Admit finds the operation, then refuses a request that is too large, a caller who
-// is over the limit, one without a live token where one is needed, and a token
-// without the scope, in this order. Every answer from here on says what is left
-// of the limit.
+// Admit finds the operation of a request and rejects, in this order, requests that are
+// too large, over the rate limit, without a live token where the operation needs one, and
+// without the operation's scope. Every response from here on has rate limit headers.
 func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -56,7 +55,7 @@ func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
 		case tooLarge != nil:
 			return tooLarge
 		case authErr != nil && !errors.Is(authErr, token.ErrNotLive):
-			return authErr // the database fails: nobody's limit is to blame
+			return authErr // the database is unavailable, which is not the caller's fault
 		case limited != nil:
 			return limited
 		case allowed != "":
@@ -73,8 +72,9 @@ func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// shadowed returns the methods of a path that Echo took for one with a parameter,
-// since it does not take this method; then there is no operation.
+// shadowed returns the allowed methods of a literal path, such as /conversations/bulk,
+// that does not support the request's method and that Echo therefore matched to a path
+// with a parameter. It clears the call's operation in that case.
 func (g *Gate) shadowed(r *http.Request, call *Call) (allowed string) {
 	if call.Operation == nil || call.Operation.Shadowed == nil {
 		return ""
@@ -85,7 +85,7 @@ func (g *Gate) shadowed(r *http.Request, call *Call) (allowed string) {
 	return allowed
 }
 
-// limitHead refuses overlong targets and heaps of headers.
+// limitHead rejects request targets and headers that are too long.
 func limitHead(r *http.Request) error {
 	if len(r.RequestURI) > maxURIBytes {
 		return problem.New(api.ErrorCodeURITooLong, "The request target must not exceed %d bytes.", maxURIBytes)
@@ -114,7 +114,7 @@ func limitBody(c echo.Context, operation *spec.Operation) error {
 	return nil
 }
 
-// authenticate finds the caller, and fails with token.ErrNotLive where there is
+// authenticate sets the call's principal. It returns token.ErrNotLive if the request has
 // no live token.
 func (g *Gate) authenticate(r *http.Request, call *Call) error {
 	values := r.Header.Values("Authorization")
@@ -145,13 +145,13 @@ func (g *Gate) limit(c echo.Context, call *Call) error {
 	if taken.Allowed {
 		return nil
 	}
-	e := problem.New(api.ErrorCodeRateLimited, "The limit of %d requests in %d seconds is used up.",
+	e := problem.New(api.ErrorCodeRateLimited, "The rate limit of %d requests per %d seconds is exceeded. See the Retry-After header.",
 		class.Requests, int(class.Window.Seconds()))
 	e.RetryAfter = max(taken.ResetAfter, time.Second)
 	return e
 }
 
-// bucket returns the limit that applies and the key that it is counted by.
+// bucket returns the limit that applies and the key under which requests are counted.
 func (g *Gate) bucket(c echo.Context, call *Call) (spec.RateClass, string) {
 	name, route := "default", "unmatched"
 	if call.Operation != nil {
@@ -168,8 +168,8 @@ func (g *Gate) bucket(c echo.Context, call *Call) (spec.RateClass, string) {
 	return class, call.Principal.WorkspaceID.String() + " " + route
 }
 
-// announce sets the headers of draft-ietf-httpapi-ratelimit-headers and their
-// older X- forms.
+// announce sets the headers of draft-ietf-httpapi-ratelimit-headers and the older X-
+// headers.
 func announce(header http.Header, class spec.RateClass, taken ratelimit.Result, reset int, ends time.Time) {
 	limit, remaining := strconv.Itoa(class.Requests), strconv.Itoa(taken.Remaining)
 	values := [...]string{
@@ -177,7 +177,7 @@ func announce(header http.Header, class spec.RateClass, taken ratelimit.Result, 
 		`"` + class.Name + `";r=` + remaining + `;t=` + strconv.Itoa(reset),
 		limit, remaining, strconv.FormatInt(ends.Add(time.Second-1).Unix(), 10),
 	}
-	// By their canonical names and out of one array: this is on every answer.
+	// Canonical names and one array avoid allocations: every response has these headers.
 	for i, name := range [...]string{"Ratelimit-Policy", "Ratelimit", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"} {
 		header[name] = values[i : i+1 : i+1]
 	}

@@ -8,8 +8,9 @@ import (
 	"github.com/avelto/convo/internal/domain/audit"
 )
 
-// Audited notes each change that was made with a token: which operation, to what, and
-// from where. What was refused or only replayed changed nothing.
+// Audited records each change made with a token in the audit log: the operation, its
+// target and where the request came from. Rejected and replayed requests changed nothing
+// and are not recorded.
 func Audited(recorder *audit.Recorder) func(c echo.Context, call *Call) {
 	return func(c echo.Context, call *Call) {
 		if call.Operation == nil || call.Principal == nil || !call.Operation.Writes() {

@@ -18,8 +18,8 @@ import (
 
 const maxRequestID = 128
 
-// Begin opens the call: it gives it an id and a deadline, answers every error
-// that the later steps return and every panic, and reports the outcome.
+// Begin starts a Call. It sets the request ID and the deadline, writes the response for
+// every error that later middleware returns and for every panic, and reports the outcome.
 func Begin(timeout time.Duration, writer *problem.Writer, report func(echo.Context, *Call)) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -33,7 +33,7 @@ func Begin(timeout time.Duration, writer *problem.Writer, report func(echo.Conte
 			c.SetRequest(r.WithContext(ctx))
 			c.Response().Header().Set("X-Request-Id", call.RequestID)
 			if err := rescue.Panics(func() error { return next(c) }); err != nil {
-				answer(c, call, writer, err)
+				writeError(c, call, writer, err)
 			}
 			report(c, call)
 			return nil
@@ -41,22 +41,22 @@ func Begin(timeout time.Duration, writer *problem.Writer, report func(echo.Conte
 	}
 }
 
-func answer(c echo.Context, call *Call, writer *problem.Writer, err error) {
+func writeError(c echo.Context, call *Call, writer *problem.Writer, err error) {
 	call.cause = err
 	if c.Response().Committed {
-		return // too late: what was begun is cut off
+		return // part of the response has been sent
 	}
 	if _, err := writer.Write(c.Response(), call.RequestID, problem.Classify(err)); err != nil {
 		call.cause = errors.Join(call.cause, err)
 	}
 }
 
-// requestID takes the client's own id if it is sane.
+// requestID returns the client's own ID if it has 1 to 128 safe characters, else a new one.
 func requestID(header http.Header) string {
 	if own := header.Get("X-Request-Id"); own != "" && len(own) <= maxRequestID && strings.IndexFunc(own, unusual) < 0 {
 		return own
 	}
-	// It names a request and guards nothing: it need not be unpredictable.
+	// A request ID protects nothing, so it does not have to be unpredictable.
 	fresh := make([]byte, 0, 16)
 	fresh = binary.BigEndian.AppendUint64(fresh, rand.Uint64())
 	fresh = binary.BigEndian.AppendUint64(fresh, rand.Uint64())

@@ -17,7 +17,7 @@ import (
 	"github.com/avelto/convo/internal/api/spec"
 )
 
-// begin serves one request by a handler behind the first step.
+// begin sends one request to a handler wrapped in Begin.
 func begin(t *testing.T, handler echo.HandlerFunc) (*httptest.ResponseRecorder, int) {
 	t.Helper()
 	document, err := spec.Published()
@@ -30,26 +30,26 @@ func begin(t *testing.T, handler echo.HandlerFunc) (*httptest.ResponseRecorder, 
 	return w, reports
 }
 
-func TestAPanicIsAFaultThatTellsNothing(t *testing.T) {
+func TestPanicReturnsInternalErrorWithoutDetails(t *testing.T) {
 	t.Parallel()
 	w, reports := begin(t, func(echo.Context) error { panic("secret") })
 	require.Equal(t, http.StatusInternalServerError, w.Code)
-	var answer api.Problem
-	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
-	require.Equal(t, api.ErrorCodeInternalError, answer.Code)
-	require.Equal(t, w.Header().Get("X-Request-Id"), answer.RequestID)
+	var response api.Problem
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &response))
+	require.Equal(t, api.ErrorCodeInternalError, response.Code)
+	require.Equal(t, w.Header().Get("X-Request-Id"), response.RequestID)
 	require.NotContains(t, w.Body.String(), "secret")
 	require.Equal(t, 1, reports)
 }
 
-func TestAnAbortedHandlerIsLeftToTheServer(t *testing.T) {
+func TestAbortedHandlerPanicsThrough(t *testing.T) {
 	t.Parallel()
 	require.PanicsWithValue(t, http.ErrAbortHandler, func() {
 		begin(t, func(echo.Context) error { panic(http.ErrAbortHandler) })
 	})
 }
 
-func TestAnAnswerThatHasBegunIsNotMixedWithAnError(t *testing.T) {
+func TestErrorAfterStartedResponseIsNotWritten(t *testing.T) {
 	t.Parallel()
 	w, reports := begin(t, func(c echo.Context) error {
 		require.NoError(t, c.String(http.StatusOK, "half"))

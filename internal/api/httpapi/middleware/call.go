@@ -1,5 +1,5 @@
-// Package middleware is the way of a request to its handler. Each step reads
-// what the published document says of the operation that Echo has matched.
+// Package middleware processes requests before they reach their handler. Each middleware
+// is configured by what the OpenAPI document says about the operation that Echo matched.
 package middleware
 
 import (
@@ -14,38 +14,37 @@ import (
 	"github.com/avelto/convo/internal/domain/token"
 )
 
-// Call is what is known of a request under way. It is carried by the request's
-// context from the first step on, and each step adds to it.
+// Call is the state of a request. Begin stores it in the request's context, and later
+// middleware adds to it.
 type Call struct {
 	RequestID string
 	Started   time.Time
 	URL       *url.URL
-	// ContentType and ContentLength are the body's, as announced; -1 where its length
-	// is not.
+	// ContentType and ContentLength are the request headers. ContentLength is -1 if unknown.
 	ContentType   string
 	ContentLength int64
-	// Operation is nil where the path or method is not part of the API.
+	// Operation is nil if the path or method is not part of the API.
 	Operation *spec.Operation
-	// Principal is nil where no live token was presented.
+	// Principal is nil if the request has no live token.
 	Principal *token.Principal
 
 	body  []byte // the raw JSON body, for the fingerprint
 	keyed *keyed // nil unless the request has reserved an Idempotency-Key
-	cause error  // what the answer does not tell
+	cause error  // logged, not part of the response
 }
 
 type callKey struct{}
 
-// CallFrom returns the request under way; nil outside of one.
+// CallFrom returns the Call of a request's context, or nil if there is none.
 func CallFrom(ctx context.Context) *Call {
 	call, _ := ctx.Value(callKey{}).(*Call)
 	return call
 }
 
-// WorkspaceID returns the workspace that the caller's token belongs to. Only
-// handlers of operations that need a token may ask.
+// WorkspaceID returns the workspace of the caller's token. It panics for requests without
+// a token, so only handlers of operations that require one may call it.
 func WorkspaceID(ctx context.Context) uuid.UUID { return CallFrom(ctx).Principal.WorkspaceID }
 
-// Has tells which scopes the caller's token has. Only handlers of operations that
-// need a token may ask.
+// Has returns a function that reports whether the caller's token has a scope. It panics
+// for requests without a token.
 func Has(ctx context.Context) func(api.Scope) bool { return CallFrom(ctx).Principal.Has }

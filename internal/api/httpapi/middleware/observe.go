@@ -17,32 +17,32 @@ type Observer struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	limited  *prometheus.CounterVec
-	// counters keeps what requests has for an outcome: to look it up by labels takes
-	// longer than to count.
+	// counters caches the counters of requests, because a lookup by labels takes longer than
+	// counting.
 	counters  sync.Map // outcome → prometheus.Counter
 	durations sync.Map // operation → prometheus.Observer
 }
 
-// outcome is an operation and the status that it was answered with.
+// outcome is an operation and the status of its response.
 type outcome struct {
 	operation string
 	status    int
 }
 
-// NewObserver registers its metrics: rate, errors and duration by operationId,
-// and refusals by the rate limits.
+// NewObserver registers metrics: requests by operation and status, their duration, and
+// the requests that rate limits rejected.
 func NewObserver(log *slog.Logger, registry prometheus.Registerer) *Observer {
 	o := &Observer{
 		log: log,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "convo_http_requests_total", Help: "Requests answered, by operation and status.",
+			Name: "convo_http_requests_total", Help: "Requests, by operation and response status.",
 		}, []string{"operation", "status"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "convo_http_request_duration_seconds", Help: "Time to answer, by operation.",
+			Name: "convo_http_request_duration_seconds", Help: "Time until the response was written, by operation.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"operation"}),
 		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "convo_http_rate_limited_total", Help: "Requests refused by a rate limit, by operation.",
+			Name: "convo_http_rate_limited_total", Help: "Requests rejected by a rate limit, by operation.",
 		}, []string{"operation"}),
 	}
 	registry.MustRegister(o.requests, o.duration, o.limited)
@@ -62,7 +62,7 @@ func (o *Observer) count(of outcome, took time.Duration) {
 	duration.(prometheus.Observer).Observe(took.Seconds()) //nolint:forcetypeassert // likewise
 }
 
-// Report logs and counts an answered request.
+// Report logs and counts a request after its response.
 func (o *Observer) Report(c echo.Context, call *Call) {
 	took, status := time.Since(call.Started), c.Response().Status
 	operation := "unmatched"

@@ -11,8 +11,8 @@ import (
 	"github.com/avelto/convo/internal/api/validation"
 )
 
-// Validate refuses a request that breaks the document's rules, naming all that
-// it breaks at once. What comes after it can rely on them.
+// Validate rejects requests that do not conform to the OpenAPI document and lists all
+// validation errors in one response. Handlers can rely on valid input.
 func Validate(document *spec.Document) echo.MiddlewareFunc {
 	validators := make(map[*spec.Operation]*validation.Validator, len(document.Operations))
 	for _, operation := range document.Operations {
@@ -34,21 +34,21 @@ func Validate(document *spec.Document) echo.MiddlewareFunc {
 
 func check(c echo.Context, call *Call, validator *validation.Validator) error {
 	r := c.Request()
-	broken, err := validator.Parameters(r, c.Param)
+	invalid, err := validator.Parameters(r, c.Param)
 	if err != nil {
 		return err
 	}
-	faults, err := checkBody(r, call, validator)
+	fields, err := checkBody(r, call, validator)
 	if err != nil {
 		return err
 	}
-	if broken = append(broken, faults...); len(broken) > 0 {
-		return problem.Invalid(broken...)
+	if invalid = append(invalid, fields...); len(invalid) > 0 {
+		return problem.Invalid(invalid...)
 	}
 	return nil
 }
 
-// checkBody leaves a body that is not JSON unread: its handler takes the stream.
+// checkBody does not read bodies other than JSON: their handlers read the stream.
 func checkBody(r *http.Request, call *Call, validator *validation.Validator) ([]api.FieldError, error) {
 	definition := call.Operation.Body
 	if definition == nil || !definition.Required && r.ContentLength == 0 {
@@ -57,9 +57,9 @@ func checkBody(r *http.Request, call *Call, validator *validation.Validator) ([]
 	if err := validator.MediaType(r); err != nil || !validator.TakesJSON() {
 		return nil, err
 	}
-	body, faults, err := validator.ReadBody(r)
+	body, fields, err := validator.ReadBody(r)
 	if body != nil {
 		call.body, r.Body = body.Raw, body
 	}
-	return faults, err
+	return fields, err
 }
