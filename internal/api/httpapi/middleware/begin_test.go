@@ -3,9 +3,12 @@ package middleware_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -58,4 +61,72 @@ func TestErrorAfterStartedResponseIsNotWritten(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.Code)
 	require.Equal(t, "half", w.Body.String())
 	require.Equal(t, 1, reports)
+}
+
+// TestDeadlineReturnsTimeout waits for the deadline in a handler, by a fake clock.
+func TestDeadlineReturnsTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		started := time.Now()
+		w, reports := begin(t, func(c echo.Context) error {
+			<-c.Request().Context().Done()
+			return fmt.Errorf("query: %w", c.Request().Context().Err())
+		})
+		require.Equal(t, time.Minute, time.Since(started))
+		requireProblem(t, w, api.ErrorCodeTimeout)
+		require.Equal(t, "1", w.Header().Get("Retry-After"))
+		require.Equal(t, 1, reports)
+	})
+}
+
+func TestGeneratedRequestIDsAreUnique(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 100 {
+		w, _ := begin(t, func(c echo.Context) error { return c.NoContent(http.StatusOK) })
+		requestID := w.Header().Get("X-Request-Id")
+		require.Regexp(t, `^req_[0-9a-f]{32}$`, requestID)
+		require.False(t, seen[requestID])
+		seen[requestID] = true
+	}
+}
+
+// TestCallDescribesRequest checks what handlers and later middleware read.
+func TestCallDescribesRequest(t *testing.T) {
+	t.Parallel()
+	require.Nil(t, middleware.CallFrom(t.Context()))
+	c := newChain(t)
+	c.principal.Scopes = []api.Scope{api.ScopeLeadsWrite}
+	c.handler = func(ctx echo.Context) error {
+		call := middleware.CallFrom(ctx.Request().Context())
+		require.Equal(t, "createLead", call.Operation.ID)
+		require.Equal(t, "application/json; charset=utf-8", call.ContentType)
+		require.EqualValues(t, 24, call.ContentLength)
+		require.Equal(t, c.principal.WorkspaceID, middleware.WorkspaceID(ctx.Request().Context()))
+		has := middleware.Has(ctx.Request().Context())
+		require.True(t, has(api.ScopeLeadsWrite))
+		require.False(t, has(api.ScopeLeadsRead))
+		return ctx.NoContent(http.StatusCreated)
+	}
+	r := httptest.NewRequest(http.MethodPost, spec.BasePath+"/leads", strings.NewReader(`{"fields":{"name":"Al"}}`))
+	r.Header.Set("Authorization", bearer)
+	r.Header.Set("Content-Type", "application/json; charset=utf-8")
+	require.Equal(t, http.StatusCreated, c.send(r).Code)
+}
+
+// TestAllErrorsOfRequestAreListed sends errors in the query, a header and the body.
+func TestAllErrorsOfRequestAreListed(t *testing.T) {
+	t.Parallel()
+	c := newChain(t)
+	r := httptest.NewRequest(http.MethodPost, spec.BasePath+"/leads?a=1&b=2", strings.NewReader(`{"fields":{"email":"x"},"score":1}`))
+	r.Header.Set("Authorization", bearer)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Idempotency-Key", "not valid")
+	got := requireProblem(t, c.send(r), api.ErrorCodeValidationFailed)
+	require.Equal(t, "The request has 5 validation errors. See `errors`.", got.Detail)
+	var locations []string
+	for _, field := range *got.Errors {
+		locations = append(locations, field.Location)
+	}
+	require.ElementsMatch(t, []string{"query.a", "query.b", "header.Idempotency-Key", "body.fields.email", "body.score"}, locations)
 }
