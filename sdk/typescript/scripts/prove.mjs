@@ -1,6 +1,6 @@
-// Packs the SDK and installs it as its users do: into projects of several kinds, each of which runs the whole suite
-// against a running server. Beside that: the sizes, publint and are-the-types-wrong, and the samples of the
-// documentation, type-checked.
+// Packs the SDK and installs it as users do, into several kinds of projects, each of which runs the whole suite
+// against a running server. Also checks the bundle sizes, publint, are-the-types-wrong, and type-checks the samples
+// in the documentation.
 //
 //   CONVO_BASE_URL=http://…/api/v1 CONVO_TOKEN=convo_… CONVO_ORIGIN=http://… CONVO_BROWSER=/usr/bin/chromium node scripts/prove.mjs
 import * as esbuild from 'esbuild';
@@ -23,7 +23,7 @@ const bin = (name) => resolve('node_modules/.bin', name);
 const say = (line) => console.log(line);
 const mostBytes = 12 * 1024;
 
-/** Runs a program and returns what it says; its words are shown where it fails. */
+/** Runs a program and returns its output, which is part of the error if it fails. */
 function run(program, args, options = {}) {
   try {
     return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], ...options });
@@ -32,7 +32,7 @@ function run(program, args, options = {}) {
   }
 }
 
-/** A project that has the packed SDK among its dependencies. */
+/** Creates a project that depends on the packed SDK. */
 function project(name, type) {
   const dir = join(work, name);
   mkdirSync(dir);
@@ -41,7 +41,7 @@ function project(name, type) {
   return dir;
 }
 
-/** The suite as one file for a project; the SDK is found there, or is put into it. */
+/** Bundles the suite into one file for a project, with or without the SDK in it. */
 async function suite(dir, format, file, options = {}) {
   await build({
     entryPoints: ['test/suite.ts'], bundle: true, format, outfile: join(dir, file), logLevel: 'error', external: ['@convo/sdk'], ...options,
@@ -67,33 +67,33 @@ async function sizes() {
   const part = await measure("import { unwrap } from '@convo/sdk'; console.log(unwrap);");
   say(`size: ${whole.size} bytes gzipped, ${part.size} with unwrap alone`);
   if (whole.size > mostBytes) throw new Error(`larger than ${mostBytes} bytes`);
-  if (part.text.includes('/leads') || part.size > whole.size / 2) throw new Error('what is not used is not left out');
+  if (part.text.includes('/leads') || part.size > whole.size / 2) throw new Error('unused code is not tree-shaken');
 }
 
-/** Calls the method of every operation, by its name in the document, and looks where the request goes. */
+/** Calls the SDK method of every operation and compares its request with the document. */
 async function everyOperation() {
   const { AveltoClient } = await import(resolve('dist/esm/index.js'));
   const spec = JSON.parse(readFileSync('../../openapi/openapi.json', 'utf8'));
   const resolved = (parameter) => (parameter.$ref ? spec.components.parameters[parameter.$ref.split('/').pop()] : parameter);
   let count = 0;
-  for (const [path, item] of Object.entries(spec.paths)) {
-    for (const [method, operation] of Object.entries(item)) {
+  for (const [path, { parameters: shared = [], ...operations }] of Object.entries(spec.paths)) {
+    for (const [method, operation] of Object.entries(operations)) {
       let asked;
       const client = new AveltoClient({ apiKey: 'convo_x', baseUrl: 'http://api', fetch: async (url, init) => {
         asked = `${init.method} ${new URL(url).pathname}`;
         return new Response('[]');
       } });
-      const ids = operation.parameters.map(resolved).filter(({ in: where }) => where === 'path').map(({ name }) => name);
+      const ids = [...shared, ...(operation.parameters ?? [])].map(resolved).filter(({ in: where }) => where === 'path').map(({ name }) => name);
       const body = operation.requestBody && Object.keys(operation.requestBody.content)[0];
       const rest = body === 'application/pdf' ? [new Uint8Array(1), { name: 'x.pdf' }] : [{}];
       const [resource, name] = operation['x-sdk-method'].split('.');
       await client[resource][name](...ids, ...rest);
       const wanted = `${method.toUpperCase()} ${path.replaceAll(/[{}]/g, '')}`;
-      if (asked !== wanted) throw new Error(`${operation['x-sdk-method']} asked for ${asked}, not ${wanted}`);
+      if (asked !== wanted) throw new Error(`${operation['x-sdk-method']} requested ${asked}, not ${wanted}`);
       count++;
     }
   }
-  say(`operations: ${count} methods ask for what the document says`);
+  say(`operations: ${count} methods send the documented request`);
 }
 
 async function node() {
@@ -105,7 +105,7 @@ async function node() {
     import { runAll } from './suite.mjs';
     const place = ${JSON.stringify(place)};
     const results = await runAll(place);
-    // What only Node has: files.
+    // Files exist in Node.js only.
     try {
       writeFileSync('notes.md', '# Notes\\n\\nShoes of ' + Date.now() + '\\n');
       const client = new AveltoClient(place);
@@ -123,7 +123,7 @@ async function node() {
   report('Node.js, CommonJS', JSON.parse(run('node', ['main.cjs'], { cwd: cjs })));
 }
 
-/** Compiles, as strictly as TypeScript can, the published lines and every sample of the documentation. */
+/** Type-checks the published example and every sample in the documentation in strict mode. */
 async function typescript() {
   const dir = project('typescript', 'module');
   writeFileSync(join(dir, 'published.ts'), `
@@ -162,7 +162,7 @@ async function typescript() {
     writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...options, module, moduleResolution }, include: ['*.ts'] }));
     run(bin('tsc'), ['-p', dir]);
   }
-  say(`TypeScript, strict: the published lines and ${samples} samples of the documentation compile`);
+  say(`TypeScript, strict: the published example and ${samples} samples in the documentation compile`);
 }
 
 async function browser() {
@@ -189,7 +189,7 @@ async function browser() {
   }
 }
 
-/** Runs in workerd, the runtime of Cloudflare's workers. */
+/** Runs the suite in workerd, the runtime of Cloudflare Workers. */
 async function edge() {
   const dir = project('edge', 'module');
   writeFileSync(join(dir, 'worker.ts'), `
