@@ -8,6 +8,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/avelto/convo/db"
+	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/domain/agent"
 	"github.com/avelto/convo/internal/domain/analytics"
@@ -56,14 +57,16 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 	if err != nil {
 		return nil, err
 	}
+	events := newEventRecorder(ids)
 	return &services{
-		leads:         &lead.Service{DB: on, IDs: ids, Clock: now, Pages: pages},
-		conversations: &conversation.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Jobs: jobs},
+		leads:         &lead.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Events: events},
+		conversations: &conversation.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Jobs: jobs, Events: events},
 		agents:        &agent.Service{DB: on, IDs: ids, Clock: now, Pages: pages},
 		channels:      &channel.Service{DB: on, Pages: pages},
 		analytics:     &analytics.Service{DB: on, Clock: now},
 		integrations: &integration.Service{
-			DB: on, IDs: ids, Clock: now, Pages: pages, Types: document.Events, Guard: out.guard, Box: out.box, Sender: out.sender,
+			DB: on, IDs: ids, Clock: now, Pages: pages, Events: events, Types: document.Events,
+			Guard: out.guard, Box: out.box, Sender: out.sender,
 		},
 		knowledge:     &knowledge.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Blobs: out.blobs, Guard: out.guard, Jobs: jobs},
 		events:        &event.Feed{DB: on, Types: document.Events},
@@ -74,6 +77,11 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 		auditLog:      &audit.Log{DB: on, IDs: ids},
 		recorder:      recorder,
 	}, nil
+}
+
+// newEventRecorder returns what stores events in the form of the API.
+func newEventRecorder(ids *id.Generator) *event.Recorder {
+	return &event.Recorder{IDs: ids, Encode: representation.EncodeEvent}
 }
 
 // newAuthenticator returns what checks tokens. Its loops listen for revoked tokens and

@@ -65,8 +65,9 @@ func newJobWorkers(config Config, parts Parts, out *outbound, reader *extract.Ru
 	}
 	workers := retention.Workers(parts.DB, parts.Clock, parts.Log)
 	river.AddWorker(workers, &knowledge.TakeUpWorker{DB: parts.DB, Clock: parts.Clock})
+	ids := id.NewGenerator(parts.Clock)
 	river.AddWorker(workers, &knowledge.Worker{
-		DB: parts.DB, IDs: id.NewGenerator(parts.Clock), Clock: parts.Clock, Blobs: out.blobs, Guard: out.guard,
+		DB: parts.DB, IDs: ids, Events: newEventRecorder(ids), Clock: parts.Clock, Blobs: out.blobs, Guard: out.guard,
 		Extract: reader, MaxPages: pages, Log: parts.Log,
 	})
 	client, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{

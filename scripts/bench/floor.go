@@ -18,7 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/domain/event"
+	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
@@ -165,10 +165,10 @@ func (f *floor) create(w http.ResponseWriter, r *http.Request) {
 func newLead(ids *id.Generator, workspace uuid.UUID, fields []byte, source *string) db.LeadCreateParams {
 	leadID, now := ids.New()
 	eventID, _ := ids.New()
-	created := event.LeadCreated(db.Lead{ID: leadID, Status: "NEW", Fields: fields, Source: source, CreatedAt: now, UpdatedAt: now})
+	lead := db.Lead{ID: leadID, Status: "NEW", Fields: fields, Source: source, CreatedAt: now, UpdatedAt: now}
 	return db.LeadCreateParams{
 		WorkspaceID: workspace, ID: leadID, Fields: fields, Source: source, CreatedAt: now,
-		EventID: eventID, EventData: string(created.Data),
+		EventID: eventID, EventData: `{"lead":` + string(representation.AppendLead(nil, &lead)) + `}`,
 	}
 }
 

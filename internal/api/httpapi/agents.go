@@ -5,6 +5,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
+	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/agent"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -24,7 +25,7 @@ func (s *agents) ListAgents(ctx context.Context, r api.ListAgentsRequestObject) 
 		return nil, err
 	}
 	return api.ListAgents200JSONResponse{
-		Body:    each(rows.Rows, toAPIAgent),
+		Body:    representation.List(rows.Rows, representation.Agent),
 		Headers: api.ListAgents200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
 	}, nil
 }
@@ -40,7 +41,7 @@ func (s *agents) CreateAgent(ctx context.Context, r api.CreateAgentRequestObject
 			return nil, err
 		}
 		return api.CreateAgent201JSONResponse{
-			Body: toAPIAgentDetail(row), Headers: api.CreateAgent201ResponseHeaders{Location: location("/agents", row.ID)},
+			Body: representation.AgentDetail(row), Headers: api.CreateAgent201ResponseHeaders{Location: location("/agents", row.ID)},
 		}, nil
 	})
 }
@@ -51,7 +52,7 @@ func (s *agents) GetAgent(ctx context.Context, r api.GetAgentRequestObject) (api
 	if err != nil {
 		return nil, err
 	}
-	return api.GetAgent200JSONResponse(toAPIAgentDetail(row)), nil
+	return api.GetAgent200JSONResponse(representation.AgentDetail(row)), nil
 }
 
 // UpdateAgent implements api.StrictServerInterface.
@@ -63,5 +64,5 @@ func (s *agents) UpdateAgent(ctx context.Context, r api.UpdateAgentRequestObject
 	if err != nil {
 		return nil, err
 	}
-	return api.UpdateAgent200JSONResponse(toAPIAgentDetail(row)), nil
+	return api.UpdateAgent200JSONResponse(representation.AgentDetail(row)), nil
 }

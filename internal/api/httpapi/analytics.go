@@ -6,6 +6,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
+	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/openapi/timestamp"
 )
@@ -24,10 +25,10 @@ func (s *analyticsTag) GetAnalyticsOverview(ctx context.Context, r api.GetAnalyt
 		return nil, err
 	}
 	overview := api.GetAnalyticsOverview200JSONResponse{
-		From: timestamp.New(span.From), To: timestamp.New(span.To), Figures: toAPIFigures(result.Buckets[0].Total),
+		From: timestamp.New(span.From), To: timestamp.New(span.To), Figures: representation.AnalyticsFigures(result.Buckets[0].Total),
 	}
 	if r.Params.GroupBy != nil {
-		overview.Groups = toAPIGroups(result.Groups, result.Buckets[0].Groups)
+		overview.Groups = representation.AnalyticsGroups(result.Groups, result.Buckets[0].Groups)
 	}
 	return overview, nil
 }
@@ -48,12 +49,8 @@ func (s *analyticsTag) GetAnalyticsTimeseries(ctx context.Context, r api.GetAnal
 	}
 	return api.GetAnalyticsTimeseries200JSONResponse{
 		From: timestamp.New(span.From), To: timestamp.New(span.To), Granularity: width,
-		Buckets: each(result.Buckets, func(b analytics.Bucket) api.AnalyticsBucket {
-			bucket := api.AnalyticsBucket{Start: timestamp.New(b.From), End: timestamp.New(b.To), Figures: toAPIFigures(b.Total)}
-			if r.Params.GroupBy != nil {
-				bucket.Groups = toAPIGroups(result.Groups, b.Groups)
-			}
-			return bucket
+		Buckets: representation.List(result.Buckets, func(b analytics.Bucket) api.AnalyticsBucket {
+			return representation.AnalyticsBucket(b, result.Groups, r.Params.GroupBy != nil)
 		}),
 	}, nil
 }

@@ -4,11 +4,10 @@ import (
 	"context"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
+	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/platform/page"
-	"github.com/avelto/convo/openapi/timestamp"
 )
 
 // channels serves the tag Channels.
@@ -24,13 +23,7 @@ func (s *channels) ListChannels(ctx context.Context, r api.ListChannelsRequestOb
 		return nil, err
 	}
 	return api.ListChannels200JSONResponse{
-		Body:    each(rows.Rows, toAPIChannel),
+		Body:    representation.List(rows.Rows, representation.Channel),
 		Headers: api.ListChannels200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
 	}, nil
-}
-
-func toAPIChannel(row db.Channel) api.Channel {
-	return api.Channel{
-		ID: row.ID, Type: row.Type, Name: row.Name, AgentID: row.AgentID, CreatedAt: timestamp.New(row.CreatedAt),
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/conversation"
@@ -32,9 +31,7 @@ func (s *conversations) ListConversations(ctx context.Context, r api.ListConvers
 		return nil, err
 	}
 	return api.ListConversations200JSONResponse{
-		Body: each(rows.Rows, func(row db.ConversationListRow) api.Conversation {
-			return representation.Conversation(row.Conversation, row.Contact)
-		}),
+		Body:    representation.List(rows.Rows, representation.ListedConversation),
 		Headers: api.ListConversations200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
 	}, nil
 }
@@ -45,7 +42,7 @@ func (s *conversations) GetConversation(ctx context.Context, r api.GetConversati
 	if err != nil {
 		return nil, err
 	}
-	return api.GetConversation200JSONResponse(toAPIConversationDetail(detail)), nil
+	return api.GetConversation200JSONResponse(representation.ConversationDetail(detail)), nil
 }
 
 // SendOperatorMessage implements api.StrictServerInterface.
@@ -83,7 +80,7 @@ func (s *conversations) ListOperators(ctx context.Context, r api.ListOperatorsRe
 		return nil, err
 	}
 	return api.ListOperators200JSONResponse{
-		Body:    each(rows.Rows, func(row db.Operator) api.Operator { return api.Operator{ID: row.ID, Name: row.Name} }),
+		Body:    representation.List(rows.Rows, representation.Operator),
 		Headers: api.ListOperators200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
 	}, nil
 }
@@ -95,7 +92,7 @@ func (s *conversations) ListTags(ctx context.Context, r api.ListTagsRequestObjec
 		return nil, err
 	}
 	return api.ListTags200JSONResponse{
-		Body:    each(rows.Rows, representation.Tag),
+		Body:    representation.List(rows.Rows, representation.Tag),
 		Headers: api.ListTags200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
 	}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
 	"github.com/avelto/convo/internal/api/problem"
+	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/api/validation"
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/platform/extract"
@@ -68,7 +69,7 @@ func (s *knowledgeTag) accept(ctx context.Context, staged *knowledge.Staged) (ap
 		}
 		used = staged.Used(job)
 		return api.UploadKnowledge202JSONResponse{
-			Body: knowledge.Show(job), Headers: api.UploadKnowledge202ResponseHeaders{Location: jobLocation(job.ID)},
+			Body: representation.KnowledgeJob(job), Headers: api.UploadKnowledge202ResponseHeaders{Location: jobLocation(job.ID)},
 		}, nil
 	})
 	if err != nil || !used {
@@ -113,7 +114,7 @@ func (s *knowledgeTag) CrawlKnowledge(ctx context.Context, r api.CrawlKnowledgeR
 			return nil, err
 		}
 		return api.CrawlKnowledge202JSONResponse{
-			Body: knowledge.Show(job), Headers: api.CrawlKnowledge202ResponseHeaders{Location: jobLocation(job.ID)},
+			Body: representation.KnowledgeJob(job), Headers: api.CrawlKnowledge202ResponseHeaders{Location: jobLocation(job.ID)},
 		}, nil
 	})
 }
@@ -125,7 +126,7 @@ func (s *knowledgeTag) ListKnowledgeJobs(ctx context.Context, r api.ListKnowledg
 		return nil, err
 	}
 	return api.ListKnowledgeJobs200JSONResponse{
-		Body:    each(rows.Rows, knowledge.Show),
+		Body:    representation.List(rows.Rows, representation.KnowledgeJob),
 		Headers: api.ListKnowledgeJobs200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
 	}, nil
 }
@@ -136,7 +137,7 @@ func (s *knowledgeTag) GetKnowledgeJob(ctx context.Context, r api.GetKnowledgeJo
 	if err != nil {
 		return nil, err
 	}
-	return api.GetKnowledgeJob200JSONResponse(knowledge.Show(job)), nil
+	return api.GetKnowledgeJob200JSONResponse(representation.KnowledgeJob(job)), nil
 }
 
 // CancelKnowledgeJob implements api.StrictServerInterface.
@@ -146,7 +147,7 @@ func (s *knowledgeTag) CancelKnowledgeJob(ctx context.Context, r api.CancelKnowl
 		if job, err = s.service.Cancel(ctx, on, middleware.WorkspaceID(ctx), r.ID); err != nil {
 			return nil, err
 		}
-		return api.CancelKnowledgeJob200JSONResponse(knowledge.Show(job)), nil
+		return api.CancelKnowledgeJob200JSONResponse(representation.KnowledgeJob(job)), nil
 	})
 	if err != nil {
 		return nil, err
@@ -161,7 +162,7 @@ func (s *knowledgeTag) ListKnowledgeSources(ctx context.Context, r api.ListKnowl
 		return nil, err
 	}
 	return api.ListKnowledgeSources200JSONResponse{
-		Body:    each(rows.Rows, toAPIKnowledgeSource),
+		Body:    representation.List(rows.Rows, representation.KnowledgeSource),
 		Headers: api.ListKnowledgeSources200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
 	}, nil
 }
@@ -182,15 +183,15 @@ func (s *knowledgeTag) RefreshKnowledgeSource(ctx context.Context, r api.Refresh
 			return nil, err
 		}
 		return api.RefreshKnowledgeSource202JSONResponse{
-			Body: knowledge.Show(job), Headers: api.RefreshKnowledgeSource202ResponseHeaders{Location: jobLocation(job.ID)},
+			Body: representation.KnowledgeJob(job), Headers: api.RefreshKnowledgeSource202ResponseHeaders{Location: jobLocation(job.ID)},
 		}, nil
 	})
 }
 
 // ListAcceptedTypes implements api.StrictServerInterface.
 func (s *knowledgeTag) ListAcceptedTypes(_ context.Context, _ api.ListAcceptedTypesRequestObject) (api.ListAcceptedTypesResponseObject, error) {
-	return api.ListAcceptedTypes200JSONResponse(each(knowledge.AcceptedTypes, func(one knowledge.AcceptedType) api.KnowledgeAcceptedType {
-		return api.KnowledgeAcceptedType{ContentType: string(one.Kind), Extension: one.Extension, Description: one.Description, MaxBytes: s.maxUpload}
+	return api.ListAcceptedTypes200JSONResponse(representation.List(knowledge.AcceptedTypes, func(one knowledge.AcceptedType) api.KnowledgeAcceptedType {
+		return representation.KnowledgeAcceptedType(one, s.maxUpload)
 	})), nil
 }
 
@@ -207,5 +208,5 @@ func (s *knowledgeTag) SearchKnowledge(ctx context.Context, r api.SearchKnowledg
 	if err != nil {
 		return nil, err
 	}
-	return api.SearchKnowledge200JSONResponse(each(hits, toAPIKnowledgeHit)), nil
+	return api.SearchKnowledge200JSONResponse(representation.List(hits, representation.KnowledgeHit)), nil
 }

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"context"
 
+	"github.com/oapi-codegen/nullable"
+
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
 	"github.com/avelto/convo/internal/domain/lead"
@@ -74,4 +76,36 @@ func (s *leads) DeleteLead(ctx context.Context, r api.DeleteLeadRequestObject) (
 		return nil, err
 	}
 	return api.DeleteLead204Response{}, nil
+}
+
+func fromAPILeadUpdate(in api.LeadUpdate) lead.Change {
+	var change lead.Change
+	if in.Fields != nil {
+		change.Fields = *in.Fields
+	}
+	if in.Score.IsSpecified() {
+		change.Score = func() *int16 { return fromAPIScore(in.Score) }
+	}
+	if in.CrmExternalID.IsSpecified() {
+		change.CRMExternalID = func() *string { return orNil(in.CrmExternalID) }
+	}
+	return change
+}
+
+func fromAPIScore(score nullable.Nullable[int32]) *int16 {
+	wide := orNil(score)
+	if wide == nil {
+		return nil
+	}
+	narrow := int16(*wide)
+	return &narrow
+}
+
+// orNil returns a property's value, or nil if it is null or missing.
+func orNil[T any](value nullable.Nullable[T]) *T {
+	given, err := value.Get()
+	if err != nil {
+		return nil
+	}
+	return &given
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
+	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/integration"
 	"github.com/avelto/convo/internal/platform/page"
@@ -35,7 +36,7 @@ func (s *webhooks) CreateWebhook(ctx context.Context, r api.CreateWebhookRequest
 			return nil, err
 		}
 		return api.CreateWebhook201JSONResponse{
-			Body:    toAPIWebhookCreated(row, secret),
+			Body:    representation.WebhookCreated(row, secret),
 			Headers: api.CreateWebhook201ResponseHeaders{Location: location("/integrations", row.ID)},
 		}, nil
 	})
@@ -48,7 +49,7 @@ func (s *webhooks) ListIntegrations(ctx context.Context, r api.ListIntegrationsR
 		return nil, err
 	}
 	return api.ListIntegrations200JSONResponse{
-		Body:    each(rows.Rows, toAPIIntegration),
+		Body:    representation.List(rows.Rows, representation.Integration),
 		Headers: api.ListIntegrations200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
 	}, nil
 }
@@ -59,7 +60,7 @@ func (s *webhooks) GetIntegration(ctx context.Context, r api.GetIntegrationReque
 	if err != nil {
 		return nil, err
 	}
-	return api.GetIntegration200JSONResponse(toAPIIntegration(row)), nil
+	return api.GetIntegration200JSONResponse(representation.Integration(row)), nil
 }
 
 // UpdateIntegration implements api.StrictServerInterface.
@@ -69,7 +70,7 @@ func (s *webhooks) UpdateIntegration(ctx context.Context, r api.UpdateIntegratio
 	if err != nil {
 		return nil, err
 	}
-	return api.UpdateIntegration200JSONResponse(toAPIIntegration(row)), nil
+	return api.UpdateIntegration200JSONResponse(representation.Integration(row)), nil
 }
 
 // DeleteIntegration implements api.StrictServerInterface.
@@ -102,7 +103,7 @@ func (s *webhooks) TestIntegration(ctx context.Context, r api.TestIntegrationReq
 		if err != nil {
 			return nil, err
 		}
-		return api.TestIntegration200JSONResponse(attempt.API()), nil
+		return api.TestIntegration200JSONResponse(representation.WebhookAttempt(attempt)), nil
 	})
 }
 
@@ -113,7 +114,7 @@ func (s *webhooks) ListIntegrationDeliveries(ctx context.Context, r api.ListInte
 		return nil, err
 	}
 	return api.ListIntegrationDeliveries200JSONResponse{
-		Body:    each(rows.Rows, toAPIDelivery),
+		Body:    representation.List(rows.Rows, representation.ListedDelivery),
 		Headers: api.ListIntegrationDeliveries200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
 	}, nil
 }
@@ -127,7 +128,7 @@ func (s *webhooks) RedeliverIntegrationDelivery(ctx context.Context, r api.Redel
 		}
 		collection := *location("/integrations", r.ID) + "/deliveries" // a delivery stands in its list
 		return api.RedeliverIntegrationDelivery202JSONResponse{
-			Body: toAPIRedelivered(row), Headers: api.RedeliverIntegrationDelivery202ResponseHeaders{Location: &collection},
+			Body: representation.WebhookDelivery(row), Headers: api.RedeliverIntegrationDelivery202ResponseHeaders{Location: &collection},
 		}, nil
 	})
 }

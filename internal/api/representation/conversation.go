@@ -1,5 +1,3 @@
-// Package representation shows rows as the API does: the same in answers and in
-// events.
 package representation
 
 import (
@@ -7,10 +5,11 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/openapi/timestamp"
 )
 
-// Conversation shows a conversation and whom it is with.
+// Conversation converts a conversation and the contact it is with.
 func Conversation(row db.Conversation, contact db.Contact) api.Conversation {
 	return api.Conversation{
 		ID: row.ID, AgentID: row.AgentID, ChannelID: row.ChannelID, Status: row.Status,
@@ -20,7 +19,28 @@ func Conversation(row db.Conversation, contact db.Contact) api.Conversation {
 	}
 }
 
-// Message shows a message.
+// ListedConversation converts a conversation of a list.
+func ListedConversation(row db.ConversationListRow) api.Conversation {
+	return Conversation(row.Conversation, row.Contact)
+}
+
+// ConversationDetail converts a conversation with its tags, messages and operator.
+func ConversationDetail(d conversation.Detail) api.ConversationDetail {
+	short := Conversation(d.Conversation, d.Contact)
+	detail := api.ConversationDetail{
+		ID: short.ID, AgentID: short.AgentID, ChannelID: short.ChannelID, Status: short.Status, Contact: short.Contact,
+		AssignedOperatorID: short.AssignedOperatorID, LastMessageAt: short.LastMessageAt,
+		CreatedAt: short.CreatedAt, UpdatedAt: short.UpdatedAt,
+		Sentiment: d.Conversation.Sentiment,
+		Tags:      List(d.Tags, Tag), Messages: List(d.Messages, Message),
+	}
+	if d.Conversation.AssignedOperatorID != nil && d.OperatorName != nil {
+		detail.AssignedOperator = &api.Operator{ID: *d.Conversation.AssignedOperatorID, Name: *d.OperatorName}
+	}
+	return detail
+}
+
+// Message converts a message.
 func Message(row db.Message) api.Message {
 	author := map[api.MessageAuthorType]*uuid.UUID{
 		api.MessageAuthorTypeCONTACT: row.ContactID, api.MessageAuthorTypeAGENT: row.AgentID,
@@ -33,5 +53,8 @@ func Message(row db.Message) api.Message {
 	}
 }
 
-// Tag shows a tag.
+// Operator converts an operator.
+func Operator(row db.Operator) api.Operator { return api.Operator{ID: row.ID, Name: row.Name} }
+
+// Tag converts a tag.
 func Tag(row db.Tag) api.Tag { return api.Tag{ID: row.ID, Name: row.Name} }

@@ -46,7 +46,7 @@ func (s *Service) Apply(ctx context.Context, on postgres.Conn, workspaceID uuid.
 		if err != nil {
 			return err
 		}
-		return event.Record(ctx, tx, s.IDs, workspaceID, action.now, events...)
+		return s.Events.Record(ctx, tx, workspaceID, action.now, events...)
 	})
 	return result, err
 }
@@ -61,7 +61,7 @@ type action struct {
 }
 
 // describe makes the event of one changed conversation.
-type describe func(row db.Conversation, contact db.Contact) (event.Event, error)
+type describe func(row db.Conversation, contact db.Contact) event.Payload
 
 // changes are the conversations that changed, each with what makes its event.
 type changes map[uuid.UUID]describe
@@ -85,7 +85,7 @@ func (a action) run(ctx context.Context) (changes, error) {
 }
 
 // events describes the changes, of conversations as they are after them.
-func (a action) events(ctx context.Context, changed changes) ([]event.Event, error) {
+func (a action) events(ctx context.Context, changed changes) ([]event.Payload, error) {
 	if len(changed) == 0 {
 		return nil, nil
 	}
@@ -95,11 +95,9 @@ func (a action) events(ctx context.Context, changed changes) ([]event.Event, err
 	if err != nil {
 		return nil, fmt.Errorf("read changed conversations: %w", err)
 	}
-	events := make([]event.Event, len(rows))
+	events := make([]event.Payload, len(rows))
 	for i, row := range rows {
-		if events[i], err = changed[row.Conversation.ID](row.Conversation, row.Contact); err != nil {
-			return nil, err
-		}
+		events[i] = changed[row.Conversation.ID](row.Conversation, row.Contact)
 	}
 	return events, nil
 }
@@ -112,8 +110,8 @@ func (a action) move(ctx context.Context, to api.ConversationStatus, kind api.Ev
 	for _, row := range a.rows {
 		if can(row) {
 			ids, from = append(ids, row.ID), append(from, string(row.Status))
-			changed[row.ID] = func(row db.Conversation, contact db.Contact) (event.Event, error) {
-				return event.Conversation(kind, row, contact)
+			changed[row.ID] = func(row db.Conversation, contact db.Contact) event.Payload {
+				return event.ConversationChanged{Type: kind, Conversation: row, Contact: contact}
 			}
 		}
 	}
@@ -153,8 +151,8 @@ func (a action) assign(ctx context.Context) (changes, error) {
 		if same := previous == operator || previous != nil && operator != nil && *previous == *operator; same {
 			continue
 		}
-		changed[row.ID] = func(row db.Conversation, contact db.Contact) (event.Event, error) {
-			return event.ConversationAssigned(row, contact, previous)
+		changed[row.ID] = func(row db.Conversation, contact db.Contact) event.Payload {
+			return event.ConversationAssigned{Conversation: row, Contact: contact, Previous: previous}
 		}
 	}
 	err := q.ConversationAssignMany(ctx, a.tx, db.ConversationAssignManyParams{
@@ -210,12 +208,12 @@ func (a action) tag(ctx context.Context) (changes, error) {
 func retagged(pairs map[uuid.UUID]map[uuid.UUID]bool, known []db.Tag, adds bool) changes {
 	changed := changes{}
 	for conversationID, tagIDs := range pairs {
-		changed[conversationID] = func(row db.Conversation, contact db.Contact) (event.Event, error) {
+		changed[conversationID] = func(row db.Conversation, contact db.Contact) event.Payload {
 			moved := slices.DeleteFunc(slices.Clone(known), func(tag db.Tag) bool { return !tagIDs[tag.ID] })
 			if adds {
-				return event.ConversationTagsChanged(row, contact, moved, nil)
+				return event.ConversationTagsChanged{Conversation: row, Contact: contact, Added: moved}
 			}
-			return event.ConversationTagsChanged(row, contact, nil, moved)
+			return event.ConversationTagsChanged{Conversation: row, Contact: contact, Removed: moved}
 		}
 	}
 	return changed

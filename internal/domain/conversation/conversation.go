@@ -11,6 +11,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
@@ -19,11 +20,12 @@ import (
 
 // Service reads and changes conversations.
 type Service struct {
-	DB    *postgres.DB
-	IDs   *id.Generator
-	Clock clock.Clock
-	Pages *page.Codec
-	Jobs  Jobs
+	DB     *postgres.DB
+	IDs    *id.Generator
+	Clock  clock.Clock
+	Pages  *page.Codec
+	Jobs   Jobs
+	Events *event.Recorder
 }
 
 // Filter says which conversations to list; all parts must match. A conversation

@@ -60,11 +60,7 @@ func (s *Service) Reply(ctx context.Context, on postgres.Conn, workspaceID, conv
 		if _, err := s.Jobs.InsertTx(ctx, tx, SendMessage{WorkspaceID: workspaceID, MessageID: messageID}, nil); err != nil {
 			return fmt.Errorf("queue message: %w", err)
 		}
-		created, err := event.MessageCreated(message)
-		if err != nil {
-			return err
-		}
-		return event.Record(ctx, tx, s.IDs, workspaceID, now, created)
+		return s.Events.Record(ctx, tx, workspaceID, now, event.MessageCreated{Message: message})
 	})
 	return message, err
 }

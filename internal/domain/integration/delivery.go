@@ -61,11 +61,7 @@ func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID
 	if err != nil {
 		return sender.Attempt{}, err
 	}
-	ping, err := event.WebhookPing(integrationID)
-	if err != nil {
-		return sender.Attempt{}, err
-	}
-	recorded, err := event.RecordOne(ctx, s.DB, s.IDs, workspaceID, ping)
+	recorded, err := s.Events.RecordOne(ctx, s.DB, workspaceID, event.WebhookPing{IntegrationID: integrationID})
 	if err != nil {
 		return sender.Attempt{}, err
 	}
@@ -78,7 +74,7 @@ func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID
 
 // recordAttempt stores a delivery that was tried once and for all.
 func (s *Service) recordAttempt(ctx context.Context, row db.Integration, sent db.Event, attempt sender.Attempt) error {
-	raw, err := json.Marshal([]api.WebhookAttempt{attempt.API()})
+	raw, err := json.Marshal([]sender.Stored{attempt.Stored()})
 	if err != nil {
 		return fmt.Errorf("attempt: %w", err)
 	}

@@ -42,6 +42,7 @@ type Service struct {
 	IDs    *id.Generator
 	Clock  clock.Clock
 	Pages  *page.Codec
+	Events *event.Recorder
 	Types  event.Types
 	Guard  *egress.Guard
 	Box    *seal.Box

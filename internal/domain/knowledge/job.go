@@ -32,6 +32,17 @@ type Job struct {
 	dropped *db.KnowledgeSource // the source that went with a cancelled job
 }
 
+// JobEnded is the event knowledge.job.completed or knowledge.job.failed.
+type JobEnded struct{ Job Job }
+
+// EventType implements event.Payload.
+func (e JobEnded) EventType() api.EventType {
+	if e.Job.Status == api.KnowledgeJobStatusFAILED {
+		return api.EventTypeKnowledgeJobFailed
+	}
+	return api.EventTypeKnowledgeJobCompleted
+}
+
 // open reports whether it has not ended.
 func (j Job) open() bool {
 	return j.Status == api.KnowledgeJobStatusPENDING || j.Status == api.KnowledgeJobStatusPROCESSING

@@ -43,6 +43,7 @@ type Worker struct {
 
 	DB       *postgres.DB
 	IDs      *id.Generator
+	Events   *event.Recorder
 	Clock    clock.Clock
 	Blobs    blob.Store
 	Guard    *egress.Guard
@@ -175,11 +176,7 @@ func (w *Worker) end(ctx context.Context, job db.KnowledgeJob, blame *extract.Er
 		if err != nil {
 			return err
 		}
-		ended, err := event.KnowledgeJobEnded(Show(jobs[0]))
-		if err != nil {
-			return err
-		}
-		return event.Record(ctx, tx, w.IDs, row.WorkspaceID, now, ended)
+		return w.Events.Record(ctx, tx, row.WorkspaceID, now, JobEnded{Job: jobs[0]})
 	})
 }
 

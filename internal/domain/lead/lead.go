@@ -30,10 +30,11 @@ func (e *FieldCountError) Error() string { return fmt.Sprintf("lead: %d fields",
 
 // Service reads and changes leads.
 type Service struct {
-	DB    *postgres.DB
-	IDs   *id.Generator
-	Clock clock.Clock
-	Pages *page.Codec
+	DB     *postgres.DB
+	IDs    *id.Generator
+	Clock  clock.Clock
+	Pages  *page.Codec
+	Events *event.Recorder
 }
 
 // Get returns a lead, or postgres.ErrNotFound.
@@ -52,12 +53,16 @@ type NewLead struct {
 func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, in NewLead) (db.Lead, error) {
 	leadID, now := s.IDs.New()
 	eventID, _ := s.IDs.New()
-	created := event.LeadCreated(db.Lead{
+	data, err := s.Events.Encode(event.LeadCreated{Lead: db.Lead{
 		ID: leadID, Status: api.LeadStatusNEW, Fields: in.Fields, Source: in.Source, CreatedAt: now, UpdatedAt: now,
-	})
+	}})
+	if err != nil {
+		return db.Lead{}, err
+	}
+	// One statement stores the lead and its event.
 	row, err := db.New().LeadCreate(ctx, on, db.LeadCreateParams{
 		WorkspaceID: workspaceID, ID: leadID, Fields: in.Fields, Source: in.Source, CreatedAt: now,
-		EventID: eventID, EventData: string(created.Data),
+		EventID: eventID, EventData: string(data),
 	})
 	if err != nil {
 		return db.Lead{}, fmt.Errorf("create lead: %w", err)
@@ -100,7 +105,7 @@ func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID, lea
 		if err := checkFields(row.Fields); err != nil || same(before, row) {
 			return err
 		}
-		return event.Record(ctx, tx, s.IDs, workspaceID, params.UpdatedAt, event.LeadUpdated(row))
+		return s.Events.Record(ctx, tx, workspaceID, params.UpdatedAt, event.LeadUpdated{Lead: row})
 	})
 	return row, err
 }
@@ -118,7 +123,7 @@ func (s *Service) SetStatus(ctx context.Context, on postgres.Conn, workspaceID, 
 		if err != nil {
 			return fmt.Errorf("set lead status: %w", err)
 		}
-		return event.Record(ctx, tx, s.IDs, workspaceID, now, event.LeadStatusChanged(row, previous))
+		return s.Events.Record(ctx, tx, workspaceID, now, event.LeadStatusChanged{Lead: row, Previous: previous})
 	})
 	return row, err
 }

@@ -72,3 +72,21 @@ func Floor(t time.Time) uuid.UUID {
 	binary.BigEndian.PutUint64(id[:8], uint64(max(t.UnixMilli(), 0))<<16)
 	return id
 }
+
+const hexDigits = "0123456789abcdef"
+
+// AppendJSON appends an id as a JSON string, or null if it is nil.
+func AppendJSON(b []byte, id *uuid.UUID) []byte {
+	if id == nil {
+		return append(b, "null"...)
+	}
+	b = append(b, '"')
+	for i, octet := range id {
+		switch i {
+		case 4, 6, 8, 10:
+			b = append(b, '-')
+		}
+		b = append(b, hexDigits[octet>>4], hexDigits[octet&0xf])
+	}
+	return append(b, '"')
+}

@@ -2,6 +2,7 @@ package id_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -64,4 +65,15 @@ func TestASeedRepeats(t *testing.T) {
 	}
 	first := make10()
 	require.Equal(t, first, make10())
+}
+
+func TestAppendJSONEqualsEncodingJSON(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		one := uuid.New()
+		want, err := json.Marshal(one)
+		require.NoError(t, err)
+		require.Equal(t, "x"+string(want), string(id.AppendJSON([]byte("x"), &one)))
+	}
+	require.Equal(t, "null", string(id.AppendJSON(nil, nil)))
 }

@@ -3,7 +3,6 @@ package dispatcher
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/webhook/sender"
@@ -43,7 +42,7 @@ func summarize(batch []result) map[endpointID]*summary {
 		}
 		s.failed++
 		s.last = one.attempt
-		s.gone = s.gone || one.attempt.Status == http.StatusGone
+		s.gone = s.gone || one.attempt.Gone()
 	}
 	return summaries
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/avelto/convo/gen/api"
@@ -108,7 +107,7 @@ func (d *Dispatcher) acknowledge(ctx context.Context, tried []result) error {
 	var done db.SystemWebhookDeliveryAcknowledgeParams
 	for _, one := range tried {
 		status, next := d.outcome(one)
-		raw, err := json.Marshal(one.attempt.API())
+		raw, err := json.Marshal(one.attempt.Stored())
 		if err != nil {
 			return fmt.Errorf("attempt: %w", err)
 		}
@@ -135,7 +134,7 @@ func (d *Dispatcher) outcome(r result) (api.WebhookDeliveryStatus, time.Time) {
 		return api.WebhookDeliveryStatusSUCCEEDED, now
 	}
 	wait, again := backoff(d.Schedule, int(r.row.Tries), r.attempt.RetryAfter)
-	if !again || r.attempt.Status == http.StatusGone {
+	if !again || r.attempt.Gone() {
 		return api.WebhookDeliveryStatusFAILED, now
 	}
 	return api.WebhookDeliveryStatusPENDING, now.Add(wait)

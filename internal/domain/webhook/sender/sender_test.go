@@ -193,14 +193,14 @@ func TestATruncatedResponseIsNotAccepted(t *testing.T) {
 	require.False(t, attempt.OK())
 }
 
-func TestAPIRepresentsAnAttempt(t *testing.T) {
+func TestStoredHasTheOutcomeOfAnAttempt(t *testing.T) {
 	t.Parallel()
-	accepted := sender.Attempt{At: now, Duration: 1500 * time.Microsecond, Status: 200, Body: "ok"}.API()
+	accepted := sender.Attempt{At: now, Duration: 1500 * time.Microsecond, Status: 200, Body: "ok"}.Stored()
 	require.Equal(t, int32(1), accepted.DurationMs)
 	require.Equal(t, int32(200), *accepted.ResponseStatus)
 	require.Equal(t, "ok", *accepted.ResponseBody)
 	require.Nil(t, accepted.Error)
-	failed := sender.Attempt{At: now, Error: "no connection"}.API()
+	failed := sender.Attempt{At: now, Error: "no connection"}.Stored()
 	require.Nil(t, failed.ResponseStatus)
 	require.Nil(t, failed.ResponseBody)
 	require.Equal(t, "no connection", *failed.Error)

@@ -1,4 +1,4 @@
-package httpapi
+package representation
 
 import (
 	"github.com/avelto/convo/gen/api"
@@ -6,7 +6,8 @@ import (
 	"github.com/avelto/convo/openapi/timestamp"
 )
 
-func toAPIAgent(row db.Agent) api.Agent {
+// Agent converts an agent for lists, without its prompt.
+func Agent(row db.Agent) api.Agent {
 	return api.Agent{
 		ID: row.ID, Name: row.Name, Status: row.Status,
 		ModelProvider: row.ModelProvider, ModelName: row.ModelName,
@@ -14,7 +15,8 @@ func toAPIAgent(row db.Agent) api.Agent {
 	}
 }
 
-func toAPIAgentDetail(row db.Agent) api.AgentDetail {
+// AgentDetail converts an agent with all its settings.
+func AgentDetail(row db.Agent) api.AgentDetail {
 	return api.AgentDetail{
 		ID: row.ID, Name: row.Name, Status: row.Status,
 		ModelProvider: row.ModelProvider, ModelName: row.ModelName,
