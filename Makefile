@@ -91,6 +91,8 @@ drift: ## Fail if generated files differ from the committed ones.
 
 lint: prose ## Lint the code and the prose, and refuse the use of the connection pool inside a transaction.
 	@$(LINT) run
+	@if go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep avelto/convo/internal/; then \
+	  echo "Generated code must not import internal packages; golangci-lint does not check it." >&2; exit 1; fi
 	@go build -o .cache/txpool ./scripts/txpool && go vet -vettool=$(CURDIR)/.cache/txpool ./...
 
 prose: ## Lint the prose of docs, pages and comments with Vale.

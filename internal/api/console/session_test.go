@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/avelto/convo/internal/app"
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
@@ -60,7 +59,7 @@ func TestSignIn(t *testing.T) {
 
 func TestCookieIsSecureOverHTTPS(t *testing.T) {
 	t.Parallel()
-	s := apitest.New(t, apitest.Options{Config: app.Config{PublicURL: "https://api.example.com"}})
+	s := apitest.New(t, apitest.Options{Config: apitest.Config{PublicURL: "https://api.example.com"}})
 	member(t, s, s.Workspace(t, "acme"))
 	in := newPerson(t, s).post(t, "/app/sign-in", url.Values{"email": {email}, "password": {password}}).want(t, http.StatusSeeOther)
 	require.Contains(t, in.Header.Get("Set-Cookie"), "Secure")
@@ -89,7 +88,7 @@ func TestSignInDoesNotRevealAccounts(t *testing.T) {
 
 func TestSignInIsRateLimited(t *testing.T) {
 	t.Parallel()
-	s := apitest.New(t, apitest.Options{RateLimits: true, Config: app.Config{TrustedProxies: []string{"127.0.0.0/8"}}})
+	s := apitest.New(t, apitest.Options{RateLimits: true, Config: apitest.Config{TrustedProxies: []string{"127.0.0.0/8"}}})
 	member(t, s, s.Workspace(t, "acme"))
 	try := func(from, address, with string) pageResponse {
 		p := newPerson(t, s)

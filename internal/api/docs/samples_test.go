@@ -18,14 +18,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/avelto/convo/internal/app"
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
 // listen starts a server whose samples use its own address.
 func listen(t *testing.T) *apitest.Server {
 	t.Helper()
-	config := app.Config{AllowedTargets: []string{"127.0.0.0/8"}}
+	config := apitest.Config{AllowedTargets: []string{"127.0.0.0/8"}}
 	return apitest.New(t, apitest.Options{Config: config, PublicURL: true})
 }
 

@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/internal/app"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/testing/apitest"
 	"github.com/avelto/convo/openapi"
@@ -182,7 +181,7 @@ func TestRateLimitCountsDown(t *testing.T) {
 
 func TestUnauthenticatedRequestsAreLimitedByIP(t *testing.T) {
 	t.Parallel()
-	s := apitest.New(t, apitest.Options{RateLimits: true, Config: app.Config{TrustedProxies: []string{"127.0.0.0/8"}}})
+	s := apitest.New(t, apitest.Options{RateLimits: true, Config: apitest.Config{TrustedProxies: []string{"127.0.0.0/8"}}})
 	ask := func(address, path, token string) apitest.Response {
 		return s.Do(t, apitest.Request{Method: http.MethodGet, Path: path, Token: token, Header: map[string]string{"X-Forwarded-For": address}})
 	}
@@ -202,7 +201,7 @@ func TestUnauthenticatedRequestsAreLimitedByIP(t *testing.T) {
 
 func TestSlowRequestTimesOut(t *testing.T) {
 	t.Parallel()
-	s := apitest.New(t, apitest.Options{Config: app.Config{RequestTimeout: 300 * time.Millisecond}})
+	s := apitest.New(t, apitest.Options{Config: apitest.Config{RequestTimeout: 300 * time.Millisecond}})
 	token := s.Token(t, s.Workspace(t, "acme"))
 	s.Get(t, token, "/leads").Want(t, http.StatusOK)
 	tx, err := s.DB.Pool().Begin(t.Context())

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/internal/app"
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
@@ -89,8 +88,8 @@ func TestReplicasShareRateLimitsInRedis(t *testing.T) {
 	t.Parallel()
 	redis := apitest.StartRedis(t).URL
 	url := newDatabase(t)
-	one := apitest.New(t, apitest.Options{DatabaseURL: url, Config: app.Config{RedisURL: redis}})
-	two := apitest.New(t, apitest.Options{DatabaseURL: url, Config: app.Config{RedisURL: redis}})
+	one := apitest.New(t, apitest.Options{DatabaseURL: url, Config: apitest.Config{RedisURL: redis}})
+	two := apitest.New(t, apitest.Options{DatabaseURL: url, Config: apitest.Config{RedisURL: redis}})
 	space := one.Workspace(t, "acme")
 	one.Exec(t, "UPDATE workspaces SET rate_limit_per_minute = 3")
 	token := one.Token(t, space)

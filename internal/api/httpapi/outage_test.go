@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/internal/app"
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
@@ -88,7 +87,7 @@ func keyedPosts(t *testing.T, s *apitest.Server, in apitest.Space, webhookURL st
 func TestManyKeyedCallsFinishOnATinyPool(t *testing.T) {
 	t.Parallel()
 	receiver := apitest.NewReceiver(t, func(int, http.ResponseWriter, *http.Request) { <-time.After(receiverTime) })
-	s := apitest.New(t, apitest.Options{MaxConns: 2, Config: app.Config{AllowedTargets: []string{"127.0.0.0/8", "::1/128"}}})
+	s := apitest.New(t, apitest.Options{MaxConns: 2, Config: apitest.Config{AllowedTargets: []string{"127.0.0.0/8", "::1/128"}}})
 	rich, _ := s.Demo(t)
 	s.Exec(t, "DELETE FROM knowledge_jobs")
 	posts := keyedPosts(t, s, rich, receiver.URL)

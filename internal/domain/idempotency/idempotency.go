@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -59,7 +58,7 @@ type Store struct {
 // Response is what a request was answered with.
 type Response struct {
 	Status int
-	Header http.Header
+	Header map[string][]string // keys are in canonical form, as in http.Header
 	Body   []byte
 }
 

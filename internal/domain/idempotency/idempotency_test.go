@@ -2,7 +2,6 @@ package idempotency_test
 
 import (
 	"errors"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,7 +19,7 @@ import (
 
 const lease = 30 * time.Second
 
-var response = idempotency.Response{Status: 201, Header: http.Header{"Location": {"/x"}}, Body: []byte(`{"n":1}`)}
+var response = idempotency.Response{Status: 201, Header: map[string][]string{"Location": {"/x"}}, Body: []byte(`{"n":1}`)}
 
 type fixture struct {
 	*idempotency.Store

@@ -51,9 +51,12 @@ type Server struct {
 	checker     *checker
 }
 
+// Config is the configuration of a server.
+type Config = app.Config
+
 // Options configure a server. The zero value is a production server without rate limits.
 type Options struct {
-	Config app.Config
+	Config Config
 	// DatabaseURL is an existing database. If it is empty, a new one is created.
 	DatabaseURL string
 	// MaxConns is the size of the database pool. 0 uses 8.

@@ -140,7 +140,7 @@ func (k *keyed) complete(ctx context.Context, on postgres.Conn, fingerprint []by
 		if response.Body, err = without(response.Body, k.shownOnce); err != nil {
 			return err
 		}
-		response.Header.Del("Content-Length")
+		delete(response.Header, "Content-Length")
 	}
 	return k.reservation.Complete(ctx, on, fingerprint, response)
 }
