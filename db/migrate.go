@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -22,6 +23,8 @@ const RiverSchema = "river"
 
 // lockID is the advisory lock that lets one process migrate at a time.
 const lockID = 0x436f6e766f // "Convo"
+
+const unlockTimeout = 5 * time.Second
 
 // Migrations returns the migration files, named <version>_<what>.sql.
 func Migrations() (fs.FS, error) {
@@ -108,8 +111,10 @@ func locked(ctx context.Context, pool *pgxpool.Pool, run func() error) error {
 	}
 	defer func() {
 		// Left locked, the connection must not go back to the pool.
-		if _, err := conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lockID); err != nil {
-			_ = conn.Conn().Close(context.WithoutCancel(ctx))
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
+		defer cancel()
+		if _, err := conn.Exec(ctx, "SELECT pg_advisory_unlock($1)", lockID); err != nil {
+			_ = conn.Conn().Close(ctx)
 		}
 	}()
 	return run()

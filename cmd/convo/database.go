@@ -40,13 +40,19 @@ func (d database) open(ctx context.Context, options postgres.Options) (*postgres
 	if err != nil {
 		return nil, err
 	}
-	on, err := postgres.Open(ctx, url, options)
+	if err := migrate(ctx, url); err != nil {
+		return nil, err
+	}
+	return postgres.Open(ctx, url, options)
+}
+
+// migrate applies pending migrations. It has connections of its own: a migration may
+// take longer than the statements of a server.
+func migrate(ctx context.Context, url string) error {
+	on, err := postgres.Open(ctx, url, postgres.Options{ApplicationName: migrating})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := db.Up(ctx, on.Pool()); err != nil {
-		on.Close()
-		return nil, err
-	}
-	return on, nil
+	defer on.Close()
+	return db.Up(ctx, on.Pool())
 }

@@ -54,7 +54,7 @@ func (c *devCommand) Run(ctx context.Context) (err error) {
 	if err := writeOwner(c.DataDir, listener.Addr()); err != nil {
 		return err
 	}
-	return c.serve(ctx, listener)
+	return within(ctx, c.ShutdownTimeout, func() error { return c.serve(ctx, listener) })
 }
 
 // serve starts the database and serves until ctx is canceled.
@@ -94,6 +94,7 @@ func (c *devCommand) serve(ctx context.Context, listener net.Listener) (err erro
 			return c.welcome(ctx, a, on, addr)
 		},
 	}
+	d.config.ShutdownTimeout = c.ShutdownTimeout * 3 / 4 // the rest is for PostgreSQL
 	return d.run(ctx, func(ctx context.Context, config app.Config, parts app.Parts) (*app.App, error) {
 		parts.Workers = true
 		return app.New(ctx, config, parts)

@@ -15,6 +15,9 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
+// migrating is the application_name of sessions that migrate.
+const migrating = postgres.ApplicationName + " migrate"
+
 type migrateCommand struct {
 	database
 
@@ -28,7 +31,7 @@ func (c *migrateCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	on, err := postgres.Open(ctx, url, postgres.Options{ApplicationName: postgres.ApplicationName + " migrate"})
+	on, err := postgres.Open(ctx, url, postgres.Options{ApplicationName: migrating})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"time"
 
 	"github.com/avelto/convo/internal/app"
 	"github.com/avelto/convo/internal/platform/clock"
@@ -69,7 +70,36 @@ type daemon struct {
 // build is app.New or app.NewWorker.
 type build func(ctx context.Context, config app.Config, parts app.Parts) (*app.App, error)
 
+// run serves until ctx is canceled, and shuts down within config.ShutdownTimeout even
+// if the database no longer responds.
 func (d daemon) run(ctx context.Context, build build) error {
+	return within(ctx, d.config.ShutdownTimeout, func() error { return d.serve(ctx, build) })
+}
+
+// within runs fn. It gives up on it a time after ctx is canceled, for the process to exit.
+func within(ctx context.Context, timeout time.Duration, fn func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- fn() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(timeout):
+		return fmt.Errorf("not shut down after %s: gave up", timeout)
+	}
+}
+
+// statementTimeout bounds each statement of a server or worker.
+const (
+	statementTimeout  = 10 * time.Second
+	traceFlushTimeout = 5 * time.Second
+)
+
+func (d daemon) serve(ctx context.Context, build build) error {
 	log, flush, err := app.NewLogger(os.Stderr, d.config.LogLevel)
 	if err != nil {
 		return err
@@ -82,9 +112,13 @@ func (d daemon) run(ctx context.Context, build build) error {
 		if err != nil {
 			return err
 		}
-		defer stop(context.WithoutCancel(ctx)) //nolint:errcheck // remaining spans are lost if the flush fails
+		defer func() {
+			flushing, cancel := context.WithTimeout(context.WithoutCancel(ctx), traceFlushTimeout)
+			defer cancel()
+			_ = stop(flushing) // remaining spans are lost if the flush fails
+		}()
 	}
-	on, err := d.database.open(ctx, postgres.Options{MaxConns: d.config.DatabaseConns, Tracing: tracing})
+	on, err := d.database.open(ctx, postgres.Options{MaxConns: d.config.DatabaseConns, Tracing: tracing, StatementTimeout: statementTimeout})
 	if err != nil {
 		return err
 	}

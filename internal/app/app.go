@@ -59,7 +59,10 @@ func New(ctx context.Context, config Config, parts Parts) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("openapi.json: %w", err)
 	}
-	a := &App{Scopes: document.Scopes, health: &health{db: parts.DB}}
+	a := &App{Scopes: document.Scopes}
+	if a.health, err = a.newHealth(ctx, parts); err != nil {
+		return nil, err
+	}
 	registry := newRegistry(parts.DB)
 	if parts.Limiter == nil {
 		if parts.Limiter, err = a.newLimiter(config, parts); err != nil {
@@ -90,10 +93,13 @@ func New(ctx context.Context, config Config, parts Parts) (*App, error) {
 
 // NewWorker builds an App that runs the workers and serves health and metrics only.
 func NewWorker(ctx context.Context, config Config, parts Parts) (*App, error) {
-	a := &App{health: &health{db: parts.DB}}
+	a := &App{}
 	registry := newRegistry(parts.DB)
 	out, err := newOutbound(ctx, config, parts)
 	if err != nil {
+		return nil, err
+	}
+	if a.health, err = a.newHealth(ctx, parts); err != nil {
 		return nil, err
 	}
 	if err := a.addWorkers(ctx, config, parts, out, registry); err != nil {

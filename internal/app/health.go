@@ -21,6 +21,20 @@ type health struct {
 	closing atomic.Bool
 }
 
+// newHealth returns health with a database connection of its own: while requests use
+// all others, the server is busy and not unavailable.
+func (a *App) newHealth(ctx context.Context, parts Parts) (*health, error) {
+	own, err := parts.DB.Apart(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	a.loops = append(a.loops, func(ctx context.Context) {
+		<-ctx.Done()
+		own.Close()
+	})
+	return &health{db: own}, nil
+}
+
 // mount serves health and metrics, and api for all other paths. It does not use
 // http.ServeMux, which redirects some unknown paths.
 func (h *health) mount(api http.Handler, registry *prometheus.Registry) http.Handler {

@@ -15,8 +15,8 @@ import (
 )
 
 // Serve accepts connections until ctx ends. It then reports not ready, waits for
-// requests in flight up to config.ShutdownTimeout, and stops the background loops
-// last, since requests leave work to them.
+// requests in flight up to three quarters of config.ShutdownTimeout, and stops the
+// background loops last, since requests leave work to them.
 func (a *App) Serve(ctx context.Context, listener net.Listener, config Config) error {
 	server := &http.Server{
 		Handler: a.Handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
@@ -35,7 +35,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, config Config) e
 	select {
 	case err = <-served:
 	case <-ctx.Done():
-		err = a.drain(ctx, server, config.ShutdownTimeout)
+		err = a.drain(ctx, server, config.ShutdownTimeout*3/4)
 	}
 	stopLoops()
 	<-looped

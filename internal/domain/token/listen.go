@@ -8,11 +8,16 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
 	announcements = "token_changed" // sent by a trigger on api_tokens
 	reconnectWait = 500 * time.Millisecond
+	// heartbeat is how long the connection is silent before it is checked, and how long
+	// the check may take: a revocation must hold within a second, also one announced on
+	// a connection whose packets are lost.
+	heartbeat = 400 * time.Millisecond
 )
 
 // Listen hears the database announce changed tokens and forgets them, until ctx
@@ -38,13 +43,17 @@ func (a *Authenticator) listenOnce(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), heartbeat)
+		defer cancel()
+		_ = conn.Close(closing) // the connection may be gone
+	}()
 	if _, err := conn.Exec(ctx, "LISTEN "+announcements); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	a.setListening(true)
 	for {
-		notice, err := conn.WaitForNotification(ctx)
+		notice, err := wait(ctx, conn)
 		if err != nil {
 			return fmt.Errorf("wait: %w", err)
 		}
@@ -55,4 +64,29 @@ func (a *Authenticator) listenOnce(ctx context.Context) error {
 		}
 		a.forget(hash)
 	}
+}
+
+// wait returns the next notification. It fails if the connection no longer responds.
+func wait(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
+	for {
+		notice, err := waitOnce(ctx, conn)
+		if err == nil || ctx.Err() != nil || !pgconn.Timeout(err) {
+			return notice, err
+		}
+		if err := ping(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func waitOnce(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
+	ctx, cancel := context.WithTimeout(ctx, heartbeat)
+	defer cancel()
+	return conn.WaitForNotification(ctx)
+}
+
+func ping(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, heartbeat)
+	defer cancel()
+	return conn.Ping(ctx)
 }

@@ -1,8 +1,10 @@
 package token_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
+	"io"
 	"log/slog"
 	"regexp"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
@@ -19,6 +22,7 @@ import (
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/testing/apitest"
 	"github.com/avelto/convo/internal/testing/testdb"
 )
 
@@ -155,6 +159,42 @@ func TestTheListenerComesBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return !f.caches(t)() }, 10*time.Second, time.Millisecond, "it notices")
 	require.Eventually(t, f.caches(t), 10*time.Second, time.Millisecond, "and listens again")
+}
+
+func TestTheListenerNoticesAFrozenConnection(t *testing.T) {
+	t.Parallel()
+	url := testdb.URL(t)
+	direct, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer direct.Close(t.Context())
+	proxy := apitest.NewProxy(t, url)
+	on, err := postgres.Open(t.Context(), proxy.URL, postgres.Options{})
+	require.NoError(t, err)
+	defer on.Close()
+	auth := token.NewAuthenticator(on, clock.System{}, token.NewUses(on))
+	logged, lines := io.Pipe()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer lines.Close()
+		auth.Listen(ctx, slog.New(slog.NewTextHandler(lines, nil)))
+	}()
+	require.Eventually(t, func() bool {
+		var listening bool
+		err := direct.QueryRow(t.Context(), `SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+			WHERE datname = current_database() AND query LIKE 'LISTEN%')`).Scan(&listening)
+		return err == nil && listening
+	}, 10*time.Second, 5*time.Millisecond)
+	began := time.Now()
+	proxy.FreezeOpen()
+	line, err := bufio.NewReader(logged).ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, "not listening")
+	require.Less(t, time.Since(began), 2*time.Second)
+	go func() { _, _ = io.Copy(io.Discard, logged) }()
+	stop()
+	<-ended
 }
 
 func TestUsesAreWrittenInBatches(t *testing.T) {

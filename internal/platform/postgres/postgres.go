@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -27,6 +26,9 @@ type DB struct{ pool *pgxpool.Pool }
 type Options struct {
 	MaxConns int32
 	Tracing  bool // OpenTelemetry spans for each statement
+	// StatementTimeout bounds each statement, also in the background and on connections
+	// that no longer respond; 0 for no bound.
+	StatementTimeout time.Duration
 	// ApplicationName is the name of the sessions, ApplicationName if empty.
 	ApplicationName string
 }
@@ -45,10 +47,9 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	if options.MaxConns > 0 {
 		config.MaxConns = options.MaxConns
 	}
-	if options.Tracing {
-		config.ConnConfig.Tracer = otelpgx.NewTracer()
-	}
-	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	config.ConnConfig.Tracer = tracer(options)
+	config.ConnConfig.ConnectTimeout, config.PingTimeout = connectTimeout, pingTimeout
+	config.ConnConfig.DialFunc = newDialer().DialContext
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		registerUUID(conn.TypeMap())
 		return nil

@@ -5,18 +5,26 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// Proxy is a proxy between a server and its database that can be cut.
+// Proxy is a proxy between a server and its database that can be cut and frozen.
 type Proxy struct {
 	// URL is the URL of the database through the proxy.
 	URL      string
 	listener net.Listener
 	mu       sync.Mutex
-	conns    []net.Conn
+	links    []*link
+	frozen   bool
+}
+
+// link is a connection through the proxy.
+type link struct {
+	near, far net.Conn
+	frozen    atomic.Bool
 }
 
 // NewProxy starts a proxy for a database.
@@ -39,10 +47,30 @@ func (p *Proxy) Cut() {
 	_ = p.listener.Close() // already closed if Cut was called before
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, conn := range p.conns {
-		_ = conn.Close()
+	for _, l := range p.links {
+		_ = l.near.Close()
+		_ = l.far.Close()
 	}
-	p.conns = nil
+	p.links = nil
+}
+
+// FreezeOpen makes the connections that are open swallow all bytes, and new ones not: as
+// when a firewall has forgotten them. It returns how many there were.
+func (p *Proxy) FreezeOpen() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.links {
+		l.frozen.Store(true)
+	}
+	return len(p.links)
+}
+
+// Freeze makes all connections swallow all bytes, also new ones.
+func (p *Proxy) Freeze() {
+	p.FreezeOpen()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.frozen = true
 }
 
 func (p *Proxy) accept(target string) {
@@ -56,15 +84,34 @@ func (p *Proxy) accept(target string) {
 			_ = near.Close()
 			continue
 		}
+		l := &link{near: near, far: far}
 		p.mu.Lock()
-		p.conns = append(p.conns, near, far)
+		l.frozen.Store(p.frozen)
+		p.links = append(p.links, l)
 		p.mu.Unlock()
-		go pipe(near, far)
-		go pipe(far, near)
+		go l.pipe(near, far)
+		go l.pipe(far, near)
 	}
 }
 
-func pipe(to, from net.Conn) {
-	_, _ = io.Copy(to, from) // ends when either side does
-	_ = to.Close()
+// pipe copies until either side ends. A frozen link hides that from the other side.
+func (l *link) pipe(to, from net.Conn) {
+	_, _ = io.Copy(swallower{l, to}, from)
+	if !l.frozen.Load() {
+		_ = to.Close()
+	}
+}
+
+// swallower writes to a connection until its link is frozen.
+type swallower struct {
+	link *link
+	to   net.Conn
+}
+
+// Write implements io.Writer.
+func (s swallower) Write(b []byte) (int, error) {
+	if s.link.frozen.Load() {
+		return len(b), nil
+	}
+	return s.to.Write(b)
 }

@@ -19,7 +19,9 @@ type endpointID struct{ workspace, integration uuid.UUID }
 // capacity was used up, so that more may be due.
 func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 	now := d.Clock.Now()
-	webhooks, err := db.New().SystemWebhookDueList(ctx, d.DB, db.SystemWebhookDueListParams{Now: now})
+	claiming, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	webhooks, err := db.New().SystemWebhookDueList(claiming, d.DB, db.SystemWebhookDueListParams{Now: now})
 	if err != nil || len(webhooks) == 0 {
 		return false, err
 	}
@@ -33,7 +35,7 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 		params.WorkspaceIDs = append(params.WorkspaceIDs, id.workspace)
 		params.IntegrationIDs, params.Limits = append(params.IntegrationIDs, id.integration), append(params.Limits, n)
 	}
-	rows, err := db.New().SystemWebhookDeliveryClaim(ctx, d.DB, params)
+	rows, err := db.New().SystemWebhookDeliveryClaim(claiming, d.DB, params)
 	if err != nil {
 		return false, err
 	}

@@ -28,6 +28,9 @@ const (
 	maxClaimed = 2048
 	// errorWait is the wait after a database error.
 	errorWait = 500 * time.Millisecond
+	// claimTimeout bounds a poll, so that a connection that no longer responds stops
+	// deliveries for seconds only.
+	claimTimeout = 5 * time.Second
 	// leaseMargin is how much longer a lease lasts than an attempt may.
 	leaseMargin = 5 * time.Second
 )
@@ -75,7 +78,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	recorded := make(chan struct{})
 	go func() {
 		defer close(recorded)
-		d.record(context.WithoutCancel(ctx))
+		d.record(ctx)
 	}()
 	for ctx.Err() == nil {
 		d.wait(ctx, d.poll(ctx))

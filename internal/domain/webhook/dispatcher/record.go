@@ -64,6 +64,10 @@ func (d *Dispatcher) recordBatch(ctx context.Context, batch []result) {
 		if err == nil {
 			return
 		}
+		if ctx.Err() != nil { // shutting down: the leases end, and the deliveries are repeated
+			d.Log.WarnContext(ctx, "webhook attempts not recorded at shutdown", "count", len(batch), "error", err)
+			return
+		}
 		d.Log.WarnContext(ctx, "webhook attempts not recorded", "count", len(batch), "error", err)
 		time.Sleep(errorWait)
 	}
@@ -71,7 +75,7 @@ func (d *Dispatcher) recordBatch(ctx context.Context, batch []result) {
 
 // store records attempts and requeues deliveries without one.
 func (d *Dispatcher) store(ctx context.Context, batch []result) error {
-	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	tried := make([]result, 0, len(batch))
 	var requeued db.SystemWebhookDeliveryRequeueParams

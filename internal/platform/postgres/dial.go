@@ -1,0 +1,26 @@
+package postgres
+
+import (
+	"net"
+	"time"
+)
+
+const (
+	connectTimeout = 5 * time.Second
+	// pingTimeout bounds the check of a connection that was idle for more than a second.
+	pingTimeout = 2 * time.Second
+	// unacknowledged is how long sent bytes may stay unacknowledged (TCP_USER_TIMEOUT).
+	unacknowledged    = 10 * time.Second
+	keepAliveIdle     = 15 * time.Second
+	keepAliveInterval = 5 * time.Second
+	keepAliveCount    = 3
+)
+
+// newDialer returns a dialer whose connections notice within half a minute that the
+// other side is gone, also while they are idle.
+func newDialer() *net.Dialer {
+	return &net.Dialer{
+		Timeout: connectTimeout, Control: setUserTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: keepAliveCount},
+	}
+}
