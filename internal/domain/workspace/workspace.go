@@ -1,4 +1,4 @@
-// Package workspace holds workspaces: each is a world of its own.
+// Package workspace manages workspaces, which share no data.
 package workspace
 
 import (
@@ -15,14 +15,14 @@ import (
 const maxNameRunes = 100
 
 var (
-	// ErrUnknown means that there is no workspace of this slug.
+	// ErrUnknown means that no workspace has this slug.
 	ErrUnknown = errors.New("workspace: unknown slug")
-	// ErrTaken means that another workspace has the slug.
-	ErrTaken = errors.New("workspace: the slug is taken")
-	// ErrSlug means that a text is no slug.
-	ErrSlug = errors.New("workspace: a slug has 1 to 63 lower-case letters, digits and hyphens between them")
-	// ErrName means that a name is empty or above 100 characters.
-	ErrName = errors.New("workspace: a name has 1 to 100 characters")
+	// ErrTaken means that another workspace has this slug.
+	ErrTaken = errors.New("workspace: the slug is already taken")
+	// ErrSlug means that a slug is not valid.
+	ErrSlug = errors.New("workspace: a slug must have 1 to 63 lower-case letters, digits or hyphens, and must not begin or end with a hyphen")
+	// ErrName means that a name is empty or longer than 100 characters.
+	ErrName = errors.New("workspace: a name must have 1 to 100 characters")
 )
 
 // Service finds and creates workspaces.
@@ -42,7 +42,7 @@ func (s *Service) BySlug(ctx context.Context, slug string) (db.Workspace, error)
 	return row, nil
 }
 
-// Create makes a workspace. It fails with ErrTaken, ErrSlug or ErrName.
+// Create creates a workspace. It fails with ErrTaken, ErrSlug or ErrName.
 func (s *Service) Create(ctx context.Context, slug, name string) (db.Workspace, error) {
 	if n := utf8.RuneCountInString(name); n == 0 || n > maxNameRunes {
 		return db.Workspace{}, ErrName
@@ -60,17 +60,21 @@ func (s *Service) Create(ctx context.Context, slug, name string) (db.Workspace, 
 	return row, nil
 }
 
-// Ensure returns the workspace of a slug, and creates it where there is none.
+// Ensure returns the workspace with this slug, and creates it if it does not exist.
 func (s *Service) Ensure(ctx context.Context, slug, name string) (db.Workspace, error) {
 	row, err := s.BySlug(ctx, slug)
 	if !errors.Is(err, ErrUnknown) {
 		return row, err
 	}
-	return s.Create(ctx, slug, name)
+	row, err = s.Create(ctx, slug, name)
+	if errors.Is(err, ErrTaken) { // another process has created it since
+		return s.BySlug(ctx, slug)
+	}
+	return row, err
 }
 
-// SetRateLimit gives a workspace a limit of its own, in requests a minute for each
-// route; 0 takes it away. Replicas follow within a second. It fails with ErrUnknown.
+// SetRateLimit sets a workspace's own limit, in requests per minute and route; 0 restores
+// the default. It takes effect on all replicas within a second. It fails with ErrUnknown.
 func (s *Service) SetRateLimit(ctx context.Context, slug string, perMinute int32) error {
 	params := db.SystemWorkspaceSetRateLimitParams{Slug: slug}
 	if perMinute > 0 {
