@@ -47,7 +47,7 @@ func TestUserAndWorkspaceCommandsRejectInvalidInput(t *testing.T) {
 		"slug \"none\"":         {"workspace", "set-limit", "--slug", "none", "--per-minute", "5"},
 		"unknown slug":          {"user", "create", "--email", "x@example.com", "--name", "X", "--workspace", "none"},
 		"address is taken":      {"user", "create", "--email", "demo@example.com", "--name", "X", "--workspace", "demo"},
-		"not an e-mail address": {"user", "create", "--email", "x", "--name", "X", "--workspace", "demo"},
+		"not an email address": {"user", "create", "--email", "x", "--name", "X", "--workspace", "demo"},
 		"user: unknown":         {"user", "password", "--email", "none@example.com"},
 	} {
 		refused := command(t, []string{"CONVO_DATA_DIR=" + dir}, args...)

@@ -1,4 +1,4 @@
-// Package agent holds the rules of agents: the automated side of conversations.
+// Package agent manages AI agents, which reply to contacts in conversations.
 package agent
 
 import (
@@ -28,7 +28,7 @@ type Service struct {
 	Pages *page.Codec
 }
 
-// List returns a page of agents, latest first, or page.ErrInvalidCursor.
+// List returns a page of agents, newest first, or page.ErrInvalidCursor.
 func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, request page.Request) (page.Page[db.Agent], error) {
 	list := page.List{Workspace: workspaceID, Name: "agents"}
 	return page.ByID(ctx, s.Pages, list, request, func(ctx context.Context, before uuid.UUID, limit int32) ([]db.Agent, error) {
@@ -42,8 +42,8 @@ func (s *Service) Get(ctx context.Context, workspaceID, agentID uuid.UUID) (db.A
 	return row, postgres.Found("get agent", err)
 }
 
-// Settings are what an agent is made of; nil stands for the default at creation,
-// and for no change later.
+// Settings configure an agent. A nil value means the default when an agent is created, and
+// no change when it is updated.
 type Settings struct {
 	Name, SystemPrompt, ModelProvider, ModelName *string
 	Status                                       *api.AgentStatus
@@ -51,7 +51,7 @@ type Settings struct {
 	MaxTokens                                    *int32
 }
 
-// Create stores an agent. Name, provider and model must be given.
+// Create stores an agent. Name, ModelProvider and ModelName are required.
 func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, in Settings) (db.Agent, error) {
 	agentID, now := s.IDs.New()
 	row, err := db.New().AgentCreate(ctx, on, db.AgentCreateParams{
@@ -66,7 +66,7 @@ func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid
 	return row, nil
 }
 
-// Update changes what is given, or fails with postgres.ErrNotFound.
+// Update changes the settings that are not nil. It fails with postgres.ErrNotFound.
 func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID, agentID uuid.UUID, in Settings) (db.Agent, error) {
 	row, err := db.New().AgentUpdate(ctx, on, db.AgentUpdateParams{
 		WorkspaceID: workspaceID, ID: agentID, UpdatedAt: s.Clock.Now(),

@@ -1,4 +1,4 @@
-// Package analytics computes a workspace's figures over time.
+// Package analytics computes the figures of a workspace over time.
 package analytics
 
 import (
@@ -19,7 +19,7 @@ const (
 	maxDays     = 366
 	defaultDays = 30
 	day         = 24 * time.Hour
-	noReply     = -1 // what the query says where nothing was replied
+	noReply     = -1 // the value of the query if there was no reply
 )
 
 // Service computes figures.
@@ -28,18 +28,18 @@ type Service struct {
 	Clock clock.Clock
 }
 
-// Span is from its beginning, inclusive, to its end, exclusive, in UTC.
+// Span is a range of time in UTC: From is inclusive, To is exclusive.
 type Span struct{ From, To time.Time }
 
-// SpanError means that a span is empty or too long. Reason completes the sentence
-// "from …".
+// SpanError means that a span is empty or too long. Reason follows the name of the
+// parameter: "from must be …".
 type SpanError struct{ Reason string }
 
 // Error implements error.
 func (e *SpanError) Error() string { return "analytics: from " + e.Reason }
 
-// NewSpan fills what is missing: the end is now, the beginning 30 days before the
-// end. It fails with *SpanError where the span is empty or longer than 366 days.
+// NewSpan applies the defaults: to is now, from is 30 days before to. It fails with
+// *SpanError if the span is empty or longer than 366 days.
 func (s *Service) NewSpan(from, to *time.Time) (Span, error) {
 	span := Span{To: s.Clock.Now()}
 	if to != nil {
@@ -59,14 +59,14 @@ func (s *Service) NewSpan(from, to *time.Time) (Span, error) {
 	return span, nil
 }
 
-// Figures are those of one span. MedianReply is nil where nothing was replied.
+// Figures are the figures of a span. MedianReply is nil if there was no reply.
 type Figures struct {
 	Opened, Closed, HandedOff int64
 	Leads                     map[api.LeadStatus]int64
 	MedianReply               *float64 // seconds
 }
 
-// LeadsCreated returns the number of leads of all stages.
+// LeadsCreated returns the number of leads in all stages.
 func (f Figures) LeadsCreated() int64 {
 	var sum int64
 	for _, count := range f.Leads {
@@ -75,7 +75,7 @@ func (f Figures) LeadsCreated() int64 {
 	return sum
 }
 
-// ConversionRate returns the share of leads that are won, 0 to 1.
+// ConversionRate returns the share of leads that were won, from 0 to 1.
 func (f Figures) ConversionRate() float64 {
 	all := f.LeadsCreated()
 	if all == 0 {
@@ -84,11 +84,11 @@ func (f Figures) ConversionRate() float64 {
 	return float64(f.Leads[api.LeadStatusWON]) / float64(all)
 }
 
-// Group is one agent, channel or status, or, without a key, what belongs to none.
+// Group is an agent, a channel or a status. Key is nil for the leads that belong to none.
 type Group struct{ Key, Name *string }
 
-// Bucket is a part of the span with its figures, in total and by group. Groups
-// follow those of the result; it is empty where no grouping was asked for.
+// Bucket is a part of a span with its figures, in total and by group. Groups has the order
+// of Result.Groups, and is empty without a grouping.
 type Bucket struct {
 	Span
 
@@ -96,7 +96,7 @@ type Bucket struct {
 	Groups []Figures
 }
 
-// Result is the buckets of a span in order, and the groups that they all list.
+// Result has the buckets of a span in order, and the groups that each of them lists.
 type Result struct {
 	Groups  []Group
 	Buckets []Bucket
@@ -107,8 +107,8 @@ func (s *Service) Overview(ctx context.Context, workspaceID uuid.UUID, span Span
 	return s.compute(ctx, workspaceID, []Span{span}, "span", by)
 }
 
-// Timeseries returns the figures of each day, week or month that touches the
-// span; the first and the last are cut to it.
+// Timeseries returns the figures of each day, week or month in the span. The first and the
+// last bucket are cut to the span.
 func (s *Service) Timeseries(ctx context.Context, workspaceID uuid.UUID, span Span, width api.AnalyticsGranularity, by *api.AnalyticsGroupBy) (Result, error) {
 	return s.compute(ctx, workspaceID, cut(span, width), string(width), by)
 }
@@ -156,7 +156,7 @@ func (s *Service) nameGroups(ctx context.Context, workspaceID uuid.UUID, keys []
 		}
 		name, ok := names[key]
 		if !ok {
-			name = key // a status is its own name
+			name = key // of a status
 		}
 		groups[i] = Group{Key: &key, Name: &name}
 	}

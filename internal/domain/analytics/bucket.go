@@ -11,7 +11,7 @@ import (
 
 const daysOfWeek = 7
 
-// cut divides a span at the beginnings of days, weeks (Mondays) or months.
+// cut divides a span at the start of each day, week (Monday) or month.
 func cut(span Span, width api.AnalyticsGranularity) []Span {
 	var spans []Span
 	for at := span.From; at.Before(span.To); {
@@ -25,8 +25,8 @@ func cut(span Span, width api.AnalyticsGranularity) []Span {
 	return spans
 }
 
-// start returns the beginning of the day, week or month of a moment, as
-// PostgreSQL's date_trunc does.
+// start returns the start of the day, week or month that contains a time, like
+// PostgreSQL's date_trunc.
 func start(at time.Time, width api.AnalyticsGranularity) time.Time {
 	year, month, dayOfMonth := at.Date()
 	switch width {
@@ -51,8 +51,8 @@ func nextStart(at time.Time, width api.AnalyticsGranularity) time.Time {
 	return begin.AddDate(0, 0, 1)
 }
 
-// fill lays the rows out over all spans; what no row speaks of is zero. A row's
-// bucket may begin before the first span, which is cut.
+// fill distributes rows over buckets; buckets without rows are zero. The first row's bucket
+// may start before the first span, which is cut.
 func fill(spans []Span, rows []db.AnalyticsFiguresRow, keys []string) []Bucket {
 	buckets := make([]Bucket, len(spans))
 	for i, span := range spans {
@@ -61,7 +61,7 @@ func fill(spans []Span, rows []db.AnalyticsFiguresRow, keys []string) []Bucket {
 	for _, row := range rows {
 		i, exact := slices.BinarySearchFunc(spans, row.Bucket, func(s Span, at time.Time) int { return s.From.Compare(at) })
 		if !exact && i > 0 {
-			i-- // cannot be: only the first bucket begins before its span
+			i-- // for safety: only the first bucket starts before its span
 		}
 		if row.IsTotal {
 			buckets[i].Total = figures(row)
@@ -86,7 +86,7 @@ func figures(row db.AnalyticsFiguresRow) Figures {
 	return f
 }
 
-// groupKeys returns the keys of the rows, those with the most going on first.
+// groupKeys returns the keys of the rows, those with the highest figures first.
 func groupKeys(rows []db.AnalyticsFiguresRow) []string {
 	weight := map[string]int64{}
 	var keys []string

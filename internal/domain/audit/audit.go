@@ -1,4 +1,4 @@
-// Package audit keeps who did what in a workspace, and from where.
+// Package audit records who did what in a workspace, and from where.
 package audit
 
 import (
@@ -32,12 +32,12 @@ const (
 	exportPage   = 500
 )
 
-// Entry is one thing that was done.
+// Entry is an action that was carried out.
 type Entry struct {
 	WorkspaceID uuid.UUID
 	ActorType   string
 	ActorID     uuid.UUID // the nil UUID for the command line
-	ActorName   string    // left out for a token: it is looked up
+	ActorName   string    // empty for a token, whose name is looked up
 	Action      string
 	Target      string
 	IP          string
@@ -80,7 +80,7 @@ func (l *Log) Record(ctx context.Context, on postgres.Conn, e Entry) error {
 	return nil
 }
 
-// clean makes a text that the database takes, of so many bytes at most.
+// clean returns a text that PostgreSQL accepts, of at most this many bytes.
 func clean(text string, most int) string {
 	if len(text) > most {
 		text = text[:most]
@@ -88,8 +88,8 @@ func clean(text string, most int) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "")
 }
 
-// List returns up to limit entries of one kind of actor, or of all where it is empty,
-// latest first, from below an id.
+// List returns up to limit entries before an ID, newest first. An empty actorType means all
+// actors.
 func (l *Log) List(ctx context.Context, workspaceID uuid.UUID, actorType string, before uuid.UUID, limit int32) ([]db.AuditEntry, error) {
 	rows, err := db.New().AuditEntryList(ctx, l.DB, db.AuditEntryListParams{
 		WorkspaceID: workspaceID, BeforeID: before, ActorType: actorType, RowLimit: limit,
@@ -100,7 +100,7 @@ func (l *Log) List(ctx context.Context, workspaceID uuid.UUID, actorType string,
 	return rows, nil
 }
 
-// Export writes all entries as CSV (RFC 4180), latest first.
+// Export writes all entries as CSV (RFC 4180), newest first.
 func (l *Log) Export(ctx context.Context, workspaceID uuid.UUID, actorType string, to io.Writer) error {
 	out := csv.NewWriter(to)
 	_ = out.Write([]string{"time", "actor_type", "actor_id", "actor", "action", "target", "ip", "user_agent", "request_id"})
@@ -129,7 +129,7 @@ func (l *Log) Export(ctx context.Context, workspaceID uuid.UUID, actorType strin
 	}
 }
 
-// inert keeps a spreadsheet from running a cell as a formula (OWASP, CSV injection).
+// inert prevents spreadsheets from running a cell as a formula (OWASP, CSV injection).
 func inert(cell string) string {
 	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
 		return "'" + cell

@@ -48,7 +48,7 @@ func (f *fixture) count(t *testing.T) int {
 	return len(rows)
 }
 
-func TestAnEntryIsUndoneWithItsChange(t *testing.T) {
+func TestAnEntryIsRolledBackWithItsChange(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	failed := errors.New("the change failed")
@@ -61,12 +61,12 @@ func TestAnEntryIsUndoneWithItsChange(t *testing.T) {
 	require.ErrorIs(t, do(true, failed), failed)
 	require.Zero(t, f.count(t))
 	require.NoError(t, do(false, nil))
-	require.Equal(t, 1, f.count(t), "what changed nothing is not recorded")
+	require.Equal(t, 1, f.count(t), "a call without a change is not recorded")
 	require.NoError(t, do(true, nil))
 	require.Equal(t, 3, f.count(t))
 }
 
-func TestNotedEntriesSurviveAFailedWrite(t *testing.T) {
+func TestNotedEntriesAreKeptAfterAFailedWrite(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	_, row, err := (&token.Service{DB: f.on, IDs: f.ids, Clock: f.clock}).Create(t.Context(), f.on, token.NewToken{
@@ -104,5 +104,5 @@ func TestEveryEntryIsExported(t *testing.T) {
 	require.Contains(t, out.String(), `"Ola, ""the"" first"`)
 	out.Reset()
 	require.NoError(t, f.log.Export(t.Context(), uuid.New(), "", &out))
-	require.Equal(t, 1, strings.Count(out.String(), "\n"), "another workspace has nothing but the head")
+	require.Equal(t, 1, strings.Count(out.String(), "\n"), "only the header row for another workspace")
 }

@@ -1,4 +1,4 @@
-// Package channel holds channels: the ways by which contacts reach a workspace.
+// Package channel lists channels, through which contacts write to a workspace.
 package channel
 
 import (
@@ -17,7 +17,7 @@ type Service struct {
 	Pages *page.Codec
 }
 
-// List returns a page of channels, latest first, or page.ErrInvalidCursor.
+// List returns a page of channels, newest first, or page.ErrInvalidCursor.
 func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, request page.Request) (page.Page[db.Channel], error) {
 	list := page.List{Workspace: workspaceID, Name: "channels"}
 	return page.ByID(ctx, s.Pages, list, request, func(ctx context.Context, before uuid.UUID, limit int32) ([]db.Channel, error) {

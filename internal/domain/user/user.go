@@ -1,5 +1,5 @@
-// Package user holds the people who sign in to the console: their passwords and the
-// workspaces that they may enter.
+// Package user manages the people who sign in to the console: their passwords and the
+// workspaces that they can access.
 package user
 
 import (
@@ -26,22 +26,22 @@ const (
 )
 
 var (
-	// ErrCredentials means that address and password do not go together; which of
-	// them is wrong is not told.
-	ErrCredentials = errors.New("user: wrong e-mail address or password")
-	// ErrTaken means that another user has the address.
-	ErrTaken = errors.New("user: the e-mail address is taken")
-	// ErrUnknown means that there is no such user.
+	// ErrCredentials means that the email address or the password is wrong. It does not say
+	// which of them.
+	ErrCredentials = errors.New("user: wrong email address or password")
+	// ErrTaken means that another user has this email address.
+	ErrTaken = errors.New("user: the email address is already taken")
+	// ErrUnknown means that the user does not exist.
 	ErrUnknown = errors.New("user: unknown")
-	// ErrEmail means that a text is no e-mail address.
-	ErrEmail = errors.New("user: not an e-mail address")
-	// ErrName means that a name is empty or above 100 characters.
-	ErrName = errors.New("user: a name has 1 to 100 characters")
+	// ErrEmail means that an email address is not valid.
+	ErrEmail = errors.New("user: not an email address")
+	// ErrName means that a name is empty or longer than 100 characters.
+	ErrName = errors.New("user: a name must have 1 to 100 characters")
 	// ErrPassword means that a password is too short or too long.
-	ErrPassword = fmt.Errorf("user: a password has %d characters or more, and at most %d bytes", minPasswordRunes, maxPasswordBytes)
+	ErrPassword = fmt.Errorf("user: a password must have at least %d characters and at most %d bytes", minPasswordRunes, maxPasswordBytes)
 )
 
-// Service creates users and tells who they are.
+// Service creates and authenticates users.
 type Service struct {
 	DB     *postgres.DB
 	IDs    *id.Generator
@@ -49,10 +49,10 @@ type Service struct {
 	Hasher *Hasher
 }
 
-// New is a user to create.
+// New describes a user to create.
 type New struct{ Email, Name, Password string }
 
-// Create stores a user and lets them into workspaces, all or nothing. It fails with
+// Create stores a user with memberships of workspaces, all or nothing. It fails with
 // ErrEmail, ErrName, ErrPassword or ErrTaken.
 func (s *Service) Create(ctx context.Context, in New, workspaceIDs ...uuid.UUID) (row db.User, err error) {
 	if address, err := mail.ParseAddress(in.Email); err != nil || address.Address != in.Email || len(in.Email) > maxEmailBytes {
@@ -94,9 +94,9 @@ func (s *Service) hash(ctx context.Context, password string) (string, error) {
 	return s.Hasher.Hash(ctx, password)
 }
 
-// Authenticate returns the user of an address if the password is theirs, else
-// ErrCredentials. It takes as long for an address that nobody has. Where there is a
-// user, they are returned with ErrCredentials too.
+// Authenticate returns the user with this email address and password, or ErrCredentials. It
+// takes as long for an unknown address. A user whose password is wrong is returned together
+// with ErrCredentials.
 func (s *Service) Authenticate(ctx context.Context, email, password string) (db.User, error) {
 	row, err := s.ByEmail(ctx, email)
 	known := err == nil
@@ -120,10 +120,10 @@ func (s *Service) Authenticate(ctx context.Context, email, password string) (db.
 	return row, nil
 }
 
-// ByEmail returns the user of an address, whatever its case, or ErrUnknown.
+// ByEmail returns the user with this email address in any case, or ErrUnknown.
 func (s *Service) ByEmail(ctx context.Context, email string) (db.User, error) {
 	if strings.ContainsRune(email, 0) || !utf8.ValidString(email) {
-		return db.User{}, ErrUnknown // the database could not even ask
+		return db.User{}, ErrUnknown // PostgreSQL refuses such a text
 	}
 	row, err := db.New().SystemUserByEmail(ctx, s.DB, db.SystemUserByEmailParams{Email: email})
 	return row, found(err)
@@ -145,7 +145,7 @@ func found(err error) error {
 	return fmt.Errorf("look up user: %w", err)
 }
 
-// SetPassword replaces a password and ends all of the user's sessions. It fails with
+// SetPassword replaces a password and ends all sessions of the user. It fails with
 // ErrPassword or ErrUnknown.
 func (s *Service) SetPassword(ctx context.Context, userID uuid.UUID, password string) error {
 	hash, err := s.hash(ctx, password)
@@ -162,7 +162,7 @@ func (s *Service) SetPassword(ctx context.Context, userID uuid.UUID, password st
 	return nil
 }
 
-// Join lets a user into workspaces, all or none.
+// Join makes a user a member of workspaces, all or none.
 func (s *Service) Join(ctx context.Context, userID uuid.UUID, workspaceIDs ...uuid.UUID) error {
 	return postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx postgres.Tx) error {
 		return s.join(ctx, tx, userID, workspaceIDs)
@@ -179,7 +179,7 @@ func (s *Service) join(ctx context.Context, tx postgres.Tx, userID uuid.UUID, wo
 	return nil
 }
 
-// Workspaces returns those that a user may enter, by name.
+// Workspaces returns the workspaces of a user, by name.
 func (s *Service) Workspaces(ctx context.Context, userID uuid.UUID) ([]db.Workspace, error) {
 	rows, err := db.New().SystemMembershipList(ctx, s.DB, db.SystemMembershipListParams{UserID: userID})
 	if err != nil {

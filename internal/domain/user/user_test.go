@@ -23,7 +23,7 @@ func setup(t *testing.T) *user.Service {
 	return &user.Service{DB: testdb.New(t), IDs: id.NewGenerator(c), Clock: c, Hasher: user.NewHasher()}
 }
 
-func TestAPasswordIsStoredAsArgon2id(t *testing.T) {
+func TestPasswordsAreStoredAsArgon2id(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	row, err := s.Create(t.Context(), user.New{Email: "Ola@example.com", Name: "Ola", Password: password})
@@ -34,7 +34,7 @@ func TestAPasswordIsStoredAsArgon2id(t *testing.T) {
 	require.Equal(t, row.ID, found.ID)
 	found, err = s.Authenticate(t.Context(), "ola@example.com", "another password")
 	require.ErrorIs(t, err, user.ErrCredentials)
-	require.Equal(t, row.ID, found.ID, "the account that was tried")
+	require.Equal(t, row.ID, found.ID, "the user whose password was tried")
 	found, err = s.Authenticate(t.Context(), "nobody@example.com", password)
 	require.ErrorIs(t, err, user.ErrCredentials)
 	require.Equal(t, uuid.Nil, found.ID)
@@ -42,7 +42,7 @@ func TestAPasswordIsStoredAsArgon2id(t *testing.T) {
 	require.ErrorIs(t, err, user.ErrCredentials)
 }
 
-func TestCreateRefusesNonsense(t *testing.T) {
+func TestCreateValidatesItsInput(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	good := user.New{Email: "ola@example.com", Name: "Ola", Password: password}
@@ -69,9 +69,9 @@ func TestCreateRefusesNonsense(t *testing.T) {
 	require.ErrorIs(t, s.SetPassword(t.Context(), uuid.New(), "short"), user.ErrPassword)
 }
 
-// TestHashingWaitsForRoom holds that a flood of sign-ins cannot take the memory, and
-// that who gives up waiting is let go.
-func TestHashingWaitsForRoom(t *testing.T) {
+// TestHashingIsBounded checks that many sign-ins cannot exhaust the memory, and that a
+// cancelled caller stops waiting.
+func TestHashingIsBounded(t *testing.T) {
 	t.Parallel()
 	h := user.NewHasher()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -86,7 +86,7 @@ func TestHashingWaitsForRoom(t *testing.T) {
 	require.Positive(t, refused)
 }
 
-func TestMadePasswordsDiffer(t *testing.T) {
+func TestNewPasswordIsRandom(t *testing.T) {
 	t.Parallel()
 	first, second := user.NewPassword(), user.NewPassword()
 	require.Regexp(t, `^[a-z2-7]{4}-[a-z2-7]{4}-[a-z2-7]{4}-[a-z2-7]{4}$`, first)

@@ -31,7 +31,7 @@ type Service struct {
 	IDs *id.Generator
 }
 
-// BySlug returns a workspace, or ErrUnknown.
+// BySlug returns the workspace with this slug, or ErrUnknown.
 func (s *Service) BySlug(ctx context.Context, slug string) (db.Workspace, error) {
 	row, err := db.New().SystemWorkspaceBySlug(ctx, s.DB, db.SystemWorkspaceBySlugParams{Slug: slug})
 	if postgres.IsNotFound(err) {
