@@ -92,7 +92,8 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Cache-Control", maxAge)
 	w.Header().Set("ETag", found.etag)
-	if r.Header.Get("If-None-Match") == found.etag {
+	if web.MatchesETag(r.Header.Get("If-None-Match"), found.etag) {
+		w.Header().Set("Vary", "Accept-Encoding")
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -101,7 +102,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Site) send(w http.ResponseWriter, r *http.Request, status int, p page) {
 	w.Header().Set("Content-Type", p.mediaType)
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if web.AcceptsGzip(r) {
 		web.Write(w, r, status, nil, p.packed)
 		return
 	}

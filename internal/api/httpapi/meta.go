@@ -5,9 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"strings"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/web"
 )
 
 // documentMaxAge is how long caches may keep the document.
@@ -61,17 +61,7 @@ func (f file) write(w http.ResponseWriter) error {
 	return err
 }
 
-// matches reports whether an If-None-Match header matches, by weak comparison (RFC 9110,
-// section 13.1.2).
+// matches reports whether an If-None-Match header contains the ETag.
 func (f file) matches(ifNoneMatch *string) bool {
-	if ifNoneMatch == nil {
-		return false
-	}
-	for candidate := range strings.SplitSeq(*ifNoneMatch, ",") {
-		candidate = strings.TrimSpace(candidate)
-		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(f.etag, "W/") {
-			return true
-		}
-	}
-	return false
+	return ifNoneMatch != nil && web.MatchesETag(*ifNoneMatch, f.etag)
 }

@@ -45,7 +45,7 @@ func Classify(err error) *Error {
 	}
 	switch {
 	case errors.As(err, &framework):
-		return fromFramework(framework)
+		return fromFramework(framework.Code).WithCause(err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		e := New(api.ErrorCodeTimeout, "The request took too long. Retry shortly.")
 		e.RetryAfter = time.Second
@@ -56,18 +56,19 @@ func Classify(err error) *Error {
 	return internal(err)
 }
 
-func fromFramework(err *echo.HTTPError) *Error {
-	switch err.Code {
+// fromFramework returns the API's error for a status of Echo.
+func fromFramework(status int) *Error {
+	switch status {
 	case http.StatusNotFound:
-		return New(api.ErrorCodeNotFound, "The API has no such path.").WithCause(err)
+		return New(api.ErrorCodeNotFound, "The API has no such path.")
 	case http.StatusMethodNotAllowed:
-		return New(api.ErrorCodeMethodNotAllowed, "The path does not support this method. See the Allow header.").WithCause(err)
+		return New(api.ErrorCodeMethodNotAllowed, "The path does not support this method. See the Allow header.")
 	case http.StatusBadRequest:
-		return Malformed("The request could not be read.").WithCause(err)
+		return Malformed("The request could not be read.")
 	case http.StatusUnsupportedMediaType:
-		return New(api.ErrorCodeUnsupportedMediaType, "The operation does not accept this Content-Type.").WithCause(err)
+		return New(api.ErrorCodeUnsupportedMediaType, "The operation does not accept this Content-Type.")
 	}
-	return internal(err)
+	return internal(nil)
 }
 
 // Write writes the response of an error and returns its status.

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,12 +52,48 @@ func Pack(content []byte) []byte {
 func Write(w http.ResponseWriter, r *http.Request, status int, plain, packed []byte) {
 	w.Header().Add("Vary", "Accept-Encoding")
 	body := plain
-	if packed != nil && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if packed != nil && AcceptsGzip(r) {
 		w.Header().Set("Content-Encoding", "gzip")
 		body = packed
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client has disconnected
+}
+
+// AcceptsGzip reports whether the client accepts gzip (RFC 9110, section 12.5.3). An
+// explicit gzip takes precedence over the wildcard, and q=0 means not acceptable.
+func AcceptsGzip(r *http.Request) bool {
+	wildcard := false
+	for coding := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		name, weight, _ := strings.Cut(coding, ";")
+		acceptable := !zeroWeight(weight)
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "gzip", "x-gzip":
+			return acceptable
+		case "*":
+			wildcard = acceptable
+		}
+	}
+	return wildcard
+}
+
+// zeroWeight reports whether the parameter q is 0: q=0, q=0.0 and so on.
+func zeroWeight(parameter string) bool {
+	name, value, ok := strings.Cut(strings.TrimSpace(parameter), "=")
+	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	return ok && strings.EqualFold(name, "q") && err == nil && q == 0
+}
+
+// MatchesETag reports whether an If-None-Match header contains an ETag, by weak comparison
+// (RFC 9110, section 13.1.2).
+func MatchesETag(header, etag string) bool {
+	for candidate := range strings.SplitSeq(header, ",") {
+		candidate = strings.TrimSpace(candidate)
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(etag, "W/") {
+			return true
+		}
+	}
+	return false
 }
 
 type requestIDKey struct{}
