@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -32,6 +33,8 @@ type App struct {
 
 	health *health
 	loops  []loop
+	// opened closes what belongs to the loops, in case a constructor fails and they never run.
+	opened []func()
 }
 
 // loop runs until ctx ends, then finishes what it began and returns.
@@ -53,13 +56,14 @@ type Parts struct {
 
 // New builds a server, with workers where Parts.Workers is set. The database must have
 // the newest schema. Nothing runs before Serve or Run.
-func New(ctx context.Context, config Config, parts Parts) (*App, error) {
+func New(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
 	config.PublicURL = strings.TrimRight(config.PublicURL, "/")
 	document, err := spec.Published()
 	if err != nil {
 		return nil, fmt.Errorf("openapi.json: %w", err)
 	}
 	a := &App{Scopes: document.Scopes}
+	defer func() { a.release(err) }()
 	if a.health, err = a.newHealth(ctx, parts); err != nil {
 		return nil, err
 	}
@@ -92,8 +96,9 @@ func New(ctx context.Context, config Config, parts Parts) (*App, error) {
 }
 
 // NewWorker builds an App that runs the workers and serves health and metrics only.
-func NewWorker(ctx context.Context, config Config, parts Parts) (*App, error) {
+func NewWorker(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
 	a := &App{}
+	defer func() { a.release(err) }()
 	registry := newRegistry(parts.DB)
 	out, err := newOutbound(ctx, config, parts)
 	if err != nil {
@@ -107,6 +112,16 @@ func NewWorker(ctx context.Context, config Config, parts Parts) (*App, error) {
 	}
 	a.Handler = a.health.mount(http.NotFoundHandler(), registry)
 	return a, nil
+}
+
+// release closes what the constructors have opened, if one of them has failed.
+func (a *App) release(err error) {
+	if err == nil {
+		return
+	}
+	for _, closeOne := range slices.Backward(a.opened) {
+		closeOne()
+	}
 }
 
 func newRegistry(on *postgres.DB) *prometheus.Registry {

@@ -28,6 +28,7 @@ func (a *App) newHealth(ctx context.Context, parts Parts) (*health, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.opened = append(a.opened, own.Close)
 	a.loops = append(a.loops, func(ctx context.Context) {
 		<-ctx.Done()
 		own.Close()

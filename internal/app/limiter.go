@@ -18,6 +18,7 @@ func (a *App) newLimiter(config Config, parts Parts) (ratelimit.Limiter, error) 
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
+	a.opened = append(a.opened, func() { _ = client.Close() }) // reports only that it is closed already
 	shared := ratelimit.NewShared(ratelimit.NewRedis(client), inProcess, parts.Log)
 	a.loops = append(a.loops, func(ctx context.Context) {
 		shared.Run(ctx)

@@ -102,6 +102,7 @@ func (a *App) newRecorder(ctx context.Context, parts Parts, ids *id.Generator) (
 	if err != nil {
 		return nil, err
 	}
+	a.opened = append(a.opened, own.Close)
 	recorder := audit.NewRecorder(own, ids)
 	a.loops = append(a.loops, func(ctx context.Context) {
 		defer own.Close()

@@ -43,6 +43,7 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *o
 	if err != nil {
 		return err
 	}
+	a.opened = append(a.opened, own.Close)
 	deliveries := dispatcher.New(dispatcher.Options{
 		DB: own, Box: out.box, Sender: out.sender, Clock: parts.Clock, Log: parts.Log, Metrics: metrics,
 		Schedule: config.webhookRetries(), Timeout: config.webhookTimeout(),

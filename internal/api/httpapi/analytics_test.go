@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/internal/demo"
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
@@ -176,30 +174,6 @@ func TestAnalyticsReadOneSnapshot(t *testing.T) {
 func newID(s *apitest.Server) string {
 	id, _ := s.IDs.New()
 	return id.String()
-}
-
-func TestAnalyticsOfDemoDataAreStable(t *testing.T) {
-	t.Parallel()
-	one, two := apitest.New(t, apitest.Options{}), apitest.New(t, apitest.Options{})
-	first, _ := one.Demo(t)
-	second, _ := two.Demo(t)
-	require.Equal(t, first.ID, second.ID)
-	require.Equal(t, snapshot(t, one, first.ID), snapshot(t, two, second.ID))
-	loaded, err := demo.Load(t.Context(), one.DB)
-	require.NoError(t, err)
-	require.False(t, loaded, "a database with data is left alone")
-	for _, stage := range []string{"NEW", "QUALIFIED", "CONTACTED", "WON", "LOST"} {
-		scored, unscored := 0, 0
-		for _, lead := range apitest.Decode[[]api.Lead](t, one.Get(t, first.Token, fmt.Sprintf("/leads?status=%s&limit=200", stage)).Want(t, http.StatusOK)) {
-			if lead.Score == nil {
-				unscored++
-			} else {
-				scored++
-			}
-		}
-		require.Positive(t, scored, stage)
-		require.Positive(t, unscored, stage)
-	}
 }
 
 // won returns the number of leads in stage WON.

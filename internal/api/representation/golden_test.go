@@ -157,13 +157,3 @@ func TestListIsNeverNull(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, "[]", string(raw))
 }
-
-// TestUUIDsAreAppendedAsTheyPrint compares with uuid.UUID.String.
-func TestUUIDsAreAppendedAsTheyPrint(t *testing.T) {
-	t.Parallel()
-	for range 100 {
-		id := uuid.New()
-		require.Equal(t, `x"`+id.String()+`"`, string(representation.AppendUUID([]byte("x"), &id)))
-	}
-	require.Equal(t, "null", string(representation.AppendUUID(nil, nil)))
-}
