@@ -27,7 +27,7 @@ func TestGridStepIsOneTwoOrFive(t *testing.T) {
 	}
 }
 
-// TestBarsAreProportional: a bar's height is its share of the scale, whatever the values.
+// TestBarsAreProportional: a bar's height is its share of the scale.
 func TestBarsAreProportional(t *testing.T) {
 	t.Parallel()
 	c := drawn(3, []int64{1, 2, 4})

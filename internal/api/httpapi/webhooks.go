@@ -126,7 +126,7 @@ func (s *webhooks) RedeliverIntegrationDelivery(ctx context.Context, r api.Redel
 		if err != nil {
 			return nil, err
 		}
-		collection := *location("/integrations", r.ID) + "/deliveries" // a delivery stands in its list
+		collection := *location("/integrations", r.ID) + "/deliveries" // a delivery has no URL of its own
 		return api.RedeliverIntegrationDelivery202JSONResponse{
 			Body: representation.WebhookDelivery(row), Headers: api.RedeliverIntegrationDelivery202ResponseHeaders{Location: &collection},
 		}, nil

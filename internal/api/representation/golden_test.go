@@ -66,7 +66,7 @@ func TestConversationDetailHasEmptyLists(t *testing.T) {
 	require.Equal(t, &api.Operator{ID: two, Name: "Ola"}, representation.ConversationDetail(detail).AssignedOperator)
 }
 
-// TestMessageAuthor: the ID is that of the author's type, whatever else the row refers to.
+// TestMessageAuthor: the ID is that of the author's type.
 func TestMessageAuthor(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[api.MessageAuthorType]string{

@@ -49,7 +49,7 @@ func sources(t *testing.T) []string {
 }
 
 // TestGeneratorsUnderstandTheDocument refuses what breaks client generators: keywords
-// beside $ref, and enums without a name.
+// next to $ref, and enums without a name.
 func TestGeneratorsUnderstandTheDocument(t *testing.T) {
 	t.Parallel()
 	var document any

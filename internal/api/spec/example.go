@@ -15,8 +15,8 @@ type Example struct {
 	Path        string // below the base path, ids filled in
 	Query       []NameValue
 	Header      []NameValue
-	ContentType string          // of the body; empty where there is none
-	Body        json.RawMessage // nil where there is none or it is a file
+	ContentType string          // of the body; empty if there is none
+	Body        json.RawMessage // nil if there is none or it is a file
 	File        string          // name of the file that is the body
 }
 
