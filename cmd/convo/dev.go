@@ -89,7 +89,7 @@ func (c *devCommand) serve(ctx context.Context, listener net.Listener) (err erro
 		c.Storage = filepath.Join(c.DataDir, "files")
 	}
 	d := daemon{
-		database: database{DatabaseURL: url}, config: c.Config, key: raw, publicURL: true, listener: listener,
+		database: database{DatabaseURL: url, Pooler: "none"}, config: c.Config, key: raw, publicURL: true, listener: listener,
 		listening: func(a *app.App, _ *slog.Logger, on *postgres.DB, addr net.Addr) error {
 			return c.welcome(ctx, a, on, addr)
 		},

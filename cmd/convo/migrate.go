@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,11 @@ func (c *migrateCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	on, err := postgres.Open(ctx, url, postgres.Options{ApplicationName: migrating})
+	direct, err := c.direct(ctx, url)
+	if err != nil {
+		return err
+	}
+	on, err := postgres.Open(ctx, cmp.Or(direct, url), postgres.Options{ApplicationName: migrating})
 	if err != nil {
 		return err
 	}

@@ -18,11 +18,14 @@ import (
 	"github.com/avelto/convo/internal/domain/webhook/dispatcher"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 const (
 	// webhookConns is the dispatcher's pool: one claims, one records, one is spare.
-	webhookConns     = 3
+	webhookConns = 3
+	// jobConns is the pool of the job queue, which listens on one of them.
+	jobConns         = 4
 	jobPoll          = time.Second
 	jobRetention     = time.Hour // of completed jobs
 	jobStopTimeout   = 20 * time.Second
@@ -35,7 +38,11 @@ const (
 // number of processes can run them on one database.
 func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *outbound, metrics prometheus.Registerer) error {
 	reader := &extract.Runner{Binary: parts.ExtractBinary}
-	jobs, err := newJobWorkers(config, parts, out, reader)
+	queue, err := parts.DB.Direct(ctx, jobConns)
+	if err != nil {
+		return err
+	}
+	jobs, err := newJobWorkers(config, parts, out, reader, queue)
 	if err != nil {
 		return err
 	}
@@ -49,7 +56,10 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *o
 		Schedule: config.webhookRetries(), Timeout: config.webhookTimeout(),
 	})
 	a.loops = append(a.loops,
-		func(ctx context.Context) { runJobs(ctx, jobs, parts.Log) },
+		func(ctx context.Context) {
+			defer queue.Close()
+			runJobs(ctx, jobs, parts.Log)
+		},
 		func(ctx context.Context) { reportProtections(ctx, reader, parts.Log) },
 		func(ctx context.Context) {
 			defer own.Close()
@@ -59,7 +69,7 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *o
 }
 
 // newJobWorkers returns a River client that works on jobs once started.
-func newJobWorkers(config Config, parts Parts, out *outbound, reader *extract.Runner) (*river.Client[pgx.Tx], error) {
+func newJobWorkers(config Config, parts Parts, out *outbound, reader *extract.Runner, queue *postgres.DB) (*river.Client[pgx.Tx], error) {
 	pages := config.CrawlPages
 	if pages == 0 {
 		pages = defaultCrawlPages
@@ -71,7 +81,7 @@ func newJobWorkers(config Config, parts Parts, out *outbound, reader *extract.Ru
 		DB: parts.DB, IDs: ids, Events: newEventRecorder(ids), Clock: parts.Clock, Blobs: out.blobs, Guard: out.guard,
 		Extract: reader, MaxPages: pages, Log: parts.Log,
 	})
-	client, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{
+	client, err := river.NewClient(riverpgxv5.New(queue.Pool()), &river.Config{
 		Schema: db.RiverSchema, Logger: warnings(parts.Log), FetchPollInterval: jobPoll, CompletedJobRetentionPeriod: jobRetention,
 		Queues:       map[string]river.QueueConfig{retention.Queue: {MaxWorkers: 1}, knowledge.Queue: {MaxWorkers: knowledgeWorkers}},
 		Workers:      workers,

@@ -39,7 +39,7 @@ func (a *Authenticator) Listen(ctx context.Context, log *slog.Logger) {
 
 func (a *Authenticator) listenOnce(ctx context.Context) error {
 	// A connection of its own: one from the pool would be lost to the requests.
-	conn, err := pgx.ConnectConfig(ctx, a.db.Pool().Config().ConnConfig)
+	conn, err := pgx.ConnectConfig(ctx, a.db.DirectConfig())
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}

@@ -20,7 +20,10 @@ import (
 )
 
 // DB runs statements on a pool, each in a transaction of its own.
-type DB struct{ pool *pgxpool.Pool }
+type DB struct {
+	pool   *pgxpool.Pool
+	direct *pgxpool.Config // that of the pool, unless there is a pooler
+}
 
 // Options of a pool. The zero value takes pgx's defaults.
 type Options struct {
@@ -29,6 +32,10 @@ type Options struct {
 	// StatementTimeout bounds each statement, also in the background and on connections
 	// that no longer respond; 0 for no bound.
 	StatementTimeout time.Duration
+	// DirectURL is set if the database is reached through a pooler that gives each
+	// transaction another session, such as PgBouncer's transaction mode. It leads to
+	// PostgreSQL itself, for what needs a session.
+	DirectURL string
 	// ApplicationName is the name of the sessions, ApplicationName if empty.
 	ApplicationName string
 }
@@ -40,6 +47,27 @@ const ApplicationName = "convo"
 // target_session_attrs are honoured (libpq's connection strings). The caller
 // closes it.
 func Open(ctx context.Context, url string, options Options) (*DB, error) {
+	config, err := configure(url, options)
+	if err != nil {
+		return nil, err
+	}
+	direct := config
+	if options.DirectURL != "" {
+		// Without named prepared statements, which belong to a session. Descriptions of
+		// statements are kept, so that values are encoded as without a pooler.
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+		if direct, err = configure(options.DirectURL, options); err != nil {
+			return nil, fmt.Errorf("CONVO_DATABASE_DIRECT_URL, like DATABASE_URL: %w", err)
+		}
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open database pool: %w", err)
+	}
+	return &DB{pool: pool, direct: direct}, nil
+}
+
+func configure(url string, options Options) (*pgxpool.Config, error) {
 	config, err := parse(url)
 	if err != nil {
 		return nil, err
@@ -56,11 +84,7 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	}
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	config.ConnConfig.RuntimeParams["application_name"] = cmp.Or(options.ApplicationName, ApplicationName)
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("open database pool: %w", err)
-	}
-	return &DB{pool: pool}, nil
+	return config, nil
 }
 
 // parse reads a database URL. The error never contains it: it may hold a password.
@@ -90,24 +114,32 @@ func (d *DB) Sessions(ctx context.Context, applicationName string) (n int, err e
 // the disk (synchronous_commit): a crash of PostgreSQL may undo the latest. It is
 // for what is done again then. The caller closes it.
 func (d *DB) Unflushed(ctx context.Context, maxConns int32) (*DB, error) {
-	return d.apart(ctx, maxConns, map[string]string{"synchronous_commit": "off"})
+	return d.apart(ctx, d.direct.Copy(), maxConns, map[string]string{"synchronous_commit": "off"})
 }
 
 // Apart opens another pool on the same database, for what must neither wait for the
 // requests nor keep them waiting. The caller closes it.
 func (d *DB) Apart(ctx context.Context, maxConns int32) (*DB, error) {
-	return d.apart(ctx, maxConns, nil)
+	return d.apart(ctx, d.pool.Config(), maxConns, nil)
 }
 
-func (d *DB) apart(ctx context.Context, maxConns int32, parameters map[string]string) (*DB, error) {
-	config := d.pool.Config()
+// Direct opens another pool, on PostgreSQL itself also if there is a pooler, for what
+// needs a session: LISTEN, session locks. The caller closes it.
+func (d *DB) Direct(ctx context.Context, maxConns int32) (*DB, error) {
+	return d.apart(ctx, d.direct.Copy(), maxConns, nil)
+}
+
+// DirectConfig returns how to connect to PostgreSQL itself, also if there is a pooler.
+func (d *DB) DirectConfig() *pgx.ConnConfig { return d.direct.ConnConfig.Copy() }
+
+func (d *DB) apart(ctx context.Context, config *pgxpool.Config, maxConns int32, parameters map[string]string) (*DB, error) {
 	config.MaxConns, config.MinConns = maxConns, 0
 	maps.Copy(config.ConnConfig.RuntimeParams, parameters)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open database pool: %w", err)
 	}
-	return &DB{pool: pool}, nil
+	return &DB{pool: pool, direct: d.direct}, nil
 }
 
 // Pool returns the pool itself, for what needs a connection of its own.

@@ -59,6 +59,8 @@ type Options struct {
 	Config Config
 	// DatabaseURL is an existing database. If it is empty, a new one is created.
 	DatabaseURL string
+	// DirectURL leads to the same database if DatabaseURL is that of a pooler.
+	DirectURL string
 	// MaxConns is the size of the database pool. 0 uses 8.
 	MaxConns int32
 	// RateLimits enables rate limits.
@@ -83,7 +85,7 @@ func New(t testing.TB, options Options) *Server {
 	if options.DatabaseURL == "" {
 		options.DatabaseURL = testdb.URL(t)
 	}
-	on, err := postgres.Open(t.Context(), options.DatabaseURL, postgres.Options{MaxConns: cmp.Or(options.MaxConns, 8)})
+	on, err := postgres.Open(t.Context(), options.DatabaseURL, postgres.Options{MaxConns: cmp.Or(options.MaxConns, 8), DirectURL: options.DirectURL})
 	require.NoError(t, err)
 	t.Cleanup(on.Close)
 	document, err := spec.Published()
