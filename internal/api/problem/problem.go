@@ -33,9 +33,8 @@ type Writer struct {
 // in the table, nor of the framework, the clock or the database's availability is
 // internal_error, with err as its cause.
 func Classify(err error) *Error {
-	var known *Error
 	var framework *echo.HTTPError
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*Error](err); ok {
 		return known
 	}
 	for _, row := range table {

@@ -87,7 +87,7 @@ func TestCausesAreNotWritten(t *testing.T) {
 		causes = append(causes, mapped.err)
 	}
 	for _, cause := range causes {
-		err := fmt.Errorf("secret: SELECT * FROM leads: %w", cause)
+		err := fmt.Errorf("secret: SELECT id FROM leads: %w", cause)
 		classified := problem.Classify(err)
 		require.ErrorContains(t, classified, "secret", "the cause is logged")
 		w, _ := write(t, classified)

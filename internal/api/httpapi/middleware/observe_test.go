@@ -74,7 +74,7 @@ func TestRequestsAreLogged(t *testing.T) {
 }
 
 // metric returns the value of a counter, or the number of observations of a histogram.
-func (c *chain) metric(t *testing.T, name string, labels map[string]string) float64 {
+func (c *chain) metric(t *testing.T, name string, labels map[string]string) int {
 	t.Helper()
 	families, err := c.registry.Gather()
 	require.NoError(t, err)
@@ -88,7 +88,7 @@ func (c *chain) metric(t *testing.T, name string, labels map[string]string) floa
 				got[label.GetName()] = label.GetValue()
 			}
 			if maps.Equal(got, labels) {
-				return m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+				return int(m.GetCounter().GetValue()) + int(m.GetHistogram().GetSampleCount())
 			}
 		}
 	}
@@ -109,12 +109,12 @@ func TestRequestsAreCounted(t *testing.T) {
 	c.send(c.valid(t, list))
 	c.send(httptest.NewRequest(http.MethodGet, "/nope/1", nil))
 	c.send(httptest.NewRequest(http.MethodGet, "/nope/2", nil))
-	for status, want := range map[string]float64{"200": 3, "500": 1, "429": 1, "404": 0} {
+	for status, want := range map[string]int{"200": 3, "500": 1, "429": 1, "404": 0} {
 		require.Equal(t, want, c.metric(t, "convo_http_requests_total", map[string]string{"operation": "listAgents", "status": status}), status)
 	}
-	require.Equal(t, 2.0, c.metric(t, "convo_http_requests_total", map[string]string{"operation": "unmatched", "status": "429"}), "paths are no labels")
-	require.Equal(t, 5.0, c.metric(t, "convo_http_request_duration_seconds", map[string]string{"operation": "listAgents"}))
-	require.Equal(t, 1.0, c.metric(t, "convo_http_rate_limited_total", map[string]string{"operation": "listAgents"}))
+	require.Equal(t, 2, c.metric(t, "convo_http_requests_total", map[string]string{"operation": "unmatched", "status": "429"}), "paths are no labels")
+	require.Equal(t, 5, c.metric(t, "convo_http_request_duration_seconds", map[string]string{"operation": "listAgents"}))
+	require.Equal(t, 1, c.metric(t, "convo_http_rate_limited_total", map[string]string{"operation": "listAgents"}))
 }
 
 // TestAuditRecordsSuccessfulChanges tests which requests are recorded, and with what.
