@@ -4,9 +4,9 @@ INSERT INTO audit_entries (workspace_id, id, actor_type, actor_id, actor_name, a
 VALUES (@workspace_id, @id, @actor_type, sqlc.narg('actor_id'), @actor_name, @action, @target, @ip, @user_agent, @request_id, @created_at);
 
 -- name: SystemAuditEntryCreateMany :exec
--- Entries of many workspaces at once; a token's name is looked up.
+-- Entries of many workspaces. The actor of a token is its name with its prefix and last four characters.
 INSERT INTO audit_entries (workspace_id, id, actor_type, actor_id, actor_name, action, target, ip, user_agent, request_id, created_at)
-SELECT made.workspace_id, made.id, made.actor_type, made.actor_id, coalesce(api_tokens.name, made.actor_name), made.action, made.target,
+SELECT made.workspace_id, made.id, made.actor_type, made.actor_id, coalesce(api_tokens.name || ' (convo_…' || api_tokens.last_four || ')', made.actor_name), made.action, made.target,
     made.ip, made.user_agent, made.request_id, made.created_at
 FROM (
     SELECT unnest(@workspace_ids::uuid[]) AS workspace_id, unnest(@ids::uuid[]) AS id, unnest(@actor_types::text[]) AS actor_type,

@@ -1,7 +1,7 @@
 -- name: SystemTokenByHash :one
--- The token of this hash with its workspace's own rate limit, whatever its state.
+-- The token of this hash with the settings of its workspace, whatever its state.
 SELECT api_tokens.workspace_id, api_tokens.id, api_tokens.scopes, api_tokens.expires_at, api_tokens.revoked_at,
-    workspaces.rate_limit_per_minute
+    workspaces.rate_limit_per_minute, workspaces.require_scopes_for_knowledge
 FROM api_tokens
 JOIN workspaces ON workspaces.id = api_tokens.workspace_id
 WHERE api_tokens.token_hash = @token_hash;

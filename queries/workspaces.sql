@@ -17,3 +17,7 @@ SELECT * FROM workspaces ORDER BY slug;
 -- name: SystemWorkspaceSetRateLimit :execrows
 -- Sets or, by null, takes away a workspace's own limit; 0 rows where there is no such slug.
 UPDATE workspaces SET rate_limit_per_minute = sqlc.narg('rate_limit_per_minute') WHERE slug = @slug;
+
+-- name: SystemWorkspaceSetKnowledgeScopes :execrows
+-- Sets whether changes to knowledge need a scope; 0 rows if no workspace has the slug.
+UPDATE workspaces SET require_scopes_for_knowledge = @require WHERE slug = @slug;

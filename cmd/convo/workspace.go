@@ -16,6 +16,8 @@ type workspaceCommand struct {
 	Create   workspaceCreateCommand   `cmd:"" help:"Create a workspace and print its ID."`
 	List     workspaceListCommand     `cmd:"" help:"List the workspaces."`
 	SetLimit workspaceSetLimitCommand `cmd:"" help:"Set the rate limit of a workspace."`
+
+	SetKnowledgeScopes workspaceSetKnowledgeScopesCommand `cmd:"" help:"Set whether changes to the knowledge of a workspace need a scope."`
 }
 
 type workspaceCreateCommand struct {
@@ -48,6 +50,20 @@ type workspaceSetLimitCommand struct {
 func (c *workspaceSetLimitCommand) Run(ctx context.Context) error {
 	return withWorkspaces(ctx, c.database, func(spaces *workspace.Service) error {
 		return spaces.SetRateLimit(ctx, c.Slug, c.PerMinute)
+	})
+}
+
+type workspaceSetKnowledgeScopesCommand struct {
+	database
+
+	Slug    string `help:"Slug of the workspace." required:""`
+	Require string `enum:"on,off" help:"on: uploads, crawls and other changes to knowledge need the scope agents:write. off: any token may make them, which is the default." required:""`
+}
+
+// Run implements the command.
+func (c *workspaceSetKnowledgeScopesCommand) Run(ctx context.Context) error {
+	return withWorkspaces(ctx, c.database, func(spaces *workspace.Service) error {
+		return spaces.RequireScopesForKnowledge(ctx, c.Slug, c.Require == "on")
 	})
 }
 

@@ -103,7 +103,7 @@ func (q *Queries) AuditEntryList(ctx context.Context, db DBTX, arg AuditEntryLis
 
 const systemAuditEntryCreateMany = `-- name: SystemAuditEntryCreateMany :exec
 INSERT INTO audit_entries (workspace_id, id, actor_type, actor_id, actor_name, action, target, ip, user_agent, request_id, created_at)
-SELECT made.workspace_id, made.id, made.actor_type, made.actor_id, coalesce(api_tokens.name, made.actor_name), made.action, made.target,
+SELECT made.workspace_id, made.id, made.actor_type, made.actor_id, coalesce(api_tokens.name || ' (convo_…' || api_tokens.last_four || ')', made.actor_name), made.action, made.target,
     made.ip, made.user_agent, made.request_id, made.created_at
 FROM (
     SELECT unnest($1::uuid[]) AS workspace_id, unnest($2::uuid[]) AS id, unnest($3::text[]) AS actor_type,
@@ -129,7 +129,7 @@ type SystemAuditEntryCreateManyParams struct {
 	CreatedAts   []time.Time
 }
 
-// Entries of many workspaces at once; a token's name is looked up.
+// Entries of many workspaces. The actor of a token is its name with its prefix and last four characters.
 func (q *Queries) SystemAuditEntryCreateMany(ctx context.Context, db DBTX, arg SystemAuditEntryCreateManyParams) error {
 	_, err := db.Exec(ctx, systemAuditEntryCreateMany,
 		arg.WorkspaceIDs,

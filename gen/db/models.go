@@ -286,9 +286,10 @@ type WebhookDelivery struct {
 }
 
 type Workspace struct {
-	ID                 uuid.UUID
-	Slug               string
-	Name               string
-	RateLimitPerMinute *int32
-	CreatedAt          time.Time
+	ID                        uuid.UUID
+	Slug                      string
+	Name                      string
+	RateLimitPerMinute        *int32
+	CreatedAt                 time.Time
+	RequireScopesForKnowledge bool
 }

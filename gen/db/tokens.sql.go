@@ -14,7 +14,7 @@ import (
 
 const systemTokenByHash = `-- name: SystemTokenByHash :one
 SELECT api_tokens.workspace_id, api_tokens.id, api_tokens.scopes, api_tokens.expires_at, api_tokens.revoked_at,
-    workspaces.rate_limit_per_minute
+    workspaces.rate_limit_per_minute, workspaces.require_scopes_for_knowledge
 FROM api_tokens
 JOIN workspaces ON workspaces.id = api_tokens.workspace_id
 WHERE api_tokens.token_hash = $1
@@ -25,15 +25,16 @@ type SystemTokenByHashParams struct {
 }
 
 type SystemTokenByHashRow struct {
-	WorkspaceID        uuid.UUID
-	ID                 uuid.UUID
-	Scopes             []string
-	ExpiresAt          *time.Time
-	RevokedAt          *time.Time
-	RateLimitPerMinute *int32
+	WorkspaceID               uuid.UUID
+	ID                        uuid.UUID
+	Scopes                    []string
+	ExpiresAt                 *time.Time
+	RevokedAt                 *time.Time
+	RateLimitPerMinute        *int32
+	RequireScopesForKnowledge bool
 }
 
-// The token of this hash with its workspace's own rate limit, whatever its state.
+// The token of this hash with the settings of its workspace, whatever its state.
 func (q *Queries) SystemTokenByHash(ctx context.Context, db DBTX, arg SystemTokenByHashParams) (SystemTokenByHashRow, error) {
 	row := db.QueryRow(ctx, systemTokenByHash, arg.TokenHash)
 	var i SystemTokenByHashRow
@@ -44,6 +45,7 @@ func (q *Queries) SystemTokenByHash(ctx context.Context, db DBTX, arg SystemToke
 		&i.ExpiresAt,
 		&i.RevokedAt,
 		&i.RateLimitPerMinute,
+		&i.RequireScopesForKnowledge,
 	)
 	return i, err
 }

@@ -30,7 +30,7 @@ func (q *Queries) MembershipCreate(ctx context.Context, db DBTX, arg MembershipC
 }
 
 const systemMembershipList = `-- name: SystemMembershipList :many
-SELECT workspaces.id, workspaces.slug, workspaces.name, workspaces.rate_limit_per_minute, workspaces.created_at FROM memberships
+SELECT workspaces.id, workspaces.slug, workspaces.name, workspaces.rate_limit_per_minute, workspaces.created_at, workspaces.require_scopes_for_knowledge FROM memberships
 JOIN workspaces ON workspaces.id = memberships.workspace_id
 WHERE memberships.user_id = $1
 ORDER BY workspaces.name, workspaces.id
@@ -56,6 +56,7 @@ func (q *Queries) SystemMembershipList(ctx context.Context, db DBTX, arg SystemM
 			&i.Name,
 			&i.RateLimitPerMinute,
 			&i.CreatedAt,
+			&i.RequireScopesForKnowledge,
 		); err != nil {
 			return nil, err
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 const systemWorkspaceBySlug = `-- name: SystemWorkspaceBySlug :one
-SELECT id, slug, name, rate_limit_per_minute, created_at FROM workspaces WHERE slug = $1
+SELECT id, slug, name, rate_limit_per_minute, created_at, require_scopes_for_knowledge FROM workspaces WHERE slug = $1
 `
 
 type SystemWorkspaceBySlugParams struct {
@@ -30,12 +30,13 @@ func (q *Queries) SystemWorkspaceBySlug(ctx context.Context, db DBTX, arg System
 		&i.Name,
 		&i.RateLimitPerMinute,
 		&i.CreatedAt,
+		&i.RequireScopesForKnowledge,
 	)
 	return i, err
 }
 
 const systemWorkspaceCreate = `-- name: SystemWorkspaceCreate :one
-INSERT INTO workspaces (id, slug, name, created_at) VALUES ($1, $2, $3, $4) RETURNING id, slug, name, rate_limit_per_minute, created_at
+INSERT INTO workspaces (id, slug, name, created_at) VALUES ($1, $2, $3, $4) RETURNING id, slug, name, rate_limit_per_minute, created_at, require_scopes_for_knowledge
 `
 
 type SystemWorkspaceCreateParams struct {
@@ -60,6 +61,7 @@ func (q *Queries) SystemWorkspaceCreate(ctx context.Context, db DBTX, arg System
 		&i.Name,
 		&i.RateLimitPerMinute,
 		&i.CreatedAt,
+		&i.RequireScopesForKnowledge,
 	)
 	return i, err
 }
@@ -77,7 +79,7 @@ func (q *Queries) SystemWorkspaceExists(ctx context.Context, db DBTX) (bool, err
 }
 
 const systemWorkspaceList = `-- name: SystemWorkspaceList :many
-SELECT id, slug, name, rate_limit_per_minute, created_at FROM workspaces ORDER BY slug
+SELECT id, slug, name, rate_limit_per_minute, created_at, require_scopes_for_knowledge FROM workspaces ORDER BY slug
 `
 
 // All workspaces, by slug.
@@ -96,6 +98,7 @@ func (q *Queries) SystemWorkspaceList(ctx context.Context, db DBTX) ([]Workspace
 			&i.Name,
 			&i.RateLimitPerMinute,
 			&i.CreatedAt,
+			&i.RequireScopesForKnowledge,
 		); err != nil {
 			return nil, err
 		}
@@ -105,6 +108,24 @@ func (q *Queries) SystemWorkspaceList(ctx context.Context, db DBTX) ([]Workspace
 		return nil, err
 	}
 	return items, nil
+}
+
+const systemWorkspaceSetKnowledgeScopes = `-- name: SystemWorkspaceSetKnowledgeScopes :execrows
+UPDATE workspaces SET require_scopes_for_knowledge = $1 WHERE slug = $2
+`
+
+type SystemWorkspaceSetKnowledgeScopesParams struct {
+	Require bool
+	Slug    string
+}
+
+// Sets whether changes to knowledge need a scope; 0 rows if no workspace has the slug.
+func (q *Queries) SystemWorkspaceSetKnowledgeScopes(ctx context.Context, db DBTX, arg SystemWorkspaceSetKnowledgeScopesParams) (int64, error) {
+	result, err := db.Exec(ctx, systemWorkspaceSetKnowledgeScopes, arg.Require, arg.Slug)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const systemWorkspaceSetRateLimit = `-- name: SystemWorkspaceSetRateLimit :execrows

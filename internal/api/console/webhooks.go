@@ -135,7 +135,7 @@ func (c *console) showWebhook(w http.ResponseWriter, r *http.Request, v visitor)
 	if cursor := r.URL.Query().Get("cursor"); cursor != "" {
 		request.Cursor = &cursor
 	}
-	found, err := c.Integrations.Deliveries(r.Context(), v.Workspace.ID, row.ID, request)
+	found, err := c.Integrations.Deliveries(r.Context(), v.Workspace.ID, row.ID, everything, request)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (c *console) testWebhook(w http.ResponseWriter, r *http.Request, v visitor)
 	if err := c.record(r, v, "webhook.tested", *row.URL); err != nil {
 		return err
 	}
-	attempt, err := c.Integrations.Ping(r.Context(), v.Workspace.ID, row.ID)
+	attempt, err := c.Integrations.Ping(r.Context(), v.Workspace.ID, row.ID, everything)
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func (c *console) switchWebhook(w http.ResponseWriter, r *http.Request, v visito
 
 func (c *console) deleteWebhook(w http.ResponseWriter, r *http.Request, v visitor) error {
 	return c.change(w, r, v, "webhook.deleted", "Webhook deleted.", webhooksPath, func(ctx context.Context, on postgres.Conn, row db.Integration) error {
-		return c.Integrations.Delete(ctx, on, v.Workspace.ID, row.ID)
+		return c.Integrations.Delete(ctx, on, v.Workspace.ID, row.ID, everything)
 	})
 }
 
@@ -221,7 +221,7 @@ func (c *console) redeliver(w http.ResponseWriter, r *http.Request, v visitor) e
 		return err
 	}
 	return c.change(w, r, v, "webhook.redelivered", "The delivery was queued again.", "", func(ctx context.Context, on postgres.Conn, row db.Integration) error {
-		_, err := c.Integrations.Redeliver(ctx, on, v.Workspace.ID, row.ID, deliveryID)
+		_, err := c.Integrations.Redeliver(ctx, on, v.Workspace.ID, row.ID, deliveryID, everything)
 		return err
 	})
 }
@@ -243,7 +243,7 @@ func (c *console) rotateSecret(w http.ResponseWriter, r *http.Request, v visitor
 	}
 	var secret string
 	err = c.recorded(r, v, "webhook.secret_rotated", *row.URL, func(ctx context.Context, on postgres.Conn) (_ bool, err error) {
-		secret, _, err = c.Integrations.RotateSecret(ctx, on, v.Workspace.ID, row.ID, time.Duration(hours)*time.Hour)
+		secret, _, err = c.Integrations.RotateSecret(ctx, on, v.Workspace.ID, row.ID, everything, time.Duration(hours)*time.Hour)
 		return true, err
 	})
 	if err != nil {

@@ -75,7 +75,7 @@ func (s *webhooks) UpdateIntegration(ctx context.Context, r api.UpdateIntegratio
 
 // DeleteIntegration implements api.StrictServerInterface.
 func (s *webhooks) DeleteIntegration(ctx context.Context, r api.DeleteIntegrationRequestObject) (api.DeleteIntegrationResponseObject, error) {
-	if err := s.service.Delete(ctx, s.pool, middleware.WorkspaceID(ctx), r.ID); err != nil {
+	if err := s.service.Delete(ctx, s.pool, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx)); err != nil {
 		return nil, err
 	}
 	return api.DeleteIntegration204Response{}, nil
@@ -88,7 +88,7 @@ func (s *webhooks) RotateIntegrationSecret(ctx context.Context, r api.RotateInte
 		overlap = time.Duration(*r.Body.OverlapHours) * time.Hour
 	}
 	return middleware.Once(ctx, s.pool, api.RotateIntegrationSecretResponseObject.VisitRotateIntegrationSecretResponse, func(ctx context.Context, on postgres.Conn) (api.RotateIntegrationSecretResponseObject, error) {
-		secret, until, err := s.service.RotateSecret(ctx, on, middleware.WorkspaceID(ctx), r.ID, overlap)
+		secret, until, err := s.service.RotateSecret(ctx, on, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx), overlap)
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +99,7 @@ func (s *webhooks) RotateIntegrationSecret(ctx context.Context, r api.RotateInte
 // TestIntegration implements api.StrictServerInterface.
 func (s *webhooks) TestIntegration(ctx context.Context, r api.TestIntegrationRequestObject) (api.TestIntegrationResponseObject, error) {
 	return middleware.Afterwards(ctx, s.pool, api.TestIntegrationResponseObject.VisitTestIntegrationResponse, func(ctx context.Context) (api.TestIntegrationResponseObject, error) {
-		attempt, err := s.service.Ping(ctx, middleware.WorkspaceID(ctx), r.ID)
+		attempt, err := s.service.Ping(ctx, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx))
 		if err != nil {
 			return nil, err
 		}
@@ -109,7 +109,7 @@ func (s *webhooks) TestIntegration(ctx context.Context, r api.TestIntegrationReq
 
 // ListIntegrationDeliveries implements api.StrictServerInterface.
 func (s *webhooks) ListIntegrationDeliveries(ctx context.Context, r api.ListIntegrationDeliveriesRequestObject) (api.ListIntegrationDeliveriesResponseObject, error) {
-	rows, err := s.service.Deliveries(ctx, middleware.WorkspaceID(ctx), r.ID, page.Request(r.Params))
+	rows, err := s.service.Deliveries(ctx, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx), page.Request(r.Params))
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (s *webhooks) ListIntegrationDeliveries(ctx context.Context, r api.ListInte
 // RedeliverIntegrationDelivery implements api.StrictServerInterface.
 func (s *webhooks) RedeliverIntegrationDelivery(ctx context.Context, r api.RedeliverIntegrationDeliveryRequestObject) (api.RedeliverIntegrationDeliveryResponseObject, error) {
 	return middleware.Once(ctx, s.pool, api.RedeliverIntegrationDeliveryResponseObject.VisitRedeliverIntegrationDeliveryResponse, func(ctx context.Context, on postgres.Conn) (api.RedeliverIntegrationDeliveryResponseObject, error) {
-		row, err := s.service.Redeliver(ctx, on, middleware.WorkspaceID(ctx), r.ID, r.DeliveryID)
+		row, err := s.service.Redeliver(ctx, on, middleware.WorkspaceID(ctx), r.ID, r.DeliveryID, middleware.Has(ctx))
 		if err != nil {
 			return nil, err
 		}

@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
@@ -105,7 +107,80 @@ func TestWebhookEventsRequireTheirScope(t *testing.T) {
 	for _, body := range []string{`{"url":"https://mine.example.com"}`, `{"events":["message.created"]}`, `{"status":"CONNECTED"}`} {
 		s.Patch(t, leads, path, body).Problem(t, http.StatusForbidden, api.ErrorCodeMissingScope)
 	}
-	s.Patch(t, leads, path, `{"events":["lead.created"]}`).Want(t, http.StatusOK)
+	// Nor may it silence the webhook by changing its events to others.
+	s.Patch(t, leads, path, `{"events":["lead.created"]}`).Problem(t, http.StatusForbidden, api.ErrorCodeMissingScope)
+	s.Patch(t, all, path, `{"events":["lead.created"]}`).Want(t, http.StatusOK)
+	s.Patch(t, leads, path, `{"events":["lead.updated"]}`).Want(t, http.StatusOK)
+}
+
+// TestWebhookCannotBeTakenOverWithoutScopes walks the operations that could redirect,
+// reveal, replay or silence a webhook.
+func TestWebhookCannotBeTakenOverWithoutScopes(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{Workers: true})
+	space := s.Workspace(t, "acme")
+	all := s.Token(t, space)
+	hook := subscribe(t, s, all, apitest.NewReceiver(t, nil).URL, "lead.created", "conversation.closed")
+	s.Post(t, all, "/leads", `{"fields":{"name":"A"}}`).Want(t, http.StatusCreated)
+	path := "/integrations/" + hook.ID.String()
+	delivery := apitest.Decode[[]deliveryShown](t, s.Get(t, all, path+"/deliveries").Want(t, http.StatusOK))[0]
+	requests := []apitest.Request{
+		{Method: http.MethodPatch, Path: path, Body: `{"status":"DISABLED"}`},
+		{Method: http.MethodPost, Path: path + "/rotate-secret"},
+		{Method: http.MethodPost, Path: path + "/test"},
+		{Method: http.MethodGet, Path: path + "/deliveries"},
+		{Method: http.MethodPost, Path: path + "/deliveries/" + delivery.ID.String() + "/redeliver"},
+		{Method: http.MethodDelete, Path: path},
+	}
+	for _, missing := range []api.Scope{api.ScopeLeadsRead, api.ScopeConversationsRead} {
+		scopes := slices.DeleteFunc(slices.Clone(s.Document.Scopes), func(scope api.Scope) bool { return scope == missing })
+		some := s.Token(t, space, scopes...)
+		for _, r := range requests {
+			r.Token = some
+			require.Equal(t, &missing, s.Do(t, r).Problem(t, http.StatusForbidden, api.ErrorCodeMissingScope).MissingScope, "%s %s", r.Method, r.Path)
+		}
+	}
+	require.Equal(t, api.IntegrationStatusCONNECTED, apitest.Decode[api.Integration](t, s.Get(t, all, path).Want(t, http.StatusOK)).Status)
+	for _, r := range requests {
+		r.Token = s.Token(t, space, api.ScopeLeadsRead, api.ScopeConversationsRead)
+		require.Less(t, s.Do(t, r).Status, 300, "%s %s", r.Method, r.Path)
+	}
+}
+
+// TestRedeliveryNeedsTheScopeOfItsEvent changes the events of a webhook after it has
+// received another one.
+func TestRedeliveryNeedsTheScopeOfItsEvent(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	space := s.Workspace(t, "acme")
+	all := s.Token(t, space)
+	path := "/integrations/" + subscribe(t, s, all, "https://hooks.example.com", "lead.created").ID.String()
+	s.Post(t, all, "/leads", `{"fields":{"name":"A"}}`).Want(t, http.StatusCreated)
+	delivery := apitest.Decode[[]deliveryShown](t, s.Get(t, all, path+"/deliveries").Want(t, http.StatusOK))[0]
+	s.Patch(t, all, path, `{"events":["conversation.closed"]}`).Want(t, http.StatusOK)
+	conversations := s.Token(t, space, api.ScopeConversationsRead)
+	refused := s.Post(t, conversations, path+"/deliveries/"+delivery.ID.String()+"/redeliver", nil).Problem(t, http.StatusForbidden, api.ErrorCodeMissingScope)
+	require.Equal(t, api.ScopeLeadsRead, *refused.MissingScope)
+}
+
+func TestAuditNamesTheTokenThatChangedAWebhook(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	space := s.Workspace(t, "acme")
+	secret := s.TokenWith(t, token.NewToken{WorkspaceID: space, Name: "CRM sync", Scopes: s.Document.Scopes})
+	hook := subscribe(t, s, secret, "https://hooks.example.com", "lead.created")
+	s.Post(t, secret, "/integrations/"+hook.ID.String()+"/rotate-secret", nil).Want(t, http.StatusOK)
+	var actors []string
+	require.Eventually(t, func() bool {
+		rows, err := s.DB.Query(t.Context(), "SELECT actor_name || ' ' || action || ' ' || target FROM audit_entries ORDER BY id")
+		require.NoError(t, err)
+		actors, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		return len(actors) == 2
+	}, 10*time.Second, 10*time.Millisecond)
+	actor := "CRM sync (convo_…" + secret[len(secret)-4:] + ")"
+	path := "/api/v1/integrations/" + hook.ID.String()
+	require.Equal(t, []string{actor + " createWebhook " + path, actor + " rotateIntegrationSecret " + path + "/rotate-secret"}, actors)
 }
 
 func TestUpdateAndDeleteWebhook(t *testing.T) {

@@ -30,17 +30,20 @@ const DefaultMaxBody = 1 << 20
 
 // Operation holds what the document says about one operation.
 type Operation struct {
-	ID         string
-	Method     string
-	Path       string // as in the document: /leads/{id}
-	Public     bool   // accepts requests without a token
-	Scope      api.Scope
-	RateClass  string
-	MaxBody    int64 // bytes; 0 if the operation accepts no body
-	Body       *openapi3.RequestBody
-	Parameters []*openapi3.Parameter
-	Idempotent bool // accepts an Idempotency-Key
-	ReadOnly   bool // changes nothing, even if its method is POST
+	ID     string
+	Method string
+	Path   string // as in the document: /leads/{id}
+	Public bool   // accepts requests without a token
+	Scope  api.Scope
+	// ScopeIfRequired is a scope that the operation needs only in workspaces whose
+	// operator requires it.
+	ScopeIfRequired api.Scope
+	RateClass       string
+	MaxBody         int64 // bytes; 0 if the operation accepts no body
+	Body            *openapi3.RequestBody
+	Parameters      []*openapi3.Parameter
+	Idempotent      bool // accepts an Idempotency-Key
+	ReadOnly        bool // changes nothing, even if its method is POST
 	// Shadowed maps other operations' paths that this path's template also matches to
 	// their methods: /conversations/bulk is not a conversation of /conversations/{id}.
 	Shadowed   map[string]string
@@ -295,8 +298,12 @@ func (o *Operation) readSecurity(def *openapi3.Operation) error {
 	}
 	if len(scopes) == 1 {
 		o.Scope = api.Scope(scopes[0])
-		if !o.Scope.Valid() {
-			return fmt.Errorf("unknown scope %q", o.Scope)
+	}
+	required, _ := def.Extensions["x-scope-if-required"].(string)
+	o.ScopeIfRequired = api.Scope(required)
+	for _, scope := range []api.Scope{o.Scope, o.ScopeIfRequired} {
+		if scope != "" && !scope.Valid() {
+			return fmt.Errorf("unknown scope %q", scope)
 		}
 	}
 	return nil

@@ -15,10 +15,10 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// Deliveries returns a page of what was sent to a webhook, latest first. It fails
-// with postgres.ErrNotFound and page.ErrInvalidCursor.
-func (s *Service) Deliveries(ctx context.Context, workspaceID, integrationID uuid.UUID, request page.Request) (page.Page[db.WebhookDeliveryListRow], error) {
-	if _, err := s.webhook(ctx, workspaceID, integrationID); err != nil {
+// Deliveries returns a page of the deliveries to a webhook, newest first. It fails with
+// postgres.ErrNotFound, *token.MissingScopeError and page.ErrInvalidCursor.
+func (s *Service) Deliveries(ctx context.Context, workspaceID, integrationID uuid.UUID, has Has, request page.Request) (page.Page[db.WebhookDeliveryListRow], error) {
+	if _, err := s.webhook(ctx, workspaceID, integrationID, has); err != nil {
 		return page.Page[db.WebhookDeliveryListRow]{}, err
 	}
 	list := page.List{Workspace: workspaceID, Name: "deliveries", Filters: []string{integrationID.String()}}
@@ -29,9 +29,14 @@ func (s *Service) Deliveries(ctx context.Context, workspaceID, integrationID uui
 	}, func(row db.WebhookDeliveryListRow) uuid.UUID { return row.WebhookDelivery.ID })
 }
 
-// Redeliver queues a delivery once more, or fails with postgres.ErrNotFound.
-func (s *Service) Redeliver(ctx context.Context, on postgres.Conn, workspaceID, integrationID, deliveryID uuid.UUID) (row db.WebhookDeliveryGetRow, err error) {
+// Redeliver queues a delivery again. It fails with postgres.ErrNotFound, and with
+// *token.MissingScopeError if the token cannot read this event or an event that the
+// webhook is subscribed to now.
+func (s *Service) Redeliver(ctx context.Context, on postgres.Conn, workspaceID, integrationID, deliveryID uuid.UUID, has Has) (row db.WebhookDeliveryGetRow, err error) {
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
+		if _, err := s.lock(ctx, tx, workspaceID, integrationID, has); err != nil {
+			return err
+		}
 		found, err := db.New().WebhookDeliveryRepeat(ctx, tx, db.WebhookDeliveryRepeatParams{
 			WorkspaceID: workspaceID, IntegrationID: integrationID, ID: deliveryID, Now: s.Clock.Now(),
 		})
@@ -44,16 +49,19 @@ func (s *Service) Redeliver(ctx context.Context, on postgres.Conn, workspaceID, 
 		row, err = db.New().WebhookDeliveryGet(ctx, tx, db.WebhookDeliveryGetParams{
 			WorkspaceID: workspaceID, IntegrationID: integrationID, ID: deliveryID,
 		})
-		return postgres.Found("get delivery", err)
+		if err := postgres.Found("get delivery", err); err != nil {
+			return err
+		}
+		return s.Types.Authorize([]string{string(row.EventType)}, has)
 	})
 	return row, err
 }
 
-// Ping sends webhook.ping to a webhook at once and returns the attempt; it stands
-// among the deliveries and is not repeated. Nothing is sent to a temporary one. It
-// fails with postgres.ErrNotFound.
-func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID) (sender.Attempt, error) {
-	row, err := s.webhook(ctx, workspaceID, integrationID)
+// Ping sends webhook.ping to a webhook immediately and returns the attempt, which is
+// listed among the deliveries and not retried. Nothing is sent to a temporary webhook. It
+// fails with postgres.ErrNotFound and *token.MissingScopeError.
+func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID, has Has) (sender.Attempt, error) {
+	row, err := s.webhook(ctx, workspaceID, integrationID, has)
 	if err != nil {
 		return sender.Attempt{}, err
 	}

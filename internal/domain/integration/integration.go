@@ -105,13 +105,28 @@ func (s *Service) Get(ctx context.Context, workspaceID, integrationID uuid.UUID)
 	return row, postgres.Found("get integration", err)
 }
 
-// webhook returns an integration of that type; others have no such parts.
-func (s *Service) webhook(ctx context.Context, workspaceID, integrationID uuid.UUID) (db.Integration, error) {
+// webhook returns an integration of that type if the token may read its events. It fails
+// with postgres.ErrNotFound, also for other types, and *token.MissingScopeError.
+func (s *Service) webhook(ctx context.Context, workspaceID, integrationID uuid.UUID, has Has) (db.Integration, error) {
 	row, err := s.Get(ctx, workspaceID, integrationID)
 	if err == nil && row.Type != api.IntegrationTypeWEBHOOK {
-		return db.Integration{}, postgres.ErrNotFound
+		err = postgres.ErrNotFound
+	}
+	if err == nil {
+		err = s.Types.Authorize(row.Events, has)
 	}
 	return row, err
+}
+
+// lock returns an integration, locked until the transaction ends, if the token may read
+// its events: a token must not redirect, silence or replay what it may not read. It fails
+// with postgres.ErrNotFound and *token.MissingScopeError.
+func (s *Service) lock(ctx context.Context, tx postgres.Tx, workspaceID, integrationID uuid.UUID, has Has) (db.Integration, error) {
+	row, err := db.New().IntegrationLock(ctx, tx, db.IntegrationLockParams{WorkspaceID: workspaceID, ID: integrationID})
+	if err := postgres.Found("lock integration", err); err != nil {
+		return row, err
+	}
+	return row, s.Types.Authorize(row.Events, has)
 }
 
 // Change is what to change of an integration; what is nil stays.
@@ -121,13 +136,13 @@ type Change struct {
 	Status *api.IntegrationStatus
 }
 
-// Update changes an integration and forgets its error. It fails with
-// postgres.ErrNotFound, ErrNotWebhook, and as CreateWebhook does: the caller must be able to read whatever
-// would be sent.
+// Update changes an integration and clears its error. It fails with postgres.ErrNotFound,
+// ErrNotWebhook, and as CreateWebhook does: the token needs the scopes of the events that
+// were sent before and of those that would be sent now.
 func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID, integrationID uuid.UUID, has Has, change Change) (row db.Integration, err error) {
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
-		before, err := db.New().IntegrationLock(ctx, tx, db.IntegrationLockParams{WorkspaceID: workspaceID, ID: integrationID})
-		if err := postgres.Found("lock integration", err); err != nil {
+		before, err := s.lock(ctx, tx, workspaceID, integrationID, has)
+		if err != nil {
 			return err
 		}
 		params, err := s.changed(before, has, change)
@@ -172,26 +187,28 @@ func (s *Service) changed(before db.Integration, has Has, change Change) (db.Int
 	return params, err
 }
 
-// Delete removes an integration with its deliveries, or fails with postgres.ErrNotFound.
-func (s *Service) Delete(ctx context.Context, on postgres.Conn, workspaceID, integrationID uuid.UUID) error {
-	gone, err := db.New().IntegrationDelete(ctx, on, db.IntegrationDeleteParams{WorkspaceID: workspaceID, ID: integrationID})
-	if err != nil {
-		return fmt.Errorf("delete integration: %w", err)
-	}
-	if gone == 0 {
-		return postgres.ErrNotFound
-	}
-	return nil
+// Delete deletes an integration with its deliveries. It fails with postgres.ErrNotFound
+// and *token.MissingScopeError.
+func (s *Service) Delete(ctx context.Context, on postgres.Conn, workspaceID, integrationID uuid.UUID, has Has) error {
+	return postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
+		if _, err := s.lock(ctx, tx, workspaceID, integrationID, has); err != nil {
+			return err
+		}
+		if _, err := db.New().IntegrationDelete(ctx, tx, db.IntegrationDeleteParams{WorkspaceID: workspaceID, ID: integrationID}); err != nil {
+			return fmt.Errorf("delete integration: %w", err)
+		}
+		return nil
+	})
 }
 
-// RotateSecret gives a webhook a new secret, which is shown this once. The old one
-// signs on beside it for the overlap; until is nil where that is 0. It fails with
-// postgres.ErrNotFound.
-func (s *Service) RotateSecret(ctx context.Context, on postgres.Conn, workspaceID, integrationID uuid.UUID, overlap time.Duration) (secret string, until *time.Time, err error) {
+// RotateSecret gives a webhook a new secret, which is shown only once. Requests are also
+// signed with the old one for the overlap; until is nil if that is 0. It fails with
+// postgres.ErrNotFound and *token.MissingScopeError.
+func (s *Service) RotateSecret(ctx context.Context, on postgres.Conn, workspaceID, integrationID uuid.UUID, has Has, overlap time.Duration) (secret string, until *time.Time, err error) {
 	secret = signature.NewSecret()
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
-		before, err := db.New().IntegrationLock(ctx, tx, db.IntegrationLockParams{WorkspaceID: workspaceID, ID: integrationID})
-		if err := postgres.Found("lock integration", err); err != nil {
+		before, err := s.lock(ctx, tx, workspaceID, integrationID, has)
+		if err != nil {
 			return err
 		}
 		if before.Type != api.IntegrationTypeWEBHOOK {

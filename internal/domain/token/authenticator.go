@@ -81,7 +81,10 @@ func (a *Authenticator) load(ctx context.Context, hash Hash, now time.Time) (*Pr
 	if row.RevokedAt != nil || row.ExpiresAt != nil && !now.Before(*row.ExpiresAt) {
 		return nil, time.Time{}, ErrNotLive
 	}
-	principal := &Principal{WorkspaceID: row.WorkspaceID, TokenID: row.ID, Scopes: make([]api.Scope, len(row.Scopes))}
+	principal := &Principal{
+		WorkspaceID: row.WorkspaceID, TokenID: row.ID, Scopes: make([]api.Scope, len(row.Scopes)),
+		KnowledgeScopes: row.RequireScopesForKnowledge,
+	}
 	for i, scope := range row.Scopes {
 		principal.Scopes[i] = api.Scope(scope)
 	}

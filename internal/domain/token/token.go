@@ -49,6 +49,8 @@ type Principal struct {
 	Scopes      []api.Scope
 	// RateLimit is the workspace's own number of requests a minute and route, or 0.
 	RateLimit int
+	// KnowledgeScopes says that the workspace requires a scope for changes to knowledge.
+	KnowledgeScopes bool
 }
 
 // MissingScopeError means that a token lacks a scope.

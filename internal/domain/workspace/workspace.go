@@ -90,6 +90,19 @@ func (s *Service) SetRateLimit(ctx context.Context, slug string, perMinute int32
 	return nil
 }
 
+// RequireScopesForKnowledge sets whether changes to the knowledge of a workspace need the
+// scope agents:write. Replicas apply it within a second. It fails with ErrUnknown.
+func (s *Service) RequireScopesForKnowledge(ctx context.Context, slug string, require bool) error {
+	changed, err := db.New().SystemWorkspaceSetKnowledgeScopes(ctx, s.DB, db.SystemWorkspaceSetKnowledgeScopesParams{Slug: slug, Require: require})
+	if err != nil {
+		return fmt.Errorf("set knowledge scopes: %w", err)
+	}
+	if changed == 0 {
+		return fmt.Errorf("%w %q", ErrUnknown, slug)
+	}
+	return nil
+}
+
 // List returns all workspaces, by slug.
 func (s *Service) List(ctx context.Context) ([]db.Workspace, error) {
 	rows, err := db.New().SystemWorkspaceList(ctx, s.DB)

@@ -564,14 +564,14 @@ export interface paths {
         post?: never;
         /**
          * Delete an integration
-         * @description Deletes an integration. If it is a webhook, no more events are sent to it.
+         * @description Deletes an integration. If it is a webhook, no more events are sent to it, and the token needs the scopes that read its events.
          */
         delete: operations["deleteIntegration"];
         options?: never;
         head?: never;
         /**
          * Update an integration
-         * @description Updates the URL or the events of a webhook, or enables or disables it.
+         * @description Updates the URL or the events of a webhook, or enables or disables it. The token needs the scopes that read the events of the webhook, both before and after the change.
          */
         patch: operations["updateIntegration"];
         trace?: never;
@@ -587,7 +587,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate the signing secret
-         * @description Creates a new signing secret. The previous secret stays valid for `overlapHours`, and requests are signed with both.
+         * @description Creates a new signing secret. The previous secret stays valid for `overlapHours`, and requests are signed with both. The token needs the scopes that read the events of the webhook.
          */
         post: operations["rotateIntegrationSecret"];
         delete?: never;
@@ -607,7 +607,7 @@ export interface paths {
         put?: never;
         /**
          * Send a test event
-         * @description Sends a `webhook.ping` event immediately, even if the webhook is disabled, and returns the delivery attempt. The event is not retried.
+         * @description Sends a `webhook.ping` event immediately, even if the webhook is disabled, and returns the delivery attempt. The event is not retried. The token needs the scopes that read the events of the webhook.
          */
         post: operations["testIntegration"];
         delete?: never;
@@ -625,7 +625,7 @@ export interface paths {
         };
         /**
          * List deliveries
-         * @description Returns the events sent to a webhook, newest first, with all delivery attempts.
+         * @description Returns the events sent to a webhook, newest first, with all delivery attempts. The token needs the scopes that read the events of the webhook.
          */
         get: operations["listIntegrationDeliveries"];
         put?: never;
@@ -647,7 +647,7 @@ export interface paths {
         put?: never;
         /**
          * Redeliver an event
-         * @description Queues a delivery again, whatever its status. The event keeps its id.
+         * @description Queues a delivery again, whatever its status. The event keeps its id. The token needs the scopes that read this event and the events of the webhook.
          */
         post: operations["redeliverIntegrationDelivery"];
         delete?: never;
@@ -3854,6 +3854,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             409: components["responses"]["IdempotencyConflict"];
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["UriTooLong"];
@@ -3903,6 +3904,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             409: components["responses"]["IdempotencyConflict"];
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["UriTooLong"];
@@ -4036,6 +4038,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["JobFinished"];
             414: components["responses"]["UriTooLong"];
@@ -4119,6 +4122,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             414: components["responses"]["UriTooLong"];
             429: components["responses"]["TooManyRequests"];
@@ -4167,6 +4171,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["IdempotencyConflict"];
             414: components["responses"]["UriTooLong"];
@@ -4412,6 +4417,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             414: components["responses"]["UriTooLong"];
             429: components["responses"]["TooManyRequests"];
@@ -4511,6 +4517,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["IdempotencyConflict"];
             413: components["responses"]["PayloadTooLarge"];
@@ -4562,6 +4569,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["IdempotencyConflict"];
             414: components["responses"]["UriTooLong"];
@@ -4614,6 +4622,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             414: components["responses"]["UriTooLong"];
             429: components["responses"]["TooManyRequests"];
@@ -4667,6 +4676,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["IdempotencyConflict"];
             414: components["responses"]["UriTooLong"];

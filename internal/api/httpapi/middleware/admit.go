@@ -65,11 +65,27 @@ func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c)
 		case authErr != nil:
 			return authErr
-		case call.Operation.Scope != "" && !call.Principal.Has(call.Operation.Scope):
-			return problem.MissingScope(call.Operation.Scope)
+		}
+		if err := authorize(call); err != nil {
+			return err
 		}
 		return next(c)
 	}
+}
+
+// authorize requires the scope of the operation, and the scope that the workspace's
+// settings add to it.
+func authorize(call *Call) error {
+	required := []api.Scope{call.Operation.Scope}
+	if call.Principal.KnowledgeScopes {
+		required = append(required, call.Operation.ScopeIfRequired)
+	}
+	for _, scope := range required {
+		if scope != "" && !call.Principal.Has(scope) {
+			return problem.MissingScope(scope)
+		}
+	}
+	return nil
 }
 
 // shadowed returns the allowed methods of a literal path, such as /conversations/bulk,
