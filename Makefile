@@ -10,7 +10,7 @@ SPEC_DIR := $(CURDIR)/.cache/spec-coverage
 TESTFLAGS ?=
 FUZZTIME ?= 20s
 
-.PHONY: help run build bench bench-search bench-webhooks test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer
+.PHONY: help run build bench bench-search bench-webhooks test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
 
 help: ## List all targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ run: ## Start the server on a private PostgreSQL, with demo data.
 build: ## Build bin/convo.
 	@go build -trimpath -o bin/convo ./cmd/convo
 
-test: redis pgbouncer curl scripts/tools/node_modules ## Run all tests, then print the documented statuses that they saw.
+test: redis pgbouncer curl scripts/tools/node_modules contract-tools ## Run all tests, then print the documented statuses that they saw.
 	@rm -rf $(SPEC_DIR) .cache/tallies && mkdir -p $(SPEC_DIR)
 	@go run ./scripts/withpostgres env CONVO_SPEC_COVERAGE_DIR=$(SPEC_DIR) CONVO_TALLIES_FILE=$(CURDIR)/.cache/tallies go test -count=1 $(TESTFLAGS) ./...
 	@go run ./scripts/speccoverage $(SPEC_DIR)
@@ -43,7 +43,7 @@ contract: ## Test a server against the OpenAPI document (Schemathesis), and the 
 screenshots: scripts/browser/node_modules ## Update the screenshots in docs/images.
 	@scripts/browser/run.sh screenshots
 
-cover: redis pgbouncer curl scripts/tools/node_modules ## Run all tests and print the coverage of hand-written code.
+cover: redis pgbouncer curl scripts/tools/node_modules contract-tools ## Run all tests and print the coverage of hand-written code.
 	@mkdir -p .cache
 	@go run ./scripts/withpostgres go test -count=1 -coverpkg=./cmd/...,./db/...,./internal/... -coverprofile=.cache/coverage.out ./... >/dev/null
 	@go tool cover -func=.cache/coverage.out | tail -n 1
@@ -121,6 +121,9 @@ redis:
 
 pgbouncer:
 	@scripts/pgbouncer.sh
+
+contract-tools:
+	@scripts/contract/venv.sh
 
 curl:
 	@scripts/install.sh curl curl

@@ -2286,10 +2286,16 @@ type SecretRotated struct {
 
 	// SigningSecret The new secret. Only shown in this response, and left out if the response is replayed for an `Idempotency-Key`.
 	SigningSecret *string `json:"signingSecret,omitempty"`
+
+	// StandardWebhooksSecret The same secret in the form that Standard Webhooks libraries expect: `whsec_` followed by the base64 encoding of `signingSecret`. Only shown in this response, and left out if the response is replayed for an `Idempotency-Key`.
+	StandardWebhooksSecret *StandardWebhooksSecret `json:"standardWebhooksSecret,omitempty"`
 }
 
 // Sentiment The contact's sentiment.
 type Sentiment string
+
+// StandardWebhooksSecret The same secret in the form that Standard Webhooks libraries expect: `whsec_` followed by the base64 encoding of `signingSecret`. Only shown in this response, and left out if the response is replayed for an `Idempotency-Key`.
+type StandardWebhooksSecret = string
 
 // Tag A label for conversations.
 type Tag struct {
@@ -2346,7 +2352,7 @@ type WebhookCreate struct {
 // WebhookCreateType Always `WEBHOOK`.
 type WebhookCreateType string
 
-// WebhookCreated A created webhook. If the response is replayed for an `Idempotency-Key`, `signingSecret` is left out.
+// WebhookCreated A created webhook. If the response is replayed for an `Idempotency-Key`, `signingSecret` and `standardWebhooksSecret` are left out.
 type WebhookCreated struct {
 	// CreatedAt When the integration was created.
 	//
@@ -2366,6 +2372,9 @@ type WebhookCreated struct {
 
 	// SigningSecret Secret that requests are signed with: `wh_` followed by 48 hexadecimal digits. Only shown in this response.
 	SigningSecret *string `json:"signingSecret,omitempty"`
+
+	// StandardWebhooksSecret The same secret in the form that Standard Webhooks libraries expect: `whsec_` followed by the base64 encoding of `signingSecret`. Only shown in this response, and left out if the response is replayed for an `Idempotency-Key`.
+	StandardWebhooksSecret *StandardWebhooksSecret `json:"standardWebhooksSecret,omitempty"`
 
 	// Status `CONNECTED`: enabled. `DISABLED`: disabled by you, by a 410 response, or after five days of failed deliveries. `ERROR`: the latest deliveries failed.
 	Status IntegrationStatus `json:"status"`

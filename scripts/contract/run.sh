@@ -3,13 +3,7 @@
 # released one using oasdiff.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-venv=.cache/contract
-if ! cmp -s scripts/contract/requirements.txt "$venv/requirements.txt" 2>/dev/null; then
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check -r scripts/contract/requirements.txt
-  cp scripts/contract/requirements.txt "$venv/requirements.txt"
-fi
+scripts/contract/venv.sh
 scripts/contract/breaking.sh
 CONVO_TRUSTED_PROXIES=127.0.0.0/8 scripts/withserver.sh bash -c '
   timeout --signal=INT 900 .cache/contract/bin/schemathesis --config-file scripts/contract/schemathesis.toml \

@@ -17,6 +17,7 @@ import (
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/domain/integration"
+	"github.com/avelto/convo/internal/domain/webhook/signature"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -100,9 +101,9 @@ func (c *console) createWebhook(w http.ResponseWriter, r *http.Request, v visito
 
 func (c *console) showSecret(w http.ResponseWriter, r *http.Request, v visitor, title string, webhookID uuid.UUID, secret, more string) error {
 	return c.render(w, r, http.StatusOK, "webhook-secret", view{Title: title, Visitor: v, Page: struct {
-		ID           uuid.UUID
-		Secret, More string
-	}{webhookID, secret, more}})
+		ID                     uuid.UUID
+		Secret, Standard, More string
+	}{webhookID, secret, signature.Standard(secret), more}})
 }
 
 // delivery is a delivery with its decoded attempts.

@@ -99,7 +99,7 @@ func TestAuditLogRecordsTokenChanges(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"time", "actor_type", "actor_id", "actor", "action", "target", "ip", "user_agent", "request_id"}, rows[0])
 	require.Equal(t, "createTag", rows[1][4])
-	require.Equal(t, []string{"TOKEN", t.Name(), "createLead", "127.0.0.1", "'=cmd|' /C calc'!A0", "of-the-lead"}, []string{
+	require.Equal(t, []string{"TOKEN", t.Name() + " (convo_…" + key[len(key)-4:] + ")", "createLead", "127.0.0.1", "'=cmd|' /C calc'!A0", "of-the-lead"}, []string{
 		rows[2][1], rows[2][3], rows[2][4], rows[2][6], rows[2][7], rows[2][8],
 	})
 	require.Regexp(t, `^/api/v1/leads/[0-9a-f-]{36}$`, rows[2][5])

@@ -10,6 +10,7 @@ import (
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/integration"
+	"github.com/avelto/convo/internal/domain/webhook/signature"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/openapi/timestamp"
@@ -92,7 +93,10 @@ func (s *webhooks) RotateIntegrationSecret(ctx context.Context, r api.RotateInte
 		if err != nil {
 			return nil, err
 		}
-		return api.RotateIntegrationSecret200JSONResponse{SigningSecret: &secret, PreviousSecretExpiresAt: timestamp.NewPtr(until)}, nil
+		standard := signature.Standard(secret)
+		return api.RotateIntegrationSecret200JSONResponse{
+			SigningSecret: &secret, StandardWebhooksSecret: &standard, PreviousSecretExpiresAt: timestamp.NewPtr(until),
+		}, nil
 	})
 }
 

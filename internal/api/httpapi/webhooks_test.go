@@ -46,6 +46,7 @@ func TestCreateWebhookReturnsSecretOnce(t *testing.T) {
 	replay := s.Do(t, request).Want(t, http.StatusCreated)
 	require.Equal(t, "true", replay.Header.Get("Idempotent-Replayed"))
 	require.NotContains(t, string(replay.Body), "signingSecret")
+	require.NotContains(t, string(replay.Body), "standardWebhooksSecret")
 	require.Equal(t, created.ID, apitest.Decode[api.WebhookCreated](t, replay).ID)
 
 	for _, path := range []string{"/integrations", "/integrations/" + created.ID.String()} {
@@ -57,6 +58,7 @@ func TestCreateWebhookReturnsSecretOnce(t *testing.T) {
 		SELECT (SELECT string_agg(i::text, '') FROM integrations AS i) || (SELECT string_agg(convert_from(body, 'UTF8'), '') FROM idempotency_keys)`).Scan(&everything))
 	require.NotContains(t, everything, *created.SigningSecret, "it is stored encrypted alone")
 	require.NotContains(t, everything, fmt.Sprintf("%x", *created.SigningSecret))
+	require.NotContains(t, everything, *created.StandardWebhooksSecret)
 }
 
 func TestCreateWebhookRejectsInvalidInput(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/webhook/sender"
+	"github.com/avelto/convo/internal/domain/webhook/signature"
 	"github.com/avelto/convo/openapi/timestamp"
 )
 
@@ -30,10 +31,10 @@ func integrationError(row db.Integration) *api.IntegrationError {
 
 // WebhookCreated converts a new webhook with its signing secret.
 func WebhookCreated(row db.Integration, secret string) api.WebhookCreated {
-	shown := Integration(row)
+	shown, standard := Integration(row), signature.Standard(secret)
 	return api.WebhookCreated{
 		ID: shown.ID, Type: shown.Type, URL: *shown.URL, Events: *shown.Events, Status: shown.Status, Temporary: shown.Temporary,
-		CreatedAt: shown.CreatedAt, UpdatedAt: shown.UpdatedAt, SigningSecret: &secret,
+		CreatedAt: shown.CreatedAt, UpdatedAt: shown.UpdatedAt, SigningSecret: &secret, StandardWebhooksSecret: &standard,
 	}
 }
 

@@ -150,7 +150,7 @@ func TestSecretsAreShownOnce(t *testing.T) {
 			once[o.ID] = o.ShownOnce
 		}
 	}
-	require.Equal(t, map[string][]string{"createWebhook": {"signingSecret"}, "rotateIntegrationSecret": {"signingSecret"}}, once)
+	require.Equal(t, map[string][]string{"createWebhook": {"signingSecret", "standardWebhooksSecret"}, "rotateIntegrationSecret": {"signingSecret", "standardWebhooksSecret"}}, once)
 }
 
 func TestOperationsAreInDocumentOrder(t *testing.T) {

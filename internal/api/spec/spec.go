@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -282,6 +283,7 @@ func (o *Operation) readShownOnce(def *openapi3.Operation) {
 			}
 		}
 	}
+	slices.Sort(o.ShownOnce)
 }
 
 func (o *Operation) readSecurity(def *openapi3.Operation) error {

@@ -1913,10 +1913,13 @@ export interface components {
              */
             updatedAt: string;
         };
-        /** @description A created webhook. If the response is replayed for an `Idempotency-Key`, `signingSecret` is left out. */
+        /** @description The same secret in the form that Standard Webhooks libraries expect: `whsec_` followed by the base64 encoding of `signingSecret`. Only shown in this response, and left out if the response is replayed for an `Idempotency-Key`. */
+        StandardWebhooksSecret: string;
+        /** @description A created webhook. If the response is replayed for an `Idempotency-Key`, `signingSecret` and `standardWebhooksSecret` are left out. */
         WebhookCreated: components["schemas"]["Integration"] & {
             /** @description Secret that requests are signed with: `wh_` followed by 48 hexadecimal digits. Only shown in this response. */
             signingSecret?: string;
+            standardWebhooksSecret?: components["schemas"]["StandardWebhooksSecret"];
         };
         /**
          * @description Enables or disables the webhook.
@@ -1942,6 +1945,7 @@ export interface components {
         SecretRotated: {
             /** @description The new secret. Only shown in this response, and left out if the response is replayed for an `Idempotency-Key`. */
             signingSecret?: string;
+            standardWebhooksSecret?: components["schemas"]["StandardWebhooksSecret"];
             /**
              * Format: date-time
              * @description When the previous secret expires. `null` if it is no longer valid.
@@ -2783,6 +2787,7 @@ export type IntegrationStatus = components['schemas']['IntegrationStatus'];
 export type IntegrationErrorCode = components['schemas']['IntegrationErrorCode'];
 export type IntegrationError = components['schemas']['IntegrationError'];
 export type Integration = components['schemas']['Integration'];
+export type StandardWebhooksSecret = components['schemas']['StandardWebhooksSecret'];
 export type WebhookCreated = components['schemas']['WebhookCreated'];
 export type IntegrationSwitch = components['schemas']['IntegrationSwitch'];
 export type IntegrationUpdate = components['schemas']['IntegrationUpdate'];

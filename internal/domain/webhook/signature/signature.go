@@ -16,6 +16,8 @@ import (
 const (
 	secretPrefix = "wh_"
 	secretBytes  = 24
+	// standardPrefix begins a secret of the Standard Webhooks specification.
+	standardPrefix = "whsec_"
 )
 
 // NewSecret generates a signing secret: wh_ and 48 hexadecimal digits (24 random bytes).
@@ -23,6 +25,12 @@ func NewSecret() string {
 	random := make([]byte, secretBytes)
 	_, _ = rand.Read(random) // never fails
 	return secretPrefix + hex.EncodeToString(random)
+}
+
+// Standard returns a secret in the form that Standard Webhooks libraries expect: whsec_
+// and the base64 encoding of the HMAC key, which is the whole secret.
+func Standard(secret string) string {
+	return standardPrefix + base64.StdEncoding.EncodeToString([]byte(secret))
 }
 
 // Sign sets the headers that a receiver verifies a request by. The HMAC-SHA-256 key is
