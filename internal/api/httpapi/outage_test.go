@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -54,7 +55,7 @@ func keyedPosts(t *testing.T, s *apitest.Server, in apitest.Space, webhookURL st
 	source := apitest.First[api.KnowledgeSource](t, s, in, "/knowledge/sources")
 	call := func(path, body string) func(int) apitest.Request {
 		return func(n int) apitest.Request {
-			return apitest.Request{Path: path, Body: strings.ReplaceAll(body, "#", fmt.Sprint(n))}
+			return apitest.Request{Path: path, Body: strings.ReplaceAll(body, "#", strconv.Itoa(n))}
 		}
 	}
 	return map[string]keyedPost{

@@ -2,11 +2,11 @@ package spec_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -69,7 +69,7 @@ func visit(value any, path []string, f func(path []string, object map[string]any
 	switch value := value.(type) {
 	case []any:
 		for i, item := range value {
-			visit(item, append(path, fmt.Sprint(i)), f)
+			visit(item, append(path, strconv.Itoa(i)), f)
 		}
 	case map[string]any:
 		f(path, value)

@@ -57,17 +57,17 @@ func message(e *openapi3.SchemaError) string {
 		}
 		return "must match " + s.Pattern
 	case "minLength":
-		return fmt.Sprintf("must contain at least %s", count(s.MinLength, "character", "characters"))
+		return "must contain at least " + count(s.MinLength, "character", "characters")
 	case "maxLength":
-		return fmt.Sprintf("must contain at most %s", count(*s.MaxLength, "character", "characters"))
+		return "must contain at most " + count(*s.MaxLength, "character", "characters")
 	case "minItems":
-		return fmt.Sprintf("must contain at least %s", count(s.MinItems, "item", "items"))
+		return "must contain at least " + count(s.MinItems, "item", "items")
 	case "maxItems":
-		return fmt.Sprintf("must contain at most %s", count(*s.MaxItems, "item", "items"))
+		return "must contain at most " + count(*s.MaxItems, "item", "items")
 	case "minProperties":
-		return fmt.Sprintf("must contain at least %s", count(s.MinProps, "property", "properties"))
+		return "must contain at least " + count(s.MinProps, "property", "properties")
 	case "maxProperties":
-		return fmt.Sprintf("must contain at most %s", count(*s.MaxProps, "property", "properties"))
+		return "must contain at most " + count(*s.MaxProps, "property", "properties")
 	case "minimum":
 		return fmt.Sprintf("must be at least %g", *s.Min)
 	case "maximum":

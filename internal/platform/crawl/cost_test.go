@@ -52,9 +52,9 @@ func TestMain(m *testing.M) {
 // cost is what a page cost a process: the peak of its memory, and its CPU time without
 // that of its reader processes.
 type cost struct {
-	Memory int64
-	CPU    time.Duration
-	Result string
+	Memory int64         `json:"memory"` // bytes
+	CPU    time.Duration `json:"cpu"`
+	Result string        `json:"result"`
 }
 
 // measure crawls a small page, so that everything is warm, then the attack.
@@ -169,7 +169,7 @@ func manyLinks() string {
 
 // TestHostilePagesCostTheServerLittle crawls in a process of its own, so that nothing
 // else is measured.
-func TestHostilePagesCostTheServerLittle(t *testing.T) {
+func TestHostilePagesCostTheServerLittle(t *testing.T) { //nolint:tparallel // each attack is measured alone
 	t.Parallel()
 	packed := bomb(t)
 	quiet := serve(t, "", "<p>Hello.</p>", nil)
@@ -189,7 +189,7 @@ func TestHostilePagesCostTheServerLittle(t *testing.T) {
 		{"robots.txt of patterns", "", "<p>Hello.</p>", map[string]string{"/robots.txt": "User-agent: *\n" + strings.Repeat("Disallow: /*a\n", 30_000)}, "has a robots.txt with more than 1000 patterns"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this very program
+			cmd := exec.CommandContext(t.Context(), os.Args[0])
 			cmd.Env = append(os.Environ(), calm+"="+quiet, attack+"="+serve(t, test.encoding, test.page, test.paths))
 			said, err := cmd.Output()
 			require.NoError(t, err)

@@ -45,8 +45,8 @@ func failed(format string, args ...any) error {
 	return &PageError{Reason: fmt.Sprintf(format, args...)}
 }
 
-func skipped(format string, args ...any) error {
-	return &PageError{Reason: fmt.Sprintf(format, args...), Skipped: true}
+func skipped(reason string) error {
+	return &PageError{Reason: reason, Skipped: true}
 }
 
 // Page is a page of the site.

@@ -130,7 +130,7 @@ func (s *Site) readRobots(ctx context.Context, address string) (*robotstxt.Robot
 	}
 	rules, err := robotstxt.FromStatusAndBytes(got.status, got.body)
 	if err != nil {
-		return &robotstxt.RobotsData{}, nil
+		return &robotstxt.RobotsData{}, nil //nolint:nilerr // a malformed robots.txt forbids nothing (RFC 9309, section 2.2)
 	}
 	return rules, nil
 }

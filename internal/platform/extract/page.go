@@ -114,7 +114,7 @@ func links(root *html.Node, address string) (Page, error) {
 }
 
 func (r *linkReader) element(node *html.Node) {
-	switch node.DataAtom {
+	switch node.DataAtom { //nolint:exhaustive // other elements are irrelevant here
 	case atom.Base:
 		if base, err := r.base.Parse(attr(node, "href")); err == nil {
 			r.base = base

@@ -22,7 +22,7 @@ const pdfiumWait = 30 * time.Second
 
 // startPDF starts PDFium, which runs in WebAssembly: what goes wrong in it stays there.
 // It gets no file system. stop releases it.
-func startPDF(ctx context.Context) (read pdfReader, stop func(), err error) {
+func startPDF(_ context.Context) (read pdfReader, stop func(), err error) {
 	config := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling)
 	// Compiling takes seconds; the cache makes that once for each machine and user.
 	if dir, err := os.UserCacheDir(); err == nil {

@@ -50,7 +50,7 @@ func Main(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	if said.Protections != nil {
-		active.try(program)
+		active = tried(active, program)
 		said.Protections = &active
 	}
 	encoder := json.NewEncoder(out)

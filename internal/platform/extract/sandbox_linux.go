@@ -76,9 +76,9 @@ func filterCalls() error {
 	return nil
 }
 
-// try finds out what the process can still do.
-func (p *Protections) try(program string) {
-	file, err := os.Open(program)
+// tried adds what the process can no longer do, by trying it.
+func tried(p Protections, program string) Protections {
+	file, err := os.Open(program) //nolint:gosec // the path of this program
 	if err == nil {
 		_ = file.Close() // it was opened, which is what matters
 	}
@@ -87,6 +87,7 @@ func (p *Protections) try(program string) {
 	// An empty path can start nothing, wherever this runs: only seccomp refuses the call
 	// itself. Landlock refuses the file, every one of them.
 	p.ProgramsRefused = errors.Is(unix.Exec("", nil, nil), unix.EPERM) || p.Landlock > 0
+	return p
 }
 
 // connect tries a TCP connection to this machine.

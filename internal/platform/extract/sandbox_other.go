@@ -9,4 +9,4 @@ func limitResources() error { return nil }
 // own, with a time limit, and no more.
 func giveUp() Protections { return Protections{} }
 
-func (p *Protections) try(string) {}
+func tried(p Protections, _ string) Protections { return p }

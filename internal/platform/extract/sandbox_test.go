@@ -50,7 +50,7 @@ func TestReaderReadsEveryKindInItsSandbox(t *testing.T) {
 		extract.PDF:      string(content),
 		extract.DOCX:     string(zipped(t, map[string]string{"word/document.xml": wordXML + "<w:p><w:r><w:t>text</w:t></w:r></w:p>" + wordEnd})),
 		extract.HTML:     "<p>text",
-		extract.Markdown: "# text\n\ntext",
+		extract.Markdown: "# title\n\ntext",
 	} {
 		document, err := (&extract.Runner{}).Read(t.Context(), kind, strings.NewReader(file))
 		require.NoError(t, err, kind)

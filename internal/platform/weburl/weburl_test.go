@@ -59,7 +59,7 @@ func TestResolveKeepsToTheHost(t *testing.T) {
 	require.NoError(t, err)
 	for href, want := range map[string]string{
 		"b":                        "https://example.com/docs/b",
-		" /c#x ":                   "https://example.com/c",
+		" /c#x ":                   "https://example.com/c", //nolint:gocritic // the white space is the case
 		"?q=1":                     "https://example.com/docs/a?q=1",
 		"//EXAMPLE.com/d":          "https://example.com/d",
 		"https://other.example/":   "",
