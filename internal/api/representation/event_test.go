@@ -92,17 +92,20 @@ func TestEventsKeepTheirForm(t *testing.T) {
 	leadRow := db.Lead{ID: one, Status: api.LeadStatusNEW, Fields: []byte(`{"name":"Anna"}`), CreatedAt: at, UpdatedAt: at}
 	row := db.Conversation{ID: one, AgentID: one, ChannelID: one, Status: api.ConversationStatusOPEN, CreatedAt: at, UpdatedAt: at}
 	tagged := event.ConversationTagsChanged{Conversation: row, Removed: []db.Tag{{ID: one, Name: "vip"}}}
-	for want, payload := range map[string]event.Payload{
-		`{"lead":` + lead + `}`:                                           event.LeadCreated{Lead: leadRow},
-		`{"lead":` + lead + `,"previousStatus":"WON"}`:                    event.LeadStatusChanged{Lead: leadRow, Previous: api.LeadStatusWON},
-		`{"conversation":` + conversation + `}`:                           event.ConversationChanged{Conversation: row},
-		`{"integrationId":"` + someID + `"}`:                              event.WebhookPing{IntegrationID: one},
-		`{"conversation":` + conversation + `,"previousOperatorId":null}`: event.ConversationAssigned{Conversation: row},
-		`{"added":[],"conversation":` + conversation + `,"removed":[{"id":"` + someID + `","name":"vip"}]}`: tagged,
+	for _, c := range []struct {
+		want    string
+		payload event.Payload
+	}{
+		{`{"lead":` + lead + `}`, event.LeadCreated{Lead: leadRow}},
+		{`{"lead":` + lead + `,"previousStatus":"WON"}`, event.LeadStatusChanged{Lead: leadRow, Previous: api.LeadStatusWON}},
+		{`{"conversation":` + conversation + `}`, event.ConversationChanged{Conversation: row}},
+		{`{"integrationId":"` + someID + `"}`, event.WebhookPing{IntegrationID: one}},
+		{`{"conversation":` + conversation + `,"previousOperatorId":null}`, event.ConversationAssigned{Conversation: row}},
+		{`{"added":[],"conversation":` + conversation + `,"removed":[{"id":"` + someID + `","name":"vip"}]}`, tagged},
 	} {
-		got, err := representation.EncodeEvent(payload)
+		got, err := representation.EncodeEvent(c.payload)
 		require.NoError(t, err)
-		require.Equal(t, want, string(got))
+		require.Equal(t, c.want, string(got))
 	}
 }
 
