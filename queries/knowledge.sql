@@ -13,9 +13,9 @@ SELECT * FROM knowledge_sources WHERE workspace_id = @workspace_id AND id = @id;
 -- One source, held until the transaction ends.
 SELECT * FROM knowledge_sources WHERE workspace_id = @workspace_id AND id = @id FOR NO KEY UPDATE;
 
--- name: KnowledgeSourceBySHA256 :one
--- The source of the same bytes.
-SELECT * FROM knowledge_sources WHERE workspace_id = @workspace_id AND sha256 = @sha256;
+-- name: KnowledgeSourceLockBySHA256 :one
+-- The source with the same bytes, locked until the transaction ends.
+SELECT * FROM knowledge_sources WHERE workspace_id = @workspace_id AND sha256 = @sha256 FOR NO KEY UPDATE;
 
 -- name: KnowledgeSourceList :many
 -- Latest sources first, from below before_id.

@@ -734,36 +734,6 @@ func (q *Queries) KnowledgePageTotal(ctx context.Context, db DBTX, arg Knowledge
 	return count, err
 }
 
-const knowledgeSourceBySHA256 = `-- name: KnowledgeSourceBySHA256 :one
-SELECT workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at FROM knowledge_sources WHERE workspace_id = $1 AND sha256 = $2
-`
-
-type KnowledgeSourceBySHA256Params struct {
-	WorkspaceID uuid.UUID
-	Sha256      []byte
-}
-
-// The source of the same bytes.
-func (q *Queries) KnowledgeSourceBySHA256(ctx context.Context, db DBTX, arg KnowledgeSourceBySHA256Params) (KnowledgeSource, error) {
-	row := db.QueryRow(ctx, knowledgeSourceBySHA256, arg.WorkspaceID, arg.Sha256)
-	var i KnowledgeSource
-	err := row.Scan(
-		&i.WorkspaceID,
-		&i.ID,
-		&i.Type,
-		&i.FileName,
-		&i.ContentType,
-		&i.SizeBytes,
-		&i.Sha256,
-		&i.URL,
-		&i.Depth,
-		&i.ChunkCount,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-	)
-	return i, err
-}
-
 const knowledgeSourceCreate = `-- name: KnowledgeSourceCreate :one
 INSERT INTO knowledge_sources (workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
@@ -934,6 +904,36 @@ type KnowledgeSourceLockParams struct {
 // One source, held until the transaction ends.
 func (q *Queries) KnowledgeSourceLock(ctx context.Context, db DBTX, arg KnowledgeSourceLockParams) (KnowledgeSource, error) {
 	row := db.QueryRow(ctx, knowledgeSourceLock, arg.WorkspaceID, arg.ID)
+	var i KnowledgeSource
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.Type,
+		&i.FileName,
+		&i.ContentType,
+		&i.SizeBytes,
+		&i.Sha256,
+		&i.URL,
+		&i.Depth,
+		&i.ChunkCount,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const knowledgeSourceLockBySHA256 = `-- name: KnowledgeSourceLockBySHA256 :one
+SELECT workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at FROM knowledge_sources WHERE workspace_id = $1 AND sha256 = $2 FOR NO KEY UPDATE
+`
+
+type KnowledgeSourceLockBySHA256Params struct {
+	WorkspaceID uuid.UUID
+	Sha256      []byte
+}
+
+// The source with the same bytes, locked until the transaction ends.
+func (q *Queries) KnowledgeSourceLockBySHA256(ctx context.Context, db DBTX, arg KnowledgeSourceLockBySHA256Params) (KnowledgeSource, error) {
+	row := db.QueryRow(ctx, knowledgeSourceLockBySHA256, arg.WorkspaceID, arg.Sha256)
 	var i KnowledgeSource
 	err := row.Scan(
 		&i.WorkspaceID,

@@ -68,7 +68,7 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 			DB: on, IDs: ids, Clock: now, Pages: pages, Events: events, Types: document.Events,
 			Guard: out.guard, Box: out.box, Sender: out.sender,
 		},
-		knowledge:     &knowledge.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Blobs: out.blobs, Guard: out.guard, Jobs: jobs},
+		knowledge:     &knowledge.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Blobs: out.blobs, Guard: out.guard, Jobs: jobs, Log: parts.Log},
 		events:        &event.Feed{DB: on, Types: document.Events},
 		idempotency:   &idempotency.Store{DB: on, Clock: now},
 		tokens:        &token.Service{DB: on, IDs: ids, Clock: now},

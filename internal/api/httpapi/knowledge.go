@@ -73,7 +73,7 @@ func (s *knowledgeTag) accept(ctx context.Context, staged *knowledge.Staged) (ap
 		}, nil
 	})
 	if err != nil || !used {
-		err = errors.Join(err, s.service.Discard(ctx, staged))
+		s.service.Discard(ctx, staged)
 	}
 	return response, err
 }
@@ -152,7 +152,8 @@ func (s *knowledgeTag) CancelKnowledgeJob(ctx context.Context, r api.CancelKnowl
 	if err != nil {
 		return nil, err
 	}
-	return response, s.service.Clean(ctx, job)
+	s.service.Clean(ctx, job)
+	return response, nil
 }
 
 // ListKnowledgeSources implements api.StrictServerInterface.

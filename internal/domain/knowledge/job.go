@@ -142,11 +142,10 @@ func (s *Service) Cancel(ctx context.Context, on postgres.Conn, workspaceID, job
 	return job, err
 }
 
-// Clean deletes what is stored of the file that a cancelled job has left behind. It must
-// not run before the transaction of Cancel is committed.
-func (s *Service) Clean(ctx context.Context, cancelled Job) error {
-	if cancelled.dropped == nil {
-		return nil
+// Clean deletes the file that a canceled job has left behind. It must not run before the
+// transaction of Cancel is committed. If it fails, that is logged.
+func (s *Service) Clean(ctx context.Context, canceled Job) {
+	if canceled.dropped != nil {
+		s.deleteFile(ctx, *canceled.dropped)
 	}
-	return s.deleteFile(ctx, *cancelled.dropped)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 
 	"github.com/google/uuid"
@@ -75,6 +76,7 @@ type Service struct {
 	Blobs blob.Store
 	Guard *egress.Guard
 	Jobs  Jobs
+	Log   *slog.Logger
 }
 
 // Crawl accepts a site to read, to a depth of links. It fails with
@@ -137,8 +139,8 @@ func (s *Service) ListSources(ctx context.Context, workspaceID uuid.UUID, reques
 	}, func(row db.KnowledgeSource) uuid.UUID { return row.ID })
 }
 
-// DeleteSource removes a source with its file and index; a job that is at it stops.
-// It fails with postgres.ErrNotFound.
+// DeleteSource deletes a source with its file and index, and cancels its job. It fails
+// with postgres.ErrNotFound.
 func (s *Service) DeleteSource(ctx context.Context, workspaceID, sourceID uuid.UUID) error {
 	var gone db.KnowledgeSource
 	err := postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx postgres.Tx) error {
@@ -153,7 +155,8 @@ func (s *Service) DeleteSource(ctx context.Context, workspaceID, sourceID uuid.U
 	if err != nil {
 		return err
 	}
-	return s.deleteFile(ctx, gone)
+	s.deleteFile(ctx, gone)
+	return nil
 }
 
 // Refresh takes a source in anew; where a job is at it, that one is returned. It
@@ -193,16 +196,17 @@ func (s *Service) latest(ctx context.Context, tx postgres.Tx, source db.Knowledg
 	return jobs[0], nil
 }
 
-// deleteFile removes what is stored of an upload. The rows are gone by then: a file
-// that stays behind is unseen, a row without its file would not be.
-func (s *Service) deleteFile(ctx context.Context, source db.KnowledgeSource) error {
+// deleteFile deletes the file of an upload whose source has been deleted. The change is
+// committed by then, so a file that cannot be deleted is logged: nothing refers to it.
+func (s *Service) deleteFile(ctx context.Context, source db.KnowledgeSource) {
 	if source.Type != api.KnowledgeTypeUPLOAD {
-		return nil
+		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
+	defer cancel()
 	if err := s.Blobs.Delete(ctx, key(source.WorkspaceID, source.ID)); err != nil && !errors.Is(err, blob.ErrNotFound) {
-		return fmt.Errorf("file of source %s: %w", source.ID, err)
+		s.Log.ErrorContext(ctx, "orphaned file not deleted", "workspaceId", source.WorkspaceID, "sourceId", source.ID, "error", err)
 	}
-	return nil
 }
 
 // key is where the file of a source is stored.

@@ -25,8 +25,8 @@ import (
 // sniffed is how much of a file is looked at to tell what it is, in bytes.
 const sniffed = 3072
 
-// discardTimeout bounds the deletion of a file that was not accepted.
-const discardTimeout = 5 * time.Second
+// deleteTimeout bounds the deletion of a file.
+const deleteTimeout = 5 * time.Second
 
 // AcceptedType is a kind of file that can be uploaded.
 type AcceptedType struct {
@@ -98,32 +98,50 @@ func (s *Service) Stage(ctx context.Context, workspaceID uuid.UUID, in Upload) (
 	return &Staged{Upload: in, workspaceID: workspaceID, sourceID: sourceID, size: counted.size, sha256: counted.hash.Sum(nil)}, nil
 }
 
-// Accept makes a source of a staged file, and the job that ingests it. The same bytes as
-// before are their source's: its job is returned, and the file must be discarded.
+// acceptTries bounds the attempts to find or create the source of a file while others
+// delete it.
+const acceptTries = 5
+
+// Accept creates the source of a staged file, and the job that ingests it. If a source
+// has the same bytes, its job is returned, and the file must be discarded.
 func (s *Service) Accept(ctx context.Context, on postgres.Conn, staged *Staged) (job Job, err error) {
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
-		kind := string(staged.Kind)
-		source, err := db.New().KnowledgeSourceCreate(ctx, tx, db.KnowledgeSourceCreateParams{
-			WorkspaceID: staged.workspaceID, ID: staged.sourceID, Kind: api.KnowledgeTypeUPLOAD, FileName: &staged.Name, ContentType: &kind,
-			SizeBytes: &staged.size, Sha256: staged.sha256, CreatedAt: s.Clock.Now(),
-		})
-		if postgres.IsNotFound(err) {
-			job, err = s.known(ctx, tx, staged)
-			return err
-		} else if err != nil {
-			return fmt.Errorf("create source: %w", err)
+		for range acceptTries {
+			job, err = s.acceptOnce(ctx, tx, staged)
+			if !errors.Is(err, errSourceGone) {
+				break
+			}
 		}
-		job, err = s.begin(ctx, tx, source, false)
 		return err
 	})
 	return job, err
 }
 
+// errSourceGone means that a source was deleted while an upload of its bytes looked for it.
+var errSourceGone = errors.New("knowledge: the source with the same bytes was deleted meanwhile")
+
+func (s *Service) acceptOnce(ctx context.Context, tx postgres.Tx, staged *Staged) (Job, error) {
+	kind := string(staged.Kind)
+	source, err := db.New().KnowledgeSourceCreate(ctx, tx, db.KnowledgeSourceCreateParams{
+		WorkspaceID: staged.workspaceID, ID: staged.sourceID, Kind: api.KnowledgeTypeUPLOAD, FileName: &staged.Name, ContentType: &kind,
+		SizeBytes: &staged.size, Sha256: staged.sha256, CreatedAt: s.Clock.Now(),
+	})
+	if postgres.IsNotFound(err) {
+		return s.known(ctx, tx, staged)
+	} else if err != nil {
+		return Job{}, fmt.Errorf("create source: %w", err)
+	}
+	return s.begin(ctx, tx, source, false)
+}
+
 // known returns the latest job of the source with the bytes of a staged file, or a new
-// one if that has failed.
+// one if that has failed. The lock keeps the source until the transaction ends. It fails
+// with errSourceGone.
 func (s *Service) known(ctx context.Context, tx postgres.Tx, staged *Staged) (Job, error) {
-	source, err := db.New().KnowledgeSourceBySHA256(ctx, tx, db.KnowledgeSourceBySHA256Params{WorkspaceID: staged.workspaceID, Sha256: staged.sha256})
-	if err != nil {
+	source, err := db.New().KnowledgeSourceLockBySHA256(ctx, tx, db.KnowledgeSourceLockBySHA256Params{WorkspaceID: staged.workspaceID, Sha256: staged.sha256})
+	if postgres.IsNotFound(err) {
+		return Job{}, errSourceGone
+	} else if err != nil {
 		return Job{}, fmt.Errorf("look for the same bytes: %w", err)
 	}
 	job, err := s.latest(ctx, tx, source)
@@ -134,15 +152,21 @@ func (s *Service) known(ctx context.Context, tx postgres.Tx, staged *Staged) (Jo
 }
 
 // Discard deletes a staged file unless a source has it: after a commit whose outcome is
-// not known it may. It works after the request was cancelled too.
-func (s *Service) Discard(ctx context.Context, staged *Staged) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
+// not known, one may. It works after the request was canceled too. A failure is logged,
+// since nothing refers to the file.
+func (s *Service) Discard(ctx context.Context, staged *Staged) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
 	defer cancel()
 	_, err := db.New().KnowledgeSourceGet(ctx, s.DB, db.KnowledgeSourceGetParams{WorkspaceID: staged.workspaceID, ID: staged.sourceID})
-	if !postgres.IsNotFound(err) {
-		return err
+	if err == nil {
+		return
 	}
-	return s.Blobs.Delete(ctx, key(staged.workspaceID, staged.sourceID))
+	if postgres.IsNotFound(err) {
+		err = s.Blobs.Delete(ctx, key(staged.workspaceID, staged.sourceID))
+	}
+	if err != nil {
+		s.Log.ErrorContext(ctx, "orphaned file not deleted", "workspaceId", staged.workspaceID, "sourceId", staged.sourceID, "error", err)
+	}
 }
 
 // counter counts and hashes what is read through it, and keeps the error of reading.
