@@ -113,6 +113,7 @@ func TestManyKeyedCallsFinishOnATinyPool(t *testing.T) {
 			require.Equal(t, first[n].Status, second[n].Status, "%s: %s", o.ID, second[n].Body)
 			if !o.ReadOnly {
 				require.Equal(t, "true", second[n].Header.Get("Idempotent-Replayed"), o.ID)
+				requireReplayed(t, o, first[n], second[n])
 			}
 		}
 		if post.effects != "" {

@@ -68,7 +68,8 @@ func fingerprinted(o *spec.Operation) []string {
 	return names
 }
 
-// headerValue returns a header in one form: a media type's case and spacing do not matter.
+// headerValue returns a header in one form: the case and spacing of a media type do not
+// matter, nor the case of its charset.
 func headerValue(header http.Header, name string) string {
 	value := strings.TrimSpace(strings.Join(header.Values(name), ", "))
 	if name != "Content-Type" {
@@ -77,6 +78,9 @@ func headerValue(header http.Header, name string) string {
 	media, parameters, err := mime.ParseMediaType(value)
 	if err != nil {
 		return value
+	}
+	if charset, ok := parameters["charset"]; ok {
+		parameters["charset"] = strings.ToLower(charset)
 	}
 	return mime.FormatMediaType(media, parameters)
 }

@@ -45,7 +45,7 @@ func (s *Service) BadParameter(on postgres.Conn) error { // want BadParameter:"u
 }
 
 func (s *Service) BadStatements(on db.DBTX) error { // want BadStatements:"usesPool"
-	other := Service{DB: s.DB} // want "the pool is used inside a transaction"
+	other := Service{DB: s.DB}       // want "the pool is used inside a transaction"
 	return other.Create(s.DB.Pool()) // want "the pool is used inside a transaction"
 }
 
