@@ -43,7 +43,7 @@ func TestRedeliverMakesADeliveryDueNow(t *testing.T) {
 	} {
 		delivery := f.deliver(t, webhook.ID, one.status, one.lease)
 		f.Clock.Advance(time.Second)
-		row, err := f.integrations.Redeliver(t.Context(), f.DB, f.Ours, webhook.ID, delivery)
+		row, err := f.integrations.Redeliver(t.Context(), f.DB, f.Ours, webhook.ID, delivery, all)
 		require.NoError(t, err, name)
 		got := row.WebhookDelivery
 		require.Equal(t, api.WebhookDeliveryStatusPENDING, got.Status, name)
@@ -67,7 +67,7 @@ func TestRedeliverFindsADeliveryOnlyUnderItsWebhook(t *testing.T) {
 	for _, one := range [][3]uuid.UUID{
 		{f.Ours, other.ID, delivery}, {f.Theirs, webhook.ID, delivery}, {f.Ours, webhook.ID, uuid.New()}, {f.Ours, f.crm(t, "CONNECTED"), delivery},
 	} {
-		_, err := f.integrations.Redeliver(t.Context(), f.DB, one[0], one[1], one[2])
+		_, err := f.integrations.Redeliver(t.Context(), f.DB, one[0], one[1], one[2], all)
 		require.ErrorIs(t, err, postgres.ErrNotFound)
 	}
 	require.Equal(t, "FAILED", f.status(t, delivery))
@@ -86,7 +86,7 @@ func TestDeliveriesArePagedPerWebhook(t *testing.T) {
 	slices.Reverse(want)
 	request := page.Request{Limit: new(int32(2))}
 	for {
-		rows, err := f.integrations.Deliveries(t.Context(), f.Ours, webhook.ID, request)
+		rows, err := f.integrations.Deliveries(t.Context(), f.Ours, webhook.ID, all, request)
 		require.NoError(t, err)
 		for _, row := range rows.Rows {
 			require.Equal(t, api.EventTypeMessageCreated, row.EventType)
@@ -95,7 +95,7 @@ func TestDeliveriesArePagedPerWebhook(t *testing.T) {
 		if request.Cursor = rows.Next; request.Cursor == nil {
 			break
 		}
-		_, err = f.integrations.Deliveries(t.Context(), f.Ours, other.ID, request)
+		_, err = f.integrations.Deliveries(t.Context(), f.Ours, other.ID, all, request)
 		require.ErrorIs(t, err, page.ErrInvalidCursor, "a cursor of another webhook")
 		f.deliver(t, webhook.ID, api.WebhookDeliveryStatusPENDING, nil)
 	}
@@ -119,7 +119,7 @@ func TestPingIsSentToOneWebhookAndRecorded(t *testing.T) {
 		webhook, _ := f.webhook(t, server.URL)
 		_, _, err := f.integrations.CreateWebhook(t.Context(), f.DB, f.Ours, all, integration.NewWebhook{URL: server.URL, Events: []string{"webhook.ping"}})
 		require.NoError(t, err)
-		attempt, err := f.integrations.Ping(t.Context(), f.Ours, webhook.ID)
+		attempt, err := f.integrations.Ping(t.Context(), f.Ours, webhook.ID, all)
 		require.NoError(t, err)
 		require.Equal(t, status, attempt.Status)
 		require.Len(t, bodies, 1, "not to other webhooks, even if they subscribe to it")
@@ -128,7 +128,7 @@ func TestPingIsSentToOneWebhookAndRecorded(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, rows, 1)
 		require.Equal(t, string(event.AppendJSON(nil, rows[0])), <-bodies, "the body is the event of the feed")
-		deliveries, err := f.integrations.Deliveries(t.Context(), f.Ours, webhook.ID, page.Request{})
+		deliveries, err := f.integrations.Deliveries(t.Context(), f.Ours, webhook.ID, all, page.Request{})
 		require.NoError(t, err)
 		require.Len(t, deliveries.Rows, 1)
 		require.Equal(t, want, deliveries.Rows[0].WebhookDelivery.Status)
@@ -146,7 +146,7 @@ func TestNothingIsSentToATemporaryWebhook(t *testing.T) {
 	row, _, err := f.integrations.CreateWebhook(t.Context(), f.DB, f.Ours, all, integration.NewWebhook{URL: server.URL, Events: []string{"lead.created"}, Temporary: true})
 	require.NoError(t, err)
 	require.Equal(t, seed.Start.Add(integration.TemporaryFor), row.ExpiresAt.UTC())
-	attempt, err := f.integrations.Ping(t.Context(), f.Ours, row.ID)
+	attempt, err := f.integrations.Ping(t.Context(), f.Ours, row.ID, all)
 	require.NoError(t, err)
 	require.False(t, attempt.OK())
 	require.NotEmpty(t, attempt.Error)

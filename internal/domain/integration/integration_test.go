@@ -60,7 +60,7 @@ func TestTheSecretIsSealedForItsRow(t *testing.T) {
 	require.Equal(t, []string{secret}, f.secrets(t, row.ID))
 	row.ID = other.ID
 	f.Exec(t, "UPDATE integrations SET secret = $1 WHERE id = $2", row.Secret, other.ID)
-	_, err := f.integrations.Ping(t.Context(), f.Ours, other.ID)
+	_, err := f.integrations.Ping(t.Context(), f.Ours, other.ID, all)
 	require.Error(t, err, "a secret copied to another row cannot be opened")
 	require.NotContains(t, err.Error(), secret)
 	require.Empty(t, f.Events(t, f.Ours), "nothing is recorded")
@@ -119,7 +119,7 @@ func TestUpdateRequiresTheScopesOfTheResult(t *testing.T) {
 	_, err := f.integrations.Update(t.Context(), f.DB, f.Ours, row.ID, all, integration.Change{Events: &[]string{"lead.created", "x"}})
 	require.ErrorAs(t, err, &unknown)
 	require.Equal(t, []int{1}, unknown.Indexes)
-	got, err := f.integrations.Update(t.Context(), f.DB, f.Ours, row.ID, only(api.ScopeConversationsRead), integration.Change{Events: &messages})
+	got, err := f.integrations.Update(t.Context(), f.DB, f.Ours, row.ID, only(api.ScopeLeadsRead, api.ScopeConversationsRead), integration.Change{Events: &messages})
 	require.NoError(t, err)
 	require.Equal(t, []string{"message.created"}, got.Events, "each type once")
 }
@@ -134,11 +134,11 @@ func TestOtherIntegrationsHaveNoWebhookParts(t *testing.T) {
 		require.ErrorIs(t, err, integration.ErrNotWebhook)
 	}
 	require.Equal(t, api.IntegrationStatusERROR, f.get(t, crm).Status)
-	_, _, err := f.integrations.RotateSecret(t.Context(), f.DB, f.Ours, crm, 0)
+	_, _, err := f.integrations.RotateSecret(t.Context(), f.DB, f.Ours, crm, all, 0)
 	require.ErrorIs(t, err, postgres.ErrNotFound)
-	_, err = f.integrations.Ping(t.Context(), f.Ours, crm)
+	_, err = f.integrations.Ping(t.Context(), f.Ours, crm, all)
 	require.ErrorIs(t, err, postgres.ErrNotFound)
-	_, err = f.integrations.Deliveries(t.Context(), f.Ours, crm, page.Request{})
+	_, err = f.integrations.Deliveries(t.Context(), f.Ours, crm, all, page.Request{})
 	require.ErrorIs(t, err, postgres.ErrNotFound)
 	row, err := f.integrations.Update(t.Context(), f.DB, f.Ours, crm, only(), integration.Change{})
 	require.NoError(t, err, "no scope is needed: it sends no events")
@@ -149,7 +149,7 @@ func TestARotatedSecretSignsUntilTheOverlapEnds(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	row, first := f.webhook(t, address)
-	second, until, err := f.integrations.RotateSecret(t.Context(), f.DB, f.Ours, row.ID, 24*time.Hour)
+	second, until, err := f.integrations.RotateSecret(t.Context(), f.DB, f.Ours, row.ID, all, 24*time.Hour)
 	require.NoError(t, err)
 	require.Equal(t, seed.Start.Add(24*time.Hour), *until)
 	require.Equal(t, []string{second, first}, f.secrets(t, row.ID), "the current one first")
@@ -157,12 +157,12 @@ func TestARotatedSecretSignsUntilTheOverlapEnds(t *testing.T) {
 	require.Equal(t, []string{second, first}, f.secrets(t, row.ID))
 	f.Clock.Advance(time.Millisecond)
 	require.Equal(t, []string{second}, f.secrets(t, row.ID))
-	third, _, err := f.integrations.RotateSecret(t.Context(), f.DB, f.Ours, row.ID, time.Hour)
+	third, _, err := f.integrations.RotateSecret(t.Context(), f.DB, f.Ours, row.ID, all, time.Hour)
 	require.NoError(t, err)
-	fourth, _, err := f.integrations.RotateSecret(t.Context(), f.DB, f.Ours, row.ID, time.Hour)
+	fourth, _, err := f.integrations.RotateSecret(t.Context(), f.DB, f.Ours, row.ID, all, time.Hour)
 	require.NoError(t, err)
 	require.Equal(t, []string{fourth, third}, f.secrets(t, row.ID), "at most two are valid")
-	fifth, until, err := f.integrations.RotateSecret(t.Context(), f.DB, f.Ours, row.ID, 0)
+	fifth, until, err := f.integrations.RotateSecret(t.Context(), f.DB, f.Ours, row.ID, all, 0)
 	require.NoError(t, err)
 	require.Nil(t, until)
 	require.Equal(t, []string{fifth}, f.secrets(t, row.ID), "without an overlap the old ones stop immediately")
@@ -180,11 +180,17 @@ func TestIntegrationsOfAnotherWorkspaceAreNotFound(t *testing.T) {
 			_, err := s.Update(ctx, f.DB, space, id, all, integration.Change{Status: new(api.IntegrationStatusDISABLED)})
 			return err
 		},
-		"RotateSecret": func(space, id uuid.UUID) error { _, _, err := s.RotateSecret(ctx, f.DB, space, id, 0); return err },
-		"Ping":         func(space, id uuid.UUID) error { _, err := s.Ping(ctx, space, id); return err },
-		"Deliveries":   func(space, id uuid.UUID) error { _, err := s.Deliveries(ctx, space, id, page.Request{}); return err },
-		"Redeliver":    func(space, id uuid.UUID) error { _, err := s.Redeliver(ctx, f.DB, space, id, delivery); return err },
-		"Delete":       func(space, id uuid.UUID) error { return s.Delete(ctx, f.DB, space, id) },
+		"RotateSecret": func(space, id uuid.UUID) error { _, _, err := s.RotateSecret(ctx, f.DB, space, id, all, 0); return err },
+		"Ping":         func(space, id uuid.UUID) error { _, err := s.Ping(ctx, space, id, all); return err },
+		"Deliveries": func(space, id uuid.UUID) error {
+			_, err := s.Deliveries(ctx, space, id, all, page.Request{})
+			return err
+		},
+		"Redeliver": func(space, id uuid.UUID) error {
+			_, err := s.Redeliver(ctx, f.DB, space, id, delivery, all)
+			return err
+		},
+		"Delete": func(space, id uuid.UUID) error { return s.Delete(ctx, f.DB, space, id, all) },
 	} {
 		foreign, absent := call(f.Theirs, row.ID), call(f.Ours, uuid.New())
 		require.ErrorIs(t, foreign, postgres.ErrNotFound, name)
@@ -206,9 +212,9 @@ func TestDeleteRemovesTheDeliveriesOfThatWebhookOnly(t *testing.T) {
 	kept, _ := f.webhook(t, address)
 	f.deliver(t, gone.ID, api.WebhookDeliveryStatusPENDING, nil)
 	other := f.deliver(t, kept.ID, api.WebhookDeliveryStatusPENDING, nil)
-	require.NoError(t, f.integrations.Delete(t.Context(), f.DB, f.Ours, gone.ID))
+	require.NoError(t, f.integrations.Delete(t.Context(), f.DB, f.Ours, gone.ID, all))
 	require.Equal(t, 1, f.Count(t, "SELECT count(*) FROM webhook_deliveries"))
 	require.Equal(t, "PENDING", f.status(t, other))
 	require.Len(t, f.Events(t, f.Ours), 2, "events stay")
-	require.ErrorIs(t, f.integrations.Delete(t.Context(), f.DB, f.Ours, gone.ID), postgres.ErrNotFound)
+	require.ErrorIs(t, f.integrations.Delete(t.Context(), f.DB, f.Ours, gone.ID, all), postgres.ErrNotFound)
 }
