@@ -76,7 +76,6 @@ type service struct {
 var _ api.StrictServerInterface = (*service)(nil)
 
 const (
-	gzipMinBytes  = 1024
 	corsMaxAge    = 24 * 60 * 60 // seconds
 	serviceName   = "convo"
 	defaultOrigin = "https://api.avelto.pl"
@@ -99,7 +98,7 @@ func New(d Dependencies) (http.Handler, error) {
 	if err := agree(e, d.Document); err != nil {
 		return nil, err
 	}
-	return headAsGet(e), nil
+	return middleware.Compress(headAsGet(e))
 }
 
 // maxUpload returns the maximum size of an uploaded file, in bytes.
@@ -133,7 +132,6 @@ func chain(e *echo.Echo, d Dependencies) {
 			AllowOrigins: []string{"*"}, AllowHeaders: allowedHeaders(), ExposeHeaders: exposedHeaders(d.Document), MaxAge: corsMaxAge,
 			AllowMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
 		}),
-		echomiddleware.GzipWithConfig(echomiddleware.GzipConfig{MinLength: gzipMinBytes}),
 		gate.Admit,
 		middleware.Validate(d.Document),
 		middleware.Idempotent(d.Idempotency),

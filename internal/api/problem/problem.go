@@ -94,8 +94,10 @@ func (p *Writer) Write(w http.ResponseWriter, requestID string, e *Error) (int, 
 	if err != nil {
 		return 0, fmt.Errorf("write problem: %w", err)
 	}
+	raw = append(raw, '\n')
+	header.Set("Content-Length", strconv.Itoa(len(raw)))
 	w.WriteHeader(kind.Status)
-	if _, err := w.Write(append(raw, '\n')); err != nil {
+	if _, err := w.Write(raw); err != nil {
 		return kind.Status, fmt.Errorf("write problem: %w", err)
 	}
 	return kind.Status, nil

@@ -24,6 +24,7 @@ func Begin(timeout time.Duration, writer *problem.Writer, report func(echo.Conte
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r := c.Request()
+			body := r.Body
 			call := &Call{
 				RequestID: requestID(r.Header), Started: time.Now(), URL: r.URL,
 				ContentType: r.Header.Get("Content-Type"), ContentLength: r.ContentLength,
@@ -32,10 +33,19 @@ func Begin(timeout time.Duration, writer *problem.Writer, report func(echo.Conte
 			defer cancel()
 			c.SetRequest(r.WithContext(ctx))
 			c.Response().Header().Set("X-Request-Id", call.RequestID)
-			if err := rescue.Panics(func() error { return next(c) }); err != nil {
+			err := rescue.Panics(func() error { return next(c) })
+			truncated := err != nil && c.Response().Committed
+			if err != nil {
 				writeError(c, call, writer, err)
 			}
 			report(c, call)
+			if truncated {
+				// Break the connection: the client must not take what it got for the whole response.
+				panic(http.ErrAbortHandler)
+			}
+			if err != nil {
+				drain(c, body)
+			}
 			return nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -52,15 +53,30 @@ func TestAbortedHandlerPanicsThrough(t *testing.T) {
 	})
 }
 
-func TestErrorAfterStartedResponseIsNotWritten(t *testing.T) {
+// TestErrorAfterStartedResponseBreaksTheConnection: the client must not take the half for
+// the whole.
+func TestErrorAfterStartedResponseBreaksTheConnection(t *testing.T) {
 	t.Parallel()
-	w, reports := begin(t, func(c echo.Context) error {
+	document, err := spec.Published()
+	require.NoError(t, err)
+	e, reports := echo.New(), make(chan int, 1)
+	e.Pre(middleware.Begin(time.Minute, &problem.Writer{Kinds: document.Errors}, func(c echo.Context, _ *middleware.Call) { reports <- c.Response().Status }))
+	e.GET("/", func(c echo.Context) error {
 		require.NoError(t, c.String(http.StatusOK, "half"))
+		c.Response().Flush()
 		return errors.New("too late")
 	})
-	require.Equal(t, http.StatusOK, w.Code)
-	require.Equal(t, "half", w.Body.String())
-	require.Equal(t, 1, reports)
+	handler, err := middleware.Compress(e)
+	require.NoError(t, err)
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	response, err := server.Client().Get(server.URL) //nolint:noctx // ends with the server
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.Equal(t, "half", string(body))
+	require.Equal(t, http.StatusOK, <-reports)
 }
 
 // TestDeadlineReturnsTimeout waits for the deadline in a handler, by a fake clock.
