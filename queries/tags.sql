@@ -4,6 +4,10 @@ SELECT * FROM tags
 WHERE workspace_id = @workspace_id AND id < @before_id
 ORDER BY id DESC LIMIT @row_limit;
 
+-- name: TagGet :one
+-- One tag of the workspace.
+SELECT * FROM tags WHERE workspace_id = @workspace_id AND id = @id;
+
 -- name: TagListByConversation :many
 -- The tags of a conversation, by name.
 SELECT tags.* FROM tags

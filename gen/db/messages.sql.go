@@ -54,20 +54,100 @@ func (q *Queries) MessageCreateByOperator(ctx context.Context, db DBTX, arg Mess
 	return i, err
 }
 
-const messageListByConversation = `-- name: MessageListByConversation :many
-SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at FROM messages
+const messageLatest = `-- name: MessageLatest :one
+SELECT id FROM messages
 WHERE workspace_id = $1 AND conversation_id = $2
-ORDER BY id
+ORDER BY id DESC LIMIT 1
 `
 
-type MessageListByConversationParams struct {
+type MessageLatestParams struct {
 	WorkspaceID    uuid.UUID
 	ConversationID uuid.UUID
 }
 
-// The whole timeline of a conversation, oldest first.
-func (q *Queries) MessageListByConversation(ctx context.Context, db DBTX, arg MessageListByConversationParams) ([]Message, error) {
-	rows, err := db.Query(ctx, messageListByConversation, arg.WorkspaceID, arg.ConversationID)
+// The ID of the latest message of a conversation.
+func (q *Queries) MessageLatest(ctx context.Context, db DBTX, arg MessageLatestParams) (uuid.UUID, error) {
+	row := db.QueryRow(ctx, messageLatest, arg.WorkspaceID, arg.ConversationID)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
+const messageListNewest = `-- name: MessageListNewest :many
+SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at FROM messages
+WHERE workspace_id = $1 AND conversation_id = $2 AND id < $3
+ORDER BY id DESC LIMIT $4
+`
+
+type MessageListNewestParams struct {
+	WorkspaceID    uuid.UUID
+	ConversationID uuid.UUID
+	BeforeID       uuid.UUID
+	RowLimit       int32
+}
+
+// Messages of a conversation, newest first, before before_id.
+func (q *Queries) MessageListNewest(ctx context.Context, db DBTX, arg MessageListNewestParams) ([]Message, error) {
+	rows, err := db.Query(ctx, messageListNewest,
+		arg.WorkspaceID,
+		arg.ConversationID,
+		arg.BeforeID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Message{}
+	for rows.Next() {
+		var i Message
+		if err := rows.Scan(
+			&i.WorkspaceID,
+			&i.ID,
+			&i.ConversationID,
+			&i.Role,
+			&i.Content,
+			&i.AuthorType,
+			&i.ContactID,
+			&i.AgentID,
+			&i.OperatorID,
+			&i.DeliveryStatus,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const messageListOldest = `-- name: MessageListOldest :many
+SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at FROM messages
+WHERE workspace_id = $1 AND conversation_id = $2
+  AND id > $3 AND id <= $4
+ORDER BY id LIMIT $5
+`
+
+type MessageListOldestParams struct {
+	WorkspaceID    uuid.UUID
+	ConversationID uuid.UUID
+	AfterID        uuid.UUID
+	ThroughID      uuid.UUID
+	RowLimit       int32
+}
+
+// Messages of a conversation, oldest first, after after_id and up to through_id.
+func (q *Queries) MessageListOldest(ctx context.Context, db DBTX, arg MessageListOldestParams) ([]Message, error) {
+	rows, err := db.Query(ctx, messageListOldest,
+		arg.WorkspaceID,
+		arg.ConversationID,
+		arg.AfterID,
+		arg.ThroughID,
+		arg.RowLimit,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,28 @@ func (q *Queries) TagCreate(ctx context.Context, db DBTX, arg TagCreateParams) (
 	return i, err
 }
 
+const tagGet = `-- name: TagGet :one
+SELECT workspace_id, id, name, created_at FROM tags WHERE workspace_id = $1 AND id = $2
+`
+
+type TagGetParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// One tag of the workspace.
+func (q *Queries) TagGet(ctx context.Context, db DBTX, arg TagGetParams) (Tag, error) {
+	row := db.QueryRow(ctx, tagGet, arg.WorkspaceID, arg.ID)
+	var i Tag
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.Name,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
 const tagList = `-- name: TagList :many
 SELECT workspace_id, id, name, created_at FROM tags
 WHERE workspace_id = $1 AND id < $2

@@ -16,7 +16,7 @@ var (
 	exampleTwo = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e02")
 )
 
-// documented adds the lead, the agent and the conversations of the examples in the
+// documented adds the lead, the agent, the tag and the conversations of the examples in the
 // OpenAPI document.
 func (s *story) documented(c *cast) {
 	if now := s.clock.Now(); now.Before(documented) {
@@ -29,6 +29,7 @@ func (s *story) documented(c *cast) {
 		"openai", "gpt-4o-mini", 0.4, 1024, documented, documented)
 	s.row("leads", leadColumns, c.workspaceID, exampleOne, string(api.LeadStatusQUALIFIED),
 		fields("Anna Nowak", "anna@example.com", "+48 111 222 333"), new(int16(78)), "external-form", nil, nil, documented, documented)
+	s.row("tags", []string{"workspace_id", "id", "name", "created_at"}, c.workspaceID, exampleOne, "reseller", documented)
 	for _, conversationID := range []uuid.UUID{exampleOne, exampleTwo} {
 		contact, _, _, _ := s.contact(c)
 		d := &dialogue{cast: c, id: conversationID, agent: exampleOne, contact: contact}

@@ -73,7 +73,8 @@ func typescript(o *spec.Operation, e spec.Example) (string, error) {
 
 // resultName names the result variable: a list after its items.
 func resultName(o *spec.Operation) string {
-	resource, method, _ := strings.Cut(o.SDKMethod, ".")
+	names := strings.Split(o.SDKMethod, ".")
+	resource, method := names[len(names)-2], names[len(names)-1]
 	switch {
 	case o.Method == http.MethodDelete:
 		return ""

@@ -42,7 +42,23 @@ func (s *conversations) GetConversation(ctx context.Context, r api.GetConversati
 	if err != nil {
 		return nil, err
 	}
-	return api.GetConversation200JSONResponse(representation.ConversationDetail(detail)), nil
+	return newTranscriptStream(ctx, detail)
+}
+
+// ListConversationMessages implements api.StrictServerInterface.
+func (s *conversations) ListConversationMessages(ctx context.Context, r api.ListConversationMessagesRequestObject) (api.ListConversationMessagesResponseObject, error) {
+	order := api.MessageOrderAsc
+	if r.Params.Order != nil {
+		order = *r.Params.Order
+	}
+	rows, err := s.service.Messages(ctx, middleware.WorkspaceID(ctx), r.ID, order, page.Request{Limit: r.Params.Limit, Cursor: r.Params.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	return api.ListConversationMessages200JSONResponse{
+		Body:    representation.List(rows.Rows, representation.Message),
+		Headers: api.ListConversationMessages200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
+	}, nil
 }
 
 // SendOperatorMessage implements api.StrictServerInterface.
@@ -95,6 +111,15 @@ func (s *conversations) ListTags(ctx context.Context, r api.ListTagsRequestObjec
 		Body:    representation.List(rows.Rows, representation.Tag),
 		Headers: api.ListTags200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
 	}, nil
+}
+
+// GetTag implements api.StrictServerInterface.
+func (s *conversations) GetTag(ctx context.Context, r api.GetTagRequestObject) (api.GetTagResponseObject, error) {
+	row, err := s.service.Tag(ctx, middleware.WorkspaceID(ctx), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetTag200JSONResponse(representation.Tag(row)), nil
 }
 
 // CreateTag implements api.StrictServerInterface.

@@ -269,3 +269,13 @@ func TestDeleteLead(t *testing.T) {
 	s.Delete(t, token, path).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
 	s.Get(t, token, path).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
 }
+
+// TestInternationalEmailAddress: an address that a request may have is valid in responses.
+func TestInternationalEmailAddress(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	token := s.Token(t, s.Workspace(t, "acme"))
+	created := s.Post(t, token, "/leads", `{"fields":{"email":"jan@żółw.pl"}}`).Want(t, http.StatusCreated)
+	require.Contains(t, string(created.Body), "jan@żółw.pl")
+	s.Post(t, token, "/leads", `{"fields":{"email":"jan żółw"}}`).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
+}

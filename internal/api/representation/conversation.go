@@ -24,15 +24,15 @@ func ListedConversation(row db.ConversationListRow) api.Conversation {
 	return Conversation(row.Conversation, row.Contact)
 }
 
-// ConversationDetail converts a conversation with its tags, messages and operator.
+// ConversationDetail converts a conversation with its tags and operator. It leaves the
+// messages empty: they are read from d.Transcript.
 func ConversationDetail(d conversation.Detail) api.ConversationDetail {
 	short := Conversation(d.Conversation, d.Contact)
 	detail := api.ConversationDetail{
 		ID: short.ID, AgentID: short.AgentID, ChannelID: short.ChannelID, Status: short.Status, Contact: short.Contact,
 		AssignedOperatorID: short.AssignedOperatorID, LastMessageAt: short.LastMessageAt,
 		CreatedAt: short.CreatedAt, UpdatedAt: short.UpdatedAt,
-		Sentiment: d.Conversation.Sentiment,
-		Tags:      List(d.Tags, Tag), Messages: List(d.Messages, Message),
+		Sentiment: d.Conversation.Sentiment, Tags: List(d.Tags, Tag), Messages: []api.Message{},
 	}
 	if d.Conversation.AssignedOperatorID != nil && d.OperatorName != nil {
 		detail.AssignedOperator = &api.Operator{ID: *d.Conversation.AssignedOperatorID, Name: *d.OperatorName}

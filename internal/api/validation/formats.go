@@ -4,7 +4,9 @@ import (
 	"errors"
 	"net/mail"
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/uuid"
@@ -15,7 +17,8 @@ import (
 var formats = []openapi3.SchemaValidationOption{
 	openapi3.WithStringFormatValidators(map[string]openapi3.StringFormatValidator{
 		"uuid":      openapi3.NewCallbackValidator(checkUUID),
-		"email":     openapi3.NewCallbackValidator(checkEmail),
+		"email":     openapi3.NewCallbackValidator(checkASCIIEmail),
+		"idn-email": openapi3.NewCallbackValidator(checkEmail),
 		"uri":       openapi3.NewCallbackValidator(checkURI),
 		"date-time": openapi3.NewCallbackValidator(checkDateTime),
 	}),
@@ -31,6 +34,14 @@ func checkUUID(text string) error {
 	}
 	_, err := uuid.Parse(text)
 	return err
+}
+
+// checkASCIIEmail checks an address by RFC 5321, checkEmail also one by RFC 6531.
+func checkASCIIEmail(text string) error {
+	if strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return errFormat
+	}
+	return checkEmail(text)
 }
 
 func checkEmail(text string) error {

@@ -106,7 +106,7 @@ func formatName(format string) string {
 	switch format {
 	case "uuid":
 		return "a UUID"
-	case "email":
+	case "email", "idn-email":
 		return "an email address"
 	case "uri":
 		return "an absolute URL"

@@ -75,30 +75,31 @@ func (s *Service) query(ctx context.Context, workspaceID uuid.UUID, f Filter, be
 	return rows, err
 }
 
-// Detail is a conversation with its tags and whole timeline.
+// Detail is a conversation with its tags and messages.
 type Detail struct {
 	db.ConversationGetRow
 
-	Tags     []db.Tag
-	Messages []db.Message
+	Tags       []db.Tag
+	Transcript *Transcript
 }
 
 // Get returns a conversation, or postgres.ErrNotFound.
 func (s *Service) Get(ctx context.Context, workspaceID, conversationID uuid.UUID) (Detail, error) {
-	q := db.New()
-	row, err := q.ConversationGet(ctx, s.DB, db.ConversationGetParams{WorkspaceID: workspaceID, ID: conversationID})
-	if err := postgres.Found("get conversation", err); err != nil {
+	row, err := s.row(ctx, workspaceID, conversationID)
+	if err != nil {
 		return Detail{}, err
 	}
-	tags, err := q.TagListByConversation(ctx, s.DB, db.TagListByConversationParams{WorkspaceID: workspaceID, ConversationID: conversationID})
+	tags, err := db.New().TagListByConversation(ctx, s.DB, db.TagListByConversationParams{WorkspaceID: workspaceID, ConversationID: conversationID})
 	if err != nil {
 		return Detail{}, fmt.Errorf("list tags of conversation: %w", err)
 	}
-	messages, err := q.MessageListByConversation(ctx, s.DB, db.MessageListByConversationParams{WorkspaceID: workspaceID, ConversationID: conversationID})
-	if err != nil {
-		return Detail{}, fmt.Errorf("list messages: %w", err)
-	}
-	return Detail{ConversationGetRow: row, Tags: tags, Messages: messages}, nil
+	transcript, err := openTranscript(ctx, s.DB, workspaceID, conversationID)
+	return Detail{ConversationGetRow: row, Tags: tags, Transcript: transcript}, err
+}
+
+func (s *Service) row(ctx context.Context, workspaceID, conversationID uuid.UUID) (db.ConversationGetRow, error) {
+	row, err := db.New().ConversationGet(ctx, s.DB, db.ConversationGetParams{WorkspaceID: workspaceID, ID: conversationID})
+	return row, postgres.Found("get conversation", err)
 }
 
 // distinct returns ids sorted and each once.

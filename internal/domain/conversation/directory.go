@@ -27,6 +27,12 @@ func (s *Service) Tags(ctx context.Context, workspaceID uuid.UUID, request page.
 	}, func(t db.Tag) uuid.UUID { return t.ID })
 }
 
+// Tag returns a tag, or postgres.ErrNotFound.
+func (s *Service) Tag(ctx context.Context, workspaceID, tagID uuid.UUID) (db.Tag, error) {
+	row, err := db.New().TagGet(ctx, s.DB, db.TagGetParams{WorkspaceID: workspaceID, ID: tagID})
+	return row, postgres.Found("get tag", err)
+}
+
 // CreateTag stores a tag, or fails with ErrTagExists.
 func (s *Service) CreateTag(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, name string) (db.Tag, error) {
 	tagID, now := s.IDs.New()

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/testing/seed"
 )
@@ -69,6 +70,20 @@ func (f *fixture) get(t *testing.T, conversationID uuid.UUID) conversation.Detai
 	found, err := f.conversations.Get(t.Context(), f.Ours, conversationID)
 	require.NoError(t, err)
 	return found
+}
+
+// messages returns the messages of a conversation, oldest first.
+func (f *fixture) messages(t *testing.T, conversationID uuid.UUID) []db.Message {
+	t.Helper()
+	var all []db.Message
+	for transcript := f.get(t, conversationID).Transcript; ; {
+		batch, err := transcript.Next(t.Context())
+		require.NoError(t, err)
+		if len(batch) == 0 {
+			return all
+		}
+		all = append(all, batch...)
+	}
 }
 
 // conversationData is the data of a conversation event.

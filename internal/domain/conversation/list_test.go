@@ -176,7 +176,7 @@ func TestDetailIsNotFoundElsewhere(t *testing.T) {
 	found := f.get(t, subject)
 	require.Equal(t, "Ola", *found.OperatorName)
 	require.Equal(t, "Anna", *found.Contact.Name)
-	require.Empty(t, found.Messages)
+	require.Empty(t, f.messages(t, subject))
 	var names []string
 	for _, tag := range found.Tags {
 		names = append(names, tag.Name)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/testing/seed"
@@ -57,8 +58,7 @@ func TestOnlyTheFirstReplyIsMeasured(t *testing.T) {
 	require.Equal(t, first.CreatedAt, *found.Conversation.FirstOperatorReplyAt)
 	require.Equal(t, second.CreatedAt, *found.Conversation.LastMessageAt)
 	require.Equal(t, second.CreatedAt, found.Conversation.UpdatedAt)
-	require.Equal(t, first, found.Messages[0])
-	require.Equal(t, second, found.Messages[1])
+	require.Equal(t, []db.Message{first, second}, f.messages(t, subject))
 }
 
 func TestAReplyThatCannotBeQueuedIsNotStored(t *testing.T) {
@@ -117,5 +117,5 @@ func TestReplySeesAConcurrentClose(t *testing.T) {
 	require.ErrorIs(t, <-errs, conversation.ErrClosed)
 	events := f.Events(t, f.Ours)
 	require.Equal(t, api.EventTypeConversationClosed, events[len(events)-1].Type, "no message follows the close")
-	require.Len(t, f.get(t, subject).Messages, len(events)-1)
+	require.Len(t, f.messages(t, subject), len(events)-1)
 }

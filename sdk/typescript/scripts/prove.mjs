@@ -86,8 +86,9 @@ async function everyOperation() {
       const ids = [...shared, ...(operation.parameters ?? [])].map(resolved).filter(({ in: where }) => where === 'path').map(({ name }) => name);
       const body = operation.requestBody && Object.keys(operation.requestBody.content)[0];
       const rest = body === 'application/pdf' ? [new Uint8Array(1), { name: 'x.pdf' }] : [{}];
-      const [resource, name] = operation['x-sdk-method'].split('.');
-      await client[resource][name](...ids, ...rest);
+      const names = operation['x-sdk-method'].split('.');
+      const name = names.pop();
+      await names.reduce((resource, part) => resource[part], client)[name](...ids, ...rest);
       const wanted = `${method.toUpperCase()} ${path.replaceAll(/[{}]/g, '')}`;
       if (asked !== wanted) throw new Error(`${operation['x-sdk-method']} requested ${asked}, not ${wanted}`);
       count++;

@@ -32,8 +32,17 @@ export class Leads extends Resource {
 /** Filters for conversations. `tagIds` can be an array. */
 export type ConversationQuery = Omit<Query<'listConversations'>, 'tagIds'> & { tagIds?: readonly string[] };
 
+/** The messages of a conversation, in pages. */
+export class ConversationMessages extends Resource {
+  list(id: string, query?: Query<'listConversationMessages'>, options?: RequestOptions): ListCall<Item<'listConversationMessages'>> {
+    return this.many<'listConversationMessages'>(`/conversations/${segment(id)}/messages`, query, options);
+  }
+}
+
 /** Conversations and their transcripts. */
 export class Conversations extends Resource {
+  readonly messages = new ConversationMessages(this.transport);
+
   list(query?: ConversationQuery, options?: RequestOptions): ListCall<Item<'listConversations'>> {
     return this.many<'listConversations'>('/conversations', query, options);
   }
@@ -62,6 +71,10 @@ export class Operators extends Resource {
 export class Tags extends Resource {
   list(query?: Query<'listTags'>, options?: RequestOptions): ListCall<Item<'listTags'>> {
     return this.many<'listTags'>('/tags', query, options);
+  }
+
+  get(id: string, options?: RequestOptions): Call<Result<'getTag'>> {
+    return this.one<'getTag'>({ method: 'GET', path: `/tags/${segment(id)}` }, options);
   }
 
   create(tag: Body<'createTag'>, options?: RequestOptions): Call<Result<'createTag'>> {

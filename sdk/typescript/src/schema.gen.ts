@@ -116,6 +116,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/conversations/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List messages
+         * @description Returns the messages of a conversation in pages, oldest first unless you set `order`. For the whole transcript in one response, fetch the conversation.
+         */
+        get: operations["listConversationMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/conversations/{id}/operator-message": {
         parameters: {
             query?: never;
@@ -194,6 +214,26 @@ export interface paths {
          * @description Creates a tag. Names are unique in the workspace and not case-sensitive.
          */
         post: operations["createTag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tags/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch a tag
+         * @description Returns a tag.
+         */
+        get: operations["getTag"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1017,7 +1057,7 @@ export interface components {
             /** @description Full name. */
             name?: string;
             /**
-             * Format: email
+             * Format: idn-email
              * @description Email address.
              */
             email?: string;
@@ -1125,7 +1165,7 @@ export interface components {
             /** @description Full name. */
             name?: string | null;
             /**
-             * Format: email
+             * Format: idn-email
              * @description Email address.
              */
             email?: string | null;
@@ -1296,6 +1336,12 @@ export interface components {
             /** @description All messages, oldest first. */
             messages: components["schemas"]["Message"][];
         };
+        /**
+         * @description Order of messages. `asc`: oldest first. `desc`: newest first.
+         * @default asc
+         * @enum {string}
+         */
+        MessageOrder: "asc" | "desc";
         /** @description An operator's reply. */
         OperatorMessageCreate: {
             /** @description Text of the reply. */
@@ -2740,6 +2786,7 @@ export type MessageAuthor = components['schemas']['MessageAuthor'];
 export type DeliveryStatus = components['schemas']['DeliveryStatus'];
 export type Message = components['schemas']['Message'];
 export type ConversationDetail = components['schemas']['ConversationDetail'];
+export type MessageOrder = components['schemas']['MessageOrder'];
 export type OperatorMessageCreate = components['schemas']['OperatorMessageCreate'];
 export type ConversationIds = components['schemas']['ConversationIds'];
 export type ConversationBulkClose = components['schemas']['ConversationBulkClose'];
@@ -3243,6 +3290,62 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    listConversationMessages: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `asc`: oldest first. `desc`: newest first.
+                 * @example asc
+                 */
+                order?: components["schemas"]["MessageOrder"];
+                /**
+                 * @description Maximum number of items to return, 1 to 200.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of messages. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    Link: components["headers"]["Link"];
+                    "X-Next-Cursor": components["headers"]["NextCursor"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     sendOperatorMessage: {
         parameters: {
             query?: never;
@@ -3481,6 +3584,47 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getTag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tag. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tag"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];

@@ -80,6 +80,10 @@ export const checks: Record<string, Check> = {
     for await (const conversation of client.conversations.list({ limit: 5 })) seen.add(conversation.id);
     truthy(seen.size > 30, 'more than one page');
     equal((await first.nextPage())!.length, 5);
+    const { messages } = await client.conversations.get(first[0]!.id);
+    const newest: string[] = [];
+    for await (const message of client.conversations.messages.list(first[0]!.id, { limit: 2, order: 'desc' })) newest.push(message.id);
+    equal(newest.reverse(), messages.map((one) => one.id));
     truthy(!(first.map((one) => one.id) instanceof sdk.Page), 'what is mapped is no page');
     const { data, response } = await client.channels.list().withResponse();
     equal([data.length, data.hasNextPage, data.nextPage()], [10, false, undefined]);
@@ -102,7 +106,8 @@ export const checks: Record<string, Check> = {
     truthy(bad.code === 'validation_failed' && bad.errors.length > 0, 'every broken rule');
     await fails(sdk.UnauthorizedError, new AveltoClient({ apiKey: 'convo_00000000000000000000000000000000', baseUrl }).leads.list());
     const tag = { name: `tag ${crypto.randomUUID()}` };
-    await client.tags.create(tag);
+    const created = await client.tags.create(tag);
+    equal(await client.tags.get(created.id), created);
     equal((await fails(sdk.ConflictError, client.tags.create(tag))).code, 'tag_exists');
     const kinds = [[400, sdk.BadRequestError], [401, sdk.UnauthorizedError], [403, sdk.ForbiddenError], [404, sdk.NotFoundError], [409, sdk.ConflictError],
       [413, sdk.PayloadTooLargeError], [415, sdk.UnsupportedMediaTypeError], [422, sdk.UnprocessableError], [429, sdk.RateLimitedError], [418, sdk.APIError]] as const;
