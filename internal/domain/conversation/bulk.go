@@ -51,7 +51,7 @@ func (s *Service) Apply(ctx context.Context, on postgres.Conn, workspaceID uuid.
 	return result, err
 }
 
-// action is a bulk action under way, on rows that it holds.
+// action is a bulk action in progress, on rows that it has locked.
 type action struct {
 	tx          postgres.Tx
 	workspaceID uuid.UUID

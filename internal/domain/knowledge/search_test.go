@@ -31,7 +31,7 @@ func sources(hits []knowledge.Hit) (ids []uuid.UUID) {
 func TestSearchRanksAllWordsAboveSome(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	some := s.ingest(t, s.Ours, "some.md", "Refund refund refund refund refund refund: every refund is a refund.")
+	some := s.ingest(t, s.Ours, "some.md", "A refund, the refund, my refund, your refund: every refund is a refund.")
 	both := s.ingest(t, s.Ours, "both.md", "Somewhere in a long text about warehouses and the delivery of parcels stands that a refund for damaged boots is possible.")
 	s.ingest(t, s.Ours, "none.md", "Opening hours are from nine to five.")
 	require.Equal(t, []uuid.UUID{both, some}, sources(s.search(t, s.Ours, knowledge.Query{Text: "refund boots"})))

@@ -58,7 +58,7 @@ func TestNoListVisitsMoreThanItsPage(t *testing.T) {
 			ours = space.ID
 		}
 	}
-	// One stage has no rows here, one has them all but for a few, which are old.
+	// One stage has no rows here, another has all of them except a few old ones.
 	for _, statement := range []string{
 		"UPDATE leads SET status = 'NEW' WHERE workspace_id = $1",
 		"UPDATE leads SET status = 'WON', score = NULL WHERE workspace_id = $1 AND id IN (SELECT id FROM leads WHERE workspace_id = $1 ORDER BY id LIMIT 5)",

@@ -14,9 +14,9 @@ import (
 
 func TestMain(m *testing.M) { apitest.Main(m) }
 
-// TestWhatIsNoLongerKeptIsCleared leaves behind what is old enough, and what is not by
-// a minute, before a worker starts.
-func TestWhatIsNoLongerKeptIsCleared(t *testing.T) {
+// TestRowsPastTheirRetentionAreDeleted inserts rows that are a minute over and under their
+// retention before a worker starts.
+func TestRowsPastTheirRetentionAreDeleted(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	token := s.Token(t, s.Workspace(t, "acme"))

@@ -18,15 +18,15 @@ import (
 var ErrNotLive = errors.New("token: not live")
 
 const (
-	// cacheFor bounds how long a revocation that nobody announced goes unnoticed.
+	// cacheFor bounds how long a revocation goes unnoticed if its notification is lost.
 	cacheFor = time.Second
-	// cacheSize bounds the cache's memory: some 300 bytes an entry.
+	// cacheSize bounds the memory of the cache: about 300 bytes per entry.
 	cacheSize = 50_000
 )
 
-// Authenticator turns tokens into principals. It keeps live ones for a second,
-// forgets one at once when the database announces its change, and keeps none
-// while it cannot hear such announcements (see Listen).
+// Authenticator turns tokens into principals. It caches live tokens for a second, drops one
+// immediately when the database notifies a change, and caches nothing while it does not
+// receive notifications (see Listen).
 type Authenticator struct {
 	db      *postgres.DB
 	queries *db.Queries
@@ -36,7 +36,7 @@ type Authenticator struct {
 	mu         sync.RWMutex
 	entries    map[Hash]entry
 	listening  bool
-	generation uint64 // grows with each announcement
+	generation uint64 // incremented by each notification
 }
 
 type entry struct {
@@ -44,8 +44,8 @@ type entry struct {
 	until     time.Time
 }
 
-// NewAuthenticator returns an authenticator that notes each use of a token in
-// uses. Until Listen runs it asks the database each time.
+// NewAuthenticator returns an authenticator that notes each use of a token in uses. Until
+// Listen runs, it queries the database each time.
 func NewAuthenticator(on *postgres.DB, c clock.Clock, uses *Uses) *Authenticator {
 	return &Authenticator{db: on, queries: db.New(), clock: c, uses: uses, entries: map[Hash]entry{}}
 }

@@ -18,7 +18,7 @@ import (
 // ErrUnknownScope means that a scope does not exist.
 var ErrUnknownScope = errors.New("token: unknown scope")
 
-// ErrExpiry means that a token would expire before it exists.
+// ErrExpiry means that a lifetime is not positive.
 var ErrExpiry = errors.New("token: the time to expiry must be positive")
 
 // Service creates, lists and revokes tokens.
@@ -28,21 +28,21 @@ type Service struct {
 	Clock clock.Clock
 }
 
-// NewToken is a token to create. It never expires where ExpiresIn is nil.
+// NewToken describes a token to create. It never expires if ExpiresIn is nil.
 type NewToken struct {
 	WorkspaceID uuid.UUID
 	Name        string
 	Scopes      []api.Scope
 	ExpiresIn   *time.Duration
-	CreatedBy   *uuid.UUID // the user who asked for it, if any
+	CreatedBy   *uuid.UUID // the user who creates it, if any
 }
 
-// Live reports whether a token admits anybody at a moment.
+// Live reports whether a token is valid at a time.
 func Live(row db.APIToken, at time.Time) bool {
 	return row.RevokedAt == nil && (row.ExpiresAt == nil || at.Before(*row.ExpiresAt))
 }
 
-// Create stores a token and returns its plaintext, which cannot be had again.
+// Create stores a token and returns its plaintext, which cannot be read again.
 func (s *Service) Create(ctx context.Context, on postgres.Conn, in NewToken) (string, db.APIToken, error) {
 	scopes := make([]string, 0, len(in.Scopes))
 	for _, scope := range in.Scopes {
@@ -72,7 +72,7 @@ func (s *Service) Create(ctx context.Context, on postgres.Conn, in NewToken) (st
 	return plaintext, row, nil
 }
 
-// List returns the tokens of a workspace, latest first.
+// List returns the tokens of a workspace, newest first.
 func (s *Service) List(ctx context.Context, workspaceID uuid.UUID) ([]db.TokenListRow, error) {
 	rows, err := db.New().TokenList(ctx, s.DB, db.TokenListParams{WorkspaceID: workspaceID})
 	if err != nil {
@@ -81,8 +81,8 @@ func (s *Service) List(ctx context.Context, workspaceID uuid.UUID) ([]db.TokenLi
 	return rows, nil
 }
 
-// Revoke ends a token's life on every replica within a second. It reports false
-// where the workspace has no such live token.
+// Revoke revokes a token on every replica within a second. It reports false if the
+// workspace has no such token, or it is already revoked.
 func (s *Service) Revoke(ctx context.Context, on postgres.Conn, workspaceID, tokenID uuid.UUID) (bool, error) {
 	now := s.Clock.Now()
 	changed, err := db.New().TokenRevoke(ctx, on, db.TokenRevokeParams{WorkspaceID: workspaceID, ID: tokenID, RevokedAt: &now})
@@ -102,9 +102,9 @@ func lock(ctx context.Context, on postgres.Conn, workspaceID, tokenID uuid.UUID)
 	return row, postgres.Found("get token", err)
 }
 
-// Rotate creates a token with the name, the scopes and the length of life of another,
-// which lives on for the overlap at most. It returns the new one's plaintext, which
-// cannot be had again, or ErrNotLive.
+// Rotate creates a token with the name, scopes and lifetime of another, which stays valid
+// for at most the overlap. It returns the plaintext of the new one, which cannot be read
+// again, or ErrNotLive.
 func (s *Service) Rotate(ctx context.Context, on postgres.Conn, workspaceID, tokenID uuid.UUID, by *uuid.UUID, overlap time.Duration) (plaintext string, row db.APIToken, err error) {
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		old, err := lock(ctx, tx, workspaceID, tokenID)

@@ -1,5 +1,5 @@
-// Package token holds API tokens: how they look, who may do what by one, and
-// their life from creation to revocation.
+// Package token manages API tokens: their format, their scopes, and their lifecycle from
+// creation to revocation.
 package token
 
 import (
@@ -13,23 +13,23 @@ import (
 	"github.com/avelto/convo/gen/api"
 )
 
-// Prefix begins every token.
+// Prefix is the start of every token.
 const Prefix = "convo_"
 
 const digits = 32 // hexadecimal digits after the prefix: 128 random bits
 
-// Hash is the SHA-256 of a token's plaintext: all that is stored of it.
+// Hash is the SHA-256 of a token's plaintext, which itself is not stored.
 type Hash [sha256.Size]byte
 
-// Mint returns the plaintext of a fresh token.
+// Mint returns the plaintext of a new token.
 func Mint() string {
 	random := make([]byte, digits/2)
 	_, _ = rand.Read(random) // never fails
 	return Prefix + hex.EncodeToString(random)
 }
 
-// Parse returns the hash of a plaintext; ok is false where it does not look like
-// a token: the prefix and 32 lowercase hexadecimal digits.
+// Parse returns the hash of a plaintext. ok is false if it does not have the format of a
+// token: the prefix and 32 lowercase hexadecimal digits.
 func Parse(plaintext string) (hash Hash, ok bool) {
 	if len(plaintext) != len(Prefix)+digits || plaintext[:len(Prefix)] != Prefix {
 		return Hash{}, false
@@ -42,12 +42,12 @@ func Parse(plaintext string) (hash Hash, ok bool) {
 	return sha256.Sum256([]byte(plaintext)), true
 }
 
-// Principal is who calls: a live token.
+// Principal is the caller of a request: a live token.
 type Principal struct {
 	WorkspaceID uuid.UUID
 	TokenID     uuid.UUID
 	Scopes      []api.Scope
-	// RateLimit is the workspace's own number of requests a minute and route, or 0.
+	// RateLimit is the workspace's own number of requests per minute and route, or 0.
 	RateLimit int
 	// KnowledgeScopes says that the workspace requires a scope for changes to knowledge.
 	KnowledgeScopes bool

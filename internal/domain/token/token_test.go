@@ -26,7 +26,7 @@ import (
 	"github.com/avelto/convo/internal/testing/testdb"
 )
 
-func TestMintedTokensLookAsDocumented(t *testing.T) {
+func TestMintReturnsTheDocumentedFormat(t *testing.T) {
 	t.Parallel()
 	shape := regexp.MustCompile(`^convo_[0-9a-f]{32}$`)
 	first := token.Mint()
@@ -37,7 +37,7 @@ func TestMintedTokensLookAsDocumented(t *testing.T) {
 	require.Equal(t, token.Hash(sha256.Sum256([]byte(first))), hash)
 }
 
-// FuzzParse looks for a text that is taken for a token and does not look like one.
+// FuzzParse compares Parse with the documented format.
 func FuzzParse(f *testing.F) {
 	shape := regexp.MustCompile(`^convo_[0-9a-f]{32}\z`)
 	for _, seed := range []string{token.Mint(), "convo_", strings.ToUpper(token.Mint()), token.Mint() + "\n", " " + token.Mint(), ""} {
@@ -78,7 +78,7 @@ func setup(t *testing.T) *fixture {
 	return f
 }
 
-// listen runs the listener and waits until it hears.
+// listen runs the listener and waits until it receives notifications.
 func (f *fixture) listen(t *testing.T) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -94,8 +94,7 @@ func (f *fixture) listen(t *testing.T) (stop func()) {
 	}
 }
 
-// caches returns a test for whether a token is kept: then the database may lose it
-// unnoticed.
+// caches returns a function that reports whether the token is cached.
 func (f *fixture) caches(t *testing.T) func() bool {
 	t.Helper()
 	return func() bool {
@@ -107,7 +106,7 @@ func (f *fixture) caches(t *testing.T) func() bool {
 	}
 }
 
-func TestAPrincipalIsKeptForASecond(t *testing.T) {
+func TestAPrincipalIsCachedForASecond(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	defer f.listen(t)()
@@ -119,10 +118,10 @@ func TestAPrincipalIsKeptForASecond(t *testing.T) {
 	f.clock.Advance(time.Second)
 	later, err := f.auth.Authenticate(t.Context(), f.hash)
 	require.NoError(t, err)
-	require.NotSame(t, first, later, "read anew, whatever was announced")
+	require.NotSame(t, first, later, "read again, even without a notification")
 }
 
-func TestARevocationIsHeardAtOnce(t *testing.T) {
+func TestARevocationTakesEffectImmediately(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	defer f.listen(t)()
@@ -140,7 +139,7 @@ func TestARevocationIsHeardAtOnce(t *testing.T) {
 	require.False(t, again)
 }
 
-func TestNothingIsKeptWhileNobodyListens(t *testing.T) {
+func TestNothingIsCachedWithoutAListener(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	require.False(t, f.caches(t)())
@@ -150,15 +149,15 @@ func TestNothingIsKeptWhileNobodyListens(t *testing.T) {
 	require.False(t, f.caches(t)())
 }
 
-func TestTheListenerComesBack(t *testing.T) {
+func TestTheListenerReconnects(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	defer f.listen(t)()
 	_, err := f.on.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 		WHERE datname = current_database() AND query LIKE 'LISTEN%'`)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return !f.caches(t)() }, 10*time.Second, time.Millisecond, "it notices")
-	require.Eventually(t, f.caches(t), 10*time.Second, time.Millisecond, "and listens again")
+	require.Eventually(t, func() bool { return !f.caches(t)() }, 10*time.Second, time.Millisecond, "the lost connection is detected")
+	require.Eventually(t, f.caches(t), 10*time.Second, time.Millisecond, "and replaced")
 }
 
 func TestTheListenerNoticesAFrozenConnection(t *testing.T) {
@@ -214,10 +213,10 @@ func TestUsesAreWrittenInBatches(t *testing.T) {
 	require.Equal(t, at, lastUsed())
 	f.uses.Note(&token.Principal{WorkspaceID: f.space, TokenID: f.row}, at.Add(-time.Hour))
 	require.NoError(t, f.uses.Flush(t.Context()))
-	require.Equal(t, at, lastUsed(), "never backwards")
+	require.Equal(t, at, lastUsed(), "it never goes back")
 }
 
-func TestUsesSurviveAFailedWrite(t *testing.T) {
+func TestUsesAreKeptAfterAFailedWrite(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -230,7 +229,7 @@ func TestUsesSurviveAFailedWrite(t *testing.T) {
 	require.NotNil(t, rows[0].APIToken.LastUsedAt)
 }
 
-func TestCreateRefusesNonsense(t *testing.T) {
+func TestCreateValidatesItsInput(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	_, _, err := f.tokens.Create(t.Context(), f.on, token.NewToken{WorkspaceID: f.space, Scopes: []api.Scope{"leads:eat"}})
@@ -240,7 +239,7 @@ func TestCreateRefusesNonsense(t *testing.T) {
 	require.ErrorIs(t, err, token.ErrExpiry)
 }
 
-// BenchmarkAuthenticate measures the check of a token that is kept.
+// BenchmarkAuthenticate measures the authentication by a cached token.
 func BenchmarkAuthenticate(b *testing.B) {
 	on := testdb.New(b)
 	c := clock.NewFake(time.Now())

@@ -12,7 +12,7 @@ import (
 	"github.com/avelto/convo/internal/testing/seed"
 )
 
-// inWorkspaces returns a service beside two workspaces.
+// inWorkspaces returns a service and two workspaces.
 func inWorkspaces(t *testing.T) (*seed.World, *user.Service) {
 	t.Helper()
 	w := seed.New(t)

@@ -35,7 +35,7 @@ type World struct {
 }
 
 // New returns a World that is dropped after the test.
-func New(t testing.TB) *World {
+func New(t *testing.T) *World {
 	t.Helper()
 	w := &World{DB: testdb.New(t), Clock: clock.NewFake(Start), Pages: page.NewCodec([]byte("seed"))}
 	w.IDs = id.NewGenerator(w.Clock)
@@ -45,7 +45,7 @@ func New(t testing.TB) *World {
 }
 
 // Workspace inserts a workspace.
-func (w *World) Workspace(t testing.TB, slug string) uuid.UUID {
+func (w *World) Workspace(t *testing.T, slug string) uuid.UUID {
 	t.Helper()
 	row, err := (&workspace.Service{DB: w.DB, IDs: w.IDs}).Create(t.Context(), slug, slug)
 	require.NoError(t, err)
@@ -53,26 +53,26 @@ func (w *World) Workspace(t testing.TB, slug string) uuid.UUID {
 }
 
 // Exec runs a statement.
-func (w *World) Exec(t testing.TB, sql string, args ...any) {
+func (w *World) Exec(t *testing.T, sql string, args ...any) {
 	t.Helper()
 	_, err := w.DB.Exec(t.Context(), sql, args...)
 	require.NoError(t, err)
 }
 
 // Scan runs a query for one row and reads its columns into dest.
-func (w *World) Scan(t testing.TB, dest []any, sql string, args ...any) {
+func (w *World) Scan(t *testing.T, dest []any, sql string, args ...any) {
 	t.Helper()
 	require.NoError(t, w.DB.QueryRow(t.Context(), sql, args...).Scan(dest...))
 }
 
 // Count runs a query for one number.
-func (w *World) Count(t testing.TB, sql string, args ...any) (n int) {
+func (w *World) Count(t *testing.T, sql string, args ...any) (n int) {
 	t.Helper()
 	w.Scan(t, []any{&n}, sql, args...)
 	return n
 }
 
-func (w *World) insert(t testing.TB, sql string, args ...any) uuid.UUID {
+func (w *World) insert(t *testing.T, sql string, args ...any) uuid.UUID {
 	t.Helper()
 	rowID, now := w.IDs.New()
 	w.Exec(t, sql, append([]any{rowID, now}, args...)...)
@@ -80,26 +80,26 @@ func (w *World) insert(t testing.TB, sql string, args ...any) uuid.UUID {
 }
 
 // Agent inserts an agent.
-func (w *World) Agent(t testing.TB, space uuid.UUID, name string) uuid.UUID {
+func (w *World) Agent(t *testing.T, space uuid.UUID, name string) uuid.UUID {
 	t.Helper()
 	return w.insert(t, `INSERT INTO agents (id, created_at, updated_at, workspace_id, name, status, model_provider, model_name, temperature, max_tokens)
 		VALUES ($1, $2, $2, $3, $4, 'PUBLISHED', 'openai', 'gpt', 1, 1024)`, space, name)
 }
 
 // Channel inserts a channel of an agent.
-func (w *World) Channel(t testing.TB, space, agent uuid.UUID, kind api.ChannelType) uuid.UUID {
+func (w *World) Channel(t *testing.T, space, agent uuid.UUID, kind api.ChannelType) uuid.UUID {
 	t.Helper()
 	return w.insert(t, "INSERT INTO channels (id, created_at, workspace_id, agent_id, type, name) VALUES ($1, $2, $3, $4, $5, $5)", space, agent, kind)
 }
 
 // Operator inserts an operator.
-func (w *World) Operator(t testing.TB, space uuid.UUID, name string) uuid.UUID {
+func (w *World) Operator(t *testing.T, space uuid.UUID, name string) uuid.UUID {
 	t.Helper()
 	return w.insert(t, "INSERT INTO operators (id, created_at, workspace_id, name) VALUES ($1, $2, $3, $4)", space, name)
 }
 
 // Tag inserts a tag.
-func (w *World) Tag(t testing.TB, space uuid.UUID, name string) uuid.UUID {
+func (w *World) Tag(t *testing.T, space uuid.UUID, name string) uuid.UUID {
 	t.Helper()
 	return w.insert(t, "INSERT INTO tags (id, created_at, workspace_id, name) VALUES ($1, $2, $3, $4)", space, name)
 }
@@ -114,7 +114,7 @@ type Conversation struct {
 }
 
 // Conversation inserts a conversation with its contact.
-func (w *World) Conversation(t testing.TB, space uuid.UUID, in Conversation) uuid.UUID {
+func (w *World) Conversation(t *testing.T, space uuid.UUID, in Conversation) uuid.UUID {
 	t.Helper()
 	if in.Agent == uuid.Nil {
 		in.Agent = w.Agent(t, space, "Agent")
@@ -141,7 +141,7 @@ type Event struct {
 }
 
 // Events returns the recorded events of a workspace in order.
-func (w *World) Events(t testing.TB, space uuid.UUID) []Event {
+func (w *World) Events(t *testing.T, space uuid.UUID) []Event {
 	t.Helper()
 	rows, err := w.DB.Query(t.Context(), "SELECT sequence, type, occurred_at, data FROM events WHERE workspace_id = $1 ORDER BY sequence", space)
 	require.NoError(t, err)
@@ -157,7 +157,7 @@ func (w *World) Events(t testing.TB, space uuid.UUID) []Event {
 }
 
 // Read decodes the data of an event.
-func Read[Data any](t testing.TB, e Event) (data Data) {
+func Read[Data any](t *testing.T, e Event) (data Data) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal(e.Data, &data))
 	return data

@@ -50,7 +50,7 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 }
 
 // capacities updates the endpoints from their rows and returns how many deliveries to
-// claim for each; endpoints without capacity are left out.
+// claim for each; endpoints without capacity are omitted.
 func (d *Dispatcher) capacities(webhooks []db.Integration, now time.Time) map[endpointID]int32 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
