@@ -1,4 +1,4 @@
-// Package blob keeps files: in a directory, or in object storage that speaks S3.
+// Package blob stores files in a directory or in S3-compatible object storage.
 package blob
 
 import (
@@ -11,23 +11,24 @@ import (
 	"strings"
 )
 
-// ErrNotFound means that there is no file of this key.
+// ErrNotFound means that no file has the key.
 var ErrNotFound = errors.New("blob: no such file")
 
-// Store keeps files by key: names joined by slashes, of letters, digits and hyphens.
+// Store stores files by key. A key is a path of names, separated by slashes, of letters,
+// digits and hyphens. A Store is safe for concurrent use.
 type Store interface {
-	// Put stores what it reads to the end, size bytes. A file that cannot be read to
-	// the end is not stored.
+	// Put stores a file of size bytes, or of any size if size is -1. It replaces the
+	// previous file of the key. If reading fails or ends early, it stores nothing.
 	Put(ctx context.Context, key string, from io.Reader, size int64) error
-	// Open returns a file, or ErrNotFound.
+	// Open returns a file, or ErrNotFound. The caller closes it.
 	Open(ctx context.Context, key string) (io.ReadCloser, error)
-	// Delete removes a file; one that is not there is no error.
+	// Delete removes a file. It is no error if there is none.
 	Delete(ctx context.Context, key string) error
 }
 
 // Open returns the store at an address: a directory, or
 // s3://KEY:SECRET@HOST/BUCKET?region=…&insecure=true. Its errors never contain the
-// address, which holds a secret.
+// address, which includes a secret.
 func Open(ctx context.Context, address string) (Store, error) {
 	if !strings.Contains(address, "://") {
 		store, err := Directory(address)

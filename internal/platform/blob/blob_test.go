@@ -19,7 +19,7 @@ import (
 	"github.com/avelto/convo/internal/platform/blob"
 )
 
-// TestDirectory and TestObjectStorage hold both stores to the same.
+// TestDirectory and TestObjectStorage run the same tests on both stores.
 func TestDirectory(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "files")
@@ -33,7 +33,7 @@ func TestDirectory(t *testing.T) {
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*", "*.part"))
 	require.NoError(t, err)
-	require.Empty(t, left, "half a file stays nowhere")
+	require.Empty(t, left, "no partial file is left")
 }
 
 func TestObjectStorage(t *testing.T) {
@@ -46,7 +46,7 @@ func TestObjectStorage(t *testing.T) {
 	require.ErrorContains(t, err, "does not exist")
 	_, err = blob.Open(t.Context(), strings.Replace(address, "secret-of-test", "wrong", 1)+"/convo?insecure=true&region=us-east-1")
 	require.Error(t, err)
-	require.NotContains(t, err.Error(), "wrong", "no secret is told")
+	require.NotContains(t, err.Error(), "wrong", "errors contain no secret")
 }
 
 func keepsFiles(t *testing.T, store blob.Store) {
@@ -64,18 +64,18 @@ func keepsFiles(t *testing.T, store blob.Store) {
 	_, err := store.Open(t.Context(), "space/two")
 	require.ErrorIs(t, err, blob.ErrNotFound)
 
-	broken := io.MultiReader(strings.NewReader("half"), iotest.ErrReader(errors.New("the caller has gone")))
+	broken := io.MultiReader(strings.NewReader("half"), iotest.ErrReader(errors.New("the connection was reset")))
 	require.Error(t, store.Put(t.Context(), "space/three", broken, 8))
 	_, err = store.Open(t.Context(), "space/three")
-	require.ErrorIs(t, err, blob.ErrNotFound, "a file that did not come whole is not there")
+	require.ErrorIs(t, err, blob.ErrNotFound, "a partial file is not stored")
 
 	require.NoError(t, store.Delete(t.Context(), "space/one"))
-	require.NoError(t, store.Delete(t.Context(), "space/one"), "twice does no harm")
+	require.NoError(t, store.Delete(t.Context(), "space/one"), "deleting twice is no error")
 	_, err = store.Open(t.Context(), "space/one")
 	require.ErrorIs(t, err, blob.ErrNotFound)
 }
 
-// startS3 runs a server that speaks S3, with the bucket convo, and returns its address.
+// startS3 runs an S3-compatible server with the bucket convo, and returns its address.
 func startS3(t *testing.T) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -92,7 +92,7 @@ func startS3(t *testing.T) string {
 	server.Cancel = func() error { return server.Process.Kill() }
 	require.NoError(t, server.Start())
 	t.Cleanup(func() {
-		_ = server.Process.Signal(os.Interrupt) // go tool hands it on
+		_ = server.Process.Signal(os.Interrupt) // go tool forwards it
 		_ = server.Wait()                       // by that signal
 	})
 	require.Eventually(t, func() bool {

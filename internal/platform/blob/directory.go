@@ -2,6 +2,7 @@ package blob
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +13,8 @@ import (
 
 type directory struct{ root *os.Root }
 
-// Directory keeps files below a directory, which is made where it is absent.
+// Directory returns a store that keeps files in a directory. It creates the directory if
+// it does not exist. Symbolic links that leave the directory are not followed.
 func Directory(path string) (Store, error) {
 	const private = 0o700
 	if err := os.MkdirAll(path, private); err != nil {
@@ -25,23 +27,24 @@ func Directory(path string) (Store, error) {
 	return &directory{root: root}, nil
 }
 
-// Put implements Store. The file is written beside its place and then moved there.
+// Put implements Store. The file is written next to its final path, under a name of its
+// own, and then renamed: readers and other writers of the key never see a part of it.
 func (d *directory) Put(_ context.Context, key string, from io.Reader, size int64) (err error) {
 	name := filepath.FromSlash(key)
 	if err := d.root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return fmt.Errorf("store file: %w", err)
 	}
-	part := name + ".part"
-	file, err := d.root.Create(part)
+	part := name + "." + rand.Text() + ".part"
+	file, err := d.root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("store file: %w", err)
 	}
 	defer func() {
 		if err != nil {
-			_ = d.root.Remove(part) // it may not be there
+			_ = d.root.Remove(part) // err is the error to return
 		}
 	}()
-	// Only a reader: the file must not ask the connection for its own way of copying.
+	// Hide WriterTo: the reader must not choose how it is copied.
 	n, err := io.Copy(file, struct{ io.Reader }{from})
 	if err == nil && size >= 0 && n != size {
 		err = io.ErrUnexpectedEOF

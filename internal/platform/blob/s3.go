@@ -13,8 +13,8 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// partBytes is how much of a file of unknown size is held in memory at once; S3 takes
-// no smaller parts.
+// partBytes is the size of the parts in which a file of unknown size is uploaded. Each is
+// buffered in memory. S3 accepts no smaller parts.
 const partBytes = 5 << 20
 
 type object struct {
@@ -55,10 +55,10 @@ func (o *object) Put(ctx context.Context, key string, from io.Reader, size int64
 func (o *object) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 	found, err := o.client.GetObject(ctx, o.bucket, key, minio.GetObjectOptions{})
 	if err == nil {
-		_, err = found.Stat() // asks the server, which GetObject does not
+		_, err = found.Stat() // sends the request, which GetObject does not
 	}
-	var answer minio.ErrorResponse
-	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound {
+	var response minio.ErrorResponse
+	if errors.As(err, &response) && response.StatusCode == http.StatusNotFound {
 		return nil, ErrNotFound
 	} else if err != nil {
 		return nil, fmt.Errorf("open file: %w", err)

@@ -34,7 +34,7 @@ const (
 // PageError says why a page was not read. The reason is for the owner of the job.
 type PageError struct {
 	Reason string
-	// Skipped is set for pages that were left out on purpose.
+	// Skipped is set if the page was omitted on purpose.
 	Skipped bool
 }
 
@@ -55,8 +55,8 @@ type Page struct {
 	// (rel=canonical).
 	URL      string
 	Document extract.Document
-	// Unreadable says why the document is empty; nil if it is not. The links can be
-	// followed all the same.
+	// Unreadable says why the document is empty; nil if it is not. Links are returned in
+	// either case.
 	Unreadable error
 	// Links are addresses on the same host, in canonical form, each once.
 	Links []string
@@ -107,13 +107,16 @@ func (s *Site) Delay() time.Duration { return min(s.robots.CrawlDelay, maxDelay)
 // Allows reports whether robots.txt allows a page.
 func (s *Site) Allows(address *url.URL) bool { return s.robots.Test(address.RequestURI()) }
 
-// Sitemap returns up to most pages that the site's sitemaps list, on its host. Sitemaps
-// that cannot be read list none.
+// Sitemap returns the first pages on this host that the site's sitemaps list, at most
+// most. It skips sitemaps on other hosts, and those that cannot be read.
 func (s *Site) Sitemap(ctx context.Context, most int) []string {
 	var found []string
 	seen := map[string]bool{}
 	queue := slices.Clone(s.sitemaps)
 	for i := 0; i < len(queue) && i < maxSitemaps && len(found) < most; i++ {
+		if at, err := url.Parse(queue[i]); err != nil || at.Host != s.host {
+			continue
+		}
 		file, err := s.download(ctx, queue[i], maxSitemap, "gzip")
 		if err != nil || file.status != http.StatusOK {
 			continue
@@ -134,11 +137,15 @@ func (s *Site) Sitemap(ctx context.Context, most int) []string {
 	return found
 }
 
-// Fetch reads one page and its links. It returns a *PageError.
+// Fetch reads one page of the site and its links. Its error is a *PageError, if the page is
+// to blame.
 func (s *Site) Fetch(ctx context.Context, address string) (*Page, error) {
 	at, err := url.Parse(address)
 	if err != nil {
 		return nil, failed("has an invalid address")
+	}
+	if at.Host != s.host {
+		return nil, skipped("is on another host")
 	}
 	if !s.Allows(at) {
 		return nil, skipped("is disallowed by robots.txt")

@@ -23,7 +23,7 @@ const (
 	maxPatterns  = 1000
 	maxRedirects = 5
 	maxHeader    = 64 << 10 // bytes
-	firstRead    = 64 << 10 // bytes that are reserved for a page of unknown length
+	firstRead    = 64 << 10 // bytes to allocate for a page of unknown length
 	pageTimeout  = 20 * time.Second
 )
 
@@ -34,7 +34,7 @@ func transport(guard *egress.Guard) *http.Transport {
 	}
 }
 
-// file is a response as it came.
+// file is a response, not decompressed.
 type file struct {
 	status      int
 	address     string // canonical, after redirects
@@ -43,9 +43,8 @@ type file struct {
 	body        []byte
 }
 
-// download fetches at most limit bytes; more are an error. accept is the encoding to ask
-// for; a response in another one is refused, so nothing is ever decompressed that was not
-// asked for.
+// download fetches a file of at most limit bytes; a larger one is an error. accept is the
+// content encoding to request. A response with another encoding is an error.
 func (s *Site) download(ctx context.Context, address string, limit int64, accept string) (*file, error) {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
@@ -65,7 +64,7 @@ func (s *Site) download(ctx context.Context, address string, limit int64, accept
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		return got, nil // what it says of that is of no interest
+		return got, nil // the body of an error is not used
 	}
 	if got.encoding = response.Header.Get("Content-Encoding"); got.encoding != "" && got.encoding != accept {
 		return nil, failed("uses a content encoding that was not requested")
@@ -135,8 +134,8 @@ func (s *Site) readRobots(ctx context.Context, address string) (*robotstxt.Robot
 	return rules, nil
 }
 
-// explain says why a request failed. It does not tell an address that may not be reached
-// from one that does not exist: the answer would map the operator's network.
+// explain says why a request failed. The texts for a forbidden address and for one that
+// does not exist are the same: a difference would reveal the operator's network.
 func explain(err error) error {
 	if failure, ok := errors.AsType[*PageError](err); ok {
 		return failure

@@ -1,6 +1,6 @@
-// Package page cuts lists into pages. A cursor names the last row of a page and
-// is bound to its list: altered, or used with another sort order, filter or
-// workspace, it is refused.
+// Package page paginates lists. A cursor names the last row of a page and is bound to its
+// list: a cursor that was altered, or is used with another sort order, filter or
+// workspace, is rejected.
 package page
 
 import (
@@ -21,33 +21,33 @@ import (
 // ErrInvalidCursor means that a cursor was altered or belongs to another list.
 var ErrInvalidCursor = errors.New("page: invalid cursor")
 
-// DefaultLimit is the number of rows of a page where the caller names none.
+// DefaultLimit is the number of rows on a page if the caller sets no limit.
 const DefaultLimit = 50
 
 const (
 	version   = 1
 	macSize   = 16
 	bodySize  = 1 + 2 + 16 // version, score, id
-	topScore  = 101        // above every score: where a list by score begins
+	topScore  = 101        // above every score: where a list by score starts
 	cursorLen = bodySize + macSize
 )
 
-// Position is where a page begins: below this row.
+// Position is where a page starts: after this row.
 type Position struct {
 	Score int16 // -1 for a row without one; unused by lists that do not sort by it
 	ID    uuid.UUID
 }
 
-// Start is the position above every row.
+// Start is the position before the first row.
 func Start() Position { return Position{Score: topScore, ID: id.Max} }
 
-// Request is what a caller asks of a list.
+// Request is a request for one page of a list.
 type Request struct {
 	Limit  *int32  // DefaultLimit when nil; the validator keeps it within 1 to 200
 	Cursor *string // the first page when nil
 }
 
-// Size returns the number of rows asked for.
+// Size returns the requested number of rows.
 func (r Request) Size() int32 {
 	if r.Limit == nil {
 		return DefaultLimit
@@ -55,11 +55,11 @@ func (r Request) Size() int32 {
 	return *r.Limit
 }
 
-// Codec writes and reads cursors.
+// Codec encodes and decodes cursors. It is safe for concurrent use.
 type Codec struct{ key []byte }
 
-// NewCodec returns a codec whose cursors only holders of key can make. Replicas
-// must share it.
+// NewCodec returns a codec that authenticates its cursors with key. All replicas must
+// use the same key.
 func NewCodec(key []byte) *Codec {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte("convo page cursor"))
@@ -73,7 +73,7 @@ type List struct {
 	Filters   []string
 }
 
-// Encode returns the cursor of the page below a position.
+// Encode returns the cursor of the page after a position.
 func (c *Codec) Encode(list List, at Position) string {
 	token := make([]byte, bodySize, cursorLen)
 	token[0] = version
@@ -83,13 +83,14 @@ func (c *Codec) Encode(list List, at Position) string {
 	return base64.RawURLEncoding.EncodeToString(token)
 }
 
-// Decode returns where the page begins, or ErrInvalidCursor.
+// Decode returns where the requested page starts, or ErrInvalidCursor.
 func (c *Codec) Decode(list List, request Request) (Position, error) {
 	if request.Cursor == nil {
 		return Start(), nil
 	}
+	// The decoder ignores line breaks: the length excludes them.
 	token, err := base64.RawURLEncoding.Strict().DecodeString(*request.Cursor)
-	if err != nil || len(token) != cursorLen || token[0] != version ||
+	if err != nil || len(*request.Cursor) != base64.RawURLEncoding.EncodedLen(cursorLen) || len(token) != cursorLen || token[0] != version ||
 		!hmac.Equal(token[bodySize:], c.mac(list, token[:bodySize])) {
 		return Position{}, ErrInvalidCursor
 	}
@@ -107,14 +108,14 @@ func (c *Codec) mac(list List, body []byte) []byte {
 	return mac.Sum(nil)[:macSize]
 }
 
-// Page is a part of a list. Next is nil on the last page.
+// Page is a page of a list. Next is the cursor of the next page, nil on the last one.
 type Page[Row any] struct {
 	Rows []Row
 	Next *string
 }
 
-// Cut makes a page of rows that were read one beyond its size: the surplus row
-// says that there is another page.
+// Cut returns a page of rows that were read with a limit of one more than its size: the
+// extra row shows that there is another page.
 func Cut[Row any](codec *Codec, list List, request Request, rows []Row, at func(Row) Position) Page[Row] {
 	size := int(request.Size())
 	if len(rows) <= size {
@@ -125,8 +126,8 @@ func Cut[Row any](codec *Codec, list List, request Request, rows []Row, at func(
 	return Page[Row]{Rows: rows, Next: &next}
 }
 
-// ByID reads a page of a list that is sorted by id, latest first. It fails with
-// ErrInvalidCursor, or as read does.
+// ByID reads a page of a list that is sorted by id, newest first. It returns
+// ErrInvalidCursor or the wrapped error of read.
 func ByID[Row any](ctx context.Context, codec *Codec, list List, request Request,
 	read func(ctx context.Context, before uuid.UUID, limit int32) ([]Row, error), rowID func(Row) uuid.UUID,
 ) (Page[Row], error) {

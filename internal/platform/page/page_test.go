@@ -45,7 +45,7 @@ func TestCursorIsBoundToKeyAndList(t *testing.T) {
 	require.ErrorIs(t, err, page.ErrInvalidCursor)
 }
 
-func TestEveryAlteredByteIsNoticed(t *testing.T) {
+func TestEveryAlteredByteIsDetected(t *testing.T) {
 	t.Parallel()
 	codec := page.NewCodec([]byte("key"))
 	raw, err := base64.RawURLEncoding.DecodeString(codec.Encode(list(), page.Position{Score: 5, ID: uuid.New()}))
@@ -59,7 +59,7 @@ func TestEveryAlteredByteIsNoticed(t *testing.T) {
 	}
 }
 
-func TestCutSaysWhetherThereIsMore(t *testing.T) {
+func TestCutReportsWhetherThereIsAnotherPage(t *testing.T) {
 	t.Parallel()
 	codec, size := page.NewCodec([]byte("key")), int32(2)
 	at := func(n int16) page.Position { return page.Position{Score: n} }
@@ -73,7 +73,7 @@ func TestCutSaysWhetherThereIsMore(t *testing.T) {
 	require.Equal(t, int16(2), next.Score)
 }
 
-// FuzzCursor looks for a text that is taken though it was not issued.
+// FuzzCursor searches for a text that is accepted although it was not issued.
 func FuzzCursor(f *testing.F) {
 	codec := page.NewCodec([]byte("key"))
 	issued := codec.Encode(list(), page.Start())
@@ -83,12 +83,12 @@ func FuzzCursor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		at, err := codec.Decode(list(), page.Request{Cursor: &text})
 		if err == nil {
-			require.Equal(t, text, codec.Encode(list(), at), "only what was issued is taken")
+			require.Equal(t, text, codec.Encode(list(), at), "only what was issued is accepted")
 		}
 	})
 }
 
-// BenchmarkCursor writes and reads a cursor.
+// BenchmarkCursor encodes and decodes a cursor.
 func BenchmarkCursor(b *testing.B) {
 	codec := page.NewCodec([]byte("key"))
 	b.ReportAllocs()
