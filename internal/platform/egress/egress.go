@@ -1,6 +1,6 @@
-// Package egress guards connections to addresses that users name: webhooks today.
-// What a name stands for is known only when the connection is made, so the address
-// is checked there, after DNS, and not before.
+// Package egress protects the network from requests to addresses that users choose, such
+// as webhook URLs (server-side request forgery). DNS may return another address for each
+// lookup, so the address is checked when the connection is made, after DNS.
 package egress
 
 import (
@@ -21,16 +21,16 @@ const (
 	keepAlive   = 30 * time.Second
 )
 
-// Guard lets connections through to public addresses, and to those that the
-// operator allows. Everything that the IANA special-purpose registries list is
-// refused: private, loopback, link-local and with it cloud metadata, multicast,
-// NAT64, 6to4 and IPv4-mapped ones.
+// Guard allows connections to public addresses, and to networks that the operator allows.
+// It refuses everything in the IANA special-purpose registries: private, loopback,
+// link-local (which includes cloud metadata services), multicast, NAT64, 6to4 and
+// IPv4-mapped addresses.
 type Guard struct {
 	guardian *ssrf.Guardian
 	allowed  []netip.Prefix
 }
 
-// NewGuard returns a guard with the operator's exceptions.
+// NewGuard returns a guard that also allows the given networks.
 func NewGuard(allowed []netip.Prefix) *Guard {
 	var v4, v6 []netip.Prefix
 	for _, prefix := range allowed {
@@ -47,7 +47,8 @@ func NewGuard(allowed []netip.Prefix) *Guard {
 	}
 }
 
-// ParsePrefixes reads networks: 10.0.0.0/8, ::1/128.
+// ParsePrefixes parses networks in CIDR notation, such as 10.0.0.0/8 and ::1/128. Its
+// errors are for the operator.
 func ParsePrefixes(texts []string) ([]netip.Prefix, error) {
 	prefixes := make([]netip.Prefix, len(texts))
 	for i, text := range texts {
@@ -60,12 +61,12 @@ func ParsePrefixes(texts []string) ([]netip.Prefix, error) {
 	return prefixes, nil
 }
 
-// Loopback are the networks that a server in development may reach.
+// Loopback returns the networks that a server in development may connect to.
 func Loopback() []netip.Prefix {
 	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }
 
-// Dialer makes connections, each checked with the address that it goes to.
+// Dialer returns a dialer that checks each address before it connects.
 func (g *Guard) Dialer() *net.Dialer {
 	return &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive, Control: g.guardian.Safe}
 }
@@ -75,11 +76,11 @@ func Refused(err error) bool {
 	return errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork) || errors.Is(err, ssrf.ErrProhibitedPort)
 }
 
-// CheckURL says, in words for the caller, what is wrong with an address to send to.
-// It asks no DNS: a name may stand for something else when it is dialled.
+// CheckURL returns what is wrong with a URL to send to, as a text for the caller of the
+// API, or an empty string. It resolves no names: their addresses are checked by Dialer.
 func (g *Guard) CheckURL(raw string) (problem string) { return g.check(raw, false) }
 
-// CheckPage is CheckURL for an address to read from, which may be plain http.
+// CheckPage is CheckURL for a page to read, which may use plain http.
 func (g *Guard) CheckPage(raw string) (problem string) { return g.check(raw, true) }
 
 func (g *Guard) check(raw string, plain bool) (problem string) {
@@ -111,7 +112,7 @@ func (g *Guard) check(raw string, plain bool) (problem string) {
 	return ""
 }
 
-// allowsLoopback reports whether a host is this machine, and allowed.
+// allowsLoopback reports whether a host is a loopback address that is allowed.
 func (g *Guard) allowsLoopback(host string) bool {
 	if host == "localhost" {
 		host = "127.0.0.1"

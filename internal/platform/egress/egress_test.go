@@ -9,9 +9,9 @@ import (
 	"github.com/avelto/convo/internal/platform/egress"
 )
 
-// TestReservedAddressesAreNotDialled asks the dialer itself: what it refuses, it
-// refuses before the first packet.
-func TestReservedAddressesAreNotDialled(t *testing.T) {
+// TestReservedAddressesAreNotDialed uses the dialer, which refuses an address before it
+// sends the first packet.
+func TestReservedAddressesAreNotDialed(t *testing.T) {
 	t.Parallel()
 	dialer := egress.NewGuard(nil).Dialer()
 	for _, address := range []string{
@@ -31,7 +31,7 @@ func TestReservedAddressesAreNotDialled(t *testing.T) {
 	}
 }
 
-func TestAllowedNetworksAreDialled(t *testing.T) {
+func TestAllowedNetworksAreDialed(t *testing.T) {
 	t.Parallel()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func TestAllowedNetworksAreDialled(t *testing.T) {
 	conn, err := egress.NewGuard(egress.Loopback()).Dialer().DialContext(t.Context(), "tcp", listener.Addr().String())
 	require.NoError(t, err)
 	require.NoError(t, conn.Close())
-	// A name is checked by what it stands for.
+	// A name is checked by the address that it resolves to.
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	require.NoError(t, err)
 	_, err = egress.NewGuard(nil).Dialer().DialContext(t.Context(), "tcp", "localhost:"+port)

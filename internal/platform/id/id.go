@@ -1,6 +1,6 @@
-// Package id makes UUIDs of version 7 (RFC 9562, section 5.7), which sort by the
-// time of their making. Lists are paged by id alone, so a row's creation time is
-// the moment inside its id.
+// Package id generates UUIDs of version 7 (RFC 9562, section 5.7), which sort by the time
+// of their creation. Lists are paginated by id alone, so a row's creation time is the one
+// in its id.
 package id
 
 import (
@@ -15,10 +15,11 @@ import (
 	"github.com/avelto/convo/internal/platform/clock"
 )
 
-// Max is greater than every id: a list's first page begins below it.
+// Max is greater than every id: the first page of a list starts there.
 var Max = uuid.Max
 
-// Generator makes ids that ascend strictly within a process.
+// Generator generates ids in strictly ascending order within a process. It is safe for
+// concurrent use.
 type Generator struct {
 	clock  clock.Clock
 	random io.Reader
@@ -27,18 +28,18 @@ type Generator struct {
 	last int64 // milliseconds << 12 | fraction of the last id
 }
 
-// NewGenerator returns a generator by the given clock.
+// NewGenerator returns a generator that reads the time from c.
 func NewGenerator(c clock.Clock) *Generator {
 	return &Generator{clock: c, random: rand.Reader}
 }
 
-// NewSeeded returns a generator whose random bits come from random, so that the
-// same calls yield the same ids.
+// NewSeeded returns a generator that reads its random bits from random, so that the same
+// calls return the same ids. New panics when random ends.
 func NewSeeded(c clock.Clock, random io.Reader) *Generator {
 	return &Generator{clock: c, random: random}
 }
 
-// New returns an id and the moment inside it, in UTC and to the millisecond.
+// New returns an id and the time in it, in UTC with millisecond precision.
 func (g *Generator) New() (uuid.UUID, time.Time) {
 	var id uuid.UUID
 	stamp := g.stamp(id[8:])
@@ -47,15 +48,15 @@ func (g *Generator) New() (uuid.UUID, time.Time) {
 	return id, time.UnixMilli(stamp >> 12).UTC()
 }
 
-// stamp fills tail with random bytes and returns the next stamp. The 12 bits
-// below the millisecond count its 4,096ths, and go on counting when ids are
-// asked for faster than that.
+// stamp fills tail with random bytes and returns the next stamp. Its low 12 bits are the
+// fraction of the millisecond, in 4,096ths. They become a counter when ids are requested
+// faster than that, or when the clock was set back.
 func (g *Generator) stamp(tail []byte) int64 {
 	now := g.clock.Now()
 	stamp := now.UnixMilli()<<12 | int64(now.Nanosecond()%1e6)*4096/1e6
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	// crypto/rand never fails, and a seeded source must not end.
+	// crypto/rand never fails.
 	if _, err := io.ReadFull(g.random, tail); err != nil {
 		panic("id: no random bytes: " + err.Error())
 	}
@@ -66,7 +67,7 @@ func (g *Generator) stamp(tail []byte) int64 {
 	return stamp
 }
 
-// Floor returns the least id of a moment: ids made from t on are not below it.
+// Floor returns the lowest id of a time: ids created at t or later are not below it.
 func Floor(t time.Time) uuid.UUID {
 	var id uuid.UUID
 	binary.BigEndian.PutUint64(id[:8], uint64(max(t.UnixMilli(), 0))<<16)

@@ -14,7 +14,7 @@ import (
 	"github.com/avelto/convo/internal/platform/id"
 )
 
-func TestIDsAscendEvenWhenTimeStandsStill(t *testing.T) {
+func TestIDsAscendWhenTheClockStops(t *testing.T) {
 	t.Parallel()
 	c := clock.NewFake(time.Date(2026, 4, 30, 12, 0, 0, 0, time.UTC))
 	ids := id.NewGenerator(c)
@@ -31,7 +31,7 @@ func TestIDsAscendEvenWhenTimeStandsStill(t *testing.T) {
 	}
 }
 
-func TestTheMomentIsInsideTheID(t *testing.T) {
+func TestAnIDContainsItsTime(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 4, 30, 12, 0, 0, 123_456_789, time.UTC)
 	made, at := id.NewGenerator(clock.NewFake(now)).New()
@@ -40,7 +40,7 @@ func TestTheMomentIsInsideTheID(t *testing.T) {
 	require.Equal(t, now.Truncate(time.Millisecond), time.Unix(seconds, nanos).UTC().Truncate(time.Millisecond))
 }
 
-func TestFloorIsBelowEveryIDOfItsMoment(t *testing.T) {
+func TestFloorIsBelowEveryIDOfItsTime(t *testing.T) {
 	t.Parallel()
 	c := clock.NewFake(time.Date(2026, 4, 30, 12, 0, 0, 0, time.UTC))
 	ids := id.NewGenerator(c)
@@ -53,7 +53,7 @@ func TestFloorIsBelowEveryIDOfItsMoment(t *testing.T) {
 	require.Equal(t, uuid.Nil, id.Floor(time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC)))
 }
 
-func TestASeedRepeats(t *testing.T) {
+func TestTheSameSeedReturnsTheSameIDs(t *testing.T) {
 	t.Parallel()
 	make10 := func() (all []uuid.UUID) {
 		ids := id.NewSeeded(clock.NewFake(time.Unix(1, 0)), rand.NewChaCha8([32]byte{1}))

@@ -7,8 +7,8 @@ import (
 	"runtime/debug"
 )
 
-// Panics runs fn and returns its error, or the panic that it ended in, with the stack.
-// A panic by which net/http is told to drop the connection goes on.
+// Panics calls fn and returns its error. If fn panics, the error has the value and the
+// stack. It re-panics on http.ErrAbortHandler, by which net/http drops the connection.
 func Panics(fn func() error) (err error) {
 	defer func() {
 		switch fault := recover(); fault {

@@ -13,19 +13,20 @@ import (
 
 const (
 	keyBytes = 32
-	// version comes first in whatever is sealed, so that the scheme can change.
+	// version is the first sealed byte, so that the scheme can change.
 	version = 1
 )
 
-// ErrBroken means that sealed bytes were altered, or sealed under another key or
-// for another place.
+// ErrBroken means that sealed bytes were altered, or were sealed with another key,
+// purpose or place.
 var ErrBroken = errors.New("seal: cannot be opened with this key")
 
-// Box seals and opens: AES-256-GCM under a key derived from the operator's by HKDF
-// (RFC 5869).
+// Box encrypts with AES-256-GCM, under a key derived from the operator's by HKDF (RFC
+// 5869). It is safe for concurrent use.
 type Box struct{ aead cipher.AEAD }
 
-// New returns a box for one purpose, from the operator's secret key.
+// New returns a box for one purpose, from the operator's secret key. Boxes for different
+// purposes cannot open each other's secrets.
 func New(key []byte, purpose string) (*Box, error) {
 	derived, err := hkdf.Key(sha256.New, key, nil, purpose, keyBytes)
 	if err != nil {
@@ -42,13 +43,13 @@ func New(key []byte, purpose string) (*Box, error) {
 	return &Box{aead: aead}, nil
 }
 
-// Seal encrypts a secret. It opens only with the same place, such as the id of the
-// row: moved to another row it is worthless.
+// Seal encrypts a secret. It can be opened with the same place only, such as the id of
+// its row, so that a secret copied into another row is useless.
 func (b *Box) Seal(secret string, place []byte) []byte {
-	return b.aead.Seal([]byte{version}, nil, []byte(secret), place) //nolint:gosec // the nonce is random, and the cipher's own affair
+	return b.aead.Seal([]byte{version}, nil, []byte(secret), place) //nolint:gosec // NewGCMWithRandomNonce adds a random nonce itself
 }
 
-// Open decrypts, or fails with ErrBroken.
+// Open decrypts a secret, or returns ErrBroken.
 func (b *Box) Open(sealed, place []byte) (string, error) {
 	if len(sealed) == 0 || sealed[0] != version {
 		return "", ErrBroken

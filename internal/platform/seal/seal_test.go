@@ -9,7 +9,7 @@ import (
 	"github.com/avelto/convo/internal/platform/seal"
 )
 
-func TestWhatIsSealedOpensInItsPlaceAlone(t *testing.T) {
+func TestSecretsOpenOnlyInTheirPlace(t *testing.T) {
 	t.Parallel()
 	key := bytes.Repeat([]byte{1}, 32)
 	box, err := seal.New(key, "secrets")

@@ -1,5 +1,5 @@
-// Package weburl brings addresses of web pages into one form, so that a page that is
-// linked in several spellings is fetched and stored once.
+// Package weburl normalizes URLs of web pages, so that a page that is linked in several
+// spellings is fetched and stored once.
 package weburl
 
 import (
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Max is the longest canonical address, in bytes. It is a bound of the database too: an
+// Max is the longest canonical address, in bytes. The database has a limit, too: an
 // index entry of PostgreSQL holds less than 2,704 bytes. Percent-encoding makes nine
 // bytes of most characters outside ASCII.
 const Max = 2048

@@ -36,7 +36,7 @@ func TestCanonical(t *testing.T) {
 			again, err := url.Parse(got)
 			require.NoError(t, err)
 			twice, _ := weburl.Canonical(again)
-			require.Equal(t, got, twice, "it is a fixed point")
+			require.Equal(t, got, twice, "canonical forms do not change")
 		}
 	}
 }
@@ -53,7 +53,7 @@ func TestCanonicalAcceptsExactlyMaxBytes(t *testing.T) {
 	require.False(t, ok)
 }
 
-func TestResolveKeepsToTheHost(t *testing.T) {
+func TestResolveStaysOnTheHost(t *testing.T) {
 	t.Parallel()
 	base, err := url.Parse("https://example.com/docs/a")
 	require.NoError(t, err)
