@@ -69,7 +69,7 @@ func TestDifferentWordsKeepDifferentStems(t *testing.T) {
 
 func TestTextInOtherLanguagesIsIndexedAsItIs(t *testing.T) {
 	t.Parallel()
-	for _, word := range []string{"zurückgegeben", "the", "oraz", "返品", "обувь", "42a"} {
+	for _, word := range []string{"zurückgegeben", "the", "oraz", "обувь", "παπούτσι", "42a"} {
 		require.Equal(t, word, language.Stem(word, language.Other))
 	}
 }
@@ -155,7 +155,6 @@ func TestDetectionNeedsProse(t *testing.T) {
 		"": language.Other, "Hello!": language.Other, strings.Repeat("😀", 50): language.Other, strings.Repeat("1234567890 ", 20): language.Other,
 		"Reszta zamówienia zostanie wysłana w przyszłym tygodniu.":               language.Polish,
 		"The rest of your order will be sent next week, without further charge.": language.English,
-		"商品は三十日以内に返品できます。靴は清潔でなければなりません。":                                        language.Other,
 		"Остаток заказа будет отправлен на следующей неделе без доплаты.":        language.Other,
 	} {
 		require.Equal(t, want, language.Detect(text), text)

@@ -43,9 +43,15 @@ func TestCursorsOfListsWithSimilarFiltersDiffer(t *testing.T) {
 	t.Parallel()
 	codec := page.NewCodec([]byte("key"))
 	lists := []page.List{
-		{Name: "leads"}, {Name: "leads", Filters: []string{""}}, {Name: "leads", Filters: []string{"", ""}},
-		{Name: "leads", Filters: []string{"a", "b"}}, {Name: "leads", Filters: []string{"b", "a"}}, {Name: "leads", Filters: []string{"ab"}},
-		{Name: "leads", Filters: []string{"a b"}}, {Name: "leadsa", Filters: []string{"b"}}, {Name: "LEADS"},
+		{Name: "leads"},
+		{Name: "leads", Filters: []string{""}},
+		{Name: "leads", Filters: []string{"", ""}},
+		{Name: "leads", Filters: []string{"a", "b"}},
+		{Name: "leads", Filters: []string{"b", "a"}},
+		{Name: "leads", Filters: []string{"ab"}},
+		{Name: "leads", Filters: []string{"a b"}},
+		{Name: "leadsa", Filters: []string{"b"}},
+		{Name: "LEADS"},
 		{Workspace: uuid.Max, Name: "leads"},
 	}
 	for i, from := range lists {

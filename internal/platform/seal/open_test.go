@@ -10,16 +10,16 @@ import (
 	"github.com/avelto/convo/internal/platform/seal"
 )
 
-func newBox(t *testing.T, key byte, purpose string) *seal.Box {
+func newBox(t *testing.T) *seal.Box {
 	t.Helper()
-	box, err := seal.New(bytes.Repeat([]byte{key}, 32), purpose)
+	box, err := seal.New(bytes.Repeat([]byte{1}, 32), "secrets")
 	require.NoError(t, err)
 	return box
 }
 
 func TestSecretsOfEverySizeAreRestored(t *testing.T) {
 	t.Parallel()
-	box := newBox(t, 1, "secrets")
+	box := newBox(t)
 	for _, secret := range []string{"", "x", "zażółć 🔑", "\x00\xff not UTF-8", strings.Repeat("a", 1<<20)} {
 		for _, place := range [][]byte{nil, {}, []byte("row 1")} {
 			opened, err := box.Open(box.Seal(secret, place), place)
@@ -33,15 +33,15 @@ func TestSecretsOfEverySizeAreRestored(t *testing.T) {
 // are interchangeable.
 func TestAnyReplicaOpensASecret(t *testing.T) {
 	t.Parallel()
-	sealed := newBox(t, 1, "secrets").Seal("wh_secret", []byte("here"))
-	opened, err := newBox(t, 1, "secrets").Open(sealed, []byte("here"))
+	sealed := newBox(t).Seal("wh_secret", []byte("here"))
+	opened, err := newBox(t).Open(sealed, []byte("here"))
 	require.NoError(t, err)
 	require.Equal(t, "wh_secret", opened)
 }
 
 func TestOpenRefusesWhatWasNotSealed(t *testing.T) {
 	t.Parallel()
-	box := newBox(t, 1, "secrets")
+	box := newBox(t)
 	sealed := box.Seal("wh_secret", []byte("here"))
 	for name, bad := range map[string][]byte{
 		"nil":             nil,
@@ -62,7 +62,7 @@ func TestOpenRefusesWhatWasNotSealed(t *testing.T) {
 // secrets are equal can be read from the database.
 func TestSealedBytesRevealNothing(t *testing.T) {
 	t.Parallel()
-	box := newBox(t, 1, "secrets")
+	box := newBox(t)
 	seen := map[string]bool{}
 	for range 1000 {
 		sealed := string(box.Seal("wh_secret", []byte("here")))
