@@ -36,7 +36,7 @@ func Migrations() (fs.FS, error) {
 }
 
 // Up brings a database to the newest schema. Any number of processes may call it
-// at once: one works, the others wait and find nothing to do.
+// concurrently: one migrates, the others wait and find nothing to do.
 func Up(ctx context.Context, pool *pgxpool.Pool) error {
 	return locked(ctx, pool, func() error {
 		return migrate(ctx, pool, func(p *goose.Provider) error {

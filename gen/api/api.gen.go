@@ -1582,7 +1582,7 @@ type FieldError struct {
 
 	// Message What is wrong with the value, in English.
 	//
-	// Examples: must be an e-mail address
+	// Examples: must be an email address
 	Message string `json:"message"`
 }
 
@@ -2305,17 +2305,17 @@ type SecretRotated struct {
 	// PreviousSecretExpiresAt When the previous secret expires. `null` if it is no longer valid.
 	PreviousSecretExpiresAt *timestamp.Time `json:"previousSecretExpiresAt"`
 
-	// SigningSecret The new secret. Only shown in this response, and left out if the response is replayed for an `Idempotency-Key`.
+	// SigningSecret The new secret. Only shown in this response, and omitted if the response is replayed for an `Idempotency-Key`.
 	SigningSecret *string `json:"signingSecret,omitempty"`
 
-	// StandardWebhooksSecret The same secret in the form that Standard Webhooks libraries expect: `whsec_` followed by the base64 encoding of `signingSecret`. Only shown in this response, and left out if the response is replayed for an `Idempotency-Key`.
+	// StandardWebhooksSecret The same secret in the form that Standard Webhooks libraries expect: `whsec_` followed by the base64 encoding of `signingSecret`. Only shown in this response, and omitted if the response is replayed for an `Idempotency-Key`.
 	StandardWebhooksSecret *StandardWebhooksSecret `json:"standardWebhooksSecret,omitempty"`
 }
 
 // Sentiment The contact's sentiment.
 type Sentiment string
 
-// StandardWebhooksSecret The same secret in the form that Standard Webhooks libraries expect: `whsec_` followed by the base64 encoding of `signingSecret`. Only shown in this response, and left out if the response is replayed for an `Idempotency-Key`.
+// StandardWebhooksSecret The same secret in the form that Standard Webhooks libraries expect: `whsec_` followed by the base64 encoding of `signingSecret`. Only shown in this response, and omitted if the response is replayed for an `Idempotency-Key`.
 type StandardWebhooksSecret = string
 
 // Tag A label for conversations.
@@ -2373,7 +2373,7 @@ type WebhookCreate struct {
 // WebhookCreateType Always `WEBHOOK`.
 type WebhookCreateType string
 
-// WebhookCreated A created webhook. If the response is replayed for an `Idempotency-Key`, `signingSecret` and `standardWebhooksSecret` are left out.
+// WebhookCreated A created webhook. If the response is replayed for an `Idempotency-Key`, `signingSecret` and `standardWebhooksSecret` are omitted.
 type WebhookCreated struct {
 	// CreatedAt When the integration was created.
 	//
@@ -2394,7 +2394,7 @@ type WebhookCreated struct {
 	// SigningSecret Secret that requests are signed with: `wh_` followed by 48 hexadecimal digits. Only shown in this response.
 	SigningSecret *string `json:"signingSecret,omitempty"`
 
-	// StandardWebhooksSecret The same secret in the form that Standard Webhooks libraries expect: `whsec_` followed by the base64 encoding of `signingSecret`. Only shown in this response, and left out if the response is replayed for an `Idempotency-Key`.
+	// StandardWebhooksSecret The same secret in the form that Standard Webhooks libraries expect: `whsec_` followed by the base64 encoding of `signingSecret`. Only shown in this response, and omitted if the response is replayed for an `Idempotency-Key`.
 	StandardWebhooksSecret *StandardWebhooksSecret `json:"standardWebhooksSecret,omitempty"`
 
 	// Status `CONNECTED`: enabled. `DISABLED`: disabled by you, by a 410 response, or after five days of failed deliveries. `ERROR`: the latest deliveries failed.

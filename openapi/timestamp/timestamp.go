@@ -39,8 +39,8 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return append(b, '"'), nil
 }
 
-// AppendFormat appends the moment in Layout to b. It does by hand what
-// time.AppendFormat does in thrice the time: a list has a hundred moments.
+// AppendFormat appends the moment in Layout to b. It is three
+// times as fast as time.AppendFormat: a page of a list has a hundred timestamps.
 func (t Time) AppendFormat(b []byte) []byte {
 	utc := t.UTC()
 	year, month, day := utc.Date()

@@ -3,7 +3,7 @@
 //
 // A function that holds a transaction holds a connection. If it takes a second one from
 // the pool, a few concurrent callers are enough to wait for each other until they time
-// out, and nobody else is served meanwhile.
+// out, and no other request is served meanwhile.
 package main
 
 import "golang.org/x/tools/go/analysis/unitchecker"

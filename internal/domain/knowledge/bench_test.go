@@ -30,13 +30,13 @@ func vocabulary() func() string {
 	return func() string { return fmt.Sprintf("word%d", zipf.Uint64()) }
 }
 
-// BenchmarkSearch searches 100,000 passages of a workspace, beside those of another,
+// BenchmarkSearch searches the 100,000 passages of one workspace among those of another,
 // and reports the 95th percentile.
 func BenchmarkSearch(b *testing.B) {
 	on := testdb.New(b)
 	spaces := &workspace.Service{DB: on, IDs: id.NewGenerator(clock.System{})}
 	word := vocabulary()
-	// Built at once afterwards, which takes a tenth of the time.
+	// Building the index after the load takes a tenth of the time.
 	_, err := on.Exec(b.Context(), "DROP INDEX knowledge_chunks_terms_idx")
 	require.NoError(b, err)
 	var ours uuid.UUID

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// candidates is how many passages are ranked, at most: words that stand in half of
+	// candidates is how many passages are ranked, at most: words that are in half of
 	// all passages must not make a search slow.
 	candidates   = 1000
 	maxTerms     = 16

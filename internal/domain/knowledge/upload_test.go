@@ -312,7 +312,7 @@ func TestTheEndOfAJobIsTold(t *testing.T) {
 
 func TestAJobIsCancelledOnceAndDropsItsSource(t *testing.T) {
 	t.Parallel()
-	s := apitest.New(t, apitest.Options{}) // nobody works
+	s := apitest.New(t, apitest.Options{}) // no workers
 	b := &bed{Server: s, token: s.Token(t, s.Workspace(t, "acme"))}
 	job := apitest.Decode[api.KnowledgeJob](t, b.send(t, extract.Text, "a.txt", []byte(returnsText)).Want(t, http.StatusAccepted))
 	require.Equal(t, api.KnowledgeJobStatusPENDING, job.Status)

@@ -20,7 +20,7 @@ type Options[T any, K comparable] struct {
 	Interval time.Duration
 	// Capacity is how many items are held at most; further ones are dropped.
 	Capacity int
-	// MaxBatch is how many items are written at once at most.
+	// MaxBatch is the maximum number of items in one write.
 	MaxBatch int
 	// Key, if set, gives items an identity: a later one replaces an earlier one that
 	// has not been written yet.

@@ -90,7 +90,7 @@ func Stem(word string, in Language) string {
 	return plain(word)
 }
 
-// shortPolish is the length up to which endings are left alone.
+// shortPolish is the length up to which endings are kept.
 const shortPolish = 4
 
 // foldPolish takes the marks off letters: zwrot and zwrócić are one word.

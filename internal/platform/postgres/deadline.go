@@ -24,7 +24,7 @@ func tracer(options Options) pgx.QueryTracer {
 	return multitracer.New(tracers...)
 }
 
-// deadline gives each statement a deadline, whoever runs it: on a connection whose
+// deadline gives every statement a deadline: on a connection whose
 // packets are lost, a statement without one waits forever. It implements pgx's tracers,
 // since those see every statement and pgx continues with the context that they return.
 type deadline struct{ timeout time.Duration }

@@ -44,7 +44,7 @@ type Options struct {
 const ApplicationName = "convo"
 
 // Open connects to a database by URL or keyword string. Several hosts and
-// target_session_attrs are honoured (libpq's connection strings). The caller
+// target_session_attrs are supported (libpq's connection strings). The caller
 // closes it.
 func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	config, err := configure(url, options)

@@ -8,9 +8,9 @@ import (
 	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 )
 
-// registerUUID lets ids come and go in binary. By itself pgx takes uuid.UUID for a
-// database/sql type, and reads each id by way of a string; the library that mends
-// that is, when reading, asked too late.
+// registerUUID makes pgx send and scan uuid.UUID in binary. By default pgx treats it as a
+// database/sql type and scans each id through a string. pgx-google-uuid fixes encoding,
+// but pgx consults its scan plans too late.
 func registerUUID(types *pgtype.Map) {
 	pgxuuid.Register(types)
 	types.RegisterType(&pgtype.Type{Name: "uuid", OID: pgtype.UUIDOID, Codec: uuidCodec{}})

@@ -1,7 +1,7 @@
 // Package ratelimit counts requests in windows: the first request of a key opens
 // one, and it takes a number of requests until it ends. So a limit of 600 a
 // minute admits exactly 600 in the minute from the first, and the caller can
-// tell from each answer what is left and when the next window begins.
+// tell from each response what is left and when the next window begins.
 package ratelimit
 
 import (

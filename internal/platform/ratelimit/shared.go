@@ -18,7 +18,7 @@ const (
 // Shared counts in a limiter that all replicas share. It is a circuit breaker: after
 // one failure or timeout it counts in this process, without asking the shared limiter,
 // until a probe in the background succeeds. An outage therefore relaxes the limits to
-// those of each replica, rejects nobody, and delays only the requests that were in
+// those of each replica, rejects no one, and delays only the requests that were in
 // flight when it began, by 100 ms at most.
 type Shared struct {
 	shared, local Limiter

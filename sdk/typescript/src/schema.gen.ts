@@ -687,7 +687,7 @@ export interface paths {
         put?: never;
         /**
          * Redeliver an event
-         * @description Queues a delivery again, whatever its status. The event keeps its id. The token needs the scopes that read this event and the events of the webhook.
+         * @description Queues a delivery again, regardless of its status. The event keeps its id. The token needs the scopes that read this event and the events of the webhook.
          */
         post: operations["redeliverIntegrationDelivery"];
         delete?: never;
@@ -1122,7 +1122,7 @@ export interface components {
             location: string;
             /**
              * @description What is wrong with the value, in English.
-             * @example must be an e-mail address
+             * @example must be an email address
              */
             message: string;
         };
@@ -1959,9 +1959,9 @@ export interface components {
              */
             updatedAt: string;
         };
-        /** @description The same secret in the form that Standard Webhooks libraries expect: `whsec_` followed by the base64 encoding of `signingSecret`. Only shown in this response, and left out if the response is replayed for an `Idempotency-Key`. */
+        /** @description The same secret in the form that Standard Webhooks libraries expect: `whsec_` followed by the base64 encoding of `signingSecret`. Only shown in this response, and omitted if the response is replayed for an `Idempotency-Key`. */
         StandardWebhooksSecret: string;
-        /** @description A created webhook. If the response is replayed for an `Idempotency-Key`, `signingSecret` and `standardWebhooksSecret` are left out. */
+        /** @description A created webhook. If the response is replayed for an `Idempotency-Key`, `signingSecret` and `standardWebhooksSecret` are omitted. */
         WebhookCreated: components["schemas"]["Integration"] & {
             /** @description Secret that requests are signed with: `wh_` followed by 48 hexadecimal digits. Only shown in this response. */
             signingSecret?: string;
@@ -1989,7 +1989,7 @@ export interface components {
         };
         /** @description A rotated secret. */
         SecretRotated: {
-            /** @description The new secret. Only shown in this response, and left out if the response is replayed for an `Idempotency-Key`. */
+            /** @description The new secret. Only shown in this response, and omitted if the response is replayed for an `Idempotency-Key`. */
             signingSecret?: string;
             standardWebhooksSecret?: components["schemas"]["StandardWebhooksSecret"];
             /**

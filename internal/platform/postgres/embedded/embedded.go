@@ -101,7 +101,7 @@ func (s *Server) initialize(ctx context.Context, dir string) error {
 	if _, err := os.Stat(filepath.Join(s.data, "PG_VERSION")); err == nil {
 		return nil
 	}
-	// Made beside and renamed, so that an interrupted attempt leaves nothing half done.
+	// Created under another name and renamed, so that an interrupted attempt leaves no partial cluster.
 	fresh := s.data + ".new"
 	if err := os.RemoveAll(fresh); err != nil {
 		return fmt.Errorf("clear an interrupted set-up: %w", err)

@@ -20,7 +20,7 @@ const (
 // unprivileged returns what lets root run a server in dir. Best is a user
 // namespace in which root is an ordinary user: files stay root's and no other
 // account is needed. Where a container forbids that, the directory is given to
-// the account postgres or nobody.
+// an unprivileged system account.
 func unprivileged(ctx context.Context, dir string) (func(*exec.Cmd), error) {
 	if os.Geteuid() != 0 {
 		return func(*exec.Cmd) {}, nil
