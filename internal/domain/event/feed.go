@@ -95,11 +95,22 @@ func (f *Feed) After(ctx context.Context, workspaceID uuid.UUID, has func(api.Sc
 	if err != nil && !postgres.IsNotFound(err) {
 		return nil, 0, fmt.Errorf("latest event: %w", err)
 	}
-	rows, err = db.New().EventList(ctx, f.DB, db.EventListParams{
-		WorkspaceID: workspaceID, After: after, Types: f.Types.readable(has), RowLimit: limit,
-	})
+	rows, err = f.list(ctx, workspaceID, f.Types.readable(has), after, limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list events: %w", err)
 	}
 	return rows, latest, nil
+}
+
+// list visits about a page of events, however few of them are of the types.
+func (f *Feed) list(ctx context.Context, workspaceID uuid.UUID, types []string, after int64, limit int32) ([]db.Event, error) {
+	if len(types) == len(f.Types) {
+		return db.New().EventList(ctx, f.DB, db.EventListParams{WorkspaceID: workspaceID, After: after, Types: types, RowLimit: limit})
+	}
+	found, err := db.New().EventListByType(ctx, f.DB, db.EventListByTypeParams{WorkspaceID: workspaceID, After: after, Types: types, RowLimit: limit})
+	rows := make([]db.Event, len(found))
+	for i, row := range found {
+		rows[i] = db.Event(row)
+	}
+	return rows, err
 }
