@@ -17,6 +17,12 @@ SELECT * FROM knowledge_sources WHERE workspace_id = @workspace_id AND id = @id 
 -- The source with the same bytes, locked until the transaction ends.
 SELECT * FROM knowledge_sources WHERE workspace_id = @workspace_id AND sha256 = @sha256 FOR NO KEY UPDATE;
 
+-- name: KnowledgeSourceRename :one
+-- Gives a source the name and type under which its bytes were uploaded again.
+UPDATE knowledge_sources SET file_name = @file_name::text, content_type = @content_type::text, updated_at = @updated_at
+WHERE workspace_id = @workspace_id AND id = @id
+RETURNING *;
+
 -- name: KnowledgeSourceList :many
 -- Latest sources first, from below before_id.
 SELECT * FROM knowledge_sources

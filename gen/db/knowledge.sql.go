@@ -970,6 +970,47 @@ func (q *Queries) KnowledgeSourceRecount(ctx context.Context, db DBTX, arg Knowl
 	return err
 }
 
+const knowledgeSourceRename = `-- name: KnowledgeSourceRename :one
+UPDATE knowledge_sources SET file_name = $1::text, content_type = $2::text, updated_at = $3
+WHERE workspace_id = $4 AND id = $5
+RETURNING workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at
+`
+
+type KnowledgeSourceRenameParams struct {
+	FileName    string
+	ContentType string
+	UpdatedAt   time.Time
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Gives a source the name and type under which its bytes were uploaded again.
+func (q *Queries) KnowledgeSourceRename(ctx context.Context, db DBTX, arg KnowledgeSourceRenameParams) (KnowledgeSource, error) {
+	row := db.QueryRow(ctx, knowledgeSourceRename,
+		arg.FileName,
+		arg.ContentType,
+		arg.UpdatedAt,
+		arg.WorkspaceID,
+		arg.ID,
+	)
+	var i KnowledgeSource
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.Type,
+		&i.FileName,
+		&i.ContentType,
+		&i.SizeBytes,
+		&i.Sha256,
+		&i.URL,
+		&i.Depth,
+		&i.ChunkCount,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
 const systemKnowledgeJobTakeUp = `-- name: SystemKnowledgeJobTakeUp :many
 UPDATE knowledge_jobs SET leased_until = $1::timestamptz
 WHERE status = 'PENDING' AND coalesce(leased_until, created_at) <= $2::timestamptz

@@ -67,3 +67,18 @@ func (page indexed) store(ctx context.Context, tx postgres.Tx, source db.Knowled
 	}
 	return nil
 }
+
+// storeAlone makes a file all that a source has in the index. The source may be indexed
+// under another name, and by another job at the same time: the lock puts one after the
+// other.
+func (page indexed) storeAlone(ctx context.Context, tx postgres.Tx, job db.KnowledgeJob, source db.KnowledgeSource) error {
+	q := db.New()
+	if _, err := q.KnowledgeSourceLock(ctx, tx, db.KnowledgeSourceLockParams{WorkspaceID: source.WorkspaceID, ID: source.ID}); err != nil {
+		return fmt.Errorf("lock source: %w", err)
+	}
+	err := q.KnowledgeDocumentDeleteUnvisited(ctx, tx, db.KnowledgeDocumentDeleteUnvisitedParams{WorkspaceID: source.WorkspaceID, SourceID: source.ID, JobID: job.ID})
+	if err != nil {
+		return fmt.Errorf("replace file: %w", err)
+	}
+	return page.store(ctx, tx, source)
+}

@@ -123,13 +123,12 @@ func (s *Service) Cancel(ctx context.Context, on postgres.Conn, workspaceID, job
 		} else if err != nil {
 			return fmt.Errorf("cancel job: %w", err)
 		}
-		var dropped *db.KnowledgeSource
-		if row.SourceID != nil && !row.Refresh {
-			gone, err := db.New().KnowledgeSourceDelete(ctx, tx, db.KnowledgeSourceDeleteParams{WorkspaceID: workspaceID, ID: *row.SourceID})
-			if err != nil {
-				return fmt.Errorf("drop source: %w", err)
-			}
-			row.SourceID, dropped = nil, &gone
+		dropped, err := s.dropSource(ctx, tx, row)
+		if err != nil {
+			return err
+		}
+		if dropped != nil {
+			row.SourceID = nil
 		}
 		jobs, err := withPages(ctx, tx, workspaceID, []db.KnowledgeJob{row})
 		if err != nil {
@@ -140,6 +139,27 @@ func (s *Service) Cancel(ctx context.Context, on postgres.Conn, workspaceID, job
 		return nil
 	})
 	return job, err
+}
+
+// dropSource deletes the source that a cancelled job was the first to ingest, and returns
+// it. It keeps a source that a later job ingests, and returns nil.
+func (s *Service) dropSource(ctx context.Context, tx postgres.Tx, cancelled db.KnowledgeJob) (*db.KnowledgeSource, error) {
+	if cancelled.SourceID == nil || cancelled.Refresh {
+		return nil, nil //nolint:nilnil // nothing is dropped
+	}
+	source, err := db.New().KnowledgeSourceLock(ctx, tx, db.KnowledgeSourceLockParams{WorkspaceID: cancelled.WorkspaceID, ID: *cancelled.SourceID})
+	if err != nil {
+		return nil, fmt.Errorf("lock source: %w", err)
+	}
+	latest, err := s.latest(ctx, tx, source)
+	if err != nil || latest.ID != cancelled.ID {
+		return nil, err
+	}
+	source, err = db.New().KnowledgeSourceDelete(ctx, tx, db.KnowledgeSourceDeleteParams{WorkspaceID: source.WorkspaceID, ID: source.ID})
+	if err != nil {
+		return nil, fmt.Errorf("drop source: %w", err)
+	}
+	return &source, nil
 }
 
 // Clean deletes the file that a canceled job has left behind. It must not run before the

@@ -101,6 +101,20 @@ func TestCancellingAFirstJobDropsItsSource(t *testing.T) {
 	require.Empty(t, s.Events(t, s.Ours))
 }
 
+func TestCancellingAFirstJobKeepsASourceThatIsUploadedAgain(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	first := s.upload(t, s.Ours, "a.md", "Shoes can be returned.")
+	second := s.upload(t, s.Ours, "b.md", "Shoes can be returned.")
+	require.NotEqual(t, first.ID, second.ID)
+	cancelled, err := s.service.Cancel(t.Context(), s.DB, s.Ours, first.ID)
+	require.NoError(t, err)
+	s.service.Clean(t.Context(), cancelled)
+	require.NoError(t, s.work(t, second, 1))
+	require.Equal(t, api.KnowledgeJobStatusCOMPLETED, s.job(t, second).Status)
+	require.Len(t, s.search(t, s.Ours, knowledge.Query{Text: "returned"}), 1)
+}
+
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)

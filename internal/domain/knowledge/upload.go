@@ -103,7 +103,8 @@ func (s *Service) Stage(ctx context.Context, workspaceID uuid.UUID, in Upload) (
 const acceptTries = 5
 
 // Accept creates the source of a staged file, and the job that ingests it. If a source
-// has the same bytes, its job is returned, and the file must be discarded.
+// has the same bytes, it takes the file's name and is ingested again, and the staged file
+// must be discarded.
 func (s *Service) Accept(ctx context.Context, on postgres.Conn, staged *Staged) (job Job, err error) {
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		for range acceptTries {
@@ -134,8 +135,8 @@ func (s *Service) acceptOnce(ctx context.Context, tx postgres.Tx, staged *Staged
 	return s.begin(ctx, tx, source, false)
 }
 
-// known returns the latest job of the source with the bytes of a staged file, or a new
-// one if that has failed. The lock keeps the source until the transaction ends. It fails
+// known begins a job for the source with the bytes of a staged file, which takes the
+// file's name and type. The lock keeps the source until the transaction ends. It fails
 // with errSourceGone.
 func (s *Service) known(ctx context.Context, tx postgres.Tx, staged *Staged) (Job, error) {
 	source, err := db.New().KnowledgeSourceLockBySHA256(ctx, tx, db.KnowledgeSourceLockBySHA256Params{WorkspaceID: staged.workspaceID, Sha256: staged.sha256})
@@ -144,11 +145,13 @@ func (s *Service) known(ctx context.Context, tx postgres.Tx, staged *Staged) (Jo
 	} else if err != nil {
 		return Job{}, fmt.Errorf("look for the same bytes: %w", err)
 	}
-	job, err := s.latest(ctx, tx, source)
-	if err == nil && (job.Status == "" || job.Status == api.KnowledgeJobStatusFAILED) {
-		return s.begin(ctx, tx, source, true)
+	source, err = db.New().KnowledgeSourceRename(ctx, tx, db.KnowledgeSourceRenameParams{
+		WorkspaceID: source.WorkspaceID, ID: source.ID, FileName: staged.Name, ContentType: string(staged.Kind), UpdatedAt: s.Clock.Now(),
+	})
+	if err != nil {
+		return Job{}, fmt.Errorf("rename source: %w", err)
 	}
-	return job, err
+	return s.begin(ctx, tx, source, true)
 }
 
 // Discard deletes a staged file unless a source has it: after a commit whose outcome is

@@ -131,17 +131,17 @@ func (w *Worker) upload(ctx context.Context, job db.KnowledgeJob, source db.Know
 	document, err := w.Extract.Read(ctx, extract.Kind(*source.ContentType), file)
 	if blame, ok := errors.AsType[*extract.Error](err); ok {
 		return w.end(ctx, job, blame, func(ctx context.Context, tx postgres.Tx) error {
-			return endPage(ctx, tx, job, *source.FileName, pageFailed, blame.Message)
+			return endPage(ctx, tx, job, *job.FileName, pageFailed, blame.Message)
 		})
 	} else if err != nil {
 		return err
 	}
-	indexed := w.index(*source.FileName, source.Sha256, document)
+	indexed := w.index(*job.FileName, source.Sha256, document)
 	return w.end(ctx, job, nil, func(ctx context.Context, tx postgres.Tx) error {
-		if err := indexed.store(ctx, tx, source); err != nil {
+		if err := indexed.storeAlone(ctx, tx, job, source); err != nil {
 			return err
 		}
-		return endPage(ctx, tx, job, *source.FileName, pageDone, "")
+		return endPage(ctx, tx, job, *job.FileName, pageDone, "")
 	})
 }
 
