@@ -407,3 +407,16 @@ func TestTemporaryWebhookReceivesNoDeliveries(t *testing.T) {
 	attempt := apitest.Decode[api.WebhookAttempt](t, s.Post(t, token, "/integrations/"+hook.ID.String()+"/test", nil).Want(t, http.StatusOK))
 	require.Contains(t, *attempt.Error, "temporary")
 }
+
+func TestWebhookDeletedDuringItsTestIsNotFound(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{Workers: true})
+	token := s.Token(t, s.Workspace(t, "acme"))
+	var webhook string
+	receiver := apitest.NewReceiver(t, func(int, http.ResponseWriter, *http.Request) {
+		s.Delete(t, token, webhook)
+	})
+	webhook = "/integrations/" + subscribe(t, s, token, receiver.URL, api.EventTypeLeadCreated).ID.String()
+	s.Post(t, token, webhook+"/test", nil).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
+	s.Get(t, token, webhook).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
+}

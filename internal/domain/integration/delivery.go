@@ -95,7 +95,9 @@ func (s *Service) recordAttempt(ctx context.Context, row db.Integration, sent db
 		WorkspaceID: row.WorkspaceID, IntegrationID: row.ID, ID: deliveryID, EventSequence: sent.Sequence,
 		Status: status, Attempts: raw, CreatedAt: now,
 	})
-	if err != nil {
+	if postgres.Violates(err, db.WebhookDeliveriesIntegrationFkey) {
+		return fmt.Errorf("webhook deleted while it was tested: %w", postgres.ErrNotFound)
+	} else if err != nil {
 		return fmt.Errorf("record delivery: %w", err)
 	}
 	return nil
