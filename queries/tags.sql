@@ -22,6 +22,6 @@ ORDER BY lower(name);
 
 -- name: TagCreate :one
 -- A tag; violates tags_name_key where the name is taken.
-INSERT INTO tags (workspace_id, id, name, created_at)
-VALUES (@workspace_id, @id, @name, @created_at)
+INSERT INTO tags (workspace_id, id, name, name_key, created_at)
+VALUES (@workspace_id, @id, @name, @name_key::text, @created_at)
 RETURNING *;

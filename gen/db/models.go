@@ -261,6 +261,7 @@ type Tag struct {
 	ID          uuid.UUID
 	Name        string
 	CreatedAt   time.Time
+	NameKey     *string
 }
 
 type User struct {

@@ -13,15 +13,16 @@ import (
 )
 
 const tagCreate = `-- name: TagCreate :one
-INSERT INTO tags (workspace_id, id, name, created_at)
-VALUES ($1, $2, $3, $4)
-RETURNING workspace_id, id, name, created_at
+INSERT INTO tags (workspace_id, id, name, name_key, created_at)
+VALUES ($1, $2, $3, $4::text, $5)
+RETURNING workspace_id, id, name, created_at, name_key
 `
 
 type TagCreateParams struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
 	Name        string
+	NameKey     string
 	CreatedAt   time.Time
 }
 
@@ -31,6 +32,7 @@ func (q *Queries) TagCreate(ctx context.Context, db DBTX, arg TagCreateParams) (
 		arg.WorkspaceID,
 		arg.ID,
 		arg.Name,
+		arg.NameKey,
 		arg.CreatedAt,
 	)
 	var i Tag
@@ -39,12 +41,13 @@ func (q *Queries) TagCreate(ctx context.Context, db DBTX, arg TagCreateParams) (
 		&i.ID,
 		&i.Name,
 		&i.CreatedAt,
+		&i.NameKey,
 	)
 	return i, err
 }
 
 const tagGet = `-- name: TagGet :one
-SELECT workspace_id, id, name, created_at FROM tags WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, name, created_at, name_key FROM tags WHERE workspace_id = $1 AND id = $2
 `
 
 type TagGetParams struct {
@@ -61,12 +64,13 @@ func (q *Queries) TagGet(ctx context.Context, db DBTX, arg TagGetParams) (Tag, e
 		&i.ID,
 		&i.Name,
 		&i.CreatedAt,
+		&i.NameKey,
 	)
 	return i, err
 }
 
 const tagList = `-- name: TagList :many
-SELECT workspace_id, id, name, created_at FROM tags
+SELECT workspace_id, id, name, created_at, name_key FROM tags
 WHERE workspace_id = $1 AND id < $2
 ORDER BY id DESC LIMIT $3
 `
@@ -92,6 +96,7 @@ func (q *Queries) TagList(ctx context.Context, db DBTX, arg TagListParams) ([]Ta
 			&i.ID,
 			&i.Name,
 			&i.CreatedAt,
+			&i.NameKey,
 		); err != nil {
 			return nil, err
 		}
@@ -104,7 +109,7 @@ func (q *Queries) TagList(ctx context.Context, db DBTX, arg TagListParams) ([]Ta
 }
 
 const tagListByConversation = `-- name: TagListByConversation :many
-SELECT tags.workspace_id, tags.id, tags.name, tags.created_at FROM tags
+SELECT tags.workspace_id, tags.id, tags.name, tags.created_at, tags.name_key FROM tags
 JOIN conversation_tags ON conversation_tags.workspace_id = tags.workspace_id AND conversation_tags.tag_id = tags.id
 WHERE tags.workspace_id = $1 AND conversation_tags.conversation_id = $2
 ORDER BY lower(tags.name)
@@ -130,6 +135,7 @@ func (q *Queries) TagListByConversation(ctx context.Context, db DBTX, arg TagLis
 			&i.ID,
 			&i.Name,
 			&i.CreatedAt,
+			&i.NameKey,
 		); err != nil {
 			return nil, err
 		}
@@ -142,7 +148,7 @@ func (q *Queries) TagListByConversation(ctx context.Context, db DBTX, arg TagLis
 }
 
 const tagListByIDs = `-- name: TagListByIDs :many
-SELECT workspace_id, id, name, created_at FROM tags WHERE workspace_id = $1 AND id = ANY($2::uuid[])
+SELECT workspace_id, id, name, created_at, name_key FROM tags WHERE workspace_id = $1 AND id = ANY($2::uuid[])
 ORDER BY lower(name)
 `
 
@@ -166,6 +172,7 @@ func (q *Queries) TagListByIDs(ctx context.Context, db DBTX, arg TagListByIDsPar
 			&i.ID,
 			&i.Name,
 			&i.CreatedAt,
+			&i.NameKey,
 		); err != nil {
 			return nil, err
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/platform/label"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
@@ -125,8 +126,8 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request, v visitor)
 // readToken validates the form. fault is the message for the user if it is invalid.
 func readToken(form tokenForm, scopes []string) (wanted token.NewToken, fault string) {
 	wanted.Name = form.Name
-	if n := utf8.RuneCountInString(form.Name); n == 0 || n > maxTokenName || !utf8.ValidString(form.Name) || strings.ContainsRune(form.Name, 0) {
-		return wanted, "Enter a name of 1 to 100 characters."
+	if _, err := label.Clean(form.Name); err != nil || utf8.RuneCountInString(form.Name) > maxTokenName || !utf8.ValidString(form.Name) {
+		return wanted, "Enter a name of 1 to 100 characters, without invisible ones."
 	}
 	for _, name := range scopes {
 		scope := api.Scope(name)

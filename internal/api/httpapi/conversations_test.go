@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
@@ -234,4 +235,27 @@ func TestListOperators(t *testing.T) {
 	require.Len(t, operators, 3)
 	require.Equal(t, "Ola Kowalska", operators[2].Name, "newest first")
 	require.Len(t, walkPages(t, s, rich.Token, "/operators", 2), 3)
+}
+
+func TestNamesAreNormalized(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	token := s.Token(t, s.Workspace(t, "acme"))
+	create := func(name string) apitest.Response {
+		return s.Post(t, token, "/tags", map[string]string{"name": name})
+	}
+	created := create("  Z\u0307o\u0301łw\u00a0").Want(t, http.StatusCreated)
+	tag := apitest.Decode[api.Tag](t, created)
+	require.Equal(t, "Żółw", tag.Name)
+	require.Equal(t, tag, apitest.Decode[api.Tag](t, s.Get(t, token, strings.TrimPrefix(created.Header.Get("Location"), spec.BasePath)).Want(t, http.StatusOK)))
+	create("STRASSE").Want(t, http.StatusCreated)
+	for _, taken := range []string{"żółw", "ŻÓŁW", "straße"} {
+		create(taken).Problem(t, http.StatusConflict, api.ErrorCodeTagExists)
+	}
+	for _, invisible := range []string{"v\u200bip", "\u202evip", "\u3164"} {
+		refused := create(invisible).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
+		require.Equal(t, "body.name", (*refused.Errors)[0].Location)
+		s.Post(t, token, "/agents", map[string]string{"name": invisible, "modelProvider": "openai", "modelName": "m"}).
+			Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/domain/lead"
 	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/platform/label"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -51,6 +52,9 @@ var table = []mapping{
 	as(func(e *conversation.UnknownTagsError) *Error {
 		return New(api.ErrorCodeUnknownTag, "This workspace has no tag %s.", e.IDs[0])
 	}),
+
+	is(label.ErrEmpty, api.ErrorCodeValidationFailed, "").field("body.name", "must have a visible character"),
+	is(label.ErrInvisible, api.ErrorCodeValidationFailed, "").field("body.name", "must not have invisible characters"),
 
 	as(unknownEvents),
 	is(integration.ErrNotWebhook, api.ErrorCodeNotAWebhook, "Only integrations of type WEBHOOK have url and events."),
@@ -107,6 +111,16 @@ func as[E error](toAPI func(E) *Error) mapping {
 			return nil
 		}
 		return toAPI(found)
+	}
+}
+
+// field makes it a validation error of one property.
+func (m mapping) field(location, message string) mapping {
+	return func(err error) *Error {
+		if m(err) == nil {
+			return nil
+		}
+		return Invalid(api.FieldError{Location: location, Message: message})
 	}
 }
 

@@ -28,6 +28,7 @@ import (
 	"github.com/avelto/convo/internal/domain/lead"
 	apitoken "github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/platform/extract"
+	"github.com/avelto/convo/internal/platform/label"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -39,6 +40,8 @@ var domainErrors = map[string]struct {
 }{
 	"postgres.ErrNotFound":              {postgres.ErrNotFound, api.ErrorCodeNotFound},
 	"page.ErrInvalidCursor":             {page.ErrInvalidCursor, api.ErrorCodeInvalidCursor},
+	"label.ErrEmpty":                    {label.ErrEmpty, api.ErrorCodeValidationFailed},
+	"label.ErrInvisible":                {label.ErrInvisible, api.ErrorCodeValidationFailed},
 	"token.ErrNotLive":                  {apitoken.ErrNotLive, api.ErrorCodeUnauthenticated},
 	"token.MissingScopeError":           {&apitoken.MissingScopeError{Scope: api.ScopeLeadsRead}, api.ErrorCodeMissingScope},
 	"idempotency.InUseError":            {&idempotency.InUseError{RetryAfter: time.Minute}, api.ErrorCodeIdempotencyKeyInUse},

@@ -11,6 +11,7 @@ import (
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/label"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -51,8 +52,23 @@ type Settings struct {
 	MaxTokens                                    *int32
 }
 
+// cleaned returns the settings with a normalized name. It returns label.ErrEmpty and
+// label.ErrInvisible.
+func (in Settings) cleaned() (Settings, error) {
+	if in.Name == nil {
+		return in, nil
+	}
+	name, err := label.Clean(*in.Name)
+	in.Name = &name
+	return in, err
+}
+
 // Create stores an agent. Name, ModelProvider and ModelName are required.
 func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, in Settings) (db.Agent, error) {
+	in, err := in.cleaned()
+	if err != nil {
+		return db.Agent{}, err
+	}
 	agentID, now := s.IDs.New()
 	row, err := db.New().AgentCreate(ctx, on, db.AgentCreateParams{
 		WorkspaceID: workspaceID, ID: agentID, CreatedAt: now,
@@ -68,6 +84,10 @@ func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid
 
 // Update changes the settings that are not nil. It fails with postgres.ErrNotFound.
 func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID, agentID uuid.UUID, in Settings) (db.Agent, error) {
+	in, err := in.cleaned()
+	if err != nil {
+		return db.Agent{}, err
+	}
 	row, err := db.New().AgentUpdate(ctx, on, db.AgentUpdateParams{
 		WorkspaceID: workspaceID, ID: agentID, UpdatedAt: s.Clock.Now(),
 		Name: in.Name, SystemPrompt: in.SystemPrompt, ModelProvider: in.ModelProvider, ModelName: in.ModelName,

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/platform/label"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -33,10 +34,14 @@ func (s *Service) Tag(ctx context.Context, workspaceID, tagID uuid.UUID) (db.Tag
 	return row, postgres.Found("get tag", err)
 }
 
-// CreateTag stores a tag, or fails with ErrTagExists.
+// CreateTag stores a tag. It returns ErrTagExists, label.ErrEmpty and label.ErrInvisible.
 func (s *Service) CreateTag(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, name string) (db.Tag, error) {
+	name, err := label.Clean(name)
+	if err != nil {
+		return db.Tag{}, err
+	}
 	tagID, now := s.IDs.New()
-	row, err := db.New().TagCreate(ctx, on, db.TagCreateParams{WorkspaceID: workspaceID, ID: tagID, Name: name, CreatedAt: now})
+	row, err := db.New().TagCreate(ctx, on, db.TagCreateParams{WorkspaceID: workspaceID, ID: tagID, Name: name, NameKey: label.Key(name), CreatedAt: now})
 	if postgres.Violates(err, db.TagsNameKey) {
 		return db.Tag{}, ErrTagExists
 	} else if err != nil {

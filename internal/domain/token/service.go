@@ -12,6 +12,7 @@ import (
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/label"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
@@ -43,7 +44,17 @@ func Live(row db.APIToken, at time.Time) bool {
 }
 
 // Create stores a token and returns its plaintext, which cannot be read again.
+// It returns ErrUnknownScope, ErrExpiry, label.ErrEmpty and label.ErrInvisible.
 func (s *Service) Create(ctx context.Context, on postgres.Conn, in NewToken) (string, db.APIToken, error) {
+	name, err := label.Clean(in.Name)
+	if err != nil {
+		return "", db.APIToken{}, err
+	}
+	in.Name = name
+	return s.insert(ctx, on, in)
+}
+
+func (s *Service) insert(ctx context.Context, on postgres.Conn, in NewToken) (string, db.APIToken, error) {
 	scopes := make([]string, 0, len(in.Scopes))
 	for _, scope := range in.Scopes {
 		if !scope.Valid() {
@@ -127,7 +138,7 @@ func (s *Service) Rotate(ctx context.Context, on postgres.Conn, workspaceID, tok
 				end = *old.ExpiresAt
 			}
 		}
-		if plaintext, row, err = s.Create(ctx, tx, next); err != nil {
+		if plaintext, row, err = s.insert(ctx, tx, next); err != nil {
 			return err
 		}
 		if overlap <= 0 {

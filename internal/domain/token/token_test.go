@@ -232,10 +232,10 @@ func TestUsesAreKeptAfterAFailedWrite(t *testing.T) {
 func TestCreateValidatesItsInput(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	_, _, err := f.tokens.Create(t.Context(), f.on, token.NewToken{WorkspaceID: f.space, Scopes: []api.Scope{"leads:eat"}})
+	_, _, err := f.tokens.Create(t.Context(), f.on, token.NewToken{Name: "x", WorkspaceID: f.space, Scopes: []api.Scope{"leads:eat"}})
 	require.ErrorIs(t, err, token.ErrUnknownScope)
 	never := time.Duration(0)
-	_, _, err = f.tokens.Create(t.Context(), f.on, token.NewToken{WorkspaceID: f.space, ExpiresIn: &never})
+	_, _, err = f.tokens.Create(t.Context(), f.on, token.NewToken{Name: "x", WorkspaceID: f.space, ExpiresIn: &never})
 	require.ErrorIs(t, err, token.ErrExpiry)
 }
 
@@ -246,7 +246,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	ids := id.NewGenerator(c)
 	space, err := (&workspace.Service{DB: on, IDs: ids}).Ensure(b.Context(), "acme", "Acme")
 	require.NoError(b, err)
-	plaintext, _, err := (&token.Service{DB: on, IDs: ids, Clock: c}).Create(b.Context(), on, token.NewToken{WorkspaceID: space.ID, Scopes: []api.Scope{api.ScopeLeadsRead}})
+	plaintext, _, err := (&token.Service{DB: on, IDs: ids, Clock: c}).Create(b.Context(), on, token.NewToken{Name: "x", WorkspaceID: space.ID, Scopes: []api.Scope{api.ScopeLeadsRead}})
 	require.NoError(b, err)
 	auth := token.NewAuthenticator(on, c, token.NewUses(on))
 	ctx, stop := context.WithCancel(b.Context())

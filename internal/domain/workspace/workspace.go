@@ -9,6 +9,7 @@ import (
 
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/label"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
@@ -44,6 +45,10 @@ func (s *Service) BySlug(ctx context.Context, slug string) (db.Workspace, error)
 
 // Create creates a workspace. It fails with ErrTaken, ErrSlug or ErrName.
 func (s *Service) Create(ctx context.Context, slug, name string) (db.Workspace, error) {
+	name, err := label.Clean(name)
+	if err != nil {
+		return db.Workspace{}, fmt.Errorf("%w: %w", ErrName, err)
+	}
 	if n := utf8.RuneCountInString(name); n == 0 || n > maxNameRunes {
 		return db.Workspace{}, ErrName
 	}
