@@ -139,7 +139,9 @@ func TestConversationWithoutMessages(t *testing.T) {
 	conversation := s.Conversation(t, rich, api.ConversationStatusOPEN)
 	s.Exec(t, "DELETE FROM messages WHERE conversation_id = $1", conversation.ID)
 	path := "/conversations/" + conversation.ID.String()
-	var detail struct{ Messages json.RawMessage }
+	var detail struct {
+		Messages json.RawMessage `json:"messages"`
+	}
 	require.NoError(t, json.Unmarshal(s.Get(t, rich.Token, path).Want(t, http.StatusOK).Body, &detail))
 	require.JSONEq(t, "[]", string(detail.Messages))
 	require.JSONEq(t, "[]", string(s.Get(t, rich.Token, path+"/messages").Want(t, http.StatusOK).Body))

@@ -107,10 +107,5 @@ func (f *Feed) list(ctx context.Context, workspaceID uuid.UUID, types []string, 
 	if len(types) == len(f.Types) {
 		return db.New().EventList(ctx, f.DB, db.EventListParams{WorkspaceID: workspaceID, After: after, Types: types, RowLimit: limit})
 	}
-	found, err := db.New().EventListByType(ctx, f.DB, db.EventListByTypeParams{WorkspaceID: workspaceID, After: after, Types: types, RowLimit: limit})
-	rows := make([]db.Event, len(found))
-	for i, row := range found {
-		rows[i] = db.Event(row)
-	}
-	return rows, err
+	return db.New().EventListByType(ctx, f.DB, db.EventListByTypeParams{WorkspaceID: workspaceID, After: after, Types: types, RowLimit: limit})
 }

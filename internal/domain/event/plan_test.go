@@ -46,8 +46,11 @@ func TestPollingVisitsNoMoreThanAPage(t *testing.T) {
 	_, err := on.Exec(t.Context(), "VACUUM ANALYZE events", pgx.QueryExecModeSimpleProtocol)
 	require.NoError(t, err)
 	for _, types := range [][]string{
-		{"conversation.closed"}, {"message.created"}, {"knowledge.job.completed", "knowledge.job.failed", "webhook.ping"},
-		{"conversation.closed", "conversation.created", "message.created", "webhook.ping"}, {"lead.created", "webhook.ping"},
+		{"conversation.closed"},
+		{"message.created"},
+		{"knowledge.job.completed", "knowledge.job.failed", "webhook.ping"},
+		{"conversation.closed", "conversation.created", "message.created", "webhook.ping"},
+		{"lead.created", "webhook.ping"},
 	} {
 		for _, after := range []int64{0, 3, storedEvents / 2, storedEvents - 3, storedEvents} {
 			var statement spy

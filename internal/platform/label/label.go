@@ -38,7 +38,8 @@ func Clean(name string) (string, error) {
 	}
 	var before rune
 	for _, r := range name {
-		if invisible(r) && !(r == joiner || r == nonJoiner) || (r == joiner || r == nonJoiner) && !joins(before) {
+		joining := (r == joiner || r == nonJoiner) && joins(before)
+		if invisible(r) && !joining {
 			return "", ErrInvisible
 		}
 		before = r

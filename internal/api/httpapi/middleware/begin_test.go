@@ -70,7 +70,7 @@ func TestErrorAfterStartedResponseBreaksTheConnection(t *testing.T) {
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	response, err := server.Client().Get(server.URL) //nolint:noctx // ends with the server
+	response, err := server.Client().Get(server.URL)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
