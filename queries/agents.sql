@@ -1,5 +1,5 @@
 -- name: AgentList :many
--- Latest agents first, from below before_id.
+-- Agents before before_id, newest first.
 SELECT * FROM agents
 WHERE workspace_id = @workspace_id AND id < @before_id
 ORDER BY id DESC LIMIT @row_limit;
@@ -15,7 +15,7 @@ VALUES (@workspace_id, @id, @name, @status, @system_prompt, @model_provider, @mo
 RETURNING *;
 
 -- name: AgentUpdate :one
--- Sets what is not null and leaves the rest.
+-- Sets the values that are not null and keeps the others.
 UPDATE agents SET
     name = coalesce(sqlc.narg('name'), name),
     status = coalesce(sqlc.narg('status')::text, status),

@@ -1,10 +1,10 @@
 -- name: AuditEntryCreate :exec
--- An entry, written with the change that it tells of.
+-- Creates an entry, in the transaction of the change that it describes.
 INSERT INTO audit_entries (workspace_id, id, actor_type, actor_id, actor_name, action, target, ip, user_agent, request_id, created_at)
 VALUES (@workspace_id, @id, @actor_type, sqlc.narg('actor_id'), @actor_name, @action, @target, @ip, @user_agent, @request_id, @created_at);
 
 -- name: SystemAuditEntryCreateMany :exec
--- Entries of many workspaces. The actor of a token is its name with its prefix and last four characters.
+-- Creates entries of several workspaces. The actor of a token is its name with its prefix and last four characters.
 INSERT INTO audit_entries (workspace_id, id, actor_type, actor_id, actor_name, action, target, ip, user_agent, request_id, created_at)
 SELECT made.workspace_id, made.id, made.actor_type, made.actor_id, coalesce(api_tokens.name || ' (convo_…' || api_tokens.last_four || ')', made.actor_name), made.action, made.target,
     made.ip, made.user_agent, made.request_id, made.created_at
@@ -18,8 +18,8 @@ LEFT JOIN api_tokens ON api_tokens.workspace_id = made.workspace_id AND api_toke
 ON CONFLICT DO NOTHING;
 
 -- name: AuditEntryList :many
--- Latest entries first, from below before_id; of one kind of actor, or of all where
--- actor_type is empty.
+-- Entries before before_id, newest first; of one actor type, or of all if actor_type is
+-- empty.
 SELECT * FROM audit_entries
 WHERE workspace_id = @workspace_id AND id < @before_id AND (@actor_type::text = '' OR actor_type = @actor_type::text)
 ORDER BY id DESC LIMIT @row_limit;

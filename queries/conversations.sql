@@ -1,6 +1,6 @@
 -- name: ConversationList :many
--- Latest conversations first, from below before_id, by any mix of filters. It is
--- planned anew for each execution (see postgres.PlanEachTime), so that an absent
+-- Conversations before before_id, newest first, with any combination of filters. It is
+-- planned for each execution (see postgres.PlanEachTime), so that an absent
 -- filter costs nothing.
 SELECT sqlc.embed(conversations), sqlc.embed(contacts)
 FROM conversations
@@ -13,7 +13,7 @@ WHERE conversations.workspace_id = @workspace_id
 ORDER BY conversations.id DESC LIMIT @row_limit;
 
 -- name: ConversationListTagged :many
--- The same among those that carry first_tag_id and every one of other_tag_ids.
+-- The same, only conversations with first_tag_id and all of other_tag_ids.
 SELECT sqlc.embed(conversations), sqlc.embed(contacts)
 FROM conversation_tags
 JOIN conversations ON conversations.workspace_id = conversation_tags.workspace_id
@@ -43,34 +43,34 @@ LEFT JOIN operators ON operators.workspace_id = conversations.workspace_id
 WHERE conversations.workspace_id = @workspace_id AND conversations.id = @id;
 
 -- name: ConversationLock :one
--- One conversation, held until the transaction ends.
+-- One conversation, locked until the transaction ends.
 SELECT * FROM conversations WHERE workspace_id = @workspace_id AND id = @id FOR UPDATE;
 
 -- name: ConversationLockMany :many
--- Those of ids that are of the workspace, held until the transaction ends. In
--- the order of their ids, so that two bulk actions cannot block each other.
+-- The conversations of ids that are in the workspace, locked until the transaction ends, in
+-- the order of their ids so that two bulk actions cannot deadlock.
 SELECT * FROM conversations
 WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[])
 ORDER BY id FOR UPDATE;
 
 -- name: ConversationSetStatusMany :exec
--- Moves conversations to a status.
+-- Sets the status of conversations.
 UPDATE conversations SET status = @status, updated_at = @updated_at
 WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[]);
 
 -- name: ConversationStatusChangeRecordMany :exec
--- Records such a move, one row a conversation.
+-- Records a change of status, one row per conversation.
 INSERT INTO conversation_status_changes (workspace_id, conversation_id, from_status, to_status, changed_at)
 SELECT @workspace_id, moved.conversation_id, moved.from_status, @to_status, @changed_at
 FROM (SELECT unnest(@conversation_ids::uuid[]) AS conversation_id, unnest(@from_statuses::text[]) AS from_status) AS moved;
 
 -- name: ConversationAssignMany :exec
--- Assigns conversations to an operator, or to nobody.
+-- Assigns conversations to an operator, or unassigns them.
 UPDATE conversations SET assigned_operator_id = sqlc.narg('operator_id'), updated_at = @updated_at
 WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[]);
 
 -- name: ConversationTagMany :many
--- Adds each tag to each conversation; answers with the pairs that are new.
+-- Adds each tag to each conversation; returns the pairs that are new.
 INSERT INTO conversation_tags (workspace_id, conversation_id, tag_id)
 SELECT @workspace_id, conversation.id, tag.id
 FROM unnest(@conversation_ids::uuid[]) AS conversation (id), unnest(@tag_ids::uuid[]) AS tag (id)
@@ -78,19 +78,19 @@ ON CONFLICT DO NOTHING
 RETURNING conversation_id, tag_id;
 
 -- name: ConversationUntagMany :many
--- Takes each tag off each conversation; answers with the pairs that are gone.
+-- Removes each tag from each conversation; returns the removed pairs.
 DELETE FROM conversation_tags
 WHERE workspace_id = @workspace_id
   AND conversation_id = ANY(@conversation_ids::uuid[]) AND tag_id = ANY(@tag_ids::uuid[])
 RETURNING conversation_id, tag_id;
 
 -- name: ConversationTouchMany :exec
--- Marks conversations as changed.
+-- Sets updated_at of conversations.
 UPDATE conversations SET updated_at = @updated_at
 WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[]);
 
 -- name: ConversationRecordOperatorMessage :exec
--- What an operator's message changes in its conversation.
+-- Updates a conversation for a new operator message.
 UPDATE conversations SET
     last_message_at = @sent_at,
     first_operator_reply_at = coalesce(first_operator_reply_at, @sent_at),
@@ -98,7 +98,7 @@ UPDATE conversations SET
 WHERE workspace_id = @workspace_id AND id = @id;
 
 -- name: ConversationListByIDs :many
--- Some conversations with their contacts, in the order of their ids.
+-- Conversations with their contacts, in the order of their ids.
 SELECT sqlc.embed(conversations), sqlc.embed(contacts)
 FROM conversations
 JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id

@@ -1,6 +1,6 @@
 -- name: EventRecord :one
 -- Numbers and stores events, with a delivery of each to every subscribed webhook;
--- answers with the number of the last.
+-- returns the sequence number of the last.
 SELECT record_events(of_workspace_id => @workspace_id, ids => @ids::uuid[], types => @types::text[], payloads => @payloads::text[], moment => @occurred_at)::bigint AS sequence;
 
 -- name: EventList :many

@@ -36,7 +36,7 @@ UPDATE integrations SET
 WHERE workspace_id = @workspace_id AND id = @id;
 
 -- name: IntegrationDelete :execrows
--- Removes an integration with its deliveries; 0 rows where there is none.
+-- Deletes an integration with its deliveries; 0 rows if there is none.
 DELETE FROM integrations WHERE workspace_id = @workspace_id AND id = @id;
 
 -- name: SystemIntegrationRecordSuccess :exec

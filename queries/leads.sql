@@ -1,26 +1,26 @@
 -- name: LeadListNewest :many
--- Latest leads first, from below before_id; the first page asks from below the
--- greatest UUID, or a score over 100. There is one query for each filter and sort,
--- so that each has the plan of its own index.
+-- Leads before before_id, newest first; the first page uses the greatest UUID, or a score
+-- above 100. Each combination of filter and sort is a query of its own, planned for its own
+-- index.
 SELECT * FROM leads
 WHERE workspace_id = @workspace_id AND id < @before_id
 ORDER BY id DESC LIMIT @row_limit;
 
 -- name: LeadListNewestByStatus :many
--- Latest leads of one stage first, from below before_id.
+-- Leads of one stage before before_id, newest first.
 SELECT * FROM leads
 WHERE workspace_id = @workspace_id AND status = @status AND id < @before_id
 ORDER BY id DESC LIMIT @row_limit;
 
 -- name: LeadListByScore :many
--- Highest score first, unscored leads last, from below (before_score, before_id).
+-- Leads before (before_score, before_id), highest score first, unscored leads last.
 SELECT * FROM leads
 WHERE workspace_id = @workspace_id
   AND (coalesce(score, '-1'::smallint), id) < (@before_score::smallint, @before_id::uuid)
 ORDER BY coalesce(score, '-1'::smallint) DESC, id DESC LIMIT @row_limit;
 
 -- name: LeadListByScoreAndStatus :many
--- The same within one stage.
+-- The same, only leads of one stage.
 SELECT * FROM leads
 WHERE workspace_id = @workspace_id AND status = @status
   AND (coalesce(score, '-1'::smallint), id) < (@before_score::smallint, @before_id::uuid)
@@ -31,12 +31,12 @@ ORDER BY coalesce(score, '-1'::smallint) DESC, id DESC LIMIT @row_limit;
 SELECT * FROM leads WHERE workspace_id = @workspace_id AND id = @id;
 
 -- name: LeadLock :one
--- One lead, held until the transaction ends.
+-- One lead, locked until the transaction ends.
 SELECT * FROM leads WHERE workspace_id = @workspace_id AND id = @id FOR UPDATE;
 
 -- name: LeadCreate :one
--- A lead created by request: stage NEW, no score, no conversation. Its event is
--- recorded by the same statement, which saves round trips and a transaction.
+-- Creates a lead in stage NEW, without a score or a conversation. The same statement records
+-- its event, which saves round trips and an explicit transaction.
 WITH created AS (
     INSERT INTO leads (workspace_id, id, status, fields, source, created_at, updated_at)
     VALUES (@workspace_id, @id, 'NEW', @fields, sqlc.narg('source'), @created_at, @created_at)
@@ -47,7 +47,7 @@ WITH created AS (
 SELECT created.* FROM created CROSS JOIN recorded;
 
 -- name: LeadUpdate :one
--- Merges fields (a null removes its member) and sets score and CRM id.
+-- Merges fields (null removes a property) and sets the score and the CRM ID.
 UPDATE leads SET
     fields = jsonb_strip_nulls(fields || @fields::jsonb),
     score = sqlc.narg('score'),
@@ -57,16 +57,16 @@ WHERE workspace_id = @workspace_id AND id = @id
 RETURNING *;
 
 -- name: LeadSetStatus :one
--- Moves a lead to a stage.
+-- Sets the stage of a lead.
 UPDATE leads SET status = @status, updated_at = @updated_at
 WHERE workspace_id = @workspace_id AND id = @id
 RETURNING *;
 
 -- name: LeadDelete :execrows
--- Removes a lead; 0 rows where there is none.
+-- Deletes a lead; 0 rows if there is none.
 DELETE FROM leads WHERE workspace_id = @workspace_id AND id = @id;
 
 -- name: LeadInsertMany :copyfrom
--- Loads leads in bulk.
+-- Creates leads in bulk.
 INSERT INTO leads (workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at)
 VALUES (@workspace_id, @id, @status, @fields, @score, @source, @conversation_id, @crm_external_id, @created_at, @updated_at);

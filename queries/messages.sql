@@ -18,7 +18,7 @@ WHERE workspace_id = @workspace_id AND conversation_id = @conversation_id AND id
 ORDER BY id DESC LIMIT @row_limit;
 
 -- name: MessageCreateByOperator :one
--- An operator's message, waiting to be sent.
+-- Creates an operator message, queued for delivery.
 INSERT INTO messages (workspace_id, id, conversation_id, role, content, author_type, operator_id, delivery_status, created_at)
 VALUES (@workspace_id, @id, @conversation_id, 'ASSISTANT', @content, 'OPERATOR', sqlc.narg('operator_id'), 'QUEUED', @created_at)
 RETURNING *;

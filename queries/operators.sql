@@ -1,5 +1,5 @@
 -- name: OperatorList :many
--- Latest operators first, from below before_id.
+-- Operators before before_id, newest first.
 SELECT * FROM operators
 WHERE workspace_id = @workspace_id AND id < @before_id
 ORDER BY id DESC LIMIT @row_limit;

@@ -1,5 +1,5 @@
 -- name: TagList :many
--- Latest tags first, from below before_id.
+-- Tags before before_id, newest first.
 SELECT * FROM tags
 WHERE workspace_id = @workspace_id AND id < @before_id
 ORDER BY id DESC LIMIT @row_limit;
@@ -16,12 +16,12 @@ WHERE tags.workspace_id = @workspace_id AND conversation_tags.conversation_id = 
 ORDER BY lower(tags.name);
 
 -- name: TagListByIDs :many
--- Those of ids that are tags of the workspace, by name.
+-- The tags of ids that are in the workspace, by name.
 SELECT * FROM tags WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[])
 ORDER BY lower(name);
 
 -- name: TagCreate :one
--- A tag; violates tags_name_key where the name is taken.
+-- Creates a tag; violates tags_name_key if the name is taken.
 INSERT INTO tags (workspace_id, id, name, name_key, created_at)
 VALUES (@workspace_id, @id, @name, @name_key::text, @created_at)
 RETURNING *;

@@ -23,7 +23,7 @@ UPDATE webhook_deliveries SET
 WHERE workspace_id = @workspace_id AND integration_id = @integration_id AND id = @id;
 
 -- name: WebhookDeliveryRecord :exec
--- A delivery whose only attempt was made in the request.
+-- Creates a delivery whose only attempt was made during the request.
 INSERT INTO webhook_deliveries (workspace_id, integration_id, id, event_sequence, status, next_attempt_at, tries, attempts, created_at)
 VALUES (@workspace_id, @integration_id, @id, @event_sequence, @status, @created_at, 1, @attempts, @created_at);
 

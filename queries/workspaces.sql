@@ -1,13 +1,13 @@
 -- name: SystemWorkspaceBySlug :one
--- The workspace of this slug.
+-- The workspace with a slug.
 SELECT * FROM workspaces WHERE slug = @slug;
 
 -- name: SystemWorkspaceExists :one
--- Whether there is any workspace at all.
+-- Whether any workspace exists.
 SELECT EXISTS (SELECT 1 FROM workspaces);
 
 -- name: SystemWorkspaceCreate :one
--- A workspace; violates workspaces_slug_key where the slug is taken.
+-- Creates a workspace; violates workspaces_slug_key if the slug is taken.
 INSERT INTO workspaces (id, slug, name, created_at) VALUES (@id, @slug, @name, @created_at) RETURNING *;
 
 -- name: SystemWorkspaceList :many
@@ -15,7 +15,7 @@ INSERT INTO workspaces (id, slug, name, created_at) VALUES (@id, @slug, @name, @
 SELECT * FROM workspaces ORDER BY slug;
 
 -- name: SystemWorkspaceSetRateLimit :execrows
--- Sets or, by null, takes away a workspace's own limit; 0 rows where there is no such slug.
+-- Sets a workspace's own rate limit, or removes it with null; 0 rows if no workspace has the slug.
 UPDATE workspaces SET rate_limit_per_minute = sqlc.narg('rate_limit_per_minute') WHERE slug = @slug;
 
 -- name: SystemWorkspaceSetKnowledgeScopes :execrows

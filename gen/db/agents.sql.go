@@ -104,7 +104,7 @@ type AgentListParams struct {
 	RowLimit    int32
 }
 
-// Latest agents first, from below before_id.
+// Agents before before_id, newest first.
 func (q *Queries) AgentList(ctx context.Context, db DBTX, arg AgentListParams) ([]Agent, error) {
 	rows, err := db.Query(ctx, agentList, arg.WorkspaceID, arg.BeforeID, arg.RowLimit)
 	if err != nil {
@@ -164,7 +164,7 @@ type AgentUpdateParams struct {
 	ID            uuid.UUID
 }
 
-// Sets what is not null and leaves the rest.
+// Sets the values that are not null and keeps the others.
 func (q *Queries) AgentUpdate(ctx context.Context, db DBTX, arg AgentUpdateParams) (Agent, error) {
 	row := db.QueryRow(ctx, agentUpdate,
 		arg.Name,

@@ -91,10 +91,11 @@ type AnalyticsFiguresRow struct {
 	MedianReplySeconds float64
 }
 
-// The figures of a span by bucket, and by bucket and group: in rows where
-// is_total is true group_key means nothing, and empty it stands for none. One statement, hence one snapshot.
-// granularity is day, week, month, or span for a single bucket; group_by is
-// agent, channel, status or none. first_id and end_id are the span as UUIDs.
+// The figures of a time span per bucket, and per bucket and group. group_key is unused in
+// rows where is_total is true, and otherwise empty for rows without a group. One statement,
+// so that all figures are of one snapshot.
+// granularity is day, week, month, or span for a single bucket; group_by is agent, channel,
+// status or none. first_id and end_id are the bounds of the span as UUIDs.
 func (q *Queries) AnalyticsFigures(ctx context.Context, db DBTX, arg AnalyticsFiguresParams) ([]AnalyticsFiguresRow, error) {
 	rows, err := db.Query(ctx, analyticsFigures,
 		arg.WorkspaceID,

@@ -31,7 +31,7 @@ type AuditEntryCreateParams struct {
 	CreatedAt   time.Time
 }
 
-// An entry, written with the change that it tells of.
+// Creates an entry, in the transaction of the change that it describes.
 func (q *Queries) AuditEntryCreate(ctx context.Context, db DBTX, arg AuditEntryCreateParams) error {
 	_, err := db.Exec(ctx, auditEntryCreate,
 		arg.WorkspaceID,
@@ -62,8 +62,8 @@ type AuditEntryListParams struct {
 	RowLimit    int32
 }
 
-// Latest entries first, from below before_id; of one kind of actor, or of all where
-// actor_type is empty.
+// Entries before before_id, newest first; of one actor type, or of all if actor_type is
+// empty.
 func (q *Queries) AuditEntryList(ctx context.Context, db DBTX, arg AuditEntryListParams) ([]AuditEntry, error) {
 	rows, err := db.Query(ctx, auditEntryList,
 		arg.WorkspaceID,
@@ -129,7 +129,7 @@ type SystemAuditEntryCreateManyParams struct {
 	CreatedAts   []time.Time
 }
 
-// Entries of many workspaces. The actor of a token is its name with its prefix and last four characters.
+// Creates entries of several workspaces. The actor of a token is its name with its prefix and last four characters.
 func (q *Queries) SystemAuditEntryCreateMany(ctx context.Context, db DBTX, arg SystemAuditEntryCreateManyParams) error {
 	_, err := db.Exec(ctx, systemAuditEntryCreateMany,
 		arg.WorkspaceIDs,

@@ -23,7 +23,7 @@ type ChannelListParams struct {
 	RowLimit    int32
 }
 
-// Latest channels first, from below before_id.
+// Channels before before_id, newest first.
 func (q *Queries) ChannelList(ctx context.Context, db DBTX, arg ChannelListParams) ([]Channel, error) {
 	rows, err := db.Query(ctx, channelList, arg.WorkspaceID, arg.BeforeID, arg.RowLimit)
 	if err != nil {

@@ -25,7 +25,7 @@ type ConversationAssignManyParams struct {
 	IDs         []uuid.UUID
 }
 
-// Assigns conversations to an operator, or to nobody.
+// Assigns conversations to an operator, or unassigns them.
 func (q *Queries) ConversationAssignMany(ctx context.Context, db DBTX, arg ConversationAssignManyParams) error {
 	_, err := db.Exec(ctx, conversationAssignMany,
 		arg.OperatorID,
@@ -111,8 +111,8 @@ type ConversationListRow struct {
 	Contact      Contact
 }
 
-// Latest conversations first, from below before_id, by any mix of filters. It is
-// planned anew for each execution (see postgres.PlanEachTime), so that an absent
+// Conversations before before_id, newest first, with any combination of filters. It is
+// planned for each execution (see postgres.PlanEachTime), so that an absent
 // filter costs nothing.
 func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg ConversationListParams) ([]ConversationListRow, error) {
 	rows, err := db.Query(ctx, conversationList,
@@ -179,7 +179,7 @@ type ConversationListByIDsRow struct {
 	Contact      Contact
 }
 
-// Some conversations with their contacts, in the order of their ids.
+// Conversations with their contacts, in the order of their ids.
 func (q *Queries) ConversationListByIDs(ctx context.Context, db DBTX, arg ConversationListByIDsParams) ([]ConversationListByIDsRow, error) {
 	rows, err := db.Query(ctx, conversationListByIDs, arg.WorkspaceID, arg.IDs)
 	if err != nil {
@@ -257,7 +257,7 @@ type ConversationListTaggedRow struct {
 	Contact      Contact
 }
 
-// The same among those that carry first_tag_id and every one of other_tag_ids.
+// The same, only conversations with first_tag_id and all of other_tag_ids.
 func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg ConversationListTaggedParams) ([]ConversationListTaggedRow, error) {
 	rows, err := db.Query(ctx, conversationListTagged,
 		arg.WorkspaceID,
@@ -316,7 +316,7 @@ type ConversationLockParams struct {
 	ID          uuid.UUID
 }
 
-// One conversation, held until the transaction ends.
+// One conversation, locked until the transaction ends.
 func (q *Queries) ConversationLock(ctx context.Context, db DBTX, arg ConversationLockParams) (Conversation, error) {
 	row := db.QueryRow(ctx, conversationLock, arg.WorkspaceID, arg.ID)
 	var i Conversation
@@ -349,8 +349,8 @@ type ConversationLockManyParams struct {
 	IDs         []uuid.UUID
 }
 
-// Those of ids that are of the workspace, held until the transaction ends. In
-// the order of their ids, so that two bulk actions cannot block each other.
+// The conversations of ids that are in the workspace, locked until the transaction ends, in
+// the order of their ids so that two bulk actions cannot deadlock.
 func (q *Queries) ConversationLockMany(ctx context.Context, db DBTX, arg ConversationLockManyParams) ([]Conversation, error) {
 	rows, err := db.Query(ctx, conversationLockMany, arg.WorkspaceID, arg.IDs)
 	if err != nil {
@@ -399,7 +399,7 @@ type ConversationRecordOperatorMessageParams struct {
 	ID          uuid.UUID
 }
 
-// What an operator's message changes in its conversation.
+// Updates a conversation for a new operator message.
 func (q *Queries) ConversationRecordOperatorMessage(ctx context.Context, db DBTX, arg ConversationRecordOperatorMessageParams) error {
 	_, err := db.Exec(ctx, conversationRecordOperatorMessage, arg.SentAt, arg.WorkspaceID, arg.ID)
 	return err
@@ -417,7 +417,7 @@ type ConversationSetStatusManyParams struct {
 	IDs         []uuid.UUID
 }
 
-// Moves conversations to a status.
+// Sets the status of conversations.
 func (q *Queries) ConversationSetStatusMany(ctx context.Context, db DBTX, arg ConversationSetStatusManyParams) error {
 	_, err := db.Exec(ctx, conversationSetStatusMany,
 		arg.Status,
@@ -442,7 +442,7 @@ type ConversationStatusChangeRecordManyParams struct {
 	FromStatuses    []string
 }
 
-// Records such a move, one row a conversation.
+// Records a change of status, one row per conversation.
 func (q *Queries) ConversationStatusChangeRecordMany(ctx context.Context, db DBTX, arg ConversationStatusChangeRecordManyParams) error {
 	_, err := db.Exec(ctx, conversationStatusChangeRecordMany,
 		arg.WorkspaceID,
@@ -473,7 +473,7 @@ type ConversationTagManyRow struct {
 	TagID          uuid.UUID
 }
 
-// Adds each tag to each conversation; answers with the pairs that are new.
+// Adds each tag to each conversation; returns the pairs that are new.
 func (q *Queries) ConversationTagMany(ctx context.Context, db DBTX, arg ConversationTagManyParams) ([]ConversationTagManyRow, error) {
 	rows, err := db.Query(ctx, conversationTagMany, arg.WorkspaceID, arg.ConversationIDs, arg.TagIDs)
 	if err != nil {
@@ -505,7 +505,7 @@ type ConversationTouchManyParams struct {
 	IDs         []uuid.UUID
 }
 
-// Marks conversations as changed.
+// Sets updated_at of conversations.
 func (q *Queries) ConversationTouchMany(ctx context.Context, db DBTX, arg ConversationTouchManyParams) error {
 	_, err := db.Exec(ctx, conversationTouchMany, arg.UpdatedAt, arg.WorkspaceID, arg.IDs)
 	return err
@@ -529,7 +529,7 @@ type ConversationUntagManyRow struct {
 	TagID          uuid.UUID
 }
 
-// Takes each tag off each conversation; answers with the pairs that are gone.
+// Removes each tag from each conversation; returns the removed pairs.
 func (q *Queries) ConversationUntagMany(ctx context.Context, db DBTX, arg ConversationUntagManyParams) ([]ConversationUntagManyRow, error) {
 	rows, err := db.Query(ctx, conversationUntagMany, arg.WorkspaceID, arg.ConversationIDs, arg.TagIDs)
 	if err != nil {

@@ -46,7 +46,7 @@ func (r iteratorForLeadInsertMany) Err() error {
 	return nil
 }
 
-// Loads leads in bulk.
+// Creates leads in bulk.
 func (q *Queries) LeadInsertMany(ctx context.Context, db DBTX, arg []LeadInsertManyParams) (int64, error) {
 	return db.CopyFrom(ctx, []string{"leads"}, []string{"workspace_id", "id", "status", "fields", "score", "source", "conversation_id", "crm_external_id", "created_at", "updated_at"}, &iteratorForLeadInsertMany{rows: arg})
 }

@@ -138,7 +138,7 @@ type EventRecordParams struct {
 }
 
 // Numbers and stores events, with a delivery of each to every subscribed webhook;
-// answers with the number of the last.
+// returns the sequence number of the last.
 func (q *Queries) EventRecord(ctx context.Context, db DBTX, arg EventRecordParams) (int64, error) {
 	row := db.QueryRow(ctx, eventRecord,
 		arg.WorkspaceID,

@@ -73,7 +73,7 @@ type IntegrationDeleteParams struct {
 	ID          uuid.UUID
 }
 
-// Removes an integration with its deliveries; 0 rows where there is none.
+// Deletes an integration with its deliveries; 0 rows if there is none.
 func (q *Queries) IntegrationDelete(ctx context.Context, db DBTX, arg IntegrationDeleteParams) (int64, error) {
 	result, err := db.Exec(ctx, integrationDelete, arg.WorkspaceID, arg.ID)
 	if err != nil {

@@ -47,8 +47,8 @@ type LeadCreateRow struct {
 	UpdatedAt      time.Time
 }
 
-// A lead created by request: stage NEW, no score, no conversation. Its event is
-// recorded by the same statement, which saves round trips and a transaction.
+// Creates a lead in stage NEW, without a score or a conversation. The same statement records
+// its event, which saves round trips and an explicit transaction.
 func (q *Queries) LeadCreate(ctx context.Context, db DBTX, arg LeadCreateParams) (LeadCreateRow, error) {
 	row := db.QueryRow(ctx, leadCreate,
 		arg.WorkspaceID,
@@ -84,7 +84,7 @@ type LeadDeleteParams struct {
 	ID          uuid.UUID
 }
 
-// Removes a lead; 0 rows where there is none.
+// Deletes a lead; 0 rows if there is none.
 func (q *Queries) LeadDelete(ctx context.Context, db DBTX, arg LeadDeleteParams) (int64, error) {
 	result, err := db.Exec(ctx, leadDelete, arg.WorkspaceID, arg.ID)
 	if err != nil {
@@ -148,7 +148,7 @@ type LeadListByScoreParams struct {
 	RowLimit    int32
 }
 
-// Highest score first, unscored leads last, from below (before_score, before_id).
+// Leads before (before_score, before_id), highest score first, unscored leads last.
 func (q *Queries) LeadListByScore(ctx context.Context, db DBTX, arg LeadListByScoreParams) ([]Lead, error) {
 	rows, err := db.Query(ctx, leadListByScore,
 		arg.WorkspaceID,
@@ -200,7 +200,7 @@ type LeadListByScoreAndStatusParams struct {
 	RowLimit    int32
 }
 
-// The same within one stage.
+// The same, only leads of one stage.
 func (q *Queries) LeadListByScoreAndStatus(ctx context.Context, db DBTX, arg LeadListByScoreAndStatusParams) ([]Lead, error) {
 	rows, err := db.Query(ctx, leadListByScoreAndStatus,
 		arg.WorkspaceID,
@@ -250,9 +250,9 @@ type LeadListNewestParams struct {
 	RowLimit    int32
 }
 
-// Latest leads first, from below before_id; the first page asks from below the
-// greatest UUID, or a score over 100. There is one query for each filter and sort,
-// so that each has the plan of its own index.
+// Leads before before_id, newest first; the first page uses the greatest UUID, or a score
+// above 100. Each combination of filter and sort is a query of its own, planned for its own
+// index.
 func (q *Queries) LeadListNewest(ctx context.Context, db DBTX, arg LeadListNewestParams) ([]Lead, error) {
 	rows, err := db.Query(ctx, leadListNewest, arg.WorkspaceID, arg.BeforeID, arg.RowLimit)
 	if err != nil {
@@ -297,7 +297,7 @@ type LeadListNewestByStatusParams struct {
 	RowLimit    int32
 }
 
-// Latest leads of one stage first, from below before_id.
+// Leads of one stage before before_id, newest first.
 func (q *Queries) LeadListNewestByStatus(ctx context.Context, db DBTX, arg LeadListNewestByStatusParams) ([]Lead, error) {
 	rows, err := db.Query(ctx, leadListNewestByStatus,
 		arg.WorkspaceID,
@@ -343,7 +343,7 @@ type LeadLockParams struct {
 	ID          uuid.UUID
 }
 
-// One lead, held until the transaction ends.
+// One lead, locked until the transaction ends.
 func (q *Queries) LeadLock(ctx context.Context, db DBTX, arg LeadLockParams) (Lead, error) {
 	row := db.QueryRow(ctx, leadLock, arg.WorkspaceID, arg.ID)
 	var i Lead
@@ -375,7 +375,7 @@ type LeadSetStatusParams struct {
 	ID          uuid.UUID
 }
 
-// Moves a lead to a stage.
+// Sets the stage of a lead.
 func (q *Queries) LeadSetStatus(ctx context.Context, db DBTX, arg LeadSetStatusParams) (Lead, error) {
 	row := db.QueryRow(ctx, leadSetStatus,
 		arg.Status,
@@ -418,7 +418,7 @@ type LeadUpdateParams struct {
 	ID            uuid.UUID
 }
 
-// Merges fields (a null removes its member) and sets score and CRM id.
+// Merges fields (null removes a property) and sets the score and the CRM ID.
 func (q *Queries) LeadUpdate(ctx context.Context, db DBTX, arg LeadUpdateParams) (Lead, error) {
 	row := db.QueryRow(ctx, leadUpdate,
 		arg.Fields,

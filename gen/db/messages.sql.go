@@ -27,7 +27,7 @@ type MessageCreateByOperatorParams struct {
 	CreatedAt      time.Time
 }
 
-// An operator's message, waiting to be sent.
+// Creates an operator message, queued for delivery.
 func (q *Queries) MessageCreateByOperator(ctx context.Context, db DBTX, arg MessageCreateByOperatorParams) (Message, error) {
 	row := db.QueryRow(ctx, messageCreateByOperator,
 		arg.WorkspaceID,

@@ -40,7 +40,7 @@ type OperatorListParams struct {
 	RowLimit    int32
 }
 
-// Latest operators first, from below before_id.
+// Operators before before_id, newest first.
 func (q *Queries) OperatorList(ctx context.Context, db DBTX, arg OperatorListParams) ([]Operator, error) {
 	rows, err := db.Query(ctx, operatorList, arg.WorkspaceID, arg.BeforeID, arg.RowLimit)
 	if err != nil {

@@ -26,7 +26,7 @@ type TagCreateParams struct {
 	CreatedAt   time.Time
 }
 
-// A tag; violates tags_name_key where the name is taken.
+// Creates a tag; violates tags_name_key if the name is taken.
 func (q *Queries) TagCreate(ctx context.Context, db DBTX, arg TagCreateParams) (Tag, error) {
 	row := db.QueryRow(ctx, tagCreate,
 		arg.WorkspaceID,
@@ -81,7 +81,7 @@ type TagListParams struct {
 	RowLimit    int32
 }
 
-// Latest tags first, from below before_id.
+// Tags before before_id, newest first.
 func (q *Queries) TagList(ctx context.Context, db DBTX, arg TagListParams) ([]Tag, error) {
 	rows, err := db.Query(ctx, tagList, arg.WorkspaceID, arg.BeforeID, arg.RowLimit)
 	if err != nil {
@@ -157,7 +157,7 @@ type TagListByIDsParams struct {
 	IDs         []uuid.UUID
 }
 
-// Those of ids that are tags of the workspace, by name.
+// The tags of ids that are in the workspace, by name.
 func (q *Queries) TagListByIDs(ctx context.Context, db DBTX, arg TagListByIDsParams) ([]Tag, error) {
 	rows, err := db.Query(ctx, tagListByIDs, arg.WorkspaceID, arg.IDs)
 	if err != nil {

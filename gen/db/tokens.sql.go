@@ -34,7 +34,7 @@ type SystemTokenByHashRow struct {
 	RequireScopesForKnowledge bool
 }
 
-// The token of this hash with the settings of its workspace, whatever its state.
+// The token with a hash and the settings of its workspace; also if expired or revoked.
 func (q *Queries) SystemTokenByHash(ctx context.Context, db DBTX, arg SystemTokenByHashParams) (SystemTokenByHashRow, error) {
 	row := db.QueryRow(ctx, systemTokenByHash, arg.TokenHash)
 	var i SystemTokenByHashRow
@@ -64,7 +64,7 @@ type SystemTokenRecordUseParams struct {
 	UsedAt       []time.Time
 }
 
-// Notes when tokens were last used, many at once, never backwards.
+// Records when tokens were last used, in a batch; never moves a time backwards.
 func (q *Queries) SystemTokenRecordUse(ctx context.Context, db DBTX, arg SystemTokenRecordUseParams) error {
 	_, err := db.Exec(ctx, systemTokenRecordUse, arg.WorkspaceIDs, arg.IDs, arg.UsedAt)
 	return err
@@ -88,7 +88,7 @@ type TokenCreateParams struct {
 	ExpiresAt   *time.Time
 }
 
-// A token; its plaintext is known to the caller alone.
+// Creates a token; only the caller knows its plaintext.
 func (q *Queries) TokenCreate(ctx context.Context, db DBTX, arg TokenCreateParams) (APIToken, error) {
 	row := db.QueryRow(ctx, tokenCreate,
 		arg.WorkspaceID,
@@ -134,7 +134,7 @@ type TokenListRow struct {
 	Creator  *string
 }
 
-// Latest tokens first, with who made them.
+// Tokens with their creators, newest first.
 func (q *Queries) TokenList(ctx context.Context, db DBTX, arg TokenListParams) ([]TokenListRow, error) {
 	rows, err := db.Query(ctx, tokenList, arg.WorkspaceID)
 	if err != nil {
@@ -177,7 +177,7 @@ type TokenLockParams struct {
 	ID          uuid.UUID
 }
 
-// One token, held until the transaction ends.
+// One token, locked until the transaction ends.
 func (q *Queries) TokenLock(ctx context.Context, db DBTX, arg TokenLockParams) (APIToken, error) {
 	row := db.QueryRow(ctx, tokenLock, arg.WorkspaceID, arg.ID)
 	var i APIToken
@@ -208,7 +208,7 @@ type TokenRevokeParams struct {
 	ID          uuid.UUID
 }
 
-// Revokes a token; 0 rows where there is none that lives.
+// Revokes a token; 0 rows if there is none that is valid.
 func (q *Queries) TokenRevoke(ctx context.Context, db DBTX, arg TokenRevokeParams) (int64, error) {
 	result, err := db.Exec(ctx, tokenRevoke, arg.RevokedAt, arg.WorkspaceID, arg.ID)
 	if err != nil {
@@ -227,7 +227,7 @@ type TokenSetExpiryParams struct {
 	ID          uuid.UUID
 }
 
-// Says when a token ends.
+// Sets when a token expires.
 func (q *Queries) TokenSetExpiry(ctx context.Context, db DBTX, arg TokenSetExpiryParams) error {
 	_, err := db.Exec(ctx, tokenSetExpiry, arg.ExpiresAt, arg.WorkspaceID, arg.ID)
 	return err

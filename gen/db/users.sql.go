@@ -23,7 +23,7 @@ type MembershipCreateParams struct {
 	CreatedAt   time.Time
 }
 
-// Lets a user into a workspace; nothing where that is so already.
+// Adds a user to a workspace; does nothing if the user is a member.
 func (q *Queries) MembershipCreate(ctx context.Context, db DBTX, arg MembershipCreateParams) error {
 	_, err := db.Exec(ctx, membershipCreate, arg.WorkspaceID, arg.UserID, arg.CreatedAt)
 	return err
@@ -40,7 +40,7 @@ type SystemMembershipListParams struct {
 	UserID uuid.UUID
 }
 
-// The workspaces that a user may enter, by name.
+// The workspaces of a user, by name.
 func (q *Queries) SystemMembershipList(ctx context.Context, db DBTX, arg SystemMembershipListParams) ([]Workspace, error) {
 	rows, err := db.Query(ctx, systemMembershipList, arg.UserID)
 	if err != nil {
@@ -94,7 +94,7 @@ type SystemUserByEmailParams struct {
 	Email string
 }
 
-// The user of an address, whatever its case.
+// The user with an address, case-insensitively.
 func (q *Queries) SystemUserByEmail(ctx context.Context, db DBTX, arg SystemUserByEmailParams) (User, error) {
 	row := db.QueryRow(ctx, systemUserByEmail, arg.Email)
 	var i User
@@ -123,7 +123,7 @@ type SystemUserCreateParams struct {
 	CreatedAt    time.Time
 }
 
-// A user; violates users_email_key where the address is taken.
+// Creates a user; violates users_email_key if the address is taken.
 func (q *Queries) SystemUserCreate(ctx context.Context, db DBTX, arg SystemUserCreateParams) (User, error) {
 	row := db.QueryRow(ctx, systemUserCreate,
 		arg.ID,
@@ -152,7 +152,7 @@ type SystemUserGetParams struct {
 	ID uuid.UUID
 }
 
-// The user of this id.
+// One user.
 func (q *Queries) SystemUserGet(ctx context.Context, db DBTX, arg SystemUserGetParams) (User, error) {
 	row := db.QueryRow(ctx, systemUserGet, arg.ID)
 	var i User
@@ -177,7 +177,7 @@ type SystemUserSetPasswordParams struct {
 	ID           uuid.UUID
 }
 
-// Replaces a password and so ends all sessions.
+// Replaces a password, which ends all sessions.
 func (q *Queries) SystemUserSetPassword(ctx context.Context, db DBTX, arg SystemUserSetPasswordParams) (int64, error) {
 	result, err := db.Exec(ctx, systemUserSetPassword, arg.PasswordHash, arg.ChangedAt, arg.ID)
 	if err != nil {

@@ -353,7 +353,7 @@ type WebhookDeliveryRecordParams struct {
 	Attempts      []byte
 }
 
-// A delivery whose only attempt was made in the request.
+// Creates a delivery whose only attempt was made during the request.
 func (q *Queries) WebhookDeliveryRecord(ctx context.Context, db DBTX, arg WebhookDeliveryRecordParams) error {
 	_, err := db.Exec(ctx, webhookDeliveryRecord,
 		arg.WorkspaceID,

@@ -20,7 +20,7 @@ type SystemWorkspaceBySlugParams struct {
 	Slug string
 }
 
-// The workspace of this slug.
+// The workspace with a slug.
 func (q *Queries) SystemWorkspaceBySlug(ctx context.Context, db DBTX, arg SystemWorkspaceBySlugParams) (Workspace, error) {
 	row := db.QueryRow(ctx, systemWorkspaceBySlug, arg.Slug)
 	var i Workspace
@@ -46,7 +46,7 @@ type SystemWorkspaceCreateParams struct {
 	CreatedAt time.Time
 }
 
-// A workspace; violates workspaces_slug_key where the slug is taken.
+// Creates a workspace; violates workspaces_slug_key if the slug is taken.
 func (q *Queries) SystemWorkspaceCreate(ctx context.Context, db DBTX, arg SystemWorkspaceCreateParams) (Workspace, error) {
 	row := db.QueryRow(ctx, systemWorkspaceCreate,
 		arg.ID,
@@ -70,7 +70,7 @@ const systemWorkspaceExists = `-- name: SystemWorkspaceExists :one
 SELECT EXISTS (SELECT 1 FROM workspaces)
 `
 
-// Whether there is any workspace at all.
+// Whether any workspace exists.
 func (q *Queries) SystemWorkspaceExists(ctx context.Context, db DBTX) (bool, error) {
 	row := db.QueryRow(ctx, systemWorkspaceExists)
 	var exists bool
@@ -137,7 +137,7 @@ type SystemWorkspaceSetRateLimitParams struct {
 	Slug               string
 }
 
-// Sets or, by null, takes away a workspace's own limit; 0 rows where there is no such slug.
+// Sets a workspace's own rate limit, or removes it with null; 0 rows if no workspace has the slug.
 func (q *Queries) SystemWorkspaceSetRateLimit(ctx context.Context, db DBTX, arg SystemWorkspaceSetRateLimitParams) (int64, error) {
 	result, err := db.Exec(ctx, systemWorkspaceSetRateLimit, arg.RateLimitPerMinute, arg.Slug)
 	if err != nil {

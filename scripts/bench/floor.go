@@ -124,7 +124,7 @@ func (f *floor) list(w http.ResponseWriter, r *http.Request) {
 		}
 		body = floorLead(body, row)
 	}
-	answer(w, http.StatusOK, append(body, ']'))
+	respond(w, http.StatusOK, append(body, ']'))
 }
 
 func (f *floor) get(w http.ResponseWriter, r *http.Request) {
@@ -139,7 +139,7 @@ func (f *floor) get(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	answer(w, http.StatusOK, floorLead(nil, row))
+	respond(w, http.StatusOK, floorLead(nil, row))
 }
 
 func (f *floor) create(w http.ResponseWriter, r *http.Request) {
@@ -158,7 +158,7 @@ func (f *floor) create(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	answer(w, http.StatusCreated, floorLead(nil, db.Lead(row)))
+	respond(w, http.StatusCreated, floorLead(nil, db.Lead(row)))
 }
 
 // newLead returns the arguments that all servers pass to the same statement.
@@ -172,7 +172,7 @@ func newLead(ids *id.Generator, workspace uuid.UUID, fields []byte, source *stri
 	}
 }
 
-func answer(w http.ResponseWriter, status int, body []byte) {
+func respond(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)

@@ -70,17 +70,17 @@ func (c *caller) ask(work workload, t tenant) error {
 			return fmt.Errorf("receive: %w", err)
 		}
 		c.buf = c.buf[:len(c.buf)+n]
-		if done, err := answered(c.buf, work.status); done || err != nil {
+		if done, err := complete(c.buf, work.status); done || err != nil {
 			return err
 		}
 	}
 }
 
-// answered reports whether b holds a complete response, and returns an error for an
+// complete reports whether b holds a complete response, and returns an error for an
 // unexpected status. It parses only what the benchmark needs, to leave most of the
 // machine to the servers.
-func answered(answer []byte, status int) (done bool, err error) {
-	head, body, found := bytes.Cut(answer, []byte("\r\n\r\n"))
+func complete(response []byte, status int) (done bool, err error) {
+	head, body, found := bytes.Cut(response, []byte("\r\n\r\n"))
 	if !found {
 		return false, nil
 	}

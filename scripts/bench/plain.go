@@ -96,16 +96,16 @@ func post(ctx context.Context, url string, event uuid.UUID, body string) error {
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Webhook-Id", event.String())
-	answer, err := client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("post: %w", err)
 	}
-	defer answer.Body.Close()
-	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
 		return fmt.Errorf("read response: %w", err)
 	}
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("unexpected status %d", answer.StatusCode)
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("unexpected status %d", response.StatusCode)
 	}
 	return nil
 }

@@ -76,8 +76,8 @@ func start(ctx context.Context, dir, name string, command, environment []string)
 		}
 		if found := listening.FindSubmatch(said); found != nil {
 			s.addr = string(found[1])
-			if answer, err := http.Get("http://" + s.addr + "/readyz"); err == nil {
-				_ = answer.Body.Close()
+			if response, err := http.Get("http://" + s.addr + "/readyz"); err == nil {
+				_ = response.Body.Close()
 				return s, nil
 			}
 		}

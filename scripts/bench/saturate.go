@@ -19,7 +19,7 @@ import (
 type conversation struct {
 	fd     int
 	begun  time.Time
-	answer []byte
+	response []byte
 }
 
 // saturate keeps conns requests in flight for a time, from a single thread that waits for
@@ -42,7 +42,7 @@ func saturate(ctx context.Context, g *ground, addr string, work workload, conns 
 	request := make([]byte, 0, 1<<10)
 	next := func(c *conversation) error {
 		request = work.write(request[:0], g.workspaces[rand.IntN(len(g.workspaces))])
-		c.begun, c.answer = time.Now(), c.answer[:0]
+		c.begun, c.response = time.Now(), c.response[:0]
 		if n, err := unix.Write(c.fd, request); err != nil || n < len(request) {
 			return fmt.Errorf("send %d of %d bytes: %w", n, len(request), err)
 		}
@@ -85,16 +85,16 @@ func saturate(ctx context.Context, g *ground, addr string, work workload, conns 
 }
 
 func (c *conversation) receive(status int) (done bool, err error) {
-	c.answer = slices.Grow(c.answer, responseSize/2)
-	n, err := unix.Read(c.fd, c.answer[len(c.answer):cap(c.answer)])
+	c.response = slices.Grow(c.response, responseSize/2)
+	n, err := unix.Read(c.fd, c.response[len(c.response):cap(c.response)])
 	if errors.Is(err, unix.EAGAIN) {
 		return false, nil
 	}
 	if err != nil || n == 0 {
 		return false, fmt.Errorf("receive: closed, %w", err)
 	}
-	c.answer = c.answer[:len(c.answer)+n]
-	return answered(c.answer, status)
+	c.response = c.response[:len(c.response)+n]
+	return complete(c.response, status)
 }
 
 // connect opens a connection and registers it with epoll.
@@ -116,5 +116,5 @@ func connect(addr string, poll int) (*conversation, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("connect: %w", err), unix.Close(fd))
 	}
-	return &conversation{fd: fd, answer: make([]byte, 0, responseSize)}, nil
+	return &conversation{fd: fd, response: make([]byte, 0, responseSize)}, nil
 }

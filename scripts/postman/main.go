@@ -244,9 +244,9 @@ func target(operation *spec.Operation, example spec.Example) address {
 // check asserts that the response matches the documented success response.
 func check(operation *spec.Operation) event {
 	status, typed := "", false
-	for code, answer := range operation.Definition.Responses.Map() {
+	for code, response := range operation.Definition.Responses.Map() {
 		if strings.HasPrefix(code, "2") {
-			status, typed = code, answer.Value.Content.Get("application/json") != nil
+			status, typed = code, response.Value.Content.Get("application/json") != nil
 		}
 	}
 	lines := []string{

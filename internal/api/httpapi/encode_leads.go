@@ -9,9 +9,10 @@ import (
 	"github.com/avelto/convo/internal/api/representation"
 )
 
-// Answers with leads, the hot rows, are appended (see representation.AppendLead).
+// Leads are the most requested rows, so their responses are appended to a buffer (see
+// representation.AppendLead).
 
-// leadList answers listLeads.
+// leadList is the response of listLeads.
 type leadList struct {
 	rows []db.Lead
 	link *string
@@ -36,7 +37,7 @@ func (l leadList) VisitListLeadsResponse(w http.ResponseWriter) error {
 	})
 }
 
-// oneLead answers what ends in a lead.
+// oneLead is the response of operations that return one lead.
 type oneLead struct{ row db.Lead }
 
 // VisitGetLeadResponse implements api.GetLeadResponseObject.
@@ -54,7 +55,7 @@ func (l oneLead) VisitUpdateLeadStatusResponse(w http.ResponseWriter) error {
 	return l.VisitGetLeadResponse(w)
 }
 
-// createdLead answers createLead.
+// createdLead is the response of createLead.
 type createdLead struct{ row db.Lead }
 
 // VisitCreateLeadResponse implements api.CreateLeadResponseObject.
@@ -66,10 +67,10 @@ func (l createdLead) VisitCreateLeadResponse(w http.ResponseWriter) error {
 // buffers are used again: a page of 50 leads takes some 16 KB.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// maxKept bounds what a buffer may keep for the next answer, in bytes.
+// maxKept bounds the size of buffers that are reused, in bytes.
 const maxKept = 256 << 10
 
-// writeJSON answers with what appendBody appends, and a newline, as encoding/json
+// writeJSON responds with what appendBody appends, and a newline as encoding/json
 // does.
 func writeJSON(w http.ResponseWriter, status int, appendBody func([]byte) []byte) error {
 	buffer, _ := buffers.Get().(*[]byte)

@@ -148,9 +148,9 @@ func (s *webhooks) ListEvents(ctx context.Context, r api.ListEventsRequestObject
 	if err != nil {
 		return nil, err
 	}
-	answer := eventList{rows: rows, latest: latest}
+	list := eventList{rows: rows, latest: latest}
 	if len(rows) == int(request.Size()) {
-		answer.link = s.links.with(ctx, "after", strconv.FormatInt(rows[len(rows)-1].Sequence, 10))
+		list.link = s.links.with(ctx, "after", strconv.FormatInt(rows[len(rows)-1].Sequence, 10))
 	}
-	return answer, nil
+	return list, nil
 }

@@ -55,7 +55,7 @@ type Store struct {
 	Clock clock.Clock
 }
 
-// Response is what a request was answered with.
+// Response is a stored response.
 type Response struct {
 	Status int
 	Header map[string][]string // keys are in canonical form, as in http.Header

@@ -148,7 +148,7 @@ func (d *DB) Pool() *pgxpool.Pool { return d.pool }
 // Close waits for running statements and closes the pool.
 func (d *DB) Close() { d.pool.Close() }
 
-// Ping reports whether the database answers.
+// Ping reports whether the database responds.
 func (d *DB) Ping(ctx context.Context) error {
 	if err := d.pool.Ping(ctx); err != nil {
 		return fmt.Errorf("ping database: %w", err)

@@ -41,9 +41,9 @@ type Receiver struct {
 	arrived  chan struct{} // closed and replaced at each request
 }
 
-// NewReceiver starts an endpoint. It answers as answer does, whose n counts requests
+// NewReceiver starts an endpoint. It responds as respond does, whose n counts requests
 // from 0, or 200 where that is nil.
-func NewReceiver(t testing.TB, answer func(n int, w http.ResponseWriter, r *http.Request)) *Receiver {
+func NewReceiver(t testing.TB, respond func(n int, w http.ResponseWriter, r *http.Request)) *Receiver {
 	t.Helper()
 	receiver := &Receiver{arrived: make(chan struct{})}
 	schemas := webhookSchemas()
@@ -53,8 +53,8 @@ func NewReceiver(t testing.TB, answer func(n int, w http.ResponseWriter, r *http
 			return // the sender was killed
 		}
 		n := receiver.add(schemas, r.Header, body)
-		if answer != nil {
-			answer(n, w, r)
+		if respond != nil {
+			respond(n, w, r)
 		}
 	}))
 	receiver.URL = server.URL + "/hook"

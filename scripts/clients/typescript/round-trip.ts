@@ -5,7 +5,7 @@ import type { paths } from './schema.js';
 const client = createClient<paths>({ baseUrl: process.env.CONVO_BASE_URL!, headers: { Authorization: `Bearer ${process.env.CONVO_TOKEN}` } });
 
 function want<T>(value: T | undefined, response: Response): T {
-  if (value === undefined) throw new Error(`${response.url} answered ${response.status}`);
+  if (value === undefined) throw new Error(`${response.url} returned ${response.status}`);
   return value;
 }
 

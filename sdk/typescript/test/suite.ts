@@ -218,7 +218,7 @@ export const checks: Record<string, Check> = {
     equal(jobs.map((job) => job.fileName), ['blob.md', 'zażółć 100%.md', 'stream.txt', 'chunks', 'file.md']);
     let looks = 0;
     for (const { id } of jobs) equal((await client.knowledge.waitForJob(id, { timeoutMs: 60_000, onProgress: () => looks++ })).status, 'COMPLETED');
-    truthy(looks >= jobs.length, 'progress is told');
+    truthy(looks >= jobs.length, 'progress is reported');
     truthy((await client.knowledge.search({ query: mark, limit: 10 })).length >= 5, 'what was uploaded is found');
     await fails(sdk.APIAbortError, client.knowledge.waitForJob(jobs[0]!.id, { signal: AbortSignal.abort() }));
     const endless = new ReadableStream<Uint8Array>({ pull(controller) { controller.enqueue(new Uint8Array(1 << 20)); } });
