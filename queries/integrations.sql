@@ -29,8 +29,13 @@ WHERE workspace_id = @workspace_id AND id = @id
 RETURNING *;
 
 -- name: IntegrationSetSecret :exec
--- Replaces the secret; the previous one also signs until it expires.
+-- Replaces the secret; the previous one also signs until it expires. This repairs a
+-- webhook whose secret could not be decrypted.
 UPDATE integrations SET
+    status = CASE WHEN status = 'ERROR' AND error_code = 'webhook.secret_unreadable' THEN 'CONNECTED' ELSE status END,
+    error_message = CASE WHEN error_code = 'webhook.secret_unreadable' THEN NULL ELSE error_message END,
+    error_at = CASE WHEN error_code = 'webhook.secret_unreadable' THEN NULL ELSE error_at END,
+    error_code = CASE WHEN error_code = 'webhook.secret_unreadable' THEN NULL ELSE error_code END,
     secret = @secret, previous_secret = sqlc.narg('previous_secret'),
     previous_secret_expires_at = sqlc.narg('previous_secret_expires_at'), updated_at = @updated_at
 WHERE workspace_id = @workspace_id AND id = @id;
@@ -38,6 +43,11 @@ WHERE workspace_id = @workspace_id AND id = @id;
 -- name: IntegrationDelete :execrows
 -- Deletes an integration with its deliveries; 0 rows if there is none.
 DELETE FROM integrations WHERE workspace_id = @workspace_id AND id = @id;
+
+-- name: SystemIntegrationSetUnreadable :exec
+-- Reports a webhook whose secret cannot be decrypted.
+UPDATE integrations SET status = 'ERROR', error_code = 'webhook.secret_unreadable', error_message = @message::text, error_at = @at::timestamptz
+WHERE workspace_id = @workspace_id AND id = @id AND status <> 'DISABLED' AND error_code IS DISTINCT FROM 'webhook.secret_unreadable';
 
 -- name: SystemIntegrationRecordSuccess :exec
 -- Resets the failure count of an endpoint.

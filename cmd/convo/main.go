@@ -23,6 +23,7 @@ type commands struct {
 	Migrate   migrateCommand   `cmd:"" help:"Apply or revert database migrations, or print the schema version."`
 	Seed      seedCommand      `cmd:"" help:"Load the demo data into an empty database, or load a large number of leads."`
 	Token     tokenCommand     `cmd:"" help:"Create, list and revoke API tokens."`
+	Secrets   secretsCommand   `cmd:"" help:"Rotate the key that encrypts secrets in the database."`
 	User      userCommand      `cmd:"" help:"Create console users, add them to workspaces, and change passwords."`
 	Workspace workspaceCommand `cmd:"" help:"Create and list workspaces, and set their rate limits."`
 	Describe  describeCommand  `cmd:"" hidden:"" help:"Print all commands and flags as JSON."`

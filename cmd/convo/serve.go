@@ -13,21 +13,27 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
+// secretKeys holds the flags of the keys that sign cursors and encrypt secrets.
+type secretKeys struct {
+	SecretKey  string `env:"CONVO_SECRET_KEY" help:"Secret key, at least 32 bytes in hexadecimal, the same for all servers and workers. Signs cursors and encrypts webhook signing secrets."`
+	SecretKeys string `env:"CONVO_SECRET_KEYS" help:"Instead of CONVO_SECRET_KEY during a rotation: the new key and the previous ones, comma-separated, newest first."`
+}
+
 type serveCommand struct {
 	database
 	app.Config
+	secretKeys
 
-	SecretKey string `env:"CONVO_SECRET_KEY" help:"Secret key, at least 32 bytes in hexadecimal, the same for all servers and workers. Signs cursors and encrypts webhook signing secrets."`
-	Workers   bool   `default:"true" env:"CONVO_WORKERS" help:"Also deliver webhooks and run jobs. If disabled, convo work must run." negatable:""`
+	Workers bool `default:"true" env:"CONVO_WORKERS" help:"Also deliver webhooks and run jobs. If disabled, convo work must run." negatable:""`
 }
 
 // Run implements the command.
 func (c *serveCommand) Run(ctx context.Context) error {
-	key, err := app.ParseKey(c.SecretKey)
+	key, older, err := app.ParseKeys(c.SecretKey, c.SecretKeys)
 	if err != nil {
 		return err
 	}
-	d := daemon{database: c.database, config: c.Config, key: key, listening: func(_ *app.App, log *slog.Logger, _ *postgres.DB, addr net.Addr) error {
+	d := daemon{database: c.database, config: c.Config, key: key, oldKeys: older, listening: func(_ *app.App, log *slog.Logger, _ *postgres.DB, addr net.Addr) error {
 		log.InfoContext(ctx, "listening", "addr", addr.String(), "workers", c.Workers)
 		return nil
 	}}
@@ -40,17 +46,16 @@ func (c *serveCommand) Run(ctx context.Context) error {
 type workCommand struct {
 	database
 	app.Config
-
-	SecretKey string `env:"CONVO_SECRET_KEY" help:"Secret key, at least 32 bytes in hexadecimal, the same for all servers and workers. Signs cursors and encrypts webhook signing secrets."`
+	secretKeys
 }
 
 // Run implements the command.
 func (c *workCommand) Run(ctx context.Context) error {
-	key, err := app.ParseKey(c.SecretKey)
+	key, older, err := app.ParseKeys(c.SecretKey, c.SecretKeys)
 	if err != nil {
 		return err
 	}
-	d := daemon{database: c.database, config: c.Config, key: key, listening: func(_ *app.App, log *slog.Logger, _ *postgres.DB, addr net.Addr) error {
+	d := daemon{database: c.database, config: c.Config, key: key, oldKeys: older, listening: func(_ *app.App, log *slog.Logger, _ *postgres.DB, addr net.Addr) error {
 		log.InfoContext(ctx, "working", "addr", addr.String())
 		return nil
 	}}
@@ -62,6 +67,7 @@ type daemon struct {
 	database  database
 	config    app.Config
 	key       []byte
+	oldKeys   [][]byte
 	listener  net.Listener // listens on config.Addr if nil
 	publicURL bool         // use the listening address as the public URL if none is set
 	listening func(a *app.App, log *slog.Logger, on *postgres.DB, addr net.Addr) error
@@ -132,7 +138,7 @@ func (d daemon) serve(ctx context.Context, build build) error {
 	if d.publicURL && d.config.PublicURL == "" {
 		d.config.PublicURL = "http://" + listener.Addr().String()
 	}
-	a, err := build(ctx, d.config, app.Parts{DB: on, Key: d.key, Log: log, Clock: clock.System{}, Tracing: tracing})
+	a, err := build(ctx, d.config, app.Parts{DB: on, Key: d.key, OldKeys: d.oldKeys, Log: log, Clock: clock.System{}, Tracing: tracing})
 	if err != nil {
 		return err
 	}

@@ -447,8 +447,9 @@ func (e EventType) Valid() bool {
 
 // Defines values for IntegrationErrorCode.
 const (
-	IntegrationErrorCodeWebhookDisabled IntegrationErrorCode = "webhook.disabled"
-	IntegrationErrorCodeWebhookFailing  IntegrationErrorCode = "webhook.failing"
+	IntegrationErrorCodeWebhookDisabled         IntegrationErrorCode = "webhook.disabled"
+	IntegrationErrorCodeWebhookFailing          IntegrationErrorCode = "webhook.failing"
+	IntegrationErrorCodeWebhookSecretUnreadable IntegrationErrorCode = "webhook.secret_unreadable"
 )
 
 // Valid indicates whether the value is a known member of the IntegrationErrorCode enum.
@@ -457,6 +458,8 @@ func (e IntegrationErrorCode) Valid() bool {
 	case IntegrationErrorCodeWebhookDisabled:
 		return true
 	case IntegrationErrorCodeWebhookFailing:
+		return true
+	case IntegrationErrorCodeWebhookSecretUnreadable:
 		return true
 	default:
 		return false
@@ -1629,14 +1632,14 @@ type IntegrationError struct {
 	// Examples: 2026-04-30T12:00:00.000Z
 	At timestamp.Time `json:"at"`
 
-	// Code `webhook.failing`: the latest deliveries failed and are being retried. `webhook.disabled`: no events are sent until you enable the webhook again.
+	// Code `webhook.failing`: the latest deliveries failed and are being retried. `webhook.disabled`: no events are sent until you enable the webhook again. `webhook.secret_unreadable`: requests can't be signed; rotate the secret.
 	Code IntegrationErrorCode `json:"code"`
 
 	// Message Description of the error, in English.
 	Message string `json:"message"`
 }
 
-// IntegrationErrorCode `webhook.failing`: the latest deliveries failed and are being retried. `webhook.disabled`: no events are sent until you enable the webhook again.
+// IntegrationErrorCode `webhook.failing`: the latest deliveries failed and are being retried. `webhook.disabled`: no events are sent until you enable the webhook again. `webhook.secret_unreadable`: requests can't be signed; rotate the secret.
 type IntegrationErrorCode string
 
 // IntegrationStatus `CONNECTED`: enabled. `DISABLED`: disabled by you, by a 410 response, or after five days of failed deliveries. `ERROR`: the latest deliveries failed.

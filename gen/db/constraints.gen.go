@@ -80,6 +80,8 @@ const (
 	MessagesRoleCheck                         = "messages_role_check"
 	OperatorsPkey                             = "operators_pkey"
 	OperatorsWorkspaceIdFkey                  = "operators_workspace_id_fkey"
+	SecretKeyCheckPkey                        = "secret_key_check_pkey"
+	SecretKeyCheckSingle                      = "secret_key_check_single"
 	SessionsPkey                              = "sessions_pkey"
 	TagsNameKey                               = "tags_name_key"
 	TagsPkey                                  = "tags_pkey"

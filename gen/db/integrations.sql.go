@@ -208,6 +208,10 @@ func (q *Queries) IntegrationLock(ctx context.Context, db DBTX, arg IntegrationL
 
 const integrationSetSecret = `-- name: IntegrationSetSecret :exec
 UPDATE integrations SET
+    status = CASE WHEN status = 'ERROR' AND error_code = 'webhook.secret_unreadable' THEN 'CONNECTED' ELSE status END,
+    error_message = CASE WHEN error_code = 'webhook.secret_unreadable' THEN NULL ELSE error_message END,
+    error_at = CASE WHEN error_code = 'webhook.secret_unreadable' THEN NULL ELSE error_at END,
+    error_code = CASE WHEN error_code = 'webhook.secret_unreadable' THEN NULL ELSE error_code END,
     secret = $1, previous_secret = $2,
     previous_secret_expires_at = $3, updated_at = $4
 WHERE workspace_id = $5 AND id = $6
@@ -222,7 +226,8 @@ type IntegrationSetSecretParams struct {
 	ID                      uuid.UUID
 }
 
-// Replaces the secret; the previous one also signs until it expires.
+// Replaces the secret; the previous one also signs until it expires. This repairs a
+// webhook whose secret could not be decrypted.
 func (q *Queries) IntegrationSetSecret(ctx context.Context, db DBTX, arg IntegrationSetSecretParams) error {
 	_, err := db.Exec(ctx, integrationSetSecret,
 		arg.Secret,
@@ -411,5 +416,28 @@ type SystemIntegrationRecordSuccessParams struct {
 // Resets the failure count of an endpoint.
 func (q *Queries) SystemIntegrationRecordSuccess(ctx context.Context, db DBTX, arg SystemIntegrationRecordSuccessParams) error {
 	_, err := db.Exec(ctx, systemIntegrationRecordSuccess, arg.WorkspaceID, arg.ID)
+	return err
+}
+
+const systemIntegrationSetUnreadable = `-- name: SystemIntegrationSetUnreadable :exec
+UPDATE integrations SET status = 'ERROR', error_code = 'webhook.secret_unreadable', error_message = $1::text, error_at = $2::timestamptz
+WHERE workspace_id = $3 AND id = $4 AND status <> 'DISABLED' AND error_code IS DISTINCT FROM 'webhook.secret_unreadable'
+`
+
+type SystemIntegrationSetUnreadableParams struct {
+	Message     string
+	At          time.Time
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Reports a webhook whose secret cannot be decrypted.
+func (q *Queries) SystemIntegrationSetUnreadable(ctx context.Context, db DBTX, arg SystemIntegrationSetUnreadableParams) error {
+	_, err := db.Exec(ctx, systemIntegrationSetUnreadable,
+		arg.Message,
+		arg.At,
+		arg.WorkspaceID,
+		arg.ID,
+	)
 	return err
 }

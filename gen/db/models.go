@@ -250,6 +250,11 @@ type Operator struct {
 	CreatedAt   time.Time
 }
 
+type SecretKeyCheck struct {
+	ID     bool
+	Sealed []byte
+}
+
 type Session struct {
 	Token  string
 	Data   []byte

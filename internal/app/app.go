@@ -42,10 +42,12 @@ type loop func(ctx context.Context)
 
 // Parts are what an App is built on.
 type Parts struct {
-	DB    *postgres.DB
-	Key   []byte // secret, at least 32 bytes; see ParseKey
-	Log   *slog.Logger
-	Clock clock.Clock
+	DB  *postgres.DB
+	Key []byte // secret, at least 32 bytes; see ParseKeys
+	// OldKeys open what was encrypted or signed before Key was introduced.
+	OldKeys [][]byte
+	Log     *slog.Logger
+	Clock   clock.Clock
 	// Limiter replaces the rate limiter in tests; nil for the configured one.
 	Limiter ratelimit.Limiter
 	Tracing bool

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -51,6 +52,26 @@ func (c Config) webhookRetries() []time.Duration {
 		return dispatcher.Schedule
 	}
 	return c.WebhookRetries
+}
+
+// ParseKeys decodes CONVO_SECRET_KEY, or CONVO_SECRET_KEYS with several keys separated by
+// commas, newest first. Errors do not contain them.
+func ParseKeys(one, several string) (key []byte, older [][]byte, err error) {
+	if several == "" {
+		key, err = ParseKey(one)
+		return key, nil, err
+	}
+	if one != "" {
+		return nil, nil, errors.New("CONVO_SECRET_KEY and CONVO_SECRET_KEYS are both set: set one of them")
+	}
+	for i, text := range strings.Split(several, ",") {
+		next, err := ParseKey(strings.TrimSpace(text))
+		if err != nil {
+			return nil, nil, fmt.Errorf("CONVO_SECRET_KEYS: key %d must be at least %d bytes in hexadecimal", i+1, minKeyBytes)
+		}
+		older = append(older, next)
+	}
+	return older[0], older[1:], nil
 }
 
 // ParseKey decodes the secret key: at least 32 bytes in hexadecimal.

@@ -16,7 +16,7 @@ import (
 	"github.com/avelto/convo/internal/testing/testdb"
 )
 
-func TestMain(m *testing.M) { testdb.Main(m) }
+func TestMain(m *testing.M) { apitest.Main(m) }
 
 func TestParseKeyRequires32Bytes(t *testing.T) {
 	t.Parallel()

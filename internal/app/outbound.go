@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/avelto/convo/internal/domain/secret"
 	"github.com/avelto/convo/internal/domain/webhook/sender"
 	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/egress"
@@ -25,13 +26,21 @@ type outbound struct {
 	sender *sender.Sender
 }
 
+// NewBox returns what encrypts secrets in the database: with key, the newest.
+func NewBox(key []byte, older ...[]byte) (*seal.Box, error) {
+	return seal.New(key, "webhook secrets", older...)
+}
+
 func newOutbound(ctx context.Context, config Config, parts Parts) (*outbound, error) {
 	allowed, err := egress.ParsePrefixes(config.AllowedTargets)
 	if err != nil {
 		return nil, fmt.Errorf("CONVO_ALLOWED_TARGETS: %w", err)
 	}
-	box, err := seal.New(parts.Key, "webhook secrets")
+	box, err := NewBox(parts.Key, parts.OldKeys...)
 	if err != nil {
+		return nil, err
+	}
+	if err := (&secret.Store{DB: parts.DB, Box: box}).Check(ctx); err != nil {
 		return nil, err
 	}
 	storage := config.Storage

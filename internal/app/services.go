@@ -52,7 +52,7 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 		return nil, fmt.Errorf("job queue: %w", err)
 	}
 	on, now := parts.DB, parts.Clock
-	ids, pages := id.NewGenerator(now), page.NewCodec(parts.Key)
+	ids, pages := id.NewGenerator(now), page.NewCodec(parts.Key, parts.OldKeys...)
 	recorder, err := a.newRecorder(ctx, parts, ids)
 	if err != nil {
 		return nil, err

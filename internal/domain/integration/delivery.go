@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -13,6 +14,7 @@ import (
 	"github.com/avelto/convo/internal/domain/webhook/sender"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/seal"
 )
 
 // Deliveries returns a page of the deliveries to a webhook, newest first. It fails with
@@ -66,7 +68,8 @@ func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID
 		return sender.Attempt{}, err
 	}
 	target, err := sender.OpenTarget(s.Box, row, s.Clock.Now())
-	if err != nil {
+	unreadable := errors.Is(err, seal.ErrBroken)
+	if err != nil && !unreadable {
 		return sender.Attempt{}, err
 	}
 	recorded, err := s.Events.RecordOne(ctx, s.DB, workspaceID, event.WebhookPing{IntegrationID: integrationID})
@@ -74,10 +77,27 @@ func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID
 		return sender.Attempt{}, err
 	}
 	attempt := sender.Attempt{At: s.Clock.Now(), Error: "nothing is sent to a temporary webhook: its events are read from GET /events"}
-	if row.ExpiresAt == nil {
+	switch {
+	case unreadable:
+		attempt.Error = sender.Unreadable
+		if err := s.reportUnreadable(ctx, row); err != nil {
+			return attempt, err
+		}
+	case row.ExpiresAt == nil:
 		attempt = s.Sender.Post(ctx, target, recorded.ID.String(), event.AppendJSON(nil, recorded))
 	}
 	return attempt, s.recordAttempt(ctx, row, recorded, attempt)
+}
+
+// reportUnreadable reports a webhook whose secret cannot be decrypted.
+func (s *Service) reportUnreadable(ctx context.Context, row db.Integration) error {
+	err := db.New().SystemIntegrationSetUnreadable(ctx, s.DB, db.SystemIntegrationSetUnreadableParams{
+		WorkspaceID: row.WorkspaceID, ID: row.ID, Message: sender.Unreadable, At: s.Clock.Now(),
+	})
+	if err != nil {
+		return fmt.Errorf("report unreadable secret: %w", err)
+	}
+	return nil
 }
 
 // recordAttempt stores a delivery that was tried once and for all.

@@ -222,6 +222,9 @@ func (s *Service) RotateSecret(ctx context.Context, on postgres.Conn, workspaceI
 			end := params.UpdatedAt.Add(overlap)
 			until, params.PreviousSecret, params.PreviousSecretExpiresAt = &end, before.Secret, &end
 		}
+		if _, err := s.Box.Open(before.Secret, sender.SecretContext(workspaceID, integrationID)); err != nil {
+			until, params.PreviousSecret, params.PreviousSecretExpiresAt = nil, nil, nil // it can sign nothing
+		}
 		if err := db.New().IntegrationSetSecret(ctx, tx, params); err != nil {
 			return fmt.Errorf("set secret: %w", err)
 		}

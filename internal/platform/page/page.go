@@ -56,14 +56,18 @@ func (r Request) Size() int32 {
 }
 
 // Codec encodes and decodes cursors. It is safe for concurrent use.
-type Codec struct{ key []byte }
+type Codec struct{ keys [][]byte } // newest first
 
-// NewCodec returns a codec that authenticates its cursors with key. All replicas must
-// use the same key.
-func NewCodec(key []byte) *Codec {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte("convo page cursor"))
-	return &Codec{key: mac.Sum(nil)}
+// NewCodec returns a codec that signs cursors with key, and also verifies those signed
+// with older keys. All replicas must use the same keys.
+func NewCodec(key []byte, older ...[]byte) *Codec {
+	codec := &Codec{}
+	for _, one := range append([][]byte{key}, older...) {
+		mac := hmac.New(sha256.New, one)
+		mac.Write([]byte("convo page cursor"))
+		codec.keys = append(codec.keys, mac.Sum(nil))
+	}
+	return codec
 }
 
 // List identifies a list: the workspace, its name, sort order and filters.
@@ -79,7 +83,7 @@ func (c *Codec) Encode(list List, at Position) string {
 	token[0] = version
 	binary.BigEndian.PutUint16(token[1:], uint16(at.Score))
 	copy(token[3:], at.ID[:])
-	token = append(token, c.mac(list, token)...)
+	token = append(token, mac(c.keys[0], list, token)...)
 	return base64.RawURLEncoding.EncodeToString(token)
 }
 
@@ -91,7 +95,7 @@ func (c *Codec) Decode(list List, request Request) (Position, error) {
 	// The decoder ignores line breaks: the length excludes them.
 	token, err := base64.RawURLEncoding.Strict().DecodeString(*request.Cursor)
 	if err != nil || len(*request.Cursor) != base64.RawURLEncoding.EncodedLen(cursorLen) || len(token) != cursorLen || token[0] != version ||
-		!hmac.Equal(token[bodySize:], c.mac(list, token[:bodySize])) {
+		!c.signed(list, token) {
 		return Position{}, ErrInvalidCursor
 	}
 	return Position{
@@ -100,8 +104,18 @@ func (c *Codec) Decode(list List, request Request) (Position, error) {
 	}, nil
 }
 
-func (c *Codec) mac(list List, body []byte) []byte {
-	mac := hmac.New(sha256.New, c.key)
+// signed reports whether one of the keys signed a cursor.
+func (c *Codec) signed(list List, token []byte) bool {
+	for _, key := range c.keys {
+		if hmac.Equal(token[bodySize:], mac(key, list, token[:bodySize])) {
+			return true
+		}
+	}
+	return false
+}
+
+func mac(key []byte, list List, body []byte) []byte {
+	mac := hmac.New(sha256.New, key)
 	mac.Write(body)
 	mac.Write(list.Workspace[:])
 	mac.Write([]byte(list.Name + "\x00" + strings.Join(list.Filters, "\x00")))

@@ -61,6 +61,9 @@ type Options struct {
 	DatabaseURL string
 	// DirectURL leads to the same database if DatabaseURL is that of a pooler.
 	DirectURL string
+	// Key is the secret key, Key if nil. OldKeys are previous ones.
+	Key     []byte
+	OldKeys [][]byte
 	// MaxConns is the size of the database pool. 0 uses 8.
 	MaxConns int32
 	// RateLimits enables rate limits.
@@ -100,7 +103,10 @@ func New(t testing.TB, options Options) *Server {
 		DB: on, Document: document, Clock: clock.NewFake(time.Date(2026, time.April, 30, 12, 0, 0, 0, time.UTC)),
 		log: &lockedBuffer{}, checker: shared(), DatabaseURL: options.DatabaseURL, Storage: options.Config.Storage,
 	}
-	parts := app.Parts{DB: on, Key: Key, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
+	parts := app.Parts{DB: on, Key: Key, OldKeys: options.OldKeys, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
+	if options.Key != nil {
+		parts.Key = options.Key
+	}
 	if parts.Workers = options.Workers; options.Workers {
 		require.True(t, isReader, "TestMain must call apitest.Main: workers start this binary as the reader process")
 		options.Config.AllowedTargets = []string{"127.0.0.0/8", "::1/128"}

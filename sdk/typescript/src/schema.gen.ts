@@ -1909,10 +1909,10 @@ export interface components {
          */
         IntegrationStatus: "CONNECTED" | "DISABLED" | "ERROR";
         /**
-         * @description `webhook.failing`: the latest deliveries failed and are being retried. `webhook.disabled`: no events are sent until you enable the webhook again.
+         * @description `webhook.failing`: the latest deliveries failed and are being retried. `webhook.disabled`: no events are sent until you enable the webhook again. `webhook.secret_unreadable`: requests can't be signed; rotate the secret.
          * @enum {string}
          */
-        IntegrationErrorCode: "webhook.failing" | "webhook.disabled";
+        IntegrationErrorCode: "webhook.failing" | "webhook.disabled" | "webhook.secret_unreadable";
         /** @description Why an integration doesn't work. */
         IntegrationError: {
             code: components["schemas"]["IntegrationErrorCode"];

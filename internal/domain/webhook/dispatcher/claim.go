@@ -25,7 +25,15 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 	if err != nil || len(webhooks) == 0 {
 		return false, err
 	}
-	capacities := d.capacities(webhooks, now)
+	capacities, unreadable := d.capacities(webhooks, now)
+	for _, id := range unreadable {
+		err := db.New().SystemIntegrationSetUnreadable(ctx, d.DB, db.SystemIntegrationSetUnreadableParams{
+			WorkspaceID: id.workspace, ID: id.integration, Message: sender.Unreadable, At: now,
+		})
+		if err != nil {
+			return false, err
+		}
+	}
 	if len(capacities) == 0 {
 		return true, nil
 	}
@@ -49,13 +57,15 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 	return more, nil
 }
 
-// capacities updates the endpoints from their rows and returns how many deliveries to
-// claim for each; endpoints without capacity are omitted.
-func (d *Dispatcher) capacities(webhooks []db.Integration, now time.Time) map[endpointID]int32 {
+// capacities updates the endpoints from their rows. It returns how many deliveries to
+// claim for each, without those that have no capacity, and the webhooks that turned out
+// to have a secret that cannot be decrypted.
+func (d *Dispatcher) capacities(webhooks []db.Integration, now time.Time) (capacities map[endpointID]int32, unreadable []endpointID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.evictIdle()
-	capacities, left := map[endpointID]int32{}, maxClaimed-d.claimed
+	capacities = map[endpointID]int32{}
+	left := maxClaimed - d.claimed
 	// In random order, so that the first ones do not use up maxClaimed each time.
 	rand.Shuffle(len(webhooks), func(i, j int) { webhooks[i], webhooks[j] = webhooks[j], webhooks[i] })
 	for _, row := range webhooks {
@@ -67,6 +77,7 @@ func (d *Dispatcher) capacities(webhooks []db.Integration, now time.Time) map[en
 		target, err := sender.OpenTarget(d.Box, row, now)
 		if err != nil {
 			if !e.unusable { // logged once, not with each poll
+				unreadable = append(unreadable, endpointID{row.WorkspaceID, row.ID})
 				d.Log.Error("webhook skipped: its URL or secret cannot be read", "error", err)
 			}
 			e.unusable = true
@@ -78,7 +89,7 @@ func (d *Dispatcher) capacities(webhooks []db.Integration, now time.Time) map[en
 			left -= n
 		}
 	}
-	return capacities
+	return capacities, unreadable
 }
 
 // evictIdle drops endpoints without work once there are many.
