@@ -419,4 +419,12 @@ func TestWebhookDeletedDuringItsTestIsNotFound(t *testing.T) {
 	webhook = "/integrations/" + subscribe(t, s, token, receiver.URL, api.EventTypeLeadCreated).ID.String()
 	s.Post(t, token, webhook+"/test", nil).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
 	s.Get(t, token, webhook).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
+
+// TestURLSchemesAreCaseInsensitive follows RFC 3986, section 3.1.
+func TestURLSchemesAreCaseInsensitive(t *testing.T) {
+	t.Parallel()
+	s, token := setup(t)
+	subscribe(t, s, token, "HTTPS://hooks.example.com/x", "lead.created")
+	s.Post(t, token, "/knowledge/crawl", `{"url":"HTTPS://docs.example.com"}`).Want(t, http.StatusAccepted)
+	s.Post(t, token, "/knowledge/crawl", `{"url":"FTP://docs.example.com"}`).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -131,7 +132,8 @@ func (l *Log) Export(ctx context.Context, workspaceID uuid.UUID, actorType strin
 
 // inert prevents spreadsheets from running a cell as a formula (OWASP, CSV injection).
 func inert(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+	first, _ := utf8.DecodeRuneInString(cell)
+	if cell != "" && strings.ContainsRune("=+-@\t\r＝＋－＠", first) { // some spreadsheets read fullwidth signs too
 		return "'" + cell
 	}
 	return cell

@@ -91,6 +91,7 @@ func merge(s *openapi3.Schema) {
 func (c *checker) check(t testing.TB, request *http.Request, response Response) {
 	t.Helper()
 	require.NotEmpty(t, response.Header.Get("X-Request-Id"))
+	require.Equal(t, "nosniff", response.Header.Get("X-Content-Type-Options"))
 	asGet := request
 	if request.Method == http.MethodHead {
 		get := *request

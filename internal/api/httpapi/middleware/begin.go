@@ -33,6 +33,7 @@ func Begin(timeout time.Duration, writer *problem.Writer, report func(echo.Conte
 			defer cancel()
 			c.SetRequest(r.WithContext(ctx))
 			c.Response().Header().Set("X-Request-Id", call.RequestID)
+			c.Response().Header().Set("X-Content-Type-Options", "nosniff")
 			err := rescue.Panics(func() error { return next(c) })
 			truncated := err != nil && c.Response().Committed
 			if err != nil {
