@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -31,6 +32,9 @@ const (
 
 // mostForms is the maximum number of open forms per session.
 const mostForms = 20
+
+// accountDelay is how long a sign-in takes longer after many attempts on its account.
+const accountDelay = 2 * time.Second
 
 // signInForm is the model of the sign-in page.
 type signInForm struct{ Email, Next string }
@@ -105,12 +109,15 @@ func formError(err error) error {
 	return problem.Malformed("The form could not be read.").WithCause(err)
 }
 
-// throttle counts a sign-in attempt per IP address and per account. It returns how long
-// to wait, or 0. Attempts are counted even if the account does not exist.
+// throttle counts a sign-in attempt per IP address, and per account and IP address. It
+// returns how long to wait, or 0. Attempts are counted even if the account does not exist.
+// Nobody can lock an account from another address: many attempts on one account, from
+// whichever addresses, only delay each further one.
 func (c *console) throttle(r *http.Request, email string) (time.Duration, error) {
-	account := sha256.Sum256([]byte(strings.ToLower(email)))
+	sum := sha256.Sum256([]byte(strings.ToLower(email)))
+	address, account := ratelimit.Network(c.ClientIP(r)), hex.EncodeToString(sum[:])
 	var wait time.Duration
-	for _, key := range []string{"sign-in ip " + ratelimit.Network(c.ClientIP(r)), "sign-in account " + hex.EncodeToString(account[:])} {
+	for _, key := range []string{"sign-in ip " + address, "sign-in ip " + address + " account " + account} {
 		taken, err := c.Limiter.Take(r.Context(), key, c.signIns.Limit)
 		if err != nil {
 			return 0, fmt.Errorf("throttle: %w", err)
@@ -119,7 +126,24 @@ func (c *console) throttle(r *http.Request, email string) (time.Duration, error)
 			wait = max(wait, taken.ResetAfter, time.Second)
 		}
 	}
-	return wait, nil
+	if wait > 0 {
+		return wait, nil // attempts that are rejected must not delay those of others
+	}
+	return 0, c.delay(r.Context(), account)
+}
+
+// delay waits if there have been many sign-in attempts on an account.
+func (c *console) delay(ctx context.Context, account string) error {
+	taken, err := c.Limiter.Take(ctx, "sign-in account "+account, c.signIns.Limit)
+	if err != nil || taken.Allowed {
+		return err
+	}
+	select {
+	case <-time.After(accountDelay):
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("delay sign-in: %w", ctx.Err())
+	}
 }
 
 // recordRefusal records a failed sign-in if the account exists. It runs the same query

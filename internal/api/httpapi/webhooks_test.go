@@ -419,6 +419,7 @@ func TestWebhookDeletedDuringItsTestIsNotFound(t *testing.T) {
 	webhook = "/integrations/" + subscribe(t, s, token, receiver.URL, api.EventTypeLeadCreated).ID.String()
 	s.Post(t, token, webhook+"/test", nil).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
 	s.Get(t, token, webhook).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
+}
 
 // TestURLSchemesAreCaseInsensitive follows RFC 3986, section 3.1.
 func TestURLSchemesAreCaseInsensitive(t *testing.T) {
