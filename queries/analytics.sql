@@ -1,63 +1,96 @@
 -- name: AnalyticsFigures :many
 -- The figures of a time span per bucket, and per bucket and group. group_key is unused in
 -- rows where is_total is true, and otherwise empty for rows without a group. One statement,
--- so that all figures are of one snapshot.
--- granularity is day, week, month, or span for a single bucket; group_by is agent, channel,
--- status or none. first_id and end_id are the bounds of the span as UUIDs.
-WITH facts AS (
-    SELECT conversations.id AS conversation_id, conversations.created_at AS at, 'opened' AS kind, NULL::double precision AS seconds
-    FROM conversations
-    WHERE conversations.workspace_id = @workspace_id AND conversations.id >= @first_id AND conversations.id < @end_id
+-- so that all figures are of one snapshot. Whole days, from first_day to before end_day,
+-- come from the daily counts and the deltas that are not folded yet. The parts of days at
+-- both ends of the span, head and tail, are counted from their rows.
+-- granularity is day, week, month, or span for a single bucket; dimension is agent, channel
+-- or status. The first and end ids are the bounds of head and tail as UUIDs. Times to the
+-- first reply are a histogram, see reply_bucket.
+WITH partial_days AS (
+    SELECT at, agent_id, channel_id, conversation_status, kind, bucket
+    FROM analytics_facts
+    WHERE analytics_facts.workspace_id = @workspace_id AND source IN ('conversation', 'lead')
+      AND (made_id >= @head_first_id::uuid AND made_id < @head_end_id::uuid OR made_id >= @tail_first_id::uuid AND made_id < @tail_end_id::uuid)
     UNION ALL
-    SELECT conversation_id, changed_at, to_status, NULL
-    FROM conversation_status_changes
-    WHERE conversation_status_changes.workspace_id = @workspace_id
-      AND changed_at >= @span_from AND changed_at < @span_to
-      AND to_status IN ('CLOSED', 'HANDED_OFF')
-    UNION ALL
-    SELECT conversations.id, first_operator_reply_at, 'reply', greatest(0, extract(epoch FROM first_operator_reply_at - handed_off_at))
-    FROM conversations
-    WHERE conversations.workspace_id = @workspace_id AND handed_off_at IS NOT NULL
-      AND first_operator_reply_at >= @span_from AND first_operator_reply_at < @span_to
-    UNION ALL
-    SELECT leads.conversation_id, leads.created_at, 'lead ' || leads.status, NULL
-    FROM leads
-    WHERE leads.workspace_id = @workspace_id AND leads.id >= @first_id AND leads.id < @end_id
+    SELECT at, agent_id, channel_id, conversation_status, kind, bucket
+    FROM analytics_facts
+    WHERE analytics_facts.workspace_id = @workspace_id AND source IN ('change', 'reply')
+      AND (at >= @head_from::timestamptz AND at < @head_to::timestamptz OR at >= @tail_from::timestamptz AND at < @tail_to::timestamptz)
 ),
-keyed AS (
-    SELECT
-        (CASE WHEN @granularity::text = 'span' THEN @span_from::timestamptz
-              ELSE date_trunc(@granularity, facts.at, 'UTC') END)::timestamptz AS bucket,
-        CASE @group_by::text
-            WHEN 'agent' THEN conversations.agent_id::text
-            WHEN 'channel' THEN conversations.channel_id::text
-            WHEN 'status' THEN conversations.status
-        END AS group_key,
-        facts.kind, facts.seconds
-    FROM facts
-    LEFT JOIN conversations ON @group_by <> 'none'
-      AND conversations.workspace_id = @workspace_id AND conversations.id = facts.conversation_id
+unfolded AS (
+    SELECT day, agent_id, channel_id, conversation_status, kind, bucket, n
+    FROM analytics_deltas
+    WHERE analytics_deltas.workspace_id = @workspace_id AND day >= @first_day::date AND day < @end_day::date
+    UNION ALL
+    SELECT (at AT TIME ZONE 'UTC')::date, agent_id, channel_id, conversation_status, kind, bucket, 1
+    FROM partial_days
+),
+counts AS (
+    SELECT day, key, kind, bucket AS reply, n
+    FROM analytics_daily
+    WHERE analytics_daily.workspace_id = @workspace_id AND dimension = @dimension::text AND day >= @first_day::date AND day < @end_day::date
+    UNION ALL
+    SELECT day, coalesce(CASE @dimension::text WHEN 'agent' THEN agent_id::text WHEN 'channel' THEN channel_id::text ELSE conversation_status END, '') COLLATE "C",
+        kind, bucket, n
+    FROM unfolded
+),
+placed AS (
+    SELECT (CASE WHEN @granularity::text = 'span' THEN @span_from::timestamptz
+                 ELSE date_trunc(@granularity::text, day::timestamp) AT TIME ZONE 'UTC' END)::timestamptz AS bucket,
+        key, kind, reply, n
+    FROM counts
 )
 SELECT
     bucket::timestamptz AS bucket,
-    (grouping(group_key) = 1)::boolean AS is_total,
-    coalesce(group_key, '')::text AS group_key,
-    count(*) FILTER (WHERE kind = 'opened') AS opened,
-    count(*) FILTER (WHERE kind = 'CLOSED') AS closed,
-    count(*) FILTER (WHERE kind = 'HANDED_OFF') AS handed_off,
-    count(*) FILTER (WHERE kind = 'lead NEW') AS leads_new,
-    count(*) FILTER (WHERE kind = 'lead QUALIFIED') AS leads_qualified,
-    count(*) FILTER (WHERE kind = 'lead CONTACTED') AS leads_contacted,
-    count(*) FILTER (WHERE kind = 'lead WON') AS leads_won,
-    count(*) FILTER (WHERE kind = 'lead LOST') AS leads_lost,
-    -- -1 where there was no reply: a null would not fit the aggregate's type here.
-    coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE kind = 'reply'), -1)::double precision AS median_reply_seconds
-FROM keyed
-GROUP BY GROUPING SETS ((bucket), (bucket, group_key))
+    (grouping(key) = 1)::boolean AS is_total,
+    coalesce(key, '')::text AS group_key,
+    coalesce(sum(n) FILTER (WHERE kind = 'opened'), 0)::bigint AS opened,
+    coalesce(sum(n) FILTER (WHERE kind = 'CLOSED'), 0)::bigint AS closed,
+    coalesce(sum(n) FILTER (WHERE kind = 'HANDED_OFF'), 0)::bigint AS handed_off,
+    coalesce(sum(n) FILTER (WHERE kind = 'lead NEW'), 0)::bigint AS leads_new,
+    coalesce(sum(n) FILTER (WHERE kind = 'lead QUALIFIED'), 0)::bigint AS leads_qualified,
+    coalesce(sum(n) FILTER (WHERE kind = 'lead CONTACTED'), 0)::bigint AS leads_contacted,
+    coalesce(sum(n) FILTER (WHERE kind = 'lead WON'), 0)::bigint AS leads_won,
+    coalesce(sum(n) FILTER (WHERE kind = 'lead LOST'), 0)::bigint AS leads_lost,
+    -- The histogram: buckets in any order, which may repeat, and their counts.
+    coalesce(array_agg(reply) FILTER (WHERE kind = 'reply'), '{}')::smallint[] AS reply_buckets,
+    coalesce(array_agg(n) FILTER (WHERE kind = 'reply'), '{}')::bigint[] AS reply_counts
+FROM placed
+GROUP BY GROUPING SETS ((bucket), (bucket, key))
 ORDER BY bucket;
 
 -- name: AnalyticsGroupNames :many
 -- The names of the workspace's agents and channels, by id.
-SELECT id::text AS key, name FROM agents WHERE agents.workspace_id = @workspace_id AND id::text = ANY(@keys::text[])
+SELECT id::text AS key, name FROM agents WHERE agents.workspace_id = @workspace_id AND id = ANY(@ids::uuid[])
 UNION ALL
-SELECT id::text, name FROM channels WHERE channels.workspace_id = @workspace_id AND id::text = ANY(@keys::text[]);
+SELECT id::text, name FROM channels WHERE channels.workspace_id = @workspace_id AND id = ANY(@ids::uuid[]);
+
+-- name: AnalyticsCountConversations :exec
+-- Counts all facts of conversations n times more. A change of a conversation that is
+-- locked for update counts them -1 times before and once after.
+INSERT INTO analytics_deltas (workspace_id, day, agent_id, channel_id, conversation_status, kind, bucket, n)
+SELECT @workspace_id, (at AT TIME ZONE 'UTC')::date, agent_id, channel_id, conversation_status, kind, bucket, count(*) * @n::bigint
+FROM analytics_facts
+WHERE analytics_facts.workspace_id = @workspace_id AND conversation_id = ANY(@conversation_ids::uuid[])
+GROUP BY 2, 3, 4, 5, 6, 7;
+
+-- name: AnalyticsCountReply :exec
+-- Counts the first reply in a conversation that is locked for update.
+INSERT INTO analytics_deltas (workspace_id, day, agent_id, channel_id, conversation_status, kind, bucket, n)
+SELECT @workspace_id, (at AT TIME ZONE 'UTC')::date, agent_id, channel_id, conversation_status, kind, bucket, 1
+FROM analytics_facts
+WHERE analytics_facts.workspace_id = @workspace_id AND conversation_id = @conversation_id::uuid AND source = 'reply';
+
+-- name: AnalyticsCountLeads :copyfrom
+-- Counts leads that are loaded in bulk and belong to no conversation.
+INSERT INTO analytics_deltas (workspace_id, day, kind, n) VALUES (@workspace_id, @day, @kind, @n);
+
+-- name: SystemAnalyticsFold :one
+-- Folds up to max_rows deltas into the daily counts; returns how many remain, at most
+-- max_rows.
+SELECT fold_analytics(@max_rows::integer)::integer AS remaining;
+
+-- name: SystemAnalyticsRebuild :exec
+-- Counts everything again from the rows themselves.
+SELECT rebuild_analytics();

@@ -36,13 +36,16 @@ SELECT * FROM leads WHERE workspace_id = @workspace_id AND id = @id FOR UPDATE;
 
 -- name: LeadCreate :one
 -- Creates a lead in stage NEW, without a score or a conversation. The same statement records
--- its event, which saves round trips and an explicit transaction.
+-- its event and counts it, which saves round trips and an explicit transaction.
 WITH created AS (
     INSERT INTO leads (workspace_id, id, status, fields, source, created_at, updated_at)
     VALUES (@workspace_id, @id, 'NEW', @fields, sqlc.narg('source'), @created_at, @created_at)
     RETURNING *
 ), recorded AS (
     SELECT record_events(@workspace_id, ARRAY[@event_id::uuid], ARRAY['lead.created'], ARRAY[@event_data::text], @created_at)
+), counted AS (
+    INSERT INTO analytics_deltas (workspace_id, day, kind, n)
+    SELECT @workspace_id, (created.created_at AT TIME ZONE 'UTC')::date, 'lead NEW', 1 FROM created
 )
 SELECT created.* FROM created CROSS JOIN recorded;
 
@@ -62,9 +65,18 @@ UPDATE leads SET status = @status, updated_at = @updated_at
 WHERE workspace_id = @workspace_id AND id = @id
 RETURNING *;
 
+-- name: LeadCountMove :exec
+-- Counts the move of a lead from one stage to another.
+SELECT count_lead(@workspace_id::uuid, sqlc.narg('conversation_id')::uuid, @created_at::timestamptz, stages.stage, stages.n)
+FROM (VALUES (@from_status::text, -1), (@to_status::text, 1)) AS stages (stage, n);
+
 -- name: LeadDelete :execrows
--- Deletes a lead; 0 rows if there is none.
-DELETE FROM leads WHERE workspace_id = @workspace_id AND id = @id;
+-- Deletes a lead and subtracts it from analytics; 0 rows if there is none.
+WITH deleted AS (
+    DELETE FROM leads WHERE workspace_id = @workspace_id AND id = @id
+    RETURNING workspace_id, conversation_id, created_at, status
+)
+SELECT count_lead(deleted.workspace_id, deleted.conversation_id, deleted.created_at, deleted.status, -1) FROM deleted;
 
 -- name: LeadInsertMany :copyfrom
 -- Creates leads in bulk.

@@ -1089,7 +1089,7 @@ type AnalyticsFigures struct {
 	// LeadsCreated Leads created in the period.
 	LeadsCreated int64 `json:"leadsCreated"`
 
-	// MedianFirstOperatorReplySeconds Median time in seconds between a hand-off and the operator's first reply, for the replies of the period. `null` if there are none.
+	// MedianFirstOperatorReplySeconds Median time in seconds between a hand-off and the operator's first reply, for the replies of the period, accurate to 2.5%. `null` if there are none.
 	MedianFirstOperatorReplySeconds *float64 `json:"medianFirstOperatorReplySeconds"`
 }
 

@@ -12,99 +12,164 @@ import (
 	"github.com/google/uuid"
 )
 
+const analyticsCountConversations = `-- name: AnalyticsCountConversations :exec
+INSERT INTO analytics_deltas (workspace_id, day, agent_id, channel_id, conversation_status, kind, bucket, n)
+SELECT $1, (at AT TIME ZONE 'UTC')::date, agent_id, channel_id, conversation_status, kind, bucket, count(*) * $2::bigint
+FROM analytics_facts
+WHERE analytics_facts.workspace_id = $1 AND conversation_id = ANY($3::uuid[])
+GROUP BY 2, 3, 4, 5, 6, 7
+`
+
+type AnalyticsCountConversationsParams struct {
+	WorkspaceID     uuid.UUID
+	N               int64
+	ConversationIDs []uuid.UUID
+}
+
+// Counts all facts of conversations n times more. A change of a conversation that is
+// locked for update counts them -1 times before and once after.
+func (q *Queries) AnalyticsCountConversations(ctx context.Context, db DBTX, arg AnalyticsCountConversationsParams) error {
+	_, err := db.Exec(ctx, analyticsCountConversations, arg.WorkspaceID, arg.N, arg.ConversationIDs)
+	return err
+}
+
+type AnalyticsCountLeadsParams struct {
+	WorkspaceID uuid.UUID
+	Day         time.Time
+	Kind        string
+	N           int64
+}
+
+const analyticsCountReply = `-- name: AnalyticsCountReply :exec
+INSERT INTO analytics_deltas (workspace_id, day, agent_id, channel_id, conversation_status, kind, bucket, n)
+SELECT $1, (at AT TIME ZONE 'UTC')::date, agent_id, channel_id, conversation_status, kind, bucket, 1
+FROM analytics_facts
+WHERE analytics_facts.workspace_id = $1 AND conversation_id = $2::uuid AND source = 'reply'
+`
+
+type AnalyticsCountReplyParams struct {
+	WorkspaceID    uuid.UUID
+	ConversationID uuid.UUID
+}
+
+// Counts the first reply in a conversation that is locked for update.
+func (q *Queries) AnalyticsCountReply(ctx context.Context, db DBTX, arg AnalyticsCountReplyParams) error {
+	_, err := db.Exec(ctx, analyticsCountReply, arg.WorkspaceID, arg.ConversationID)
+	return err
+}
+
 const analyticsFigures = `-- name: AnalyticsFigures :many
-WITH facts AS (
-    SELECT conversations.id AS conversation_id, conversations.created_at AS at, 'opened' AS kind, NULL::double precision AS seconds
-    FROM conversations
-    WHERE conversations.workspace_id = $1 AND conversations.id >= $2 AND conversations.id < $3
+WITH partial_days AS (
+    SELECT at, agent_id, channel_id, conversation_status, kind, bucket
+    FROM analytics_facts
+    WHERE analytics_facts.workspace_id = $1 AND source IN ('conversation', 'lead')
+      AND (made_id >= $2::uuid AND made_id < $3::uuid OR made_id >= $4::uuid AND made_id < $5::uuid)
     UNION ALL
-    SELECT conversation_id, changed_at, to_status, NULL
-    FROM conversation_status_changes
-    WHERE conversation_status_changes.workspace_id = $1
-      AND changed_at >= $4 AND changed_at < $5
-      AND to_status IN ('CLOSED', 'HANDED_OFF')
-    UNION ALL
-    SELECT conversations.id, first_operator_reply_at, 'reply', greatest(0, extract(epoch FROM first_operator_reply_at - handed_off_at))
-    FROM conversations
-    WHERE conversations.workspace_id = $1 AND handed_off_at IS NOT NULL
-      AND first_operator_reply_at >= $4 AND first_operator_reply_at < $5
-    UNION ALL
-    SELECT leads.conversation_id, leads.created_at, 'lead ' || leads.status, NULL
-    FROM leads
-    WHERE leads.workspace_id = $1 AND leads.id >= $2 AND leads.id < $3
+    SELECT at, agent_id, channel_id, conversation_status, kind, bucket
+    FROM analytics_facts
+    WHERE analytics_facts.workspace_id = $1 AND source IN ('change', 'reply')
+      AND (at >= $6::timestamptz AND at < $7::timestamptz OR at >= $8::timestamptz AND at < $9::timestamptz)
 ),
-keyed AS (
-    SELECT
-        (CASE WHEN $6::text = 'span' THEN $4::timestamptz
-              ELSE date_trunc($6, facts.at, 'UTC') END)::timestamptz AS bucket,
-        CASE $7::text
-            WHEN 'agent' THEN conversations.agent_id::text
-            WHEN 'channel' THEN conversations.channel_id::text
-            WHEN 'status' THEN conversations.status
-        END AS group_key,
-        facts.kind, facts.seconds
-    FROM facts
-    LEFT JOIN conversations ON $7 <> 'none'
-      AND conversations.workspace_id = $1 AND conversations.id = facts.conversation_id
+unfolded AS (
+    SELECT day, agent_id, channel_id, conversation_status, kind, bucket, n
+    FROM analytics_deltas
+    WHERE analytics_deltas.workspace_id = $1 AND day >= $10::date AND day < $11::date
+    UNION ALL
+    SELECT (at AT TIME ZONE 'UTC')::date, agent_id, channel_id, conversation_status, kind, bucket, 1
+    FROM partial_days
+),
+counts AS (
+    SELECT day, key, kind, bucket AS reply, n
+    FROM analytics_daily
+    WHERE analytics_daily.workspace_id = $1 AND dimension = $12::text AND day >= $10::date AND day < $11::date
+    UNION ALL
+    SELECT day, coalesce(CASE $12::text WHEN 'agent' THEN agent_id::text WHEN 'channel' THEN channel_id::text ELSE conversation_status END, '') COLLATE "C",
+        kind, bucket, n
+    FROM unfolded
+),
+placed AS (
+    SELECT (CASE WHEN $13::text = 'span' THEN $14::timestamptz
+                 ELSE date_trunc($13::text, day::timestamp) AT TIME ZONE 'UTC' END)::timestamptz AS bucket,
+        key, kind, reply, n
+    FROM counts
 )
 SELECT
     bucket::timestamptz AS bucket,
-    (grouping(group_key) = 1)::boolean AS is_total,
-    coalesce(group_key, '')::text AS group_key,
-    count(*) FILTER (WHERE kind = 'opened') AS opened,
-    count(*) FILTER (WHERE kind = 'CLOSED') AS closed,
-    count(*) FILTER (WHERE kind = 'HANDED_OFF') AS handed_off,
-    count(*) FILTER (WHERE kind = 'lead NEW') AS leads_new,
-    count(*) FILTER (WHERE kind = 'lead QUALIFIED') AS leads_qualified,
-    count(*) FILTER (WHERE kind = 'lead CONTACTED') AS leads_contacted,
-    count(*) FILTER (WHERE kind = 'lead WON') AS leads_won,
-    count(*) FILTER (WHERE kind = 'lead LOST') AS leads_lost,
-    -- -1 where there was no reply: a null would not fit the aggregate's type here.
-    coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE kind = 'reply'), -1)::double precision AS median_reply_seconds
-FROM keyed
-GROUP BY GROUPING SETS ((bucket), (bucket, group_key))
+    (grouping(key) = 1)::boolean AS is_total,
+    coalesce(key, '')::text AS group_key,
+    coalesce(sum(n) FILTER (WHERE kind = 'opened'), 0)::bigint AS opened,
+    coalesce(sum(n) FILTER (WHERE kind = 'CLOSED'), 0)::bigint AS closed,
+    coalesce(sum(n) FILTER (WHERE kind = 'HANDED_OFF'), 0)::bigint AS handed_off,
+    coalesce(sum(n) FILTER (WHERE kind = 'lead NEW'), 0)::bigint AS leads_new,
+    coalesce(sum(n) FILTER (WHERE kind = 'lead QUALIFIED'), 0)::bigint AS leads_qualified,
+    coalesce(sum(n) FILTER (WHERE kind = 'lead CONTACTED'), 0)::bigint AS leads_contacted,
+    coalesce(sum(n) FILTER (WHERE kind = 'lead WON'), 0)::bigint AS leads_won,
+    coalesce(sum(n) FILTER (WHERE kind = 'lead LOST'), 0)::bigint AS leads_lost,
+    -- The histogram: buckets in any order, which may repeat, and their counts.
+    coalesce(array_agg(reply) FILTER (WHERE kind = 'reply'), '{}')::smallint[] AS reply_buckets,
+    coalesce(array_agg(n) FILTER (WHERE kind = 'reply'), '{}')::bigint[] AS reply_counts
+FROM placed
+GROUP BY GROUPING SETS ((bucket), (bucket, key))
 ORDER BY bucket
 `
 
 type AnalyticsFiguresParams struct {
 	WorkspaceID uuid.UUID
-	FirstID     uuid.UUID
-	EndID       uuid.UUID
-	SpanFrom    time.Time
-	SpanTo      time.Time
+	HeadFirstID uuid.UUID
+	HeadEndID   uuid.UUID
+	TailFirstID uuid.UUID
+	TailEndID   uuid.UUID
+	HeadFrom    time.Time
+	HeadTo      time.Time
+	TailFrom    time.Time
+	TailTo      time.Time
+	FirstDay    time.Time
+	EndDay      time.Time
+	Dimension   string
 	Granularity string
-	GroupBy     string
+	SpanFrom    time.Time
 }
 
 type AnalyticsFiguresRow struct {
-	Bucket             time.Time
-	IsTotal            bool
-	GroupKey           string
-	Opened             int64
-	Closed             int64
-	HandedOff          int64
-	LeadsNew           int64
-	LeadsQualified     int64
-	LeadsContacted     int64
-	LeadsWon           int64
-	LeadsLost          int64
-	MedianReplySeconds float64
+	Bucket         time.Time
+	IsTotal        bool
+	GroupKey       string
+	Opened         int64
+	Closed         int64
+	HandedOff      int64
+	LeadsNew       int64
+	LeadsQualified int64
+	LeadsContacted int64
+	LeadsWon       int64
+	LeadsLost      int64
+	ReplyBuckets   []int16
+	ReplyCounts    []int64
 }
 
 // The figures of a time span per bucket, and per bucket and group. group_key is unused in
 // rows where is_total is true, and otherwise empty for rows without a group. One statement,
-// so that all figures are of one snapshot.
-// granularity is day, week, month, or span for a single bucket; group_by is agent, channel,
-// status or none. first_id and end_id are the bounds of the span as UUIDs.
+// so that all figures are of one snapshot. Whole days, from first_day to before end_day,
+// come from the daily counts and the deltas that are not folded yet. The parts of days at
+// both ends of the span, head and tail, are counted from their rows.
+// granularity is day, week, month, or span for a single bucket; dimension is agent, channel
+// or status. The first and end ids are the bounds of head and tail as UUIDs. Times to the
+// first reply are a histogram, see reply_bucket.
 func (q *Queries) AnalyticsFigures(ctx context.Context, db DBTX, arg AnalyticsFiguresParams) ([]AnalyticsFiguresRow, error) {
 	rows, err := db.Query(ctx, analyticsFigures,
 		arg.WorkspaceID,
-		arg.FirstID,
-		arg.EndID,
-		arg.SpanFrom,
-		arg.SpanTo,
+		arg.HeadFirstID,
+		arg.HeadEndID,
+		arg.TailFirstID,
+		arg.TailEndID,
+		arg.HeadFrom,
+		arg.HeadTo,
+		arg.TailFrom,
+		arg.TailTo,
+		arg.FirstDay,
+		arg.EndDay,
+		arg.Dimension,
 		arg.Granularity,
-		arg.GroupBy,
+		arg.SpanFrom,
 	)
 	if err != nil {
 		return nil, err
@@ -125,7 +190,8 @@ func (q *Queries) AnalyticsFigures(ctx context.Context, db DBTX, arg AnalyticsFi
 			&i.LeadsContacted,
 			&i.LeadsWon,
 			&i.LeadsLost,
-			&i.MedianReplySeconds,
+			&i.ReplyBuckets,
+			&i.ReplyCounts,
 		); err != nil {
 			return nil, err
 		}
@@ -138,14 +204,14 @@ func (q *Queries) AnalyticsFigures(ctx context.Context, db DBTX, arg AnalyticsFi
 }
 
 const analyticsGroupNames = `-- name: AnalyticsGroupNames :many
-SELECT id::text AS key, name FROM agents WHERE agents.workspace_id = $1 AND id::text = ANY($2::text[])
+SELECT id::text AS key, name FROM agents WHERE agents.workspace_id = $1 AND id = ANY($2::uuid[])
 UNION ALL
-SELECT id::text, name FROM channels WHERE channels.workspace_id = $1 AND id::text = ANY($2::text[])
+SELECT id::text, name FROM channels WHERE channels.workspace_id = $1 AND id = ANY($2::uuid[])
 `
 
 type AnalyticsGroupNamesParams struct {
 	WorkspaceID uuid.UUID
-	Keys        []string
+	IDs         []uuid.UUID
 }
 
 type AnalyticsGroupNamesRow struct {
@@ -155,7 +221,7 @@ type AnalyticsGroupNamesRow struct {
 
 // The names of the workspace's agents and channels, by id.
 func (q *Queries) AnalyticsGroupNames(ctx context.Context, db DBTX, arg AnalyticsGroupNamesParams) ([]AnalyticsGroupNamesRow, error) {
-	rows, err := db.Query(ctx, analyticsGroupNames, arg.WorkspaceID, arg.Keys)
+	rows, err := db.Query(ctx, analyticsGroupNames, arg.WorkspaceID, arg.IDs)
 	if err != nil {
 		return nil, err
 	}
@@ -172,4 +238,31 @@ func (q *Queries) AnalyticsGroupNames(ctx context.Context, db DBTX, arg Analytic
 		return nil, err
 	}
 	return items, nil
+}
+
+const systemAnalyticsFold = `-- name: SystemAnalyticsFold :one
+SELECT fold_analytics($1::integer)::integer AS remaining
+`
+
+type SystemAnalyticsFoldParams struct {
+	MaxRows int32
+}
+
+// Folds up to max_rows deltas into the daily counts; returns how many remain, at most
+// max_rows.
+func (q *Queries) SystemAnalyticsFold(ctx context.Context, db DBTX, arg SystemAnalyticsFoldParams) (int32, error) {
+	row := db.QueryRow(ctx, systemAnalyticsFold, arg.MaxRows)
+	var remaining int32
+	err := row.Scan(&remaining)
+	return remaining, err
+}
+
+const systemAnalyticsRebuild = `-- name: SystemAnalyticsRebuild :exec
+SELECT rebuild_analytics()
+`
+
+// Counts everything again from the rows themselves.
+func (q *Queries) SystemAnalyticsRebuild(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, systemAnalyticsRebuild)
+	return err
 }

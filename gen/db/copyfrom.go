@@ -9,6 +9,42 @@ import (
 	"context"
 )
 
+// iteratorForAnalyticsCountLeads implements pgx.CopyFromSource.
+type iteratorForAnalyticsCountLeads struct {
+	rows                 []AnalyticsCountLeadsParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForAnalyticsCountLeads) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForAnalyticsCountLeads) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].WorkspaceID,
+		r.rows[0].Day,
+		r.rows[0].Kind,
+		r.rows[0].N,
+	}, nil
+}
+
+func (r iteratorForAnalyticsCountLeads) Err() error {
+	return nil
+}
+
+// Counts leads that are loaded in bulk and belong to no conversation.
+func (q *Queries) AnalyticsCountLeads(ctx context.Context, db DBTX, arg []AnalyticsCountLeadsParams) (int64, error) {
+	return db.CopyFrom(ctx, []string{"analytics_deltas"}, []string{"workspace_id", "day", "kind", "n"}, &iteratorForAnalyticsCountLeads{rows: arg})
+}
+
 // iteratorForLeadInsertMany implements pgx.CopyFromSource.
 type iteratorForLeadInsertMany struct {
 	rows                 []LeadInsertManyParams

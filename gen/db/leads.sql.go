@@ -13,6 +13,31 @@ import (
 	"github.com/google/uuid"
 )
 
+const leadCountMove = `-- name: LeadCountMove :exec
+SELECT count_lead($1::uuid, $2::uuid, $3::timestamptz, stages.stage, stages.n)
+FROM (VALUES ($4::text, -1), ($5::text, 1)) AS stages (stage, n)
+`
+
+type LeadCountMoveParams struct {
+	WorkspaceID    uuid.UUID
+	ConversationID *uuid.UUID
+	CreatedAt      time.Time
+	FromStatus     string
+	ToStatus       string
+}
+
+// Counts the move of a lead from one stage to another.
+func (q *Queries) LeadCountMove(ctx context.Context, db DBTX, arg LeadCountMoveParams) error {
+	_, err := db.Exec(ctx, leadCountMove,
+		arg.WorkspaceID,
+		arg.ConversationID,
+		arg.CreatedAt,
+		arg.FromStatus,
+		arg.ToStatus,
+	)
+	return err
+}
+
 const leadCreate = `-- name: LeadCreate :one
 WITH created AS (
     INSERT INTO leads (workspace_id, id, status, fields, source, created_at, updated_at)
@@ -20,6 +45,9 @@ WITH created AS (
     RETURNING workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at
 ), recorded AS (
     SELECT record_events($1, ARRAY[$6::uuid], ARRAY['lead.created'], ARRAY[$7::text], $5)
+), counted AS (
+    INSERT INTO analytics_deltas (workspace_id, day, kind, n)
+    SELECT $1, (created.created_at AT TIME ZONE 'UTC')::date, 'lead NEW', 1 FROM created
 )
 SELECT created.workspace_id, created.id, created.status, created.fields, created.score, created.source, created.conversation_id, created.crm_external_id, created.created_at, created.updated_at FROM created CROSS JOIN recorded
 `
@@ -48,7 +76,7 @@ type LeadCreateRow struct {
 }
 
 // Creates a lead in stage NEW, without a score or a conversation. The same statement records
-// its event, which saves round trips and an explicit transaction.
+// its event and counts it, which saves round trips and an explicit transaction.
 func (q *Queries) LeadCreate(ctx context.Context, db DBTX, arg LeadCreateParams) (LeadCreateRow, error) {
 	row := db.QueryRow(ctx, leadCreate,
 		arg.WorkspaceID,
@@ -76,7 +104,11 @@ func (q *Queries) LeadCreate(ctx context.Context, db DBTX, arg LeadCreateParams)
 }
 
 const leadDelete = `-- name: LeadDelete :execrows
-DELETE FROM leads WHERE workspace_id = $1 AND id = $2
+WITH deleted AS (
+    DELETE FROM leads WHERE workspace_id = $1 AND id = $2
+    RETURNING workspace_id, conversation_id, created_at, status
+)
+SELECT count_lead(deleted.workspace_id, deleted.conversation_id, deleted.created_at, deleted.status, -1) FROM deleted
 `
 
 type LeadDeleteParams struct {
@@ -84,7 +116,7 @@ type LeadDeleteParams struct {
 	ID          uuid.UUID
 }
 
-// Deletes a lead; 0 rows if there is none.
+// Deletes a lead and subtracts it from analytics; 0 rows if there is none.
 func (q *Queries) LeadDelete(ctx context.Context, db DBTX, arg LeadDeleteParams) (int64, error) {
 	result, err := db.Exec(ctx, leadDelete, arg.WorkspaceID, arg.ID)
 	if err != nil {

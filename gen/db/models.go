@@ -39,6 +39,41 @@ type Agent struct {
 	UpdatedAt     time.Time
 }
 
+type AnalyticsDaily struct {
+	WorkspaceID uuid.UUID
+	Dimension   string
+	Day         time.Time
+	Key         string
+	Kind        string
+	Bucket      int16
+	N           int64
+}
+
+type AnalyticsDelta struct {
+	WorkspaceID        uuid.UUID
+	Seq                int64
+	Day                time.Time
+	AgentID            *uuid.UUID
+	ChannelID          *uuid.UUID
+	ConversationStatus *string
+	Kind               string
+	Bucket             int16
+	N                  int64
+}
+
+type AnalyticsFact struct {
+	Source             string
+	WorkspaceID        uuid.UUID
+	ConversationID     uuid.UUID
+	MadeID             uuid.UUID
+	At                 time.Time
+	AgentID            uuid.UUID
+	ChannelID          uuid.UUID
+	ConversationStatus string
+	Kind               string
+	Bucket             int16
+}
+
 type AuditEntry struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID

@@ -26,6 +26,9 @@ import (
 	"github.com/avelto/convo/internal/platform/page"
 )
 
+// analyticsConns is the pool of analytics, of which a workspace uses two at most.
+const analyticsConns = 3
+
 // services are the domain as the API and the console use it.
 type services struct {
 	leads         *lead.Service
@@ -57,13 +60,17 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 	if err != nil {
 		return nil, err
 	}
+	figures, err := a.newAnalytics(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
 	events := newEventRecorder(ids)
 	return &services{
 		leads:         &lead.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Events: events},
 		conversations: &conversation.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Jobs: jobs, Events: events},
 		agents:        &agent.Service{DB: on, IDs: ids, Clock: now, Pages: pages},
 		channels:      &channel.Service{DB: on, Pages: pages},
-		analytics:     &analytics.Service{DB: on, Clock: now},
+		analytics:     figures,
 		integrations: &integration.Service{
 			DB: on, IDs: ids, Clock: now, Pages: pages, Events: events, Types: document.Events,
 			Guard: out.guard, Box: out.box, Sender: out.sender,
@@ -109,4 +116,18 @@ func (a *App) newRecorder(ctx context.Context, parts Parts, ids *id.Generator) (
 		recorder.Run(ctx, parts.Log)
 	})
 	return recorder, nil
+}
+
+// newAnalytics returns what computes figures, on a pool of its own.
+func (a *App) newAnalytics(ctx context.Context, parts Parts) (*analytics.Service, error) {
+	own, err := parts.DB.Apart(ctx, analyticsConns)
+	if err != nil {
+		return nil, err
+	}
+	a.opened = append(a.opened, own.Close)
+	a.loops = append(a.loops, func(ctx context.Context) {
+		<-ctx.Done()
+		own.Close()
+	})
+	return &analytics.Service{DB: own, Clock: parts.Clock}, nil
 }

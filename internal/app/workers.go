@@ -13,6 +13,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/avelto/convo/db"
+	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/domain/retention"
 	"github.com/avelto/convo/internal/domain/webhook/dispatcher"
@@ -42,6 +43,7 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *o
 	if err != nil {
 		return err
 	}
+	a.opened = append(a.opened, queue.Close)
 	jobs, err := newJobWorkers(config, parts, out, reader, queue)
 	if err != nil {
 		return err
@@ -55,7 +57,9 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *o
 		DB: own, Box: out.box, Sender: out.sender, Clock: parts.Clock, Log: parts.Log, Metrics: metrics,
 		Schedule: config.webhookRetries(), Timeout: config.webhookTimeout(),
 	})
+	folder := &analytics.Folder{DB: parts.DB, Log: parts.Log}
 	a.loops = append(a.loops,
+		folder.Run,
 		func(ctx context.Context) {
 			defer queue.Close()
 			runJobs(ctx, jobs, parts.Log)

@@ -92,6 +92,9 @@ func (s *story) store(ctx context.Context, tx postgres.Tx) error {
 			return fmt.Errorf("load %s: %w", name, err)
 		}
 	}
+	if err := db.New().SystemAnalyticsRebuild(ctx, tx); err != nil {
+		return fmt.Errorf("count for analytics: %w", err)
+	}
 	return nil
 }
 

@@ -33,8 +33,8 @@ func LoadLeads(ctx context.Context, on *postgres.DB, workspaceID uuid.UUID, now 
 			c.Advance(step)
 			rows = append(rows, randomLead(workspaceID, ids))
 		}
-		if _, err := db.New().LeadInsertMany(ctx, on, rows); err != nil {
-			return fmt.Errorf("load leads: %w", err)
+		if err := insertLeads(ctx, on, rows); err != nil {
+			return err
 		}
 		done += len(rows)
 		progress(len(rows))
@@ -43,6 +43,31 @@ func LoadLeads(ctx context.Context, on *postgres.DB, workspaceID uuid.UUID, now 
 		return fmt.Errorf("analyze leads: %w", err)
 	}
 	return nil
+}
+
+// insertLeads inserts leads and counts them for analytics.
+func insertLeads(ctx context.Context, on *postgres.DB, rows []db.LeadInsertManyParams) error {
+	type group struct {
+		day  time.Time
+		kind string
+	}
+	counts := map[group]int64{}
+	for _, row := range rows {
+		counts[group{row.CreatedAt.UTC().Truncate(24 * time.Hour), "lead " + string(row.Status)}]++
+	}
+	deltas := make([]db.AnalyticsCountLeadsParams, 0, len(counts))
+	for of, n := range counts {
+		deltas = append(deltas, db.AnalyticsCountLeadsParams{WorkspaceID: rows[0].WorkspaceID, Day: of.day, Kind: of.kind, N: n})
+	}
+	return postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
+		if _, err := db.New().LeadInsertMany(ctx, tx, rows); err != nil {
+			return fmt.Errorf("load leads: %w", err)
+		}
+		if _, err := db.New().AnalyticsCountLeads(ctx, tx, deltas); err != nil {
+			return fmt.Errorf("count leads: %w", err)
+		}
+		return nil
+	})
 }
 
 func randomLead(workspaceID uuid.UUID, ids *id.Generator) db.LeadInsertManyParams {

@@ -69,6 +69,7 @@ var table = []mapping{
 	}),
 	as(func(e *knowledge.InvalidURLError) *Error { return invalidURL(api.ErrorCodeInvalidCrawlURL, e.Reason) }),
 
+	is(analytics.ErrBusy, api.ErrorCodeRateLimited, "Too many analytics requests of this workspace are in progress.").retryAfter(time.Second),
 	as(func(e *analytics.SpanError) *Error {
 		return Invalid(api.FieldError{Location: "query.from", Message: e.Reason})
 	}),

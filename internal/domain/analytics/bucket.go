@@ -73,31 +73,31 @@ func fill(spans []Span, rows []db.AnalyticsFiguresRow, keys []string) []Bucket {
 }
 
 func figures(row db.AnalyticsFiguresRow) Figures {
-	f := Figures{
+	return Figures{
 		Opened: row.Opened, Closed: row.Closed, HandedOff: row.HandedOff,
 		Leads: map[api.LeadStatus]int64{
 			api.LeadStatusNEW: row.LeadsNew, api.LeadStatusQUALIFIED: row.LeadsQualified,
 			api.LeadStatusCONTACTED: row.LeadsContacted, api.LeadStatusWON: row.LeadsWon, api.LeadStatusLOST: row.LeadsLost,
 		},
+		MedianReply: median(row.ReplyBuckets, row.ReplyCounts),
 	}
-	if row.MedianReplySeconds != noReply {
-		f.MedianReply = &row.MedianReplySeconds
-	}
-	return f
 }
 
-// groupKeys returns the keys of the rows, those with the highest figures first.
+// groupKeys returns the keys of the rows with figures, those with the highest first.
+// Counts that have moved elsewhere can leave rows of zeros.
 func groupKeys(rows []db.AnalyticsFiguresRow) []string {
 	weight := map[string]int64{}
 	var keys []string
 	for _, row := range rows {
-		if row.IsTotal {
+		of := figures(row)
+		sum := of.Opened + of.Closed + of.HandedOff + of.LeadsCreated()
+		if row.IsTotal || sum == 0 && of.MedianReply == nil {
 			continue
 		}
 		if _, known := weight[row.GroupKey]; !known {
 			keys = append(keys, row.GroupKey)
 		}
-		weight[row.GroupKey] += row.Opened + row.Closed + row.HandedOff + figures(row).LeadsCreated()
+		weight[row.GroupKey] += sum
 	}
 	slices.SortFunc(keys, func(a, b string) int {
 		return cmp.Or(cmp.Compare(weight[b], weight[a]), cmp.Compare(a, b))

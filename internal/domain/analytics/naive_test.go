@@ -160,4 +160,5 @@ func (h *history) fill(t *testing.T, n int, span analytics.Span) {
 		h.lead(t, span, &conversation, about)
 		h.lead(t, span, nil, fact{})
 	}
+	h.Exec(t, "SELECT rebuild_analytics()")
 }

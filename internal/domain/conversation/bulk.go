@@ -118,6 +118,9 @@ func (a action) move(ctx context.Context, to api.ConversationStatus, kind api.Ev
 	if len(ids) == 0 {
 		return changed, nil
 	}
+	if err := count(ctx, a.tx, a.workspaceID, ids, -1); err != nil {
+		return nil, err
+	}
 	q := db.New()
 	err := q.ConversationSetStatusMany(ctx, a.tx, db.ConversationSetStatusManyParams{
 		WorkspaceID: a.workspaceID, IDs: ids, Status: to, UpdatedAt: a.now,
@@ -131,7 +134,17 @@ func (a action) move(ctx context.Context, to api.ConversationStatus, kind api.Ev
 	if err != nil {
 		return nil, fmt.Errorf("record status change: %w", err)
 	}
-	return changed, nil
+	return changed, count(ctx, a.tx, a.workspaceID, ids, 1)
+}
+
+// count adds n times the facts of conversations to analytics. A change of conversations
+// subtracts their facts before and adds them after.
+func count(ctx context.Context, tx postgres.Tx, workspaceID uuid.UUID, ids []uuid.UUID, n int64) error {
+	err := db.New().AnalyticsCountConversations(ctx, tx, db.AnalyticsCountConversationsParams{WorkspaceID: workspaceID, ConversationIDs: ids, N: n})
+	if err != nil {
+		return fmt.Errorf("count conversations: %w", err)
+	}
+	return nil
 }
 
 func (a action) assign(ctx context.Context) (changes, error) {

@@ -57,6 +57,12 @@ func (s *Service) Reply(ctx context.Context, on postgres.Conn, workspaceID, conv
 		if err != nil {
 			return fmt.Errorf("record message in conversation: %w", err)
 		}
+		if row.FirstOperatorReplyAt == nil {
+			err = q.AnalyticsCountReply(ctx, tx, db.AnalyticsCountReplyParams{WorkspaceID: workspaceID, ConversationID: conversationID})
+			if err != nil {
+				return fmt.Errorf("count reply: %w", err)
+			}
+		}
 		if _, err := s.Jobs.InsertTx(ctx, tx, SendMessage{WorkspaceID: workspaceID, MessageID: messageID}, nil); err != nil {
 			return fmt.Errorf("queue message: %w", err)
 		}

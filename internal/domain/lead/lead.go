@@ -123,6 +123,13 @@ func (s *Service) SetStatus(ctx context.Context, on postgres.Conn, workspaceID, 
 		if err != nil {
 			return fmt.Errorf("set lead status: %w", err)
 		}
+		err = db.New().LeadCountMove(ctx, tx, db.LeadCountMoveParams{
+			WorkspaceID: workspaceID, ConversationID: row.ConversationID, CreatedAt: row.CreatedAt,
+			FromStatus: string(previous), ToStatus: string(status),
+		})
+		if err != nil {
+			return fmt.Errorf("count lead: %w", err)
+		}
 		return s.Events.Record(ctx, tx, workspaceID, now, event.LeadStatusChanged{Lead: row, Previous: previous})
 	})
 	return row, err

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/workspace"
@@ -126,6 +127,9 @@ func (w *World) Conversation(t *testing.T, space uuid.UUID, in Conversation) uui
 	conversation := w.insert(t, `INSERT INTO conversations (id, created_at, updated_at, workspace_id, agent_id, channel_id, contact_id, status,
 			assigned_operator_id, handed_off_at, first_operator_reply_at) VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		space, in.Agent, in.Channel, contact, in.Status, in.Operator, in.HandedOff, in.Replied)
+	require.NoError(t, db.New().AnalyticsCountConversations(t.Context(), w.DB, db.AnalyticsCountConversationsParams{
+		WorkspaceID: space, ConversationIDs: []uuid.UUID{conversation}, N: 1,
+	}))
 	for _, tag := range in.Tags {
 		w.Exec(t, "INSERT INTO conversation_tags (workspace_id, conversation_id, tag_id) VALUES ($1, $2, $3)", space, conversation, tag)
 	}

@@ -1594,7 +1594,7 @@ export interface components {
             conversionRate: number;
             /**
              * Format: double
-             * @description Median time in seconds between a hand-off and the operator's first reply, for the replies of the period. `null` if there are none.
+             * @description Median time in seconds between a hand-off and the operator's first reply, for the replies of the period, accurate to 2.5%. `null` if there are none.
              */
             medianFirstOperatorReplySeconds: number | null;
         };
