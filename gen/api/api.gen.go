@@ -2640,7 +2640,7 @@ type ListKnowledgeSourcesParams struct {
 
 // UploadKnowledgeParams defines parameters for UploadKnowledge.
 type UploadKnowledgeParams struct {
-	// XOriginalName File name. Percent-encode non-ASCII characters. Only the last path segment is used, up to 255 characters.
+	// XOriginalName File name. Percent-encode non-ASCII characters. The last path segment counts, up to 255 characters.
 	XOriginalName *string `json:"X-Original-Name,omitempty"`
 }
 

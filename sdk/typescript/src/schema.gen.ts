@@ -359,7 +359,7 @@ export interface paths {
         put?: never;
         /**
          * Upload a knowledge file
-         * @description Adds a file to the knowledge base: PDF, DOCX, HTML, plain text or Markdown, up to 10 MiB. Send the file's bytes as the request body. Returns the job that processes the file.
+         * @description Adds a file to the knowledge base: PDF, DOCX, HTML, plain text or Markdown, up to 10 MiB. Returns the job that processes the file.
          */
         post: operations["uploadKnowledge"];
         delete?: never;
@@ -3960,7 +3960,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description File name. Percent-encode non-ASCII characters. Only the last path segment is used, up to 255 characters.
+                 * @description File name. Percent-encode non-ASCII characters. The last path segment counts, up to 255 characters.
                  * @example handbook.pdf
                  */
                 "X-Original-Name"?: string;
