@@ -43,8 +43,8 @@ func pools(t *testing.T) int {
 //nolint:paralleltest // counts the goroutines of the whole process
 func TestFailedStartClosesItsPools(t *testing.T) {
 	on := testdb.New(t)
+	require.Eventually(t, func() bool { return pools(t) > 0 }, 10*time.Second, time.Millisecond, "the pool under test has started")
 	before := pools(t)
-	require.Positive(t, before)
 	config, with := settings(t), parts(on)
 	config.TrustedProxies, with.Workers = []string{"not a network"}, true
 	_, err := app.New(t.Context(), config, with)
