@@ -1,5 +1,5 @@
 -- name: KnowledgeSourceCreate :one
--- A source; no row where the workspace has a source of the same bytes.
+-- Creates a source. Returns no row if the workspace has a source with the same bytes.
 INSERT INTO knowledge_sources (workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, created_at, updated_at)
 VALUES (@workspace_id, @id, @kind, sqlc.narg('file_name'), sqlc.narg('content_type'), sqlc.narg('size_bytes'), sqlc.narg('sha256'), sqlc.narg('url'), sqlc.narg('depth'), @created_at, @created_at)
 ON CONFLICT (workspace_id, sha256) DO NOTHING
@@ -10,7 +10,7 @@ RETURNING *;
 SELECT * FROM knowledge_sources WHERE workspace_id = @workspace_id AND id = @id;
 
 -- name: KnowledgeSourceLock :one
--- One source, held until the transaction ends.
+-- One source, locked until the transaction ends.
 SELECT * FROM knowledge_sources WHERE workspace_id = @workspace_id AND id = @id FOR NO KEY UPDATE;
 
 -- name: KnowledgeSourceLockBySHA256 :one
@@ -24,23 +24,23 @@ WHERE workspace_id = @workspace_id AND id = @id
 RETURNING *;
 
 -- name: KnowledgeSourceList :many
--- Latest sources first, from below before_id.
+-- Sources before before_id, newest first.
 SELECT * FROM knowledge_sources
 WHERE workspace_id = @workspace_id AND id < @before_id
 ORDER BY id DESC LIMIT @row_limit;
 
 -- name: KnowledgeSourceDelete :one
--- Removes a source with its index; answers with what it was.
+-- Deletes a source and its index. Returns the deleted row.
 DELETE FROM knowledge_sources WHERE workspace_id = @workspace_id AND id = @id RETURNING *;
 
 -- name: KnowledgeSourceRecount :exec
--- Brings the number of passages up to date.
+-- Updates the number of passages.
 UPDATE knowledge_sources SET updated_at = @updated_at, chunk_count = (
     SELECT count(*) FROM knowledge_chunks WHERE knowledge_chunks.workspace_id = @workspace_id AND knowledge_chunks.source_id = @id)
 WHERE workspace_id = @workspace_id AND id = @id;
 
 -- name: KnowledgeJobCreate :one
--- A job that waits for a worker.
+-- Creates a queued job.
 INSERT INTO knowledge_jobs (workspace_id, id, source_id, type, file_name, url, refresh, created_at)
 VALUES (@workspace_id, @id, @source_id::uuid, @kind, sqlc.narg('file_name'), sqlc.narg('url'), @refresh, @created_at)
 RETURNING *;
@@ -54,23 +54,23 @@ SELECT * FROM knowledge_jobs WHERE workspace_id = @workspace_id AND id = @id;
 SELECT * FROM knowledge_jobs WHERE workspace_id = @workspace_id AND source_id = @source_id::uuid ORDER BY id DESC LIMIT 1;
 
 -- name: KnowledgeJobList :many
--- Latest jobs first, from below before_id.
+-- Jobs before before_id, newest first.
 SELECT * FROM knowledge_jobs
 WHERE workspace_id = @workspace_id AND id < @before_id
 ORDER BY id DESC LIMIT @row_limit;
 
 -- name: KnowledgeJobClaim :one
--- Takes a job that nobody is at; none where somebody is, or where it has ended.
+-- Leases an unclaimed job. Returns no row if it is leased or has ended.
 UPDATE knowledge_jobs SET status = 'PROCESSING', started_at = coalesce(started_at, @now::timestamptz), leased_until = @until::timestamptz
 WHERE workspace_id = @workspace_id AND id = @id AND status IN ('PENDING', 'PROCESSING') AND (leased_until IS NULL OR leased_until <= @now::timestamptz)
 RETURNING *;
 
 -- name: KnowledgeJobProlong :execrows
--- Keeps a job; 0 rows where it has been cancelled.
+-- Extends the lease of a job. Affects no row if the job was canceled.
 UPDATE knowledge_jobs SET leased_until = @until::timestamptz WHERE workspace_id = @workspace_id AND id = @id AND status = 'PROCESSING';
 
 -- name: KnowledgeJobRelease :exec
--- Gives a job back that has not ended.
+-- Ends the lease of a job that has not ended.
 UPDATE knowledge_jobs SET leased_until = @now::timestamptz WHERE workspace_id = @workspace_id AND id = @id AND status = 'PROCESSING';
 
 -- name: KnowledgeJobEnd :one
@@ -80,20 +80,20 @@ WHERE workspace_id = @workspace_id AND id = @id AND status IN ('PENDING', 'PROCE
 RETURNING *;
 
 -- name: KnowledgeJobCancelBySource :exec
--- Cancels what is at a source.
+-- Cancels the jobs of a source.
 UPDATE knowledge_jobs SET status = 'CANCELLED', finished_at = @now::timestamptz, leased_until = NULL
 WHERE workspace_id = @workspace_id AND source_id = @source_id::uuid AND status IN ('PENDING', 'PROCESSING');
 
 -- name: SystemKnowledgeJobTakeUp :many
--- Jobs that nobody has been at for a while, each named once in that time: one that
--- only waits its turn must not be queued again and again.
+-- Orphaned jobs, to queue again: no worker has leased them for a while. Each is returned
+-- once per period, so that a job that is waiting in the queue is not queued repeatedly.
 UPDATE knowledge_jobs SET leased_until = @now::timestamptz
 WHERE status = 'PENDING' AND coalesce(leased_until, created_at) <= @pending_before::timestamptz
   OR status = 'PROCESSING' AND coalesce(leased_until, created_at) <= @processing_before::timestamptz
 RETURNING workspace_id, id;
 
 -- name: KnowledgePageAdd :exec
--- Pages that were found; those that are known stay as they are.
+-- Adds pages to visit. Pages that the job has already are not changed.
 INSERT INTO knowledge_pages (workspace_id, job_id, url, depth)
 SELECT @workspace_id, @job_id, found.url, @depth FROM (SELECT unnest(@urls::text[]) AS url) AS found
 ON CONFLICT DO NOTHING;
@@ -105,18 +105,18 @@ WHERE workspace_id = @workspace_id AND job_id = @job_id AND state = 'FOUND'
 ORDER BY depth, position LIMIT 1;
 
 -- name: KnowledgePageEnd :exec
--- What became of a page.
+-- Records the result of a page.
 UPDATE knowledge_pages SET state = @state, reason = sqlc.narg('reason')
 WHERE workspace_id = @workspace_id AND job_id = @job_id AND url = @url;
 
 -- name: KnowledgePageCounts :many
--- How many pages of some jobs are in each state.
+-- The number of pages of some jobs by state.
 SELECT job_id, state, count(*) AS pages FROM knowledge_pages
 WHERE workspace_id = @workspace_id AND job_id = ANY(@job_ids::uuid[])
 GROUP BY job_id, state;
 
 -- name: KnowledgePageFailures :many
--- Why pages of some jobs failed, the first of each job.
+-- Why pages of some jobs failed, the first ones of each job.
 SELECT job_id, url, reason FROM (
     SELECT knowledge_pages.*, row_number() OVER (PARTITION BY job_id ORDER BY position) AS nth FROM knowledge_pages
     WHERE workspace_id = @workspace_id AND job_id = ANY(@job_ids::uuid[]) AND state = 'FAILED'
@@ -124,39 +124,39 @@ SELECT job_id, url, reason FROM (
 WHERE nth <= @most::bigint ORDER BY position;
 
 -- name: KnowledgePageTotal :one
--- How many pages a job has.
+-- The number of pages of a job.
 SELECT count(*) FROM knowledge_pages WHERE workspace_id = @workspace_id AND job_id = @job_id;
 
 -- name: KnowledgePageListKnown :many
--- Those of some addresses that a job has.
+-- The given addresses that are pages of a job.
 SELECT url FROM knowledge_pages WHERE workspace_id = @workspace_id AND job_id = @job_id AND url = ANY(@urls::text[]);
 
 -- name: KnowledgeDocumentFind :one
--- Whether a page was read by this job already, is in the index as it is, or has the
--- content of another.
+-- Whether this job has read a page already, the index has its current content, or
+-- another page has the same content.
 SELECT
     EXISTS (SELECT 1 FROM knowledge_documents AS mine WHERE mine.workspace_id = @workspace_id AND mine.source_id = @source_id AND mine.url = @url AND mine.job_id = @job_id::uuid) AS visited,
     EXISTS (SELECT 1 FROM knowledge_documents AS same WHERE same.workspace_id = @workspace_id AND same.source_id = @source_id AND same.url = @url AND same.content_hash = @content_hash) AS unchanged,
     EXISTS (SELECT 1 FROM knowledge_documents AS other WHERE other.workspace_id = @workspace_id AND other.source_id = @source_id AND other.url <> @url AND other.content_hash = @content_hash AND other.job_id = @job_id::uuid) AS elsewhere;
 
 -- name: KnowledgeDocumentTouch :exec
--- Notes which job has seen a page last.
+-- Records the job that has visited a page last.
 UPDATE knowledge_documents SET job_id = @job_id::uuid WHERE workspace_id = @workspace_id AND source_id = @source_id AND url = @url;
 
 -- name: KnowledgeDocumentDelete :exec
--- Takes a page out of the index.
+-- Removes a page from the index.
 DELETE FROM knowledge_documents WHERE workspace_id = @workspace_id AND source_id = @source_id AND url = @url;
 
 -- name: KnowledgeDocumentDeleteUnvisited :exec
--- Takes pages out of the index that a job has not seen.
+-- Removes the pages from the index that a job has not visited.
 DELETE FROM knowledge_documents WHERE workspace_id = @workspace_id AND source_id = @source_id AND job_id IS DISTINCT FROM @job_id::uuid;
 
 -- name: KnowledgeDocumentCreate :exec
--- A page to index.
+-- Creates an indexed page.
 INSERT INTO knowledge_documents (workspace_id, source_id, url, content_hash) VALUES (@workspace_id, @source_id, @url, @content_hash);
 
 -- name: KnowledgeChunkAdd :exec
--- Passages of a page.
+-- Adds passages of a page.
 INSERT INTO knowledge_chunks (workspace_id, source_id, id, document_url, heading, page, content, terms)
 SELECT @workspace_id, @source_id, passage.id, @document_url, nullif(passage.heading, ''), nullif(passage.page, 0), passage.content,
     setweight(to_tsvector('simple', passage.heading_stems), 'A') || to_tsvector('simple', passage.stems) || array_to_tsvector(ARRAY[@workspace_term::text])
@@ -166,7 +166,7 @@ FROM (
 ) AS passage;
 
 -- name: KnowledgeChunkSearch :many
--- Passages that match, best first, among as many as are looked at.
+-- Matching passages, best first. A bounded number of candidates is ranked.
 SELECT found.id, found.source_id, found.document_url, found.heading, found.page, found.content, knowledge_sources.type AS source_type,
     ts_rank_cd(found.terms, to_tsquery('simple', @words::text), 1)::double precision AS score
 FROM (

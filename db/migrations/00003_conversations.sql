@@ -36,7 +36,7 @@ CREATE TABLE conversations (
     sentiment                text,
     assigned_operator_id     uuid,
     last_message_at          timestamptz(3),
-    -- The first hand-off and the first operator's reply: their difference is measured.
+    -- The first hand-off and the first reply of an operator; analytics use the difference.
     handed_off_at            timestamptz(3),
     first_operator_reply_at  timestamptz(3),
     created_at               timestamptz(3) NOT NULL,
@@ -56,7 +56,7 @@ CREATE INDEX conversations_channel_idx ON conversations (workspace_id, channel_i
 CREATE INDEX conversations_first_reply_idx ON conversations (workspace_id, first_operator_reply_at)
     WHERE first_operator_reply_at IS NOT NULL;
 
--- Each change of a status, the beginning included: what the analytics count.
+-- Each change of a status, including the first one, for analytics.
 CREATE TABLE conversation_status_changes (
     workspace_id     uuid NOT NULL,
     seq              bigint GENERATED ALWAYS AS IDENTITY,

@@ -18,7 +18,7 @@ CREATE TABLE leads (
     CONSTRAINT leads_fields_check CHECK (jsonb_typeof(fields) = 'object')
 );
 -- One index for each sort and filter that the API offers; newest is the primary key.
--- A missing score ranks as -1, below every real one.
+-- A missing score is sorted as -1, below every score.
 CREATE INDEX leads_status_idx ON leads (workspace_id, status, id);
 CREATE INDEX leads_score_idx ON leads (workspace_id, (coalesce(score, '-1'::smallint)), id);
 CREATE INDEX leads_status_score_idx ON leads (workspace_id, status, (coalesce(score, '-1'::smallint)), id);

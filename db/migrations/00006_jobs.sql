@@ -1,4 +1,4 @@
--- The tables in it are River's own and made by River's migrations.
+-- River's migrations create the tables in it.
 
 -- +goose Up
 CREATE SCHEMA river;

@@ -6,16 +6,16 @@ CREATE TABLE integrations (
     url                         text,
     events                      text[] NOT NULL,
     status                      text NOT NULL,
-    -- Sealed under the operator's key, see internal/platform/seal.
+    -- Encrypted with the operator's key, see internal/platform/seal.
     secret                      bytea,
     previous_secret             bytea,
     previous_secret_expires_at  timestamptz(3),
-    -- Set on a temporary one: nothing is sent to it.
+    -- Set if temporary: nothing is sent to it.
     expires_at                  timestamptz(3),
     error_code                  text,
     error_message               text,
     error_at                    timestamptz(3),
-    -- Attempts that failed since the last that did not, and when the first of them did.
+    -- Failed attempts since the last success, and the time of the first one.
     failures                    integer NOT NULL DEFAULT 0,
     failing_since               timestamptz(3),
     paused_until                timestamptz(3),
@@ -27,9 +27,9 @@ CREATE TABLE integrations (
     CONSTRAINT integrations_webhook_check CHECK (type <> 'WEBHOOK' OR url IS NOT NULL AND secret IS NOT NULL)
 );
 
--- The number of each workspace's latest event. Its row stays locked from there to
--- the end of the transaction, so that events come into sight in the order of their
--- numbers: who reads on from a number misses none.
+-- The number of each workspace's latest event. Its row is locked until the end of the
+-- transaction, so that events become visible in the order of their numbers: a client that
+-- reads on from a number misses none.
 CREATE TABLE event_counters (
     workspace_id  uuid PRIMARY KEY REFERENCES workspaces (id),
     latest        bigint NOT NULL
@@ -44,19 +44,19 @@ CREATE TABLE events (
     occurred_at   timestamptz(3) NOT NULL,
     PRIMARY KEY (workspace_id, sequence)
 );
--- For forgetting old ones; rows lie in the order of time.
+-- For deleting old events; rows are stored in the order of time.
 CREATE INDEX events_occurred_at_idx ON events USING brin (occurred_at);
 
 CREATE TABLE webhook_deliveries (
     workspace_id     uuid NOT NULL,
     integration_id   uuid NOT NULL,
     id               uuid NOT NULL,
-    -- Of events, in the same transaction; no foreign key, so that old events are
-    -- forgotten without a look into this table.
+    -- Of events, in the same transaction. No foreign key, so that old events are deleted
+    -- without a lookup in this table.
     event_sequence   bigint NOT NULL,
     status           text NOT NULL DEFAULT 'PENDING',
     next_attempt_at  timestamptz(3) NOT NULL,
-    -- A worker is at it until then. In no index, so that claiming writes the row alone.
+    -- The end of the lease. Not in an index, so that a claim updates no index.
     leased_until     timestamptz(3),
     tries            integer NOT NULL DEFAULT 0,
     attempts         jsonb NOT NULL DEFAULT '[]',
@@ -69,7 +69,7 @@ CREATE TABLE webhook_deliveries (
 CREATE INDEX webhook_deliveries_due_idx ON webhook_deliveries (workspace_id, integration_id, next_attempt_at) WHERE status = 'PENDING';
 CREATE INDEX webhook_deliveries_created_at_idx ON webhook_deliveries USING brin (created_at);
 
--- A UUIDv7 (RFC 9562) of a moment, for rows whose number only a statement knows.
+-- A UUIDv7 (RFC 9562) of a time, for rows that are created by a statement.
 -- +goose StatementBegin
 CREATE FUNCTION uuid_v7(moment timestamptz) RETURNS uuid LANGUAGE sql VOLATILE AS $$
     SELECT encode(set_bit(set_bit(
@@ -103,8 +103,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- Webhooks that have a delivery due. The index is skipped through from
--- webhook to webhook, so that it costs the same however many deliveries wait.
+-- Webhooks that have a delivery due. It skips through the index from webhook to webhook,
+-- so that its cost does not depend on the number of queued deliveries.
 -- +goose StatementBegin
 CREATE FUNCTION due_webhooks(moment timestamptz) RETURNS TABLE (of_workspace uuid, webhook uuid) LANGUAGE plpgsql STABLE ROWS 10 AS $$
 DECLARE

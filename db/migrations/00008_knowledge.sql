@@ -13,7 +13,7 @@ CREATE TABLE knowledge_sources (
     created_at    timestamptz(3) NOT NULL,
     updated_at    timestamptz(3) NOT NULL,
     PRIMARY KEY (workspace_id, id),
-    -- The same bytes are one source.
+    -- No two sources have the same bytes.
     CONSTRAINT knowledge_sources_sha256_key UNIQUE (workspace_id, sha256),
     CONSTRAINT knowledge_sources_type_check CHECK (
         type = 'UPLOAD' AND file_name IS NOT NULL AND content_type IS NOT NULL AND size_bytes IS NOT NULL AND sha256 IS NOT NULL
@@ -31,7 +31,7 @@ CREATE TABLE knowledge_jobs (
     refresh        boolean NOT NULL,
     error_code     text,
     error_message  text,
-    -- A worker is at it until then. It prolongs the lease while it lives.
+    -- The end of the lease, which the worker extends while it runs.
     leased_until   timestamptz(3),
     created_at     timestamptz(3) NOT NULL,
     started_at     timestamptz(3),
@@ -45,7 +45,7 @@ CREATE TABLE knowledge_jobs (
 CREATE INDEX knowledge_jobs_source_idx ON knowledge_jobs (workspace_id, source_id, id);
 CREATE INDEX knowledge_jobs_open_idx ON knowledge_jobs (workspace_id, id) WHERE status IN ('PENDING', 'PROCESSING');
 
--- The pages of a job: of a crawl what it has found, of an upload the file.
+-- The pages of a job: those that a crawl has found, or the uploaded file.
 CREATE TABLE knowledge_pages (
     workspace_id  uuid NOT NULL,
     job_id        uuid NOT NULL,
@@ -61,13 +61,13 @@ CREATE TABLE knowledge_pages (
 );
 CREATE INDEX knowledge_pages_next_idx ON knowledge_pages (workspace_id, job_id, depth, position) WHERE state = 'FOUND';
 
--- What a page held when it was indexed, so that a refresh knows whether it changed.
+-- The content of a page when it was indexed, so that a refresh detects changes.
 CREATE TABLE knowledge_documents (
     workspace_id  uuid NOT NULL,
     source_id     uuid NOT NULL,
     url           text NOT NULL,
     content_hash  bytea NOT NULL,
-    job_id        uuid, -- the last that has seen it
+    job_id        uuid, -- the last job that has visited it
     PRIMARY KEY (workspace_id, source_id, url),
     CONSTRAINT knowledge_documents_source_fkey FOREIGN KEY (workspace_id, source_id)
         REFERENCES knowledge_sources (workspace_id, id) ON DELETE CASCADE
@@ -75,7 +75,7 @@ CREATE TABLE knowledge_documents (
 CREATE INDEX knowledge_documents_content_idx ON knowledge_documents (workspace_id, source_id, content_hash);
 
 -- Passages. terms are stems (see internal/platform/language) with their positions, headings
--- weighing more, and one term for the workspace, so that one index serves all.
+-- with a higher weight, and one term for the workspace, so that one index serves all.
 CREATE TABLE knowledge_chunks (
     workspace_id  uuid NOT NULL,
     source_id     uuid NOT NULL,

@@ -1,14 +1,14 @@
--- People who sign in to the console, and who did what.
+-- Users who sign in to the console, and the audit log.
 
 -- +goose Up
 CREATE TABLE users (
     id                   uuid PRIMARY KEY,
-    -- As typed; two that differ in case alone are one.
+    -- As entered; unique regardless of case.
     email                text NOT NULL,
     name                 text NOT NULL,
     -- argon2id in the PHC string format: parameters, salt and key.
     password_hash        text NOT NULL,
-    -- Sessions from before this moment are over.
+    -- Sessions created before this time are invalid.
     password_changed_at  timestamptz(3) NOT NULL,
     created_at           timestamptz(3) NOT NULL
 );
@@ -22,7 +22,7 @@ CREATE TABLE memberships (
 );
 CREATE INDEX memberships_user_idx ON memberships (user_id);
 
--- Kept by the session library; token is a hash of what the cookie holds.
+-- Managed by the session library; token is a hash of the cookie.
 CREATE TABLE sessions (
     token   text PRIMARY KEY,
     data    bytea NOT NULL,
@@ -30,7 +30,7 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_expiry_idx ON sessions (expiry);
 
--- Null where a token was made by the command line.
+-- Null if the token was created by the command line.
 ALTER TABLE api_tokens ADD COLUMN created_by uuid REFERENCES users (id);
 
 CREATE TABLE audit_entries (
@@ -39,11 +39,11 @@ CREATE TABLE audit_entries (
     actor_type    text NOT NULL,
     -- A user or a token; null for the command line.
     actor_id      uuid,
-    -- As the actor was called then.
+    -- The name of the actor at that time.
     actor_name    text NOT NULL,
-    -- An operationId, or what was done in the console, such as api_token.created.
+    -- An operationId, or an action in the console, such as api_token.created.
     action        text NOT NULL,
-    -- What it was done to: a path or a name.
+    -- The target of the action: a path or a name.
     target        text NOT NULL,
     ip            text NOT NULL,
     user_agent    text NOT NULL,

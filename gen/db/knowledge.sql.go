@@ -36,7 +36,7 @@ type KnowledgeChunkAddParams struct {
 	Stems         []string
 }
 
-// Passages of a page.
+// Adds passages of a page.
 func (q *Queries) KnowledgeChunkAdd(ctx context.Context, db DBTX, arg KnowledgeChunkAddParams) error {
 	_, err := db.Exec(ctx, knowledgeChunkAdd,
 		arg.WorkspaceID,
@@ -86,7 +86,7 @@ type KnowledgeChunkSearchRow struct {
 	Score       float64
 }
 
-// Passages that match, best first, among as many as are looked at.
+// Matching passages, best first. A bounded number of candidates is ranked.
 func (q *Queries) KnowledgeChunkSearch(ctx context.Context, db DBTX, arg KnowledgeChunkSearchParams) ([]KnowledgeChunkSearchRow, error) {
 	rows, err := db.Query(ctx, knowledgeChunkSearch,
 		arg.Words,
@@ -134,7 +134,7 @@ type KnowledgeDocumentCreateParams struct {
 	ContentHash []byte
 }
 
-// A page to index.
+// Creates an indexed page.
 func (q *Queries) KnowledgeDocumentCreate(ctx context.Context, db DBTX, arg KnowledgeDocumentCreateParams) error {
 	_, err := db.Exec(ctx, knowledgeDocumentCreate,
 		arg.WorkspaceID,
@@ -155,7 +155,7 @@ type KnowledgeDocumentDeleteParams struct {
 	URL         string
 }
 
-// Takes a page out of the index.
+// Removes a page from the index.
 func (q *Queries) KnowledgeDocumentDelete(ctx context.Context, db DBTX, arg KnowledgeDocumentDeleteParams) error {
 	_, err := db.Exec(ctx, knowledgeDocumentDelete, arg.WorkspaceID, arg.SourceID, arg.URL)
 	return err
@@ -171,7 +171,7 @@ type KnowledgeDocumentDeleteUnvisitedParams struct {
 	JobID       uuid.UUID
 }
 
-// Takes pages out of the index that a job has not seen.
+// Removes the pages from the index that a job has not visited.
 func (q *Queries) KnowledgeDocumentDeleteUnvisited(ctx context.Context, db DBTX, arg KnowledgeDocumentDeleteUnvisitedParams) error {
 	_, err := db.Exec(ctx, knowledgeDocumentDeleteUnvisited, arg.WorkspaceID, arg.SourceID, arg.JobID)
 	return err
@@ -198,8 +198,8 @@ type KnowledgeDocumentFindRow struct {
 	Elsewhere bool
 }
 
-// Whether a page was read by this job already, is in the index as it is, or has the
-// content of another.
+// Whether this job has read a page already, the index has its current content, or
+// another page has the same content.
 func (q *Queries) KnowledgeDocumentFind(ctx context.Context, db DBTX, arg KnowledgeDocumentFindParams) (KnowledgeDocumentFindRow, error) {
 	row := db.QueryRow(ctx, knowledgeDocumentFind,
 		arg.WorkspaceID,
@@ -224,7 +224,7 @@ type KnowledgeDocumentTouchParams struct {
 	URL         string
 }
 
-// Notes which job has seen a page last.
+// Records the job that has visited a page last.
 func (q *Queries) KnowledgeDocumentTouch(ctx context.Context, db DBTX, arg KnowledgeDocumentTouchParams) error {
 	_, err := db.Exec(ctx, knowledgeDocumentTouch,
 		arg.JobID,
@@ -246,7 +246,7 @@ type KnowledgeJobCancelBySourceParams struct {
 	SourceID    uuid.UUID
 }
 
-// Cancels what is at a source.
+// Cancels the jobs of a source.
 func (q *Queries) KnowledgeJobCancelBySource(ctx context.Context, db DBTX, arg KnowledgeJobCancelBySourceParams) error {
 	_, err := db.Exec(ctx, knowledgeJobCancelBySource, arg.Now, arg.WorkspaceID, arg.SourceID)
 	return err
@@ -265,7 +265,7 @@ type KnowledgeJobClaimParams struct {
 	ID          uuid.UUID
 }
 
-// Takes a job that nobody is at; none where somebody is, or where it has ended.
+// Leases an unclaimed job. Returns no row if it is leased or has ended.
 func (q *Queries) KnowledgeJobClaim(ctx context.Context, db DBTX, arg KnowledgeJobClaimParams) (KnowledgeJob, error) {
 	row := db.QueryRow(ctx, knowledgeJobClaim,
 		arg.Now,
@@ -310,7 +310,7 @@ type KnowledgeJobCreateParams struct {
 	CreatedAt   time.Time
 }
 
-// A job that waits for a worker.
+// Creates a queued job.
 func (q *Queries) KnowledgeJobCreate(ctx context.Context, db DBTX, arg KnowledgeJobCreateParams) (KnowledgeJob, error) {
 	row := db.QueryRow(ctx, knowledgeJobCreate,
 		arg.WorkspaceID,
@@ -463,7 +463,7 @@ type KnowledgeJobListParams struct {
 	RowLimit    int32
 }
 
-// Latest jobs first, from below before_id.
+// Jobs before before_id, newest first.
 func (q *Queries) KnowledgeJobList(ctx context.Context, db DBTX, arg KnowledgeJobListParams) ([]KnowledgeJob, error) {
 	rows, err := db.Query(ctx, knowledgeJobList, arg.WorkspaceID, arg.BeforeID, arg.RowLimit)
 	if err != nil {
@@ -509,7 +509,7 @@ type KnowledgeJobProlongParams struct {
 	ID          uuid.UUID
 }
 
-// Keeps a job; 0 rows where it has been cancelled.
+// Extends the lease of a job. Affects no row if the job was canceled.
 func (q *Queries) KnowledgeJobProlong(ctx context.Context, db DBTX, arg KnowledgeJobProlongParams) (int64, error) {
 	result, err := db.Exec(ctx, knowledgeJobProlong, arg.Until, arg.WorkspaceID, arg.ID)
 	if err != nil {
@@ -528,7 +528,7 @@ type KnowledgeJobReleaseParams struct {
 	ID          uuid.UUID
 }
 
-// Gives a job back that has not ended.
+// Ends the lease of a job that has not ended.
 func (q *Queries) KnowledgeJobRelease(ctx context.Context, db DBTX, arg KnowledgeJobReleaseParams) error {
 	_, err := db.Exec(ctx, knowledgeJobRelease, arg.Now, arg.WorkspaceID, arg.ID)
 	return err
@@ -547,7 +547,7 @@ type KnowledgePageAddParams struct {
 	URLs        []string
 }
 
-// Pages that were found; those that are known stay as they are.
+// Adds pages to visit. Pages that the job has already are not changed.
 func (q *Queries) KnowledgePageAdd(ctx context.Context, db DBTX, arg KnowledgePageAddParams) error {
 	_, err := db.Exec(ctx, knowledgePageAdd,
 		arg.WorkspaceID,
@@ -575,7 +575,7 @@ type KnowledgePageCountsRow struct {
 	Pages int64
 }
 
-// How many pages of some jobs are in each state.
+// The number of pages of some jobs by state.
 func (q *Queries) KnowledgePageCounts(ctx context.Context, db DBTX, arg KnowledgePageCountsParams) ([]KnowledgePageCountsRow, error) {
 	rows, err := db.Query(ctx, knowledgePageCounts, arg.WorkspaceID, arg.JobIDs)
 	if err != nil {
@@ -609,7 +609,7 @@ type KnowledgePageEndParams struct {
 	URL         string
 }
 
-// What became of a page.
+// Records the result of a page.
 func (q *Queries) KnowledgePageEnd(ctx context.Context, db DBTX, arg KnowledgePageEndParams) error {
 	_, err := db.Exec(ctx, knowledgePageEnd,
 		arg.State,
@@ -641,7 +641,7 @@ type KnowledgePageFailuresRow struct {
 	Reason *string
 }
 
-// Why pages of some jobs failed, the first of each job.
+// Why pages of some jobs failed, the first ones of each job.
 func (q *Queries) KnowledgePageFailures(ctx context.Context, db DBTX, arg KnowledgePageFailuresParams) ([]KnowledgePageFailuresRow, error) {
 	rows, err := db.Query(ctx, knowledgePageFailures, arg.WorkspaceID, arg.JobIDs, arg.Most)
 	if err != nil {
@@ -672,7 +672,7 @@ type KnowledgePageListKnownParams struct {
 	URLs        []string
 }
 
-// Those of some addresses that a job has.
+// The given addresses that are pages of a job.
 func (q *Queries) KnowledgePageListKnown(ctx context.Context, db DBTX, arg KnowledgePageListKnownParams) ([]string, error) {
 	rows, err := db.Query(ctx, knowledgePageListKnown, arg.WorkspaceID, arg.JobID, arg.URLs)
 	if err != nil {
@@ -726,7 +726,7 @@ type KnowledgePageTotalParams struct {
 	JobID       uuid.UUID
 }
 
-// How many pages a job has.
+// The number of pages of a job.
 func (q *Queries) KnowledgePageTotal(ctx context.Context, db DBTX, arg KnowledgePageTotalParams) (int64, error) {
 	row := db.QueryRow(ctx, knowledgePageTotal, arg.WorkspaceID, arg.JobID)
 	var count int64
@@ -754,7 +754,7 @@ type KnowledgeSourceCreateParams struct {
 	CreatedAt   time.Time
 }
 
-// A source; no row where the workspace has a source of the same bytes.
+// Creates a source. Returns no row if the workspace has a source with the same bytes.
 func (q *Queries) KnowledgeSourceCreate(ctx context.Context, db DBTX, arg KnowledgeSourceCreateParams) (KnowledgeSource, error) {
 	row := db.QueryRow(ctx, knowledgeSourceCreate,
 		arg.WorkspaceID,
@@ -795,7 +795,7 @@ type KnowledgeSourceDeleteParams struct {
 	ID          uuid.UUID
 }
 
-// Removes a source with its index; answers with what it was.
+// Deletes a source and its index. Returns the deleted row.
 func (q *Queries) KnowledgeSourceDelete(ctx context.Context, db DBTX, arg KnowledgeSourceDeleteParams) (KnowledgeSource, error) {
 	row := db.QueryRow(ctx, knowledgeSourceDelete, arg.WorkspaceID, arg.ID)
 	var i KnowledgeSource
@@ -858,7 +858,7 @@ type KnowledgeSourceListParams struct {
 	RowLimit    int32
 }
 
-// Latest sources first, from below before_id.
+// Sources before before_id, newest first.
 func (q *Queries) KnowledgeSourceList(ctx context.Context, db DBTX, arg KnowledgeSourceListParams) ([]KnowledgeSource, error) {
 	rows, err := db.Query(ctx, knowledgeSourceList, arg.WorkspaceID, arg.BeforeID, arg.RowLimit)
 	if err != nil {
@@ -901,7 +901,7 @@ type KnowledgeSourceLockParams struct {
 	ID          uuid.UUID
 }
 
-// One source, held until the transaction ends.
+// One source, locked until the transaction ends.
 func (q *Queries) KnowledgeSourceLock(ctx context.Context, db DBTX, arg KnowledgeSourceLockParams) (KnowledgeSource, error) {
 	row := db.QueryRow(ctx, knowledgeSourceLock, arg.WorkspaceID, arg.ID)
 	var i KnowledgeSource
@@ -964,7 +964,7 @@ type KnowledgeSourceRecountParams struct {
 	ID          uuid.UUID
 }
 
-// Brings the number of passages up to date.
+// Updates the number of passages.
 func (q *Queries) KnowledgeSourceRecount(ctx context.Context, db DBTX, arg KnowledgeSourceRecountParams) error {
 	_, err := db.Exec(ctx, knowledgeSourceRecount, arg.UpdatedAt, arg.WorkspaceID, arg.ID)
 	return err
@@ -1029,8 +1029,8 @@ type SystemKnowledgeJobTakeUpRow struct {
 	ID          uuid.UUID
 }
 
-// Jobs that nobody has been at for a while, each named once in that time: one that
-// only waits its turn must not be queued again and again.
+// Orphaned jobs, to queue again: no worker has leased them for a while. Each is returned
+// once per period, so that a job that is waiting in the queue is not queued repeatedly.
 func (q *Queries) SystemKnowledgeJobTakeUp(ctx context.Context, db DBTX, arg SystemKnowledgeJobTakeUpParams) ([]SystemKnowledgeJobTakeUpRow, error) {
 	rows, err := db.Query(ctx, systemKnowledgeJobTakeUp, arg.Now, arg.PendingBefore, arg.ProcessingBefore)
 	if err != nil {
