@@ -50,7 +50,7 @@ func TestAVolatileServerListensOnTheGivenPort(t *testing.T) {
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
-	port := listener.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // a TCP listener has one
+	port := listener.Addr().(*net.TCPAddr).Port
 	dir := t.TempDir()
 	_, err = embedded.Start(t.Context(), embedded.Options{Dir: dir, Port: port, Volatile: true})
 	require.ErrorContains(t, err, filepath.Join(dir, "postgres.log"), "a port in use is an error that names the log")
