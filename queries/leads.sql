@@ -67,7 +67,7 @@ RETURNING *;
 
 -- name: LeadCountMove :exec
 -- Counts the move of a lead from one stage to another.
-SELECT count_lead(@workspace_id::uuid, sqlc.narg('conversation_id')::uuid, @created_at::timestamptz, stages.stage, stages.n)
+SELECT count_lead(of_workspace_id => @workspace_id::uuid, of_conversation_id => sqlc.narg('conversation_id')::uuid, made_at => @created_at::timestamptz, stage => stages.stage, n => stages.n)
 FROM (VALUES (@from_status::text, -1), (@to_status::text, 1)) AS stages (stage, n);
 
 -- name: LeadDelete :execrows

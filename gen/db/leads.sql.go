@@ -14,7 +14,7 @@ import (
 )
 
 const leadCountMove = `-- name: LeadCountMove :exec
-SELECT count_lead($1::uuid, $2::uuid, $3::timestamptz, stages.stage, stages.n)
+SELECT count_lead(of_workspace_id => $1::uuid, of_conversation_id => $2::uuid, made_at => $3::timestamptz, stage => stages.stage, n => stages.n)
 FROM (VALUES ($4::text, -1), ($5::text, 1)) AS stages (stage, n)
 `
 
