@@ -111,7 +111,7 @@ func formError(err error) error {
 
 // throttle counts a sign-in attempt per IP address, and per account and IP address. It
 // returns how long to wait, or 0. Attempts are counted even if the account does not exist.
-// Nobody can lock an account from another address: many attempts on one account, from
+// No one can lock an account from another address: many attempts on one account, from
 // whichever addresses, only delay each further one.
 func (c *console) throttle(r *http.Request, email string) (time.Duration, error) {
 	sum := sha256.Sum256([]byte(strings.ToLower(email)))

@@ -37,7 +37,7 @@ func TestPollingVisitsNoMoreThanAPage(t *testing.T) {
 		space, err := spaces.Ensure(t.Context(), slug, slug)
 		require.NoError(t, err)
 		ours = space.ID
-		// Leads all the way, but for a few conversations at the start and at the end.
+		// Leads all the way, except a few conversations at the start and at the end.
 		_, err = on.Exec(t.Context(), `INSERT INTO events (workspace_id, sequence, id, type, data, occurred_at)
 			SELECT $1, n, uuid_v7(now()), CASE WHEN n <= 5 OR n > $2 - 5 THEN 'conversation.closed' ELSE 'lead.created' END, '{}', now()
 			FROM generate_series(1, $2::bigint) AS n`, space.ID, storedEvents)
