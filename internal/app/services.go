@@ -24,10 +24,12 @@ import (
 	"github.com/avelto/convo/internal/domain/user"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// analyticsConns is the pool of analytics, of which a workspace uses two at most.
-const analyticsConns = 3
+// reportConns is the pool of analytics and exports. Analytics of a workspace use two of its
+// connections at most.
+const reportConns = 3
 
 // services are the domain as the API and the console use it.
 type services struct {
@@ -60,7 +62,7 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 	if err != nil {
 		return nil, err
 	}
-	figures, err := a.newAnalytics(ctx, parts)
+	reports, err := a.openReports(ctx, parts)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +72,7 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 		conversations: &conversation.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Jobs: jobs, Events: events},
 		agents:        &agent.Service{DB: on, IDs: ids, Clock: now, Pages: pages},
 		channels:      &channel.Service{DB: on, Pages: pages},
-		analytics:     figures,
+		analytics:     &analytics.Service{DB: reports, Clock: now},
 		integrations: &integration.Service{
 			DB: on, IDs: ids, Clock: now, Pages: pages, Events: events, Types: document.Events,
 			Guard: out.guard, Box: out.box, Sender: out.sender,
@@ -81,7 +83,7 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 		tokens:        &token.Service{DB: on, IDs: ids, Clock: now},
 		authenticator: a.newAuthenticator(parts),
 		users:         &user.Service{DB: on, IDs: ids, Clock: now, Hasher: user.NewHasher()},
-		auditLog:      &audit.Log{DB: on, IDs: ids},
+		auditLog:      &audit.Log{DB: on, Reports: reports, IDs: ids},
 		recorder:      recorder,
 	}, nil
 }
@@ -118,9 +120,9 @@ func (a *App) newRecorder(ctx context.Context, parts Parts, ids *id.Generator) (
 	return recorder, nil
 }
 
-// newAnalytics returns what computes figures, on a pool of its own.
-func (a *App) newAnalytics(ctx context.Context, parts Parts) (*analytics.Service, error) {
-	own, err := parts.DB.Apart(ctx, analyticsConns)
+// openReports opens the pool of analytics and exports.
+func (a *App) openReports(ctx context.Context, parts Parts) (*postgres.DB, error) {
+	own, err := parts.DB.Apart(ctx, reportConns)
 	if err != nil {
 		return nil, err
 	}
@@ -129,5 +131,5 @@ func (a *App) newAnalytics(ctx context.Context, parts Parts) (*analytics.Service
 		<-ctx.Done()
 		own.Close()
 	})
-	return &analytics.Service{DB: own, Clock: parts.Clock}, nil
+	return own, nil
 }

@@ -100,3 +100,16 @@ func TestExportReportsAFailedWrite(t *testing.T) {
 	f := setup(t)
 	require.ErrorContains(t, f.log.Export(t.Context(), f.space, "", full{}), "disk full")
 }
+
+// TestExportsReadFromTheirOwnPool exports while the pool of requests is closed.
+func TestExportsReadFromTheirOwnPool(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	require.NoError(t, f.log.Record(t.Context(), f.on, audit.Entry{WorkspaceID: f.space, ActorType: audit.System, Action: "x"}))
+	reports, err := f.on.Apart(t.Context(), 1)
+	require.NoError(t, err)
+	defer reports.Close()
+	f.on.Close()
+	f.log.Reports = reports
+	require.Len(t, f.export(t, ""), 1)
+}
