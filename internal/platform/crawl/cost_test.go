@@ -27,7 +27,9 @@ import (
 // What one page of up to 5 MiB may cost the server process.
 const (
 	maxCostMemory = 32 << 20
-	maxCostCPU    = 50 * time.Millisecond
+	// An idle machine needs less than 50 ms. The attacks took seconds before the reader
+	// process had them, so the limit leaves room for busy machines and the race detector.
+	maxCostCPU = 500 * time.Millisecond
 	// calm and attack are the environment variables with the addresses of two sites.
 	calm, attack = "COST_CALM", "COST_ATTACK"
 )
