@@ -84,7 +84,7 @@ RETURNING *;
 UPDATE knowledge_jobs SET status = 'CANCELLED', finished_at = @now::timestamptz, leased_until = NULL
 WHERE workspace_id = @workspace_id AND source_id = @source_id::uuid AND status IN ('PENDING', 'PROCESSING');
 
--- name: SystemKnowledgeJobTakeUp :many
+-- name: SystemKnowledgeJobListOrphaned :many
 -- Orphaned jobs, to queue again: no worker has leased them for a while. Each is returned
 -- once per period, so that a job that is waiting in the queue is not queued repeatedly.
 UPDATE knowledge_jobs SET leased_until = @now::timestamptz

@@ -1011,35 +1011,35 @@ func (q *Queries) KnowledgeSourceRename(ctx context.Context, db DBTX, arg Knowle
 	return i, err
 }
 
-const systemKnowledgeJobTakeUp = `-- name: SystemKnowledgeJobTakeUp :many
+const systemKnowledgeJobListOrphaned = `-- name: SystemKnowledgeJobListOrphaned :many
 UPDATE knowledge_jobs SET leased_until = $1::timestamptz
 WHERE status = 'PENDING' AND coalesce(leased_until, created_at) <= $2::timestamptz
   OR status = 'PROCESSING' AND coalesce(leased_until, created_at) <= $3::timestamptz
 RETURNING workspace_id, id
 `
 
-type SystemKnowledgeJobTakeUpParams struct {
+type SystemKnowledgeJobListOrphanedParams struct {
 	Now              time.Time
 	PendingBefore    time.Time
 	ProcessingBefore time.Time
 }
 
-type SystemKnowledgeJobTakeUpRow struct {
+type SystemKnowledgeJobListOrphanedRow struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
 }
 
 // Orphaned jobs, to queue again: no worker has leased them for a while. Each is returned
 // once per period, so that a job that is waiting in the queue is not queued repeatedly.
-func (q *Queries) SystemKnowledgeJobTakeUp(ctx context.Context, db DBTX, arg SystemKnowledgeJobTakeUpParams) ([]SystemKnowledgeJobTakeUpRow, error) {
-	rows, err := db.Query(ctx, systemKnowledgeJobTakeUp, arg.Now, arg.PendingBefore, arg.ProcessingBefore)
+func (q *Queries) SystemKnowledgeJobListOrphaned(ctx context.Context, db DBTX, arg SystemKnowledgeJobListOrphanedParams) ([]SystemKnowledgeJobListOrphanedRow, error) {
+	rows, err := db.Query(ctx, systemKnowledgeJobListOrphaned, arg.Now, arg.PendingBefore, arg.ProcessingBefore)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []SystemKnowledgeJobTakeUpRow{}
+	items := []SystemKnowledgeJobListOrphanedRow{}
 	for rows.Next() {
-		var i SystemKnowledgeJobTakeUpRow
+		var i SystemKnowledgeJobListOrphanedRow
 		if err := rows.Scan(&i.WorkspaceID, &i.ID); err != nil {
 			return nil, err
 		}

@@ -79,7 +79,7 @@ func newJobWorkers(config Config, parts Parts, out *outbound, reader *extract.Ru
 		pages = defaultCrawlPages
 	}
 	workers := retention.Workers(parts.DB, parts.Clock, parts.Log)
-	river.AddWorker(workers, &knowledge.TakeUpWorker{DB: parts.DB, Clock: parts.Clock})
+	river.AddWorker(workers, &knowledge.RequeueWorker{DB: parts.DB, Clock: parts.Clock})
 	ids := id.NewGenerator(parts.Clock)
 	river.AddWorker(workers, &knowledge.Worker{
 		DB: parts.DB, IDs: ids, Events: newEventRecorder(ids), Clock: parts.Clock, Blobs: out.blobs, Guard: out.guard,

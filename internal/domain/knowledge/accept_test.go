@@ -42,7 +42,7 @@ func (b before) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	return b.Tx.QueryRow(ctx, sql, args...)
 }
 
-// unqueued accepts jobs that nobody runs.
+// unqueued accepts jobs that no worker runs.
 type unqueued struct{}
 
 // InsertTx implements knowledge.Jobs.

@@ -16,10 +16,10 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// unchanged is why a page is skipped whose content is in the index already.
+// unchanged is the reason for skipping a page whose content is indexed already.
 const unchanged = "unchanged"
 
-// walk is a crawl under way.
+// walk is a crawl in progress.
 type walk struct {
 	*Worker
 
@@ -28,8 +28,8 @@ type walk struct {
 	site   *crawl.Site
 }
 
-// crawl reads a site page by page. What each page has brought is stored with its end,
-// so that another worker goes on where this one dies, and reads no page twice.
+// crawl reads a site page by page. The links of a page are stored together with its
+// outcome, so that another worker can resume the crawl without reading a page twice.
 func (w *Worker) crawl(ctx context.Context, job db.KnowledgeJob, source db.KnowledgeSource) error {
 	start, err := url.Parse(*source.URL)
 	if err != nil {
@@ -73,8 +73,7 @@ func (w *Worker) crawl(ctx context.Context, job db.KnowledgeJob, source db.Knowl
 	}
 }
 
-// add notes pages that were found, as long as there is room for them. Only one worker
-// has the job.
+// add stores pages that were found, up to the page limit. Only one worker has the job.
 func (v walk) add(ctx context.Context, on db.DBTX, depth int32, urls []string) error {
 	if len(urls) == 0 {
 		return nil
@@ -100,7 +99,7 @@ func (v walk) add(ctx context.Context, on db.DBTX, depth int32, urls []string) e
 	return nil
 }
 
-// page reads one page, and stores what became of it.
+// page reads one page and stores the outcome.
 func (v walk) page(ctx context.Context, address string, depth int32) error {
 	found, err := v.site.Fetch(ctx, address)
 	if ctx.Err() != nil {
@@ -153,7 +152,7 @@ func (v walk) store(ctx context.Context, tx postgres.Tx, page indexed) (state, r
 	})
 	switch {
 	case err != nil:
-		return "", "", fmt.Errorf("look for page: %w", err)
+		return "", "", fmt.Errorf("find page: %w", err)
 	case known.Visited:
 		return pageSkipped, "is the same page as another", nil
 	case known.Unchanged:
@@ -171,8 +170,8 @@ func (v walk) store(ctx context.Context, tx postgres.Tx, page indexed) (state, r
 	})
 }
 
-// finish ends the job: what was not found any more leaves the index. Where no page
-// could be read at all, the job has failed and the index stays.
+// finish ends the job and removes pages that no longer exist from the index. If no page
+// could be read, the job fails and the index is kept.
 func (v walk) finish(ctx context.Context) error {
 	job, err := withPages(ctx, v.DB, v.job.WorkspaceID, []db.KnowledgeJob{v.job})
 	if err != nil {

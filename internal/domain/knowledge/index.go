@@ -11,18 +11,18 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// ownLanguage is the length from which a passage tells its own language, in bytes; a
-// shorter one is taken for that of its document.
+// ownLanguage is the length in bytes from which the language of a passage is detected.
+// Shorter passages have the language of their document.
 const ownLanguage = 200
 
-// indexed is a page, ready for the index.
+// indexed is a page that is ready to be stored in the index.
 type indexed struct {
 	url    string
 	hash   []byte
 	chunks db.KnowledgeChunkAddParams
 }
 
-// index splits a page into passages and reduces their words.
+// index splits a page into passages and stems their words.
 func (w *Worker) index(address string, hash []byte, document extract.Document) indexed {
 	page := indexed{url: address, hash: hash}
 	var whole strings.Builder
@@ -47,7 +47,7 @@ func (w *Worker) index(address string, hash []byte, document extract.Document) i
 	return page
 }
 
-// store puts a page into the index in the place of what was there of it.
+// store replaces a page in the index.
 func (page indexed) store(ctx context.Context, tx postgres.Tx, source db.KnowledgeSource) error {
 	q := db.New()
 	err := q.KnowledgeDocumentDelete(ctx, tx, db.KnowledgeDocumentDeleteParams{WorkspaceID: source.WorkspaceID, SourceID: source.ID, URL: page.url})
@@ -68,7 +68,7 @@ func (page indexed) store(ctx context.Context, tx postgres.Tx, source db.Knowled
 	return nil
 }
 
-// storeAlone makes a file all that a source has in the index. The source may be indexed
+// storeAlone replaces the whole index of a source with one file. The source may be indexed
 // under another name, and by another job at the same time: the lock puts one after the
 // other.
 func (page indexed) storeAlone(ctx context.Context, tx postgres.Tx, job db.KnowledgeJob, source db.KnowledgeSource) error {

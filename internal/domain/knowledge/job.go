@@ -19,10 +19,10 @@ const (
 	pageFailed  = "FAILED"
 )
 
-// maxFailures is how many failed pages are told of a job.
+// maxFailures is how many failed pages of a job are returned.
 const maxFailures = 100
 
-// Job is a job and what has become of its pages.
+// Job is a job with the outcome of its pages.
 type Job struct {
 	db.KnowledgeJob
 
@@ -43,7 +43,7 @@ func (e JobEnded) EventType() api.EventType {
 	return api.EventTypeKnowledgeJobCompleted
 }
 
-// open reports whether it has not ended.
+// open reports whether the job has not ended.
 func (j Job) open() bool {
 	return j.Status == api.KnowledgeJobStatusPENDING || j.Status == api.KnowledgeJobStatusPROCESSING
 }
@@ -73,7 +73,7 @@ func (s *Service) ListJobs(ctx context.Context, workspaceID uuid.UUID, request p
 	}, func(job Job) uuid.UUID { return job.ID })
 }
 
-// withPages adds to jobs what has become of their pages.
+// withPages adds the outcome of their pages to jobs.
 func withPages(ctx context.Context, on db.DBTX, workspaceID uuid.UUID, rows []db.KnowledgeJob) ([]Job, error) {
 	jobs, at := make([]Job, len(rows)), map[uuid.UUID]*Job{}
 	ids := make([]uuid.UUID, len(rows))
@@ -107,9 +107,9 @@ func withPages(ctx context.Context, on db.DBTX, workspaceID uuid.UUID, rows []db
 	return jobs, nil
 }
 
-// Cancel stops a job that has not ended. What a first job took in goes with its
-// source; a refresh leaves the index as it is then. It fails with
-// postgres.ErrNotFound and ErrJobFinished.
+// Cancel stops a job that has not ended. Canceling the first job of a source deletes the
+// source; canceling a refresh keeps the index. It fails with postgres.ErrNotFound and
+// ErrJobFinished.
 func (s *Service) Cancel(ctx context.Context, on postgres.Conn, workspaceID, jobID uuid.UUID) (job Job, err error) {
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		row, err := db.New().KnowledgeJobEnd(ctx, tx, db.KnowledgeJobEndParams{

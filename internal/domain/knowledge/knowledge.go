@@ -1,5 +1,5 @@
 // Package knowledge holds the rules of the knowledge base: files and sites that
-// agents answer from, the jobs that take them in, and the search.
+// agents answer from, the jobs that ingest them, and the search.
 package knowledge
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/avelto/convo/internal/platform/weburl"
 )
 
-// ErrJobFinished means that a job has ended and cannot be cancelled any more.
+// ErrJobFinished means that a job has ended and can no longer be canceled.
 var ErrJobFinished = errors.New("knowledge: job has finished")
 
 // ErrEmptyFile means that an upload has no bytes.
@@ -45,15 +45,15 @@ type WrongTypeError struct{ Kind extract.Kind }
 // Error implements error.
 func (e *WrongTypeError) Error() string { return "knowledge: content is not " + string(e.Kind) }
 
-// Queue is the queue of these jobs, and their kind.
+// Queue is the name of the queue, and of the kind of its jobs.
 const Queue = "knowledge"
 
-// Jobs puts work into the queue within a transaction. A river.Client does.
+// Jobs inserts jobs in a transaction. *river.Client implements it.
 type Jobs interface {
 	InsertTx(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) (*rivertype.JobInsertResult, error)
 }
 
-// Run is the job that takes a source in.
+// Run is the River job that ingests a source.
 type Run struct {
 	WorkspaceID uuid.UUID `json:"workspaceId"`
 	JobID       uuid.UUID `json:"jobId"`
@@ -62,7 +62,7 @@ type Run struct {
 // Kind names the job in the queue.
 func (Run) Kind() string { return Queue }
 
-// InsertOpts says how it is queued.
+// InsertOpts implements river.JobArgsWithInsertOpts.
 func (Run) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: Queue, MaxAttempts: maxAttempts}
 }
@@ -79,7 +79,7 @@ type Service struct {
 	Log   *slog.Logger
 }
 
-// Crawl accepts a site to read, to a depth of links. It fails with
+// Crawl creates a source for a site and the job that reads it to a depth of links. It fails with
 // *InvalidURLError.
 func (s *Service) Crawl(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, address string, depth int32) (job Job, err error) {
 	if reason := s.Guard.CheckPage(address); reason != "" {
@@ -107,7 +107,7 @@ func (s *Service) Crawl(ctx context.Context, on postgres.Conn, workspaceID uuid.
 	return job, err
 }
 
-// begin makes a job for a source, and queues it.
+// begin creates and queues a job for a source.
 func (s *Service) begin(ctx context.Context, tx postgres.Tx, source db.KnowledgeSource, refresh bool) (Job, error) {
 	jobID, now := s.IDs.New()
 	row, err := db.New().KnowledgeJobCreate(ctx, tx, db.KnowledgeJobCreateParams{
@@ -159,8 +159,8 @@ func (s *Service) DeleteSource(ctx context.Context, workspaceID, sourceID uuid.U
 	return nil
 }
 
-// Refresh takes a source in anew; where a job is at it, that one is returned. It
-// fails with postgres.ErrNotFound.
+// Refresh ingests a source again. If a job is in progress, it returns that job. It fails
+// with postgres.ErrNotFound.
 func (s *Service) Refresh(ctx context.Context, on postgres.Conn, workspaceID, sourceID uuid.UUID) (job Job, err error) {
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		source, err := db.New().KnowledgeSourceLock(ctx, tx, db.KnowledgeSourceLockParams{WorkspaceID: workspaceID, ID: sourceID})
@@ -181,7 +181,7 @@ func (s *Service) Refresh(ctx context.Context, on postgres.Conn, workspaceID, so
 	return job, err
 }
 
-// latest returns the latest job of a source; the zero Job where it has none.
+// latest returns the latest job of a source; the zero Job if it has none.
 func (s *Service) latest(ctx context.Context, tx postgres.Tx, source db.KnowledgeSource) (Job, error) {
 	row, err := db.New().KnowledgeJobLatest(ctx, tx, db.KnowledgeJobLatestParams{WorkspaceID: source.WorkspaceID, SourceID: source.ID})
 	if postgres.IsNotFound(err) {

@@ -87,13 +87,13 @@ func (s *Service) find(ctx context.Context, workspaceID uuid.UUID, query Query, 
 	return rows, nil
 }
 
-// term is the workspace's own in the index that all share.
+// term qualifies a word with the workspace, since all workspaces share the index.
 func term(workspaceID uuid.UUID) string {
 	return "w" + strings.ReplaceAll(workspaceID.String(), "-", "")
 }
 
-// terms are the stems of each word of a query, each word once. Where every word says
-// nothing, they are taken as they stand.
+// terms returns the stems of the distinct words of a query. If all are stop words, they are
+// kept.
 func terms(text string) [][]string {
 	words := language.Words(text)
 	slices.SortStableFunc(words, func(a, b language.Word) int { return cmp.Compare(a.Text, b.Text) })
@@ -107,7 +107,7 @@ func terms(text string) [][]string {
 	return all
 }
 
-// merge adds rows that are not there yet, below those that are.
+// merge appends the rows that are not in the list yet.
 func merge(first, then []db.KnowledgeChunkSearchRow, limit int) []db.KnowledgeChunkSearchRow {
 	for _, row := range then {
 		known := slices.ContainsFunc(first, func(other db.KnowledgeChunkSearchRow) bool { return other.ID == row.ID })
@@ -192,7 +192,7 @@ func forward(text string, at, runes int) int {
 	return at
 }
 
-// URL returns where a passage stands on the web; nil for files.
+// URL returns the web address of a passage; nil for files.
 func (h Hit) URL() *string {
 	if h.SourceType == api.KnowledgeTypeCRAWL {
 		return &h.DocumentURL

@@ -22,7 +22,7 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// sniffed is how much of a file is looked at to tell what it is, in bytes.
+// sniffed is how many bytes of a file are read to detect its type.
 const sniffed = 3072
 
 // deleteTimeout bounds the deletion of a file.
@@ -34,7 +34,7 @@ type AcceptedType struct {
 	Extension, Description string
 }
 
-// AcceptedTypes are those that can be read.
+// AcceptedTypes are the types of files that can be uploaded.
 var AcceptedTypes = []AcceptedType{
 	{extract.PDF, ".pdf", "PDF document"},
 	{extract.DOCX, ".docx", "Word document"},
@@ -43,7 +43,7 @@ var AcceptedTypes = []AcceptedType{
 	{extract.Markdown, ".md", "Markdown"},
 }
 
-// Upload is a file to take in. Size is -1 where it is not known yet.
+// Upload is a file to ingest. Size is -1 if it is not known yet.
 type Upload struct {
 	Kind extract.Kind
 	Name string
@@ -52,13 +52,13 @@ type Upload struct {
 }
 
 // BodyError says that a file could not be read from the caller: its connection broke,
-// or it has more bytes than are taken.
+// or it is larger than the limit.
 type BodyError struct{ Err error }
 
-// Error says what broke.
+// Error implements error.
 func (e *BodyError) Error() string { return "read upload: " + e.Err.Error() }
 
-// Unwrap returns what broke.
+// Unwrap returns the cause.
 func (e *BodyError) Unwrap() error { return e.Err }
 
 // Staged is a file that is stored and belongs to no source yet.
@@ -143,7 +143,7 @@ func (s *Service) known(ctx context.Context, tx postgres.Tx, staged *Staged) (Jo
 	if postgres.IsNotFound(err) {
 		return Job{}, errSourceGone
 	} else if err != nil {
-		return Job{}, fmt.Errorf("look for the same bytes: %w", err)
+		return Job{}, fmt.Errorf("find the same bytes: %w", err)
 	}
 	source, err = db.New().KnowledgeSourceRename(ctx, tx, db.KnowledgeSourceRenameParams{
 		WorkspaceID: source.WorkspaceID, ID: source.ID, FileName: staged.Name, ContentType: string(staged.Kind), UpdatedAt: s.Clock.Now(),
@@ -172,7 +172,7 @@ func (s *Service) Discard(ctx context.Context, staged *Staged) {
 	}
 }
 
-// counter counts and hashes what is read through it, and keeps the error of reading.
+// counter is a reader that counts and hashes bytes, and keeps the read error.
 type counter struct {
 	io.Reader
 
@@ -192,15 +192,15 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// is reports whether the beginning of a file is of a kind.
+// is reports whether the start of a file matches a type.
 func is(kind extract.Kind, head []byte) bool {
 	found := mimetype.Detect(head)
 	switch kind {
 	case extract.PDF:
-		// Some writers put bytes before the header; readers take that.
+		// Some programs write bytes before the header, which readers accept.
 		return found.Is(string(extract.PDF)) || bytes.Contains(head[:min(len(head), 1024)], []byte("%PDF-"))
 	case extract.DOCX:
-		// A protected document is no ZIP: reading it says so.
+		// An encrypted document is not a ZIP archive; reading it reports that.
 		return found.Is(string(extract.DOCX)) || found.Is("application/x-ole-storage") || found.Is("application/zip") && bytes.Contains(head, []byte("[Content_Types].xml"))
 	case extract.HTML, extract.Text, extract.Markdown:
 		return isText(found, head)
@@ -208,8 +208,8 @@ func is(kind extract.Kind, head []byte) bool {
 	return false
 }
 
-// isText reports whether bytes are text in some encoding: text of one kind is taken
-// for another, for what Markdown and HTML begin with is up to their authors.
+// isText reports whether bytes are text in some encoding. The types of text cannot be told
+// apart by their first bytes.
 func isText(found *mimetype.MIME, head []byte) bool {
 	for one := found; one != nil; one = one.Parent() {
 		if one.Is("text/plain") {

@@ -23,21 +23,21 @@ import (
 
 const (
 	maxAttempts = 5
-	// lease is how long a worker has a job without a sign of life; a job whose worker
-	// died is taken up when it has ended.
+	// lease is how long a job belongs to a worker that stops renewing it. Afterwards the job
+	// is orphaned and resumed by another worker.
 	lease     = 20 * time.Second
 	heartbeat = 5 * time.Second
-	// pendingGrace and processingGrace are how long a job is left to the queue, and to
-	// its own retries, before it counts as forsaken.
+	// pendingGrace and processingGrace are how long a job may wait in the queue, or for its
+	// own retries, before it is considered orphaned.
 	pendingGrace    = 45 * time.Second
 	processingGrace = 5 * time.Second
-	// TakeUpEvery is how often forsaken jobs are looked for.
-	TakeUpEvery = 5 * time.Second
+	// RequeueInterval is how often orphaned jobs are looked up.
+	RequeueInterval = 5 * time.Second
 )
 
 var errCancelled = errors.New("knowledge: the job was cancelled")
 
-// Worker takes sources in. It is River's worker of Run.
+// Worker ingests sources. It is River's worker for Run.
 type Worker struct {
 	river.WorkerDefaults[Run]
 
@@ -52,11 +52,11 @@ type Worker struct {
 	Log      *slog.Logger
 }
 
-// Timeout implements river.Worker: a job has no end but its own.
+// Timeout implements river.Worker: a job has no overall timeout.
 func (*Worker) Timeout(*river.Job[Run]) time.Duration { return -1 }
 
-// Work implements river.Worker. A job that somebody is at, or that has ended, is left
-// alone.
+// Work implements river.Worker. It does nothing for a job that another worker has leased,
+// or that has ended.
 func (w *Worker) Work(ctx context.Context, queued *river.Job[Run]) error {
 	args, now := queued.Args, w.Clock.Now()
 	job, err := db.New().KnowledgeJobClaim(ctx, w.DB, db.KnowledgeJobClaimParams{
@@ -76,9 +76,9 @@ func (w *Worker) Work(ctx context.Context, queued *river.Job[Run]) error {
 		return nil
 	case ctx.Err() == nil && queued.Attempt >= maxAttempts:
 		w.Log.ErrorContext(ctx, "knowledge job failed", "jobId", job.ID, "error", err)
-		return w.end(ctx, job, &extract.Error{Code: extract.Code(api.KnowledgeJobErrorCodeInternalError), Message: "The server could not do it."}, nil)
+		return w.end(ctx, job, &extract.Error{Code: extract.Code(api.KnowledgeJobErrorCodeInternalError), Message: "The server failed to process the source."}, nil)
 	}
-	// Given back: another takes it up where it is.
+	// Released: another worker resumes it.
 	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), heartbeat)
 	defer cancel()
 	if err := db.New().KnowledgeJobRelease(back, w.DB, db.KnowledgeJobReleaseParams{WorkspaceID: job.WorkspaceID, ID: job.ID, Now: w.Clock.Now()}); err != nil {
@@ -87,7 +87,7 @@ func (w *Worker) Work(ctx context.Context, queued *river.Job[Run]) error {
 	return err
 }
 
-// beat prolongs the lease while the job runs, and stops the job once it is cancelled.
+// beat renews the lease while the job runs, and stops the job once it is canceled.
 func (w *Worker) beat(ctx context.Context, job db.KnowledgeJob, stop context.CancelCauseFunc) {
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
@@ -145,8 +145,8 @@ func (w *Worker) upload(ctx context.Context, job db.KnowledgeJob, source db.Know
 	})
 }
 
-// end ends a job, with what else belongs to that and the event, in one transaction.
-// Where it was cancelled meanwhile, nothing is done.
+// end ends a job in one transaction with its event and the changes in also. It does
+// nothing if the job has been canceled in the meantime.
 func (w *Worker) end(ctx context.Context, job db.KnowledgeJob, blame *extract.Error, also func(context.Context, postgres.Tx) error) error {
 	return postgres.WithTx(ctx, w.DB, func(ctx context.Context, tx postgres.Tx) error {
 		now := w.Clock.Now()
@@ -191,45 +191,45 @@ func endPage(ctx context.Context, tx postgres.Tx, job db.KnowledgeJob, address, 
 	return nil
 }
 
-// Schedule says when to look for forsaken jobs.
+// Schedule is when orphaned jobs are looked up.
 func Schedule() []*river.PeriodicJob {
-	return []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(TakeUpEvery), func() (river.JobArgs, *river.InsertOpts) {
-		return TakeUp{}, &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByPeriod: TakeUpEvery}}
+	return []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(RequeueInterval), func() (river.JobArgs, *river.InsertOpts) {
+		return Requeue{}, &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByPeriod: RequeueInterval}}
 	}, nil)}
 }
 
-// TakeUp is the periodic job that queues forsaken jobs anew.
-type TakeUp struct{}
+// Requeue is the periodic job that queues orphaned jobs again.
+type Requeue struct{}
 
 // Kind names the job in the queue.
-func (TakeUp) Kind() string { return "knowledge_take_up" }
+func (Requeue) Kind() string { return "knowledge_requeue" }
 
-// InsertOpts says how it is queued.
-func (TakeUp) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: Queue, MaxAttempts: 1} }
+// InsertOpts implements river.JobArgsWithInsertOpts.
+func (Requeue) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: Queue, MaxAttempts: 1} }
 
-// TakeUpWorker queues the jobs that no worker is at: theirs has died.
-type TakeUpWorker struct {
-	river.WorkerDefaults[TakeUp]
+// RequeueWorker queues jobs whose worker has died.
+type RequeueWorker struct {
+	river.WorkerDefaults[Requeue]
 
 	DB    *postgres.DB
 	Clock clock.Clock
 }
 
 // Work implements river.Worker.
-func (w *TakeUpWorker) Work(ctx context.Context, _ *river.Job[TakeUp]) error {
+func (w *RequeueWorker) Work(ctx context.Context, _ *river.Job[Requeue]) error {
 	jobs := river.ClientFromContext[pgx.Tx](ctx)
 	return postgres.WithTx(ctx, w.DB, func(ctx context.Context, tx postgres.Tx) error {
 		now := w.Clock.Now()
-		rows, err := db.New().SystemKnowledgeJobTakeUp(ctx, tx, db.SystemKnowledgeJobTakeUpParams{
+		rows, err := db.New().SystemKnowledgeJobListOrphaned(ctx, tx, db.SystemKnowledgeJobListOrphanedParams{
 			Now: now, PendingBefore: now.Add(-pendingGrace), ProcessingBefore: now.Add(-processingGrace),
 		})
 		if err != nil {
-			return fmt.Errorf("forsaken jobs: %w", err)
+			return fmt.Errorf("orphaned jobs: %w", err)
 		}
 		for _, row := range rows {
-			// A second job of the same does no harm: only one has the lease.
+			// A duplicate does no harm: only one worker gets the lease.
 			if _, err := jobs.InsertTx(ctx, tx, Run{WorkspaceID: row.WorkspaceID, JobID: row.ID}, nil); err != nil {
-				return fmt.Errorf("queue forsaken job: %w", err)
+				return fmt.Errorf("queue orphaned job: %w", err)
 			}
 		}
 		return nil
