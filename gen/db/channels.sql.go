@@ -12,7 +12,7 @@ import (
 )
 
 const channelList = `-- name: ChannelList :many
-SELECT workspace_id, id, type, name, agent_id, created_at FROM channels
+SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at FROM channels
 WHERE workspace_id = $1 AND id < $2
 ORDER BY id DESC LIMIT $3
 `
@@ -40,6 +40,18 @@ func (q *Queries) ChannelList(ctx context.Context, db DBTX, arg ChannelListParam
 			&i.Name,
 			&i.AgentID,
 			&i.CreatedAt,
+			&i.Status,
+			&i.Config,
+			&i.Credentials,
+			&i.ApiBaseUrl,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.ErrorAt,
+			&i.Failures,
+			&i.NextSendAt,
+			&i.State,
+			&i.UpdatedAt,
+			&i.DeletedAt,
 		); err != nil {
 			return nil, err
 		}

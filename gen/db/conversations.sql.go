@@ -37,7 +37,7 @@ func (q *Queries) ConversationAssignMany(ctx context.Context, db DBTX, arg Conve
 }
 
 const conversationGet = `-- name: ConversationGet :one
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, operators.name AS operator_name
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at, operators.name AS operator_name
 FROM conversations
 JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
 LEFT JOIN operators ON operators.workspace_id = conversations.workspace_id
@@ -74,19 +74,26 @@ func (q *Queries) ConversationGet(ctx context.Context, db DBTX, arg Conversation
 		&i.Conversation.FirstOperatorReplyAt,
 		&i.Conversation.CreatedAt,
 		&i.Conversation.UpdatedAt,
+		&i.Conversation.IdentityExternalID,
+		&i.Conversation.ThreadExternalID,
+		&i.Conversation.Subject,
+		&i.Conversation.LastInboundAt,
+		&i.Conversation.Revision,
 		&i.Contact.WorkspaceID,
 		&i.Contact.ID,
 		&i.Contact.Name,
 		&i.Contact.Email,
 		&i.Contact.Phone,
 		&i.Contact.CreatedAt,
+		&i.Contact.UpdatedAt,
+		&i.Contact.ErasedAt,
 		&i.OperatorName,
 	)
 	return i, err
 }
 
 const conversationList = `-- name: ConversationList :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversations
 JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
 WHERE conversations.workspace_id = $1
@@ -144,12 +151,19 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 			&i.Conversation.FirstOperatorReplyAt,
 			&i.Conversation.CreatedAt,
 			&i.Conversation.UpdatedAt,
+			&i.Conversation.IdentityExternalID,
+			&i.Conversation.ThreadExternalID,
+			&i.Conversation.Subject,
+			&i.Conversation.LastInboundAt,
+			&i.Conversation.Revision,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
 			&i.Contact.Email,
 			&i.Contact.Phone,
 			&i.Contact.CreatedAt,
+			&i.Contact.UpdatedAt,
+			&i.Contact.ErasedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -162,7 +176,7 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 }
 
 const conversationListByIDs = `-- name: ConversationListByIDs :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversations
 JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
 WHERE conversations.workspace_id = $1 AND conversations.id = ANY($2::uuid[])
@@ -203,12 +217,19 @@ func (q *Queries) ConversationListByIDs(ctx context.Context, db DBTX, arg Conver
 			&i.Conversation.FirstOperatorReplyAt,
 			&i.Conversation.CreatedAt,
 			&i.Conversation.UpdatedAt,
+			&i.Conversation.IdentityExternalID,
+			&i.Conversation.ThreadExternalID,
+			&i.Conversation.Subject,
+			&i.Conversation.LastInboundAt,
+			&i.Conversation.Revision,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
 			&i.Contact.Email,
 			&i.Contact.Phone,
 			&i.Contact.CreatedAt,
+			&i.Contact.UpdatedAt,
+			&i.Contact.ErasedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -221,7 +242,7 @@ func (q *Queries) ConversationListByIDs(ctx context.Context, db DBTX, arg Conver
 }
 
 const conversationListTagged = `-- name: ConversationListTagged :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversation_tags
 JOIN conversations ON conversations.workspace_id = conversation_tags.workspace_id
   AND conversations.id = conversation_tags.conversation_id
@@ -290,12 +311,19 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 			&i.Conversation.FirstOperatorReplyAt,
 			&i.Conversation.CreatedAt,
 			&i.Conversation.UpdatedAt,
+			&i.Conversation.IdentityExternalID,
+			&i.Conversation.ThreadExternalID,
+			&i.Conversation.Subject,
+			&i.Conversation.LastInboundAt,
+			&i.Conversation.Revision,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
 			&i.Contact.Email,
 			&i.Contact.Phone,
 			&i.Contact.CreatedAt,
+			&i.Contact.UpdatedAt,
+			&i.Contact.ErasedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -308,7 +336,7 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 }
 
 const conversationLock = `-- name: ConversationLock :one
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at FROM conversations WHERE workspace_id = $1 AND id = $2 FOR UPDATE
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision FROM conversations WHERE workspace_id = $1 AND id = $2 FOR UPDATE
 `
 
 type ConversationLockParams struct {
@@ -334,12 +362,17 @@ func (q *Queries) ConversationLock(ctx context.Context, db DBTX, arg Conversatio
 		&i.FirstOperatorReplyAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.IdentityExternalID,
+		&i.ThreadExternalID,
+		&i.Subject,
+		&i.LastInboundAt,
+		&i.Revision,
 	)
 	return i, err
 }
 
 const conversationLockMany = `-- name: ConversationLockMany :many
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision FROM conversations
 WHERE workspace_id = $1 AND id = ANY($2::uuid[])
 ORDER BY id FOR UPDATE
 `
@@ -374,6 +407,11 @@ func (q *Queries) ConversationLockMany(ctx context.Context, db DBTX, arg Convers
 			&i.FirstOperatorReplyAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.IdentityExternalID,
+			&i.ThreadExternalID,
+			&i.Subject,
+			&i.LastInboundAt,
+			&i.Revision,
 		); err != nil {
 			return nil, err
 		}

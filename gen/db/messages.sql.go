@@ -15,7 +15,7 @@ import (
 const messageCreateByOperator = `-- name: MessageCreateByOperator :one
 INSERT INTO messages (workspace_id, id, conversation_id, role, content, author_type, operator_id, delivery_status, created_at)
 VALUES ($1, $2, $3, 'ASSISTANT', $4, 'OPERATOR', $5, 'QUEUED', $6)
-RETURNING workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at
+RETURNING workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at
 `
 
 type MessageCreateByOperatorParams struct {
@@ -50,6 +50,16 @@ func (q *Queries) MessageCreateByOperator(ctx context.Context, db DBTX, arg Mess
 		&i.OperatorID,
 		&i.DeliveryStatus,
 		&i.CreatedAt,
+		&i.ExternalID,
+		&i.ClientMessageID,
+		&i.ReplyToID,
+		&i.Revision,
+		&i.Attempts,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.ProviderCode,
+		&i.EditedAt,
+		&i.RedactedAt,
 	)
 	return i, err
 }
@@ -74,7 +84,7 @@ func (q *Queries) MessageLatest(ctx context.Context, db DBTX, arg MessageLatestP
 }
 
 const messageListNewest = `-- name: MessageListNewest :many
-SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at FROM messages
+SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at FROM messages
 WHERE workspace_id = $1 AND conversation_id = $2 AND id < $3
 ORDER BY id DESC LIMIT $4
 `
@@ -113,6 +123,16 @@ func (q *Queries) MessageListNewest(ctx context.Context, db DBTX, arg MessageLis
 			&i.OperatorID,
 			&i.DeliveryStatus,
 			&i.CreatedAt,
+			&i.ExternalID,
+			&i.ClientMessageID,
+			&i.ReplyToID,
+			&i.Revision,
+			&i.Attempts,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.ProviderCode,
+			&i.EditedAt,
+			&i.RedactedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -125,7 +145,7 @@ func (q *Queries) MessageListNewest(ctx context.Context, db DBTX, arg MessageLis
 }
 
 const messageListOldest = `-- name: MessageListOldest :many
-SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at FROM messages
+SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at FROM messages
 WHERE workspace_id = $1 AND conversation_id = $2
   AND id > $3 AND id <= $4
 ORDER BY id LIMIT $5
@@ -167,6 +187,16 @@ func (q *Queries) MessageListOldest(ctx context.Context, db DBTX, arg MessageLis
 			&i.OperatorID,
 			&i.DeliveryStatus,
 			&i.CreatedAt,
+			&i.ExternalID,
+			&i.ClientMessageID,
+			&i.ReplyToID,
+			&i.Revision,
+			&i.Attempts,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.ProviderCode,
+			&i.EditedAt,
+			&i.RedactedAt,
 		); err != nil {
 			return nil, err
 		}

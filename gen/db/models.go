@@ -74,6 +74,20 @@ type AnalyticsFact struct {
 	Bucket             int16
 }
 
+type Attachment struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+	MessageID   uuid.UUID
+	Type        string
+	Name        *string
+	ContentType *string
+	SizeBytes   *int64
+	State       string
+	ExternalID  *string
+	BlobKey     *string
+	CreatedAt   time.Time
+}
+
 type AuditEntry struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
@@ -89,12 +103,24 @@ type AuditEntry struct {
 }
 
 type Channel struct {
-	WorkspaceID uuid.UUID
-	ID          uuid.UUID
-	Type        api.ChannelType
-	Name        string
-	AgentID     *uuid.UUID
-	CreatedAt   time.Time
+	WorkspaceID  uuid.UUID
+	ID           uuid.UUID
+	Type         api.ChannelType
+	Name         string
+	AgentID      uuid.UUID
+	CreatedAt    time.Time
+	Status       string
+	Config       []byte
+	Credentials  []byte
+	ApiBaseUrl   *string
+	ErrorCode    *string
+	ErrorMessage *string
+	ErrorAt      *time.Time
+	Failures     int32
+	NextSendAt   *time.Time
+	State        []byte
+	UpdatedAt    time.Time
+	DeletedAt    *time.Time
 }
 
 type Contact struct {
@@ -104,6 +130,21 @@ type Contact struct {
 	Email       *string
 	Phone       *string
 	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	ErasedAt    *time.Time
+}
+
+type ContactIdentity struct {
+	WorkspaceID uuid.UUID
+	ChannelID   uuid.UUID
+	ExternalID  string
+	ContactID   uuid.UUID
+	Verified    bool
+	Address     *string
+	Name        *string
+	BlockedAt   *time.Time
+	CreatedAt   time.Time
+	LastSeenAt  time.Time
 }
 
 type Conversation struct {
@@ -120,6 +161,11 @@ type Conversation struct {
 	FirstOperatorReplyAt *time.Time
 	CreatedAt            time.Time
 	UpdatedAt            time.Time
+	IdentityExternalID   *string
+	ThreadExternalID     *string
+	Subject              *string
+	LastInboundAt        *time.Time
+	Revision             int64
 }
 
 type ConversationStatusChange struct {
@@ -265,17 +311,35 @@ type Membership struct {
 }
 
 type Message struct {
-	WorkspaceID    uuid.UUID
-	ID             uuid.UUID
-	ConversationID uuid.UUID
-	Role           api.MessageRole
-	Content        string
-	AuthorType     api.MessageAuthorType
-	ContactID      *uuid.UUID
-	AgentID        *uuid.UUID
-	OperatorID     *uuid.UUID
-	DeliveryStatus api.DeliveryStatus
-	CreatedAt      time.Time
+	WorkspaceID     uuid.UUID
+	ID              uuid.UUID
+	ConversationID  uuid.UUID
+	Role            api.MessageRole
+	Content         string
+	AuthorType      api.MessageAuthorType
+	ContactID       *uuid.UUID
+	AgentID         *uuid.UUID
+	OperatorID      *uuid.UUID
+	DeliveryStatus  api.DeliveryStatus
+	CreatedAt       time.Time
+	ExternalID      *string
+	ClientMessageID *string
+	ReplyToID       *uuid.UUID
+	Revision        int64
+	Attempts        []byte
+	ErrorCode       *string
+	ErrorMessage    *string
+	ProviderCode    *string
+	EditedAt        *time.Time
+	RedactedAt      *time.Time
+}
+
+type MessageExternalID struct {
+	WorkspaceID uuid.UUID
+	ChannelID   uuid.UUID
+	ExternalID  string
+	MessageID   uuid.UUID
+	CreatedAt   time.Time
 }
 
 type Operator struct {
@@ -283,6 +347,17 @@ type Operator struct {
 	ID          uuid.UUID
 	Name        string
 	CreatedAt   time.Time
+	UserID      *uuid.UUID
+}
+
+type OutboundMessage struct {
+	WorkspaceID    uuid.UUID
+	MessageID      uuid.UUID
+	ChannelID      uuid.UUID
+	ConversationID uuid.UUID
+	NextAttemptAt  time.Time
+	LeasedUntil    *time.Time
+	Tries          int32
 }
 
 type SecretKeyCheck struct {

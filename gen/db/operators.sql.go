@@ -29,7 +29,7 @@ func (q *Queries) OperatorExists(ctx context.Context, db DBTX, arg OperatorExist
 }
 
 const operatorList = `-- name: OperatorList :many
-SELECT workspace_id, id, name, created_at FROM operators
+SELECT workspace_id, id, name, created_at, user_id FROM operators
 WHERE workspace_id = $1 AND id < $2
 ORDER BY id DESC LIMIT $3
 `
@@ -55,6 +55,7 @@ func (q *Queries) OperatorList(ctx context.Context, db DBTX, arg OperatorListPar
 			&i.ID,
 			&i.Name,
 			&i.CreatedAt,
+			&i.UserID,
 		); err != nil {
 			return nil, err
 		}

@@ -106,8 +106,8 @@ func (s *story) channels(c *cast, of size) {
 		channelID, now := s.ids.New()
 		c.channels = append(c.channels, channelID)
 		name := string(kind[:1]) + strings.ToLower(string(kind[1:])) + " of the shop"
-		s.row("channels", []string{"workspace_id", "id", "type", "name", "agent_id", "created_at"},
-			c.workspaceID, channelID, string(kind), name, c.agents[i%len(c.agents)], now)
+		s.row("channels", []string{"workspace_id", "id", "type", "name", "agent_id", "created_at", "updated_at"},
+			c.workspaceID, channelID, string(kind), name, c.agents[i%len(c.agents)], now, now)
 	}
 }
 
@@ -116,7 +116,8 @@ func (s *story) contact(c *cast) (contactID uuid.UUID, name, email, phone string
 	first, last := pick(s, firstNames), pick(s, lastNames)
 	name, phone = first+" "+last, fmt.Sprintf("+48 %03d %03d %03d", 500+s.random.IntN(300), s.random.IntN(1000), s.random.IntN(1000))
 	email = fmt.Sprintf("%s.%d@example.com", strings.ToLower(first), s.random.IntN(1000))
-	s.row("contacts", []string{"workspace_id", "id", "name", "email", "phone", "created_at"}, c.workspaceID, contactID, name, email, phone, now)
+	s.row("contacts", []string{"workspace_id", "id", "name", "email", "phone", "created_at", "updated_at"},
+		c.workspaceID, contactID, name, email, phone, now, now)
 	return contactID, name, email, phone
 }
 

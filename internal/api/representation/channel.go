@@ -9,6 +9,6 @@ import (
 // Channel converts a channel.
 func Channel(row db.Channel) api.Channel {
 	return api.Channel{
-		ID: row.ID, Type: row.Type, Name: row.Name, AgentID: row.AgentID, CreatedAt: timestamp.New(row.CreatedAt),
+		ID: row.ID, Type: row.Type, Name: row.Name, AgentID: &row.AgentID, CreatedAt: timestamp.New(row.CreatedAt),
 	}
 }

@@ -33,7 +33,7 @@ func TestListPagesTheChannelsOfAWorkspace(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, last.Next)
 	for _, row := range append(first.Rows, last.Rows...) {
-		require.Equal(t, agent, *row.AgentID)
+		require.Equal(t, agent, row.AgentID)
 		got = append(got, row.ID)
 	}
 	require.Equal(t, want, got, "what is inserted between the pages does not move them")

@@ -1,0 +1,105 @@
+package provider
+
+import (
+	"time"
+
+	"github.com/avelto/convo/gen/api"
+)
+
+// Item is one thing that a provider reports: a Message, Edit, Status, Typing or Block.
+type Item interface{ item() }
+
+// Message is a message of a contact.
+type Message struct {
+	// ExternalID is the provider's ID. A message with an ID that the channel has seen is
+	// ignored.
+	ExternalID string
+	From       Identity
+	// Thread is the provider's thread, empty if the channel has none.
+	Thread  string
+	Subject string
+	Text    string
+	// ReplyTo and References are the provider's IDs of earlier messages.
+	ReplyTo    string
+	References []string
+	// ConversationToken is what the engine put into the address that the contact replied
+	// to; empty if there is none.
+	ConversationToken string
+	// Automatic says that a machine wrote it, such as an out-of-office reply: it is
+	// stored, and nothing answers it.
+	Automatic   bool
+	Attachments []Attachment
+	SentAt      time.Time // the zero time if unknown
+}
+
+// Identity is who wrote: how the channel knows a contact.
+type Identity struct {
+	ExternalID string
+	// Address is what to send to, if it is not ExternalID.
+	Address string
+	// Aliases are other external IDs of the same person, which the provider vouches for.
+	Aliases []string
+	// Name, Email and Phone are used for a new contact; empty if unknown.
+	Name, Email, Phone string
+}
+
+// AttachmentType is a kind of file, as in the API.
+type AttachmentType string
+
+// Attachment types.
+const (
+	Image AttachmentType = "IMAGE"
+	Audio AttachmentType = "AUDIO"
+	Video AttachmentType = "VIDEO"
+	Other AttachmentType = "FILE"
+)
+
+// Attachment is a file of a contact's message: with its bytes, or with an ID for Fetch.
+type Attachment struct {
+	Type        AttachmentType
+	Name        string
+	ContentType string
+	SizeBytes   int64 // -1 if unknown
+	ExternalID  string
+	Content     []byte
+}
+
+// Edit changes or removes an earlier message of the contact.
+type Edit struct {
+	ExternalID string // of the message
+	Text       string
+	Removed    bool
+	At         time.Time
+}
+
+// Status is a delivery report for a message that was sent.
+type Status struct {
+	// ExternalID names the message. If it is empty, the report is for all messages to
+	// Contact that were sent up to Through.
+	ExternalID string
+	Contact    string
+	Through    time.Time
+	// Status is DELIVERED, READ or FAILED.
+	Status api.DeliveryStatus
+	// Code and Detail are the provider's, for FAILED. Code is empty if there is none.
+	Code, Detail string
+	Kind         Kind // for FAILED
+}
+
+// Typing reports that a contact is writing, or has stopped.
+type Typing struct {
+	From string // external ID
+	On   bool
+}
+
+// Block reports that a contact has blocked the channel or opted out, or takes that back.
+type Block struct {
+	From string // external ID
+	On   bool
+}
+
+func (Message) item() {}
+func (Edit) item()    {}
+func (Status) item()  {}
+func (Typing) item()  {}
+func (Block) item()   {}

@@ -1,0 +1,185 @@
+// Package provider defines what the engine expects of a channel type: how to read what its
+// provider sends, and how to send a message through it. Nothing outside the packages of the
+// types knows a provider's wire format.
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/gen/api"
+)
+
+// Provider is one channel type. Implementations are safe for concurrent use and keep no
+// state of a channel.
+type Provider interface {
+	// Type is the channel type.
+	Type() api.ChannelType
+	// Rules are the limits and promises of the type.
+	Rules() Rules
+	// Validate checks the settings of a channel: its config and credentials. It returns
+	// one Invalid for each setting that is missing or malformed.
+	Validate(Channel) []Invalid
+	// Receive verifies a request to the channel's hook over its raw bytes, in constant
+	// time, and parses it. It calls nobody. It fails with ErrUnauthenticated, or with
+	// ErrMalformed where nothing in the request can be read.
+	Receive(Channel, Request) (Received, error)
+	// Send sends a message, or one part of it. It fails with *SendError.
+	Send(context.Context, Channel, Outbound) (Sent, error)
+	// Check asks the provider who the credentials belong to, and returns a name to show.
+	// It fails with *SendError.
+	Check(context.Context, Channel) (string, error)
+}
+
+// Connector is a Provider that tells its provider about the channel's hook.
+type Connector interface {
+	// Connect registers the hook. It is called when a channel is created, enabled or
+	// given other credentials, and may be called again.
+	Connect(context.Context, Channel) error
+	// Disconnect removes the hook. The credentials may no longer be valid.
+	Disconnect(context.Context, Channel) error
+}
+
+// Fetcher is a Provider whose attachments are downloaded after their message was received.
+type Fetcher interface {
+	// Fetch opens the file with the ID that Receive returned. The caller closes it.
+	Fetch(ctx context.Context, channel Channel, externalID string) (File, error)
+}
+
+// Listener is a Provider that receives messages over a connection of its own, such as
+// IMAP, instead of a hook.
+type Listener interface {
+	// Listen passes on what it receives until ctx ends or the connection breaks. deliver
+	// returns once the items are stored; state is kept with them, and given to the next
+	// Listen in Channel.State.
+	Listen(ctx context.Context, channel Channel, deliver func(ctx context.Context, items []Item, state json.RawMessage) error) error
+}
+
+// Channel is a channel as its provider sees it.
+type Channel struct {
+	WorkspaceID, ID uuid.UUID
+	Type            api.ChannelType
+	Name            string
+	Config          json.RawMessage
+	// Credentials are secrets. They must not reach logs or errors; see Redact.
+	Credentials map[string]string
+	// APIBaseURL is where the provider's API is, without a slash at the end; empty for
+	// the provider's own.
+	APIBaseURL string
+	// HookURL is the public URL of the channel's hook, as the provider calls it.
+	HookURL string
+	State   json.RawMessage
+}
+
+// Request is a request to a channel's hook.
+type Request struct {
+	Method     string
+	Header     http.Header
+	Query      url.Values
+	Body       []byte
+	ReceivedAt time.Time
+}
+
+// Received is what a request contained. What could be read is kept, whatever else is in
+// the request.
+type Received struct {
+	Items []Item
+	// Malformed describes entries that were left out.
+	Malformed []string
+	// Reply is the exact response that the provider expects; nil for an empty 200.
+	Reply *Reply
+}
+
+// Reply is a response to a provider.
+type Reply struct {
+	Status      int
+	ContentType string
+	Body        []byte
+}
+
+// Invalid is a setting that a channel cannot work with.
+type Invalid struct {
+	// Pointer is a JSON pointer into the request, such as /credentials/botToken.
+	Pointer string
+	Message string
+}
+
+// Rules are the limits and promises of a channel type.
+type Rules struct {
+	// MaxLength is the longest text of one message, in characters. Longer texts are
+	// rejected, or split where Split is set.
+	MaxLength int
+	Split     bool
+	// Window is how long after the contact's last message operators may reply; 0 for ever.
+	Window time.Duration
+	// Initiate says that an operator may start a conversation.
+	Initiate bool
+	// Idempotent says that Send with the same Outbound.Key sends once, so that a message
+	// whose outcome is unknown is sent again. Otherwise it becomes UNCONFIRMED.
+	Idempotent bool
+	// Verified says that the provider vouches for who its contacts are.
+	Verified bool
+	// Attachments says that messages with files can be sent.
+	Attachments bool
+	// Interval is the least time between two messages of a channel, and ContactInterval
+	// between two to the same contact; 0 for none.
+	Interval, ContactInterval time.Duration
+	// Timeout bounds a Send, a Check and a Fetch.
+	Timeout time.Duration
+}
+
+// Outbound is a message to send.
+type Outbound struct {
+	// Key is the same whenever this message, or this part of it, is sent again.
+	Key       string
+	MessageID uuid.UUID
+	// To is the identity of the contact: its address, else its external ID.
+	To string
+	// Thread is the provider's thread of the conversation, empty if there is none.
+	Thread  string
+	Subject string
+	Text    string
+	// ReplyTo is the provider's ID of the message replied to; empty if there is none.
+	ReplyTo string
+	// References are the provider's IDs of the thread's messages, oldest first, at most 20.
+	References []string
+	// Automatic says that an agent wrote it, not a person.
+	Automatic   bool
+	Author      string // the name shown to the contact; may be empty
+	Attachments []OutboundAttachment
+}
+
+// OutboundAttachment is a file to send. Open may be called more than once.
+type OutboundAttachment struct {
+	Type        AttachmentType
+	Name        string
+	ContentType string
+	SizeBytes   int64
+	Open        func(context.Context) (io.ReadCloser, error)
+}
+
+// Sent is the outcome of a Send.
+type Sent struct {
+	// ExternalIDs are the provider's IDs; delivery reports name one of them.
+	ExternalIDs []string
+	// Thread is the provider's thread if Send began one.
+	Thread string
+	// Status is SENT, or DELIVERED where the provider has confirmed it at once; empty for
+	// SENT.
+	Status api.DeliveryStatus
+}
+
+// File is an opened attachment.
+type File struct {
+	io.ReadCloser
+
+	Name        string
+	ContentType string
+	SizeBytes   int64 // -1 if unknown
+}
