@@ -25,25 +25,25 @@ type Provider interface {
 	Rules() Rules
 	// Validate checks the settings of a channel: its config and credentials. It returns
 	// one Invalid for each setting that is missing or malformed.
-	Validate(Channel) []Invalid
+	Validate(channel Channel) []Invalid
 	// Receive verifies a request to the channel's hook over its raw bytes, in constant
 	// time, and parses it. It calls nobody. It fails with ErrUnauthenticated, or with
 	// ErrMalformed where nothing in the request can be read.
-	Receive(Channel, Request) (Received, error)
+	Receive(channel Channel, request Request) (Received, error)
 	// Send sends a message, or one part of it. It fails with *SendError.
-	Send(context.Context, Channel, Outbound) (Sent, error)
+	Send(ctx context.Context, channel Channel, message Outbound) (Sent, error)
 	// Check asks the provider who the credentials belong to, and returns a name to show.
 	// It fails with *SendError.
-	Check(context.Context, Channel) (string, error)
+	Check(ctx context.Context, channel Channel) (string, error)
 }
 
 // Connector is a Provider that tells its provider about the channel's hook.
 type Connector interface {
 	// Connect registers the hook. It is called when a channel is created, enabled or
 	// given other credentials, and may be called again.
-	Connect(context.Context, Channel) error
+	Connect(ctx context.Context, channel Channel) error
 	// Disconnect removes the hook. The credentials may no longer be valid.
-	Disconnect(context.Context, Channel) error
+	Disconnect(ctx context.Context, channel Channel) error
 }
 
 // Fetcher is a Provider whose attachments are downloaded after their message was received.
