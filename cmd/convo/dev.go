@@ -121,7 +121,7 @@ func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, a
   API       %s%s
   Docs      %s/docs   OpenAPI  %s%s/openapi.json
   Console   %s/app   sign in as %s with %s
-  Health    %s/readyz   Metrics  %s/metrics
+  Health    %s/readyz   Metrics  %s
   Data      %s
   Token     %s   (workspace %s, all scopes)
 
@@ -132,9 +132,17 @@ func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, a
   Press Ctrl-C to stop.
 
 `, demo.Slug, demo.OtherSlug, base, spec.BasePath, base, base, spec.BasePath,
-		base, demoEmail, password, base, base, c.DataDir,
+		base, demoEmail, password, base, metricsURL(a), c.DataDir,
 		plaintext, demo.Slug, plaintext, base, spec.BasePath)
 	return nil
+}
+
+// metricsURL returns where metrics are served.
+func metricsURL(a *app.App) string {
+	if a.OpsAddr == "" {
+		return "off"
+	}
+	return "http://" + a.OpsAddr + "/metrics"
 }
 
 // demoToken creates a token with all scopes in the demo workspace.

@@ -48,7 +48,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	parser, err := kong.New(&commands{},
 		kong.Name("convo"), kong.Description("A public API for conversational lead capture."),
-		kong.UsageOnError(), kong.Vars{"storage": app.DefaultStorage}, kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.UsageOnError(), kong.Vars{"storage": app.DefaultStorage, "ops": app.DefaultOpsAddr}, kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		return fmt.Errorf("commands: %w", err)
 	}

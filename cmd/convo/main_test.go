@@ -140,6 +140,17 @@ func dev(t *testing.T, dir string) *process {
 	return p
 }
 
+// beside returns the environment of a server on the database and with the key of a
+// running convo dev.
+func beside(t *testing.T, dir string) []string {
+	t.Helper()
+	url, err := os.ReadFile(filepath.Join(dir, urlFile))
+	require.NoError(t, err)
+	key, err := os.ReadFile(filepath.Join(dir, "secret-key"))
+	require.NoError(t, err)
+	return []string{"DATABASE_URL=" + strings.TrimSpace(string(url)), "CONVO_SECRET_KEY=" + strings.TrimSpace(string(key))}
+}
+
 // stop sends a signal and waits until the process exits. It returns the exit code.
 func (p *process) stop(t *testing.T, signal os.Signal) int {
 	t.Helper()
@@ -223,9 +234,7 @@ func TestServeRunsAsReplicas(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := dev(t, dir)
-	url, err := os.ReadFile(filepath.Join(dir, "database-url"))
-	require.NoError(t, err)
-	environment := []string{"DATABASE_URL=" + strings.TrimSpace(string(url)), "CONVO_SECRET_KEY=" + strings.Repeat("ab", 32)}
+	environment := beside(t, dir)
 	one, two := start(t, environment, "serve"), start(t, environment, "serve")
 	token := strings.TrimSpace(runCommand(t, dir, "token", "create", "--workspace", "demo", "--name", "ci", "--scope", "leads:read"))
 	for _, replica := range []*process{p, one, two} {

@@ -3,8 +3,6 @@ package main
 import (
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,9 +14,7 @@ func TestMigrateDownNeedsAYesAndNoServers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := dev(t, dir)
-	url, err := os.ReadFile(filepath.Join(dir, urlFile))
-	require.NoError(t, err)
-	environment := []string{"DATABASE_URL=" + strings.TrimSpace(string(url)), "CONVO_SECRET_KEY=" + strings.Repeat("ab", 32)}
+	environment := beside(t, dir)
 
 	said, err := command(t, environment, "migrate", "down").CombinedOutput()
 	require.Error(t, err)

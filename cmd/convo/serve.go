@@ -33,8 +33,8 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d := daemon{database: c.database, config: c.Config, key: key, oldKeys: older, listening: func(_ *app.App, log *slog.Logger, _ *postgres.DB, addr net.Addr) error {
-		log.InfoContext(ctx, "listening", "addr", addr.String(), "workers", c.Workers)
+	d := daemon{database: c.database, config: c.Config, key: key, oldKeys: older, listening: func(a *app.App, log *slog.Logger, _ *postgres.DB, addr net.Addr) error {
+		log.InfoContext(ctx, "listening", "addr", addr.String(), "ops", a.OpsAddr, "workers", c.Workers)
 		return nil
 	}}
 	return d.run(ctx, func(ctx context.Context, config app.Config, parts app.Parts) (*app.App, error) {
@@ -55,8 +55,8 @@ func (c *workCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d := daemon{database: c.database, config: c.Config, key: key, oldKeys: older, listening: func(_ *app.App, log *slog.Logger, _ *postgres.DB, addr net.Addr) error {
-		log.InfoContext(ctx, "working", "addr", addr.String())
+	d := daemon{database: c.database, config: c.Config, key: key, oldKeys: older, listening: func(a *app.App, log *slog.Logger, _ *postgres.DB, addr net.Addr) error {
+		log.InfoContext(ctx, "working", "addr", addr.String(), "ops", a.OpsAddr)
 		return nil
 	}}
 	return d.run(ctx, app.NewWorker)

@@ -24,8 +24,11 @@ import (
 // App is an HTTP handler and the background loops that belong to it. A process may
 // hold several.
 type App struct {
-	// Handler serves the API, the pages, health and metrics.
+	// Handler serves the API, the pages and health.
 	Handler http.Handler
+	// Ops serves metrics and profiles, at OpsAddr unless that is empty.
+	Ops     http.Handler
+	OpsAddr string
 	// Tokens creates and revokes tokens; nil for a worker.
 	Tokens *token.Service
 	// Scopes are all scopes that a token can have; empty for a worker.
@@ -93,11 +96,11 @@ func New(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Handler = a.health.mount(handler, registry)
-	return a, nil
+	a.Handler = a.health.mount(handler)
+	return a, a.addOps(ctx, config, parts, registry)
 }
 
-// NewWorker builds an App that runs the workers and serves health and metrics only.
+// NewWorker builds an App that runs the workers and serves health, metrics and profiles only.
 func NewWorker(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
 	a := &App{}
 	defer func() { a.release(err) }()
@@ -112,8 +115,8 @@ func NewWorker(ctx context.Context, config Config, parts Parts) (_ *App, err err
 	if err := a.addWorkers(ctx, config, parts, out, registry); err != nil {
 		return nil, err
 	}
-	a.Handler = a.health.mount(http.NotFoundHandler(), registry)
-	return a, nil
+	a.Handler = a.health.mount(http.NotFoundHandler())
+	return a, a.addOps(ctx, config, parts, registry)
 }
 
 // release closes what the constructors have opened, if one of them has failed.

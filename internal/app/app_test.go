@@ -184,8 +184,10 @@ func TestReadinessFollowsTheDatabase(t *testing.T) {
 		return w
 	}
 	require.Equal(t, http.StatusOK, get("/readyz").Code)
+	metrics := httptest.NewRecorder()
+	a.Ops.ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, name := range []string{"convo_db_connections_max 2", `convo_db_connections{state="idle"}`, "convo_db_waits_total", "go_goroutines", "process_open_fds"} {
-		require.Contains(t, get("/metrics").Body.String(), name)
+		require.Contains(t, metrics.Body.String(), name)
 	}
 	require.Equal(t, http.StatusNotFound, get("/api/v1/leads").Code, "a worker serves no API")
 	proxy.Cut()
@@ -217,6 +219,8 @@ func TestPathsAreRouted(t *testing.T) {
 		"/api/v1":              {http.StatusNotFound, "application/problem+json", ""},
 		"/api/v1/openapi.json": {http.StatusOK, "application/json", ""},
 		"/api/v2/leads":        {http.StatusNotFound, "application/problem+json", ""},
+		"/metrics":             {http.StatusNotFound, "application/problem+json", ""},
+		"/debug/pprof/":        {http.StatusNotFound, "application/problem+json", ""},
 		"//docs":               {http.StatusNotFound, "application/problem+json", ""},
 		"/docs/../app":         {http.StatusNotFound, "text/html; charset=utf-8", ""},
 	} {

@@ -26,6 +26,7 @@ const (
 // a flag.
 type Config struct {
 	Addr            string          `default:"127.0.0.1:8080" env:"CONVO_ADDR" help:"Address to listen on."`
+	OpsAddr         string          `default:"${ops}" env:"CONVO_OPS_ADDR" help:"Address that serves metrics (/metrics) and profiles (/debug/pprof/) to anyone who can connect. If empty, they are not served. If the default port is taken, a free one is used and logged."`
 	PublicURL       string          `env:"CONVO_PUBLIC_URL" help:"URL at which clients reach the server, for links in responses and samples, such as https://api.example.com. If it is https, the console sets Secure cookies. If empty, links are relative." name:"public-url"`
 	RedisURL        string          `env:"REDIS_URL" help:"Redis for rate limits shared by all replicas. If empty, each process counts its own." name:"redis-url"`
 	TrustedProxies  []string        `env:"CONVO_TRUSTED_PROXIES" help:"Networks (CIDR, comma-separated) of proxies whose X-Forwarded-For header is trusted." placeholder:"CIDR"`

@@ -8,14 +8,13 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 const readyTimeout = 2 * time.Second
 
-// health serves liveness, readiness and metrics.
+// health serves liveness and readiness.
 type health struct {
 	db      *postgres.DB
 	closing atomic.Bool
@@ -36,18 +35,15 @@ func (a *App) newHealth(ctx context.Context, parts Parts) (*health, error) {
 	return &health{db: own}, nil
 }
 
-// mount serves health and metrics, and api for all other paths. It does not use
-// http.ServeMux, which redirects some unknown paths.
-func (h *health) mount(api http.Handler, registry *prometheus.Registry) http.Handler {
-	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+// mount serves health, and api for all other paths. It does not use http.ServeMux, which
+// redirects some unknown paths.
+func (h *health) mount(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/healthz":
 			respond(w, http.StatusOK, "ok")
 		case "/readyz":
 			h.ready(w, r)
-		case "/metrics":
-			metrics.ServeHTTP(w, r)
 		default:
 			api.ServeHTTP(w, r)
 		}

@@ -38,6 +38,8 @@ type Server struct {
 	URL     string // with the base path
 	Origin  string // without
 	Handler http.Handler
+	// Ops serves metrics and profiles.
+	Ops http.Handler
 	// Storage is the directory of its files.
 	Storage string
 	// DatabaseURL is the server's, to start another server on the same database.
@@ -120,7 +122,7 @@ func New(t testing.TB, options Options) *Server {
 	}
 	a, err := app.New(t.Context(), options.Config, parts)
 	require.NoError(t, err)
-	s.Handler, s.Tokens, s.IDs = a.Handler, a.Tokens, id.NewGenerator(s.Clock)
+	s.Handler, s.Ops, s.Tokens, s.IDs = a.Handler, a.Ops, a.Tokens, id.NewGenerator(s.Clock)
 	s.run(t, a, listener)
 	return s
 }
