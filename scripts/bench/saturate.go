@@ -17,8 +17,8 @@ import (
 
 // conversation is a connection of the closed loop and its request in flight.
 type conversation struct {
-	fd     int
-	begun  time.Time
+	fd       int
+	begun    time.Time
 	response []byte
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/avelto/convo/internal/app"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/testing/apitest"
 )
@@ -57,7 +56,7 @@ func TestEveryFormRejectsCrossSiteRequests(t *testing.T) {
 // TestFormsWorkBehindTLSProxy: the proxy's origin is the public URL.
 func TestFormsWorkBehindTLSProxy(t *testing.T) {
 	t.Parallel()
-	s := apitest.New(t, apitest.Options{Config: app.Config{PublicURL: "https://api.example.com"}})
+	s := apitest.New(t, apitest.Options{Config: apitest.Config{PublicURL: "https://api.example.com"}})
 	member(t, s, s.Workspace(t, "acme"))
 	p := newPerson(t, s)
 	request := p.postRequest(t, "/app/sign-in", url.Values{"email": {email}, "password": {password}})

@@ -24,7 +24,7 @@ func TestFindRanksTitles(t *testing.T) {
 		}
 		return all
 	}
-	require.Equal(t, []string{"Lead scores", "Create a lead", "Errors"}, titles("LEAD"), "start of title, title, text")
+	require.Equal(t, []string{"Lead scores", "Create a lead", "Errors"}, titles("LEAD"), "first the title's start, then within a title, then the text")
 	require.Equal(t, []string{"Create a lead"}, titles(" lead  create "), "all words must match, in any order")
 	require.Empty(t, titles("lead nonsense"))
 	require.Empty(t, titles(""))

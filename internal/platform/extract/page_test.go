@@ -124,7 +124,7 @@ func TestSitemapsThatAreHostileAreRefusedOrCut(t *testing.T) {
 func replacement(t *testing.T, script string) *extract.Runner {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "reader")
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o700)) //nolint:gosec // a program
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o700))
 	return &extract.Runner{Binary: path}
 }
 
