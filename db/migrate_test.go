@@ -43,7 +43,7 @@ func TestTheSchemaGoesUpDownAndUp(t *testing.T) {
 	require.Equal(t, first, tables(t, pool))
 }
 
-func TestReplicasMayMigrateAtOnce(t *testing.T) {
+func TestReplicasCanMigrateConcurrently(t *testing.T) {
 	t.Parallel()
 	pool := open(t)
 	errs := make([]error, 4)

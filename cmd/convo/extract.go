@@ -7,7 +7,7 @@ import (
 	"github.com/avelto/convo/internal/platform/extract"
 )
 
-// extractCommand is the reader process, which opens one file or page of a stranger.
+// extractCommand is the reader process, which parses one untrusted file or page.
 type extractCommand struct{}
 
 // Run implements the command.

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestMigrateDownNeedsAYesAndNoServers(t *testing.T) {
+func TestMigrateDownRequiresConfirmationAndNoServers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := dev(t, dir)
@@ -30,7 +30,7 @@ func TestMigrateDownNeedsAYesAndNoServers(t *testing.T) {
 	}
 }
 
-func TestTheNameOfTheDatabaseConfirms(t *testing.T) {
+func TestConfirmRequiresTheDatabaseName(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, confirm(strings.NewReader("convo\n"), io.Discard, "convo"))
 	for _, typed := range []string{"", "\n", "yes\n", "y\n", "other\n"} {

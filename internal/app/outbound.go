@@ -14,11 +14,11 @@ import (
 const (
 	// idlePerEndpoint is how many unused connections to an endpoint stay open.
 	idlePerEndpoint = 16
-	// DefaultStorage is where files are kept where the operator does not say.
+	// DefaultStorage is the default of CONVO_STORAGE.
 	DefaultStorage = ".convo/files"
 )
 
-// outbound is what reaches out of the process: webhooks, web sites, storage.
+// outbound contains what connects to other systems: webhooks, websites and file storage.
 type outbound struct {
 	blobs  blob.Store
 	guard  *egress.Guard
@@ -26,7 +26,8 @@ type outbound struct {
 	sender *sender.Sender
 }
 
-// NewBox returns what encrypts secrets in the database: with key, the newest.
+// NewBox returns the box that encrypts secrets in the database with key, and decrypts
+// them with key or an older one.
 func NewBox(key []byte, older ...[]byte) (*seal.Box, error) {
 	return seal.New(key, "webhook secrets", older...)
 }

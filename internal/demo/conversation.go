@@ -65,7 +65,7 @@ func (s *story) conversation(c *cast, i int) {
 		"last_message_at", "handed_off_at", "first_operator_reply_at", "created_at", "updated_at",
 	}, c.workspaceID, d.id, d.agent, c.channels[i%len(c.channels)], contact, string(d.status), sentiment, d.operator,
 		last, d.handedOff, d.replied, now, s.clock.Now())
-	s.aftermath(d, i)
+	s.dependents(d, i)
 	if i%3 == 0 {
 		s.capture(d, name, email, phone)
 	}
@@ -109,8 +109,8 @@ func (s *story) handOff(d *dialogue, answered bool) {
 	d.replied = &d.messages[len(d.messages)-1].at
 }
 
-// aftermath writes the rows that reference the conversation.
-func (s *story) aftermath(d *dialogue, i int) {
+// dependents writes the rows that reference the conversation.
+func (s *story) dependents(d *dialogue, i int) {
 	for _, m := range d.messages {
 		role := api.MessageRoleASSISTANT
 		if m.kind == api.MessageAuthorTypeCONTACT {

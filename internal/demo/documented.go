@@ -43,6 +43,6 @@ func (s *story) documented(c *cast) {
 			"last_message_at", "handed_off_at", "first_operator_reply_at", "created_at", "updated_at",
 		}, c.workspaceID, d.id, d.agent, c.channels[0], contact, string(d.status), "POSITIVE", d.operator,
 			d.messages[len(d.messages)-1].at, d.handedOff, d.replied, documented, s.clock.Now())
-		s.aftermath(d, 1)
+		s.dependents(d, 1)
 	}
 }

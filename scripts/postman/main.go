@@ -250,8 +250,8 @@ func check(operation *spec.Operation) event {
 		}
 	}
 	lines := []string{
-		fmt.Sprintf("pm.test('answers %s', () => pm.response.to.have.status(%s));", status, status),
-		"pm.test('names the request', () => pm.response.to.have.header('X-Request-Id'));",
+		fmt.Sprintf("pm.test('returns status %s', () => pm.response.to.have.status(%s));", status, status),
+		"pm.test('has a request ID', () => pm.response.to.have.header('X-Request-Id'));",
 	}
 	if typed {
 		lines = append(lines,

@@ -148,7 +148,7 @@ func (d *document) header(h *header) *header {
 
 // ordered decodes the properties of a JSON object and preserves their order.
 func ordered[T any](object json.RawMessage) (names []string, values []*T, err error) {
-	properties, err := spec.Members(object)
+	properties, err := spec.ParseObject(object)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -109,7 +109,7 @@ func object(raw json.RawMessage, margin string) (string, error) {
 	var parts []string
 	switch raw[0] {
 	case '{':
-		properties, err := spec.Members(raw)
+		properties, err := spec.ParseObject(raw)
 		if err != nil {
 			return "", err
 		}

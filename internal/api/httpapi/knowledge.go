@@ -33,7 +33,7 @@ type knowledgeTag struct {
 	service *knowledge.Service
 	pool    *postgres.DB
 	links   linker
-	// maxUpload is the largest file that the document lets in, in bytes.
+	// maxUpload is the largest file size that the document allows, in bytes.
 	maxUpload int64
 }
 

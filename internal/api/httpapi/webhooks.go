@@ -16,7 +16,8 @@ import (
 	"github.com/avelto/convo/openapi/timestamp"
 )
 
-// defaultOverlap is how long an old secret signs on where the caller does not say.
+// defaultOverlap is how long the old secret remains valid if the request has no
+// overlapHours.
 const defaultOverlap = 24 * time.Hour
 
 // webhooks serves the tag Webhooks.

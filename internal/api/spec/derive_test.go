@@ -262,20 +262,20 @@ func TestTargetEscapesQuery(t *testing.T) {
 	require.Equal(t, "/x", spec.Example{Path: "/x"}.Target())
 }
 
-func TestMembersKeepOrder(t *testing.T) {
+func TestPropertiesKeepTheirOrder(t *testing.T) {
 	t.Parallel()
-	members, err := spec.Members(json.RawMessage(` {"z":1,"a":{"b":[]},"":null} `))
+	properties, err := spec.ParseObject(json.RawMessage(` {"z":1,"a":{"b":[]},"":null} `))
 	require.NoError(t, err)
 	var names []string
-	for _, m := range members {
-		names = append(names, m.Name+"="+string(m.Value))
+	for _, p := range properties {
+		names = append(names, p.Name+"="+string(p.Value))
 	}
 	require.Equal(t, []string{"z=1", `a={"b":[]}`, "=null"}, names)
-	members, err = spec.Members(nil)
+	properties, err = spec.ParseObject(nil)
 	require.NoError(t, err)
-	require.Empty(t, members)
+	require.Empty(t, properties)
 	for _, text := range []string{"[]", `"x"`, "1", `{"a"`, `{"a":`, `{"a":1,"b"`, "{"} {
-		_, err := spec.Members(json.RawMessage(text))
+		_, err := spec.ParseObject(json.RawMessage(text))
 		if text == "{" {
 			continue // More reports no further property
 		}

@@ -51,8 +51,8 @@ func (d *Document) Examples() (map[string]Example, error) {
 	return all, nil
 }
 
-// example takes the body from examples as the document has them: members keep their
-// order.
+// example returns the operation's example. The properties of its body keep the order of
+// the document.
 func (o *Operation) example(bodies json.RawMessage) (Example, error) {
 	e := Example{Path: o.Path}
 	for _, p := range o.Parameters {
@@ -77,17 +77,17 @@ func (o *Operation) example(bodies json.RawMessage) (Example, error) {
 	case o.Body.Content.Get(jsonType) == nil:
 		return o.fileExample(e)
 	}
-	members, err := Members(bodies)
+	properties, err := ParseObject(bodies)
 	if err != nil {
 		return Example{}, err
 	}
-	if len(members) == 0 {
+	if len(properties) == 0 {
 		return Example{}, errors.New("the body has none")
 	}
 	var first struct {
 		Value json.RawMessage `json:"value"`
 	}
-	if err := json.Unmarshal(members[0].Value, &first); err != nil {
+	if err := json.Unmarshal(properties[0].Value, &first); err != nil {
 		return Example{}, fmt.Errorf("body: %w", err)
 	}
 	e.ContentType, e.Body = jsonType, first.Value

@@ -180,26 +180,26 @@ func pathOrder(raw []byte) ([]string, error) {
 	if err := json.Unmarshal(raw, &top); err != nil {
 		return nil, fmt.Errorf("paths: %w", err)
 	}
-	members, err := Members(top.Paths)
+	properties, err := ParseObject(top.Paths)
 	if err != nil {
 		return nil, fmt.Errorf("paths: %w", err)
 	}
-	paths := make([]string, len(members))
-	for i, member := range members {
-		paths[i] = member.Name
+	paths := make([]string, len(properties))
+	for i, property := range properties {
+		paths[i] = property.Name
 	}
 	return paths, nil
 }
 
-// Member is a property of a JSON object.
-type Member struct {
+// Property is a property of a JSON object.
+type Property struct {
 	Name  string
 	Value json.RawMessage
 }
 
-// Members returns the properties of a JSON object in their original order, or none if
+// ParseObject returns the properties of a JSON object in their original order, or none if
 // object is empty.
-func Members(object json.RawMessage) ([]Member, error) {
+func ParseObject(object json.RawMessage) ([]Property, error) {
 	if len(object) == 0 {
 		return nil, nil
 	}
@@ -207,17 +207,17 @@ func Members(object json.RawMessage) ([]Member, error) {
 	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
 		return nil, fmt.Errorf("not a JSON object: %w", err)
 	}
-	var all []Member
+	var all []Property
 	for decoder.More() {
 		name, err := decoder.Token()
 		if err != nil {
-			return nil, fmt.Errorf("member: %w", err)
+			return nil, fmt.Errorf("property: %w", err)
 		}
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
-			return nil, fmt.Errorf("member %v: %w", name, err)
+			return nil, fmt.Errorf("property %v: %w", name, err)
 		}
-		all = append(all, Member{fmt.Sprint(name), value})
+		all = append(all, Property{fmt.Sprint(name), value})
 	}
 	return all, nil
 }

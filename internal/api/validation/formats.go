@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// formats are the values of `format` that the document uses. kin-openapi checks
-// none of its own accord.
+// formats validate the values of `format` that the document uses. kin-openapi does not
+// validate formats by default.
 var formats = []openapi3.SchemaValidationOption{
 	openapi3.WithStringFormatValidators(map[string]openapi3.StringFormatValidator{
 		"uuid":      openapi3.NewCallbackValidator(checkUUID),

@@ -33,6 +33,7 @@ func TestExportedCellsAreNotFormulas(t *testing.T) {
 	for cell, want := range map[string]string{
 		`=HYPERLINK("https://example.com")`: `'=HYPERLINK("https://example.com")`,
 		"+1":                                "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1",
+		"\r=1": "'\r=1", "＝1+1": "'＝1+1", "＋1": "'＋1", "－1": "'－1", "＠SUM(A1)": "'＠SUM(A1)",
 		"a=1": "a=1", "": "", "two\nlines, \"quoted\"": "two\nlines, \"quoted\"",
 	} {
 		f.clock.Advance(time.Second)

@@ -13,10 +13,11 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// Types say which scope reads an event's data; an empty one stands for none.
+// Types maps each event type to the scope that is required to read its data. An empty
+// scope means that none is required.
 type Types map[api.EventType]api.Scope
 
-// UnknownTypesError lists which of the given names are no event types.
+// UnknownTypesError lists which of the given names are not event types.
 type UnknownTypesError struct {
 	Indexes []int    // into the names that were given
 	Known   []string // every event type, sorted
@@ -72,7 +73,7 @@ func (t Types) names() []string {
 	return all
 }
 
-// readable are the types whose data a token reads.
+// readable returns the types whose data a token may read.
 func (t Types) readable(has func(api.Scope) bool) []string {
 	return slices.DeleteFunc(t.names(), func(name string) bool {
 		scope := t[api.EventType(name)]
@@ -86,11 +87,11 @@ type Feed struct {
 	Types Types
 }
 
-// After returns events that a token may read with a number above after, oldest
-// first, and the number of the workspace's latest event, 0 before the first. What
-// is committed later has a higher number.
+// After returns the events with a number above after that a token may read, oldest
+// first, and the number of the workspace's latest event, or 0 if it has none. Events that
+// are committed later have higher numbers.
 func (f *Feed) After(ctx context.Context, workspaceID uuid.UUID, has func(api.Scope) bool, after int64, limit int32) (rows []db.Event, latest int64, err error) {
-	// First: an event that comes meanwhile must not be thought read.
+	// This is read first, so that an event committed between the two queries is not skipped.
 	latest, err = db.New().EventLatest(ctx, f.DB, db.EventLatestParams{WorkspaceID: workspaceID})
 	if err != nil && !postgres.IsNotFound(err) {
 		return nil, 0, fmt.Errorf("latest event: %w", err)
@@ -102,7 +103,7 @@ func (f *Feed) After(ctx context.Context, workspaceID uuid.UUID, has func(api.Sc
 	return rows, latest, nil
 }
 
-// list visits about a page of events, however few of them are of the types.
+// list reads about one page of index entries, even if few events have the types.
 func (f *Feed) list(ctx context.Context, workspaceID uuid.UUID, types []string, after int64, limit int32) ([]db.Event, error) {
 	if len(types) == len(f.Types) {
 		return db.New().EventList(ctx, f.DB, db.EventListParams{WorkspaceID: workspaceID, After: after, Types: types, RowLimit: limit})

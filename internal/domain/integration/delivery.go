@@ -100,7 +100,7 @@ func (s *Service) reportUnreadable(ctx context.Context, row db.Integration) erro
 	return nil
 }
 
-// recordAttempt stores a delivery that was tried once and for all.
+// recordAttempt stores a delivery with its only attempt.
 func (s *Service) recordAttempt(ctx context.Context, row db.Integration, sent db.Event, attempt sender.Attempt) error {
 	raw, err := json.Marshal([]sender.Stored{attempt.Stored()})
 	if err != nil {

@@ -226,7 +226,7 @@ func TestABadFileFailsWithAReason(t *testing.T) {
 	}
 }
 
-func TestALyingOrEmptyFileIsRefused(t *testing.T) {
+func TestUploadRejectsMislabelledEmptyAndLargeFiles(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	for _, kind := range []extract.Kind{extract.PDF, extract.HTML, extract.Text, extract.Markdown} {
@@ -236,7 +236,7 @@ func TestALyingOrEmptyFileIsRefused(t *testing.T) {
 	b.send(t, extract.DOCX, "x", pdf(t, false, "x")).Problem(t, http.StatusUnsupportedMediaType, api.ErrorCodeUnsupportedMediaType)
 	large := bytes.Repeat([]byte("word "), (10<<20)/5+1)
 	b.Do(t, apitest.Request{
-		Method: http.MethodPost, Path: "/knowledge/upload", Token: b.token, Body: io.MultiReader(bytes.NewReader(large)), // of no announced length
+		Method: http.MethodPost, Path: "/knowledge/upload", Token: b.token, Body: io.MultiReader(bytes.NewReader(large)), // without Content-Length
 		Header: map[string]string{"Content-Type": "text/plain"},
 	}).Problem(t, http.StatusRequestEntityTooLarge, api.ErrorCodePayloadTooLarge)
 	require.JSONEq(t, "[]", string(b.Get(t, b.token, "/knowledge/jobs").Want(t, http.StatusOK).Body))
@@ -269,7 +269,7 @@ func TestTheSameBytesAreOneSource(t *testing.T) {
 	require.NotEqual(t, *first.SourceID, *b.completed(t, extract.Text, "c.txt", []byte(returnsText)).SourceID, "in another workspace they are another")
 }
 
-func TestASourceGoesWithAllThatIsItsOwn(t *testing.T) {
+func TestDeletingASourceDeletesItsFileAndPassages(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	job := b.completed(t, extract.Text, "a.txt", []byte(returnsText))
@@ -290,7 +290,7 @@ func TestASourceGoesWithAllThatIsItsOwn(t *testing.T) {
 	require.Nil(t, ended.SourceID)
 }
 
-// files are those that the server keeps.
+// files returns the paths of the stored files.
 func (b *bed) files(t *testing.T) []string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(b.Storage, "*", "*"))
@@ -298,7 +298,7 @@ func (b *bed) files(t *testing.T) []string {
 	return found
 }
 
-func TestTheEndOfAJobIsTold(t *testing.T) {
+func TestFinishedJobsSendEvents(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	receiver := apitest.NewReceiver(t, nil)

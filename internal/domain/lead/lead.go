@@ -70,8 +70,8 @@ func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid
 	return db.Lead(row), nil
 }
 
-// Change is what to change of a lead. A nil Fields and a nil function leave the
-// value as it is; a null member of Fields removes that field.
+// Change describes an update of a lead. Nil values change nothing. A null property of
+// Fields removes that field.
 type Change struct {
 	Fields        json.RawMessage
 	Score         func() *int16

@@ -25,10 +25,10 @@ import (
 
 const (
 	leadsEach = 20_000
-	pageSize  = 51 // a page of 50 and the row that tells of the next
+	pageSize  = 51 // a page of 50 and the row that shows whether there is a next page
 )
 
-// spy takes down a statement instead of running it.
+// spy records a statement instead of running it.
 type spy struct {
 	db.DBTX
 
@@ -38,7 +38,7 @@ type spy struct {
 
 func (s *spy) Query(_ context.Context, sql string, args ...any) (pgx.Rows, error) {
 	s.sql, s.args = sql, args
-	return nil, errors.New("taken down")
+	return nil, errors.New("recorded")
 }
 
 // TestNoListVisitsMoreThanItsPage reads the plan of every list of leads, made
@@ -130,16 +130,16 @@ func visits(t *testing.T, on *postgres.DB, statement spy) int {
 	}
 	var raw []byte
 	err := postgres.WithTx(t.Context(), on, func(ctx context.Context, tx postgres.Tx) error {
-		for _, set := range []string{"SET LOCAL plan_cache_mode = force_generic_plan", "PREPARE looked_at AS " + statement.sql} {
+		for _, set := range []string{"SET LOCAL plan_cache_mode = force_generic_plan", "PREPARE inspected AS " + statement.sql} {
 			if _, err := tx.Exec(ctx, set, pgx.QueryExecModeSimpleProtocol); err != nil {
 				return err
 			}
 		}
-		explain := "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE looked_at (" + strings.Join(literals, ", ") + ")"
+		explain := "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE inspected (" + strings.Join(literals, ", ") + ")"
 		if err := tx.QueryRow(ctx, explain, pgx.QueryExecModeSimpleProtocol).Scan(&raw); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "DEALLOCATE looked_at")
+		_, err := tx.Exec(ctx, "DEALLOCATE inspected")
 		return err
 	})
 	require.NoError(t, err)

@@ -95,8 +95,8 @@ func readBody(response *http.Response, limit int64) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// redirect follows redirects on the same host, to what robots.txt allows. The address of
-// each hop is checked when it is dialled.
+// redirect follows redirects to the same host if robots.txt allows the target. The address
+// of each hop is checked when the connection is opened.
 func (s *Site) redirect(request *http.Request, via []*http.Request) error {
 	switch {
 	case len(via) >= maxRedirects:

@@ -1,7 +1,7 @@
-// Package extract reads text out of files and web pages that strangers send. Each is
-// opened in a process of its own, the reader (see Runner), which has no network, no file
-// system and bounds on memory, CPU time and output. If it is broken into or dies, only
-// that file is affected. Read is what the reader process runs.
+// Package extract extracts text from untrusted files and web pages. Each file is parsed in
+// a separate process, the reader (see Runner), without access to the network or the file
+// system and with limits on memory, CPU time and output. A file that crashes or exploits
+// the parser cannot affect other files or the server. The reader process runs Read.
 package extract
 
 import (

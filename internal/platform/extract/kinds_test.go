@@ -74,10 +74,10 @@ func TestTextIsConvertedToUTF8(t *testing.T) {
 	}
 }
 
-func TestTextThatIsNone(t *testing.T) {
+func TestReadRejectsInvalidText(t *testing.T) {
 	t.Parallel()
 	for content, code := range map[string]extract.Code{
-		"": extract.NoText, " \r\n\t": extract.NoText, "\xef\xbb\xbf": extract.NoText, "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00": extract.Corrupt,
+		"": extract.NoText, "\r\n \t": extract.NoText, "\xef\xbb\xbf": extract.NoText, "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00": extract.Corrupt,
 		"text\x00text": extract.Corrupt, strings.Repeat("word ", 2<<20): extract.TooLarge,
 	} {
 		require.Equal(t, code, blamed(t, extract.Task{Kind: extract.Text}, content), "%.20q", content)

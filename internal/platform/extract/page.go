@@ -87,7 +87,7 @@ func (t Task) page(content []byte) (page Page, err error) {
 	return page, err
 }
 
-// linkReader collects what a page says to robots.
+// linkReader collects a page's links and its directives for robots.
 type linkReader struct {
 	base     *url.URL
 	host     string

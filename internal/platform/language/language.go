@@ -1,5 +1,5 @@
-// Package language reduces words to stems, so that a search finds them inflected.
-// PostgreSQL has no stemmer for Polish; here both languages go through the same door.
+// Package language reduces words to stems, so that a search matches inflected forms.
+// PostgreSQL has no stemmer for Polish, so both languages are stemmed here.
 package language
 
 import (
@@ -20,17 +20,17 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Language is one that words are reduced in.
+// Language is the language of a text, which determines how its words are stemmed.
 type Language string
 
-// Languages that are known. Text in any other is indexed as it stands.
+// Supported languages. Words of other languages are indexed without stemming.
 const (
 	English Language = "en"
 	Polish  Language = "pl"
 	Other   Language = "other"
 )
 
-// minRunes is the length from which a text tells its language.
+// minRunes is the length below which the language of a text is not detected.
 const minRunes = 20
 
 // Detect returns the language of a text: English, Polish or Other.
@@ -45,14 +45,14 @@ func Detect(text string) Language {
 	return Other
 }
 
-// Word is a word of a text, with the bytes that it takes there.
+// Word is a word of a text, with its position in bytes.
 type Word struct {
 	Text       string // in lower case, composed (NFC)
 	Start, End int
 }
 
-// Words returns the words of a text: letters and digits, as Unicode bounds them
-// (UAX 29).
+// Words returns the words of a text that contain letters or digits, split at the word
+// boundaries of Unicode (UAX 29).
 func Words(text string) []Word {
 	var words []Word
 	state, at := -1, 0
@@ -69,7 +69,7 @@ func Words(text string) []Word {
 
 func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// Stem reduces a word, given in lower case. Words that say nothing have no stem: "".
+// Stem reduces a lowercase word to its stem. The stem of a stop word is empty.
 func Stem(word string, in Language) string {
 	switch in {
 	case English:
@@ -90,21 +90,21 @@ func Stem(word string, in Language) string {
 	return plain(word)
 }
 
-// shortPolish is the length up to which endings are kept.
+// shortPolish is the length up to which words keep their endings.
 const shortPolish = 4
 
-// foldPolish takes the marks off letters: zwrot and zwrócić are one word.
+// foldPolish removes diacritics, so that zwrot and zwrócić get the same stem.
 var foldPolish = strings.NewReplacer("ą", "a", "ć", "c", "ę", "e", "ł", "l", "ń", "n", "ó", "o", "ś", "s", "ź", "z", "ż", "z")
 
-// stemPolish reduces a word by stempel's table, and evens out what the table does not:
-// it was learnt from examples, and leaves forms of one word with different endings.
+// stemPolish stems a word with stempel's table. The table was learned from examples and
+// gives some forms of a word different endings, so final vowels are removed.
 func stemPolish(word string) string {
 	runes := []rune(word)
 	stem := runes
 	if len(runes) >= shortPolish {
 		stem = stempel.Diff(slices.Clone(runes), polishTable().GetLastOnPath(runes))
 	}
-	if 2*len(stem) < len(runes) { // hardly the same word
+	if 2*len(stem) < len(runes) { // too short to be the stem
 		stem = runes
 	}
 	folded := foldPolish.Replace(string(stem))
@@ -114,8 +114,8 @@ func stemPolish(word string) string {
 	return folded
 }
 
-// Stems returns the stems of a text as PostgreSQL's simple configuration takes them:
-// with a space between.
+// Stems returns the stems of a text, separated by spaces, as input for PostgreSQL's
+// simple configuration.
 func Stems(text string, in Language) string {
 	var stems []string
 	for _, word := range Words(text) {
@@ -126,9 +126,9 @@ func Stems(text string, in Language) string {
 	return strings.Join(stems, " ")
 }
 
-// Alternatives returns the stems that a word of a query can have, each once: the
-// language of a few words cannot be told. A word that says nothing in one of the
-// languages has none.
+// Alternatives returns the distinct stems that a word of a query can have in the supported
+// languages, because the language of a few words cannot be detected. It returns none for
+// a stop word of any of the languages.
 func Alternatives(word string) []string {
 	var all []string
 	for _, in := range []Language{English, Polish, Other} {
@@ -143,7 +143,8 @@ func Alternatives(word string) []string {
 	return all
 }
 
-// plain keeps letters and digits, which PostgreSQL's parser leaves whole.
+// plain removes everything but letters and digits, so that PostgreSQL's parser does not
+// split the stem.
 func plain(stem string) string {
 	return strings.Map(func(r rune) rune {
 		if isWord(r) {
@@ -153,7 +154,7 @@ func plain(stem string) string {
 	}, stem)
 }
 
-// polishTable is read when first used: it takes a good part of a second and some
+// polishTable is loaded on first use, because it takes almost a second and several
 // megabytes.
 var polishTable = sync.OnceValue(func() stempel.Trie {
 	table, err := stempel.LoadTrie()

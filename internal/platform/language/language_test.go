@@ -29,7 +29,7 @@ func TestInflectedWordsHaveTheSameStem(t *testing.T) {
 	require.NotEqual(t, language.Stem("but", language.Polish), language.Stem("zwrot", language.Polish))
 }
 
-func TestWordsThatSayNothingHaveNone(t *testing.T) {
+func TestStopWordsHaveNoStem(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, language.Stem("the", language.English))
 	require.Empty(t, language.Stem("oraz", language.Polish))
@@ -45,7 +45,7 @@ func TestDetect(t *testing.T) {
 	require.Equal(t, language.Other, language.Detect("x"))
 }
 
-func TestWordsTellWhereTheyStand(t *testing.T) {
+func TestWordsHavePositions(t *testing.T) {
 	t.Parallel()
 	text := "Zażółć, GĘŚLĄ-jaźń 42!"
 	var words []string

@@ -87,7 +87,7 @@ func TestACancelledCallerLeavesNothingBehind(t *testing.T) {
 	require.NoError(t, err, "no lock is left")
 }
 
-func TestADeadlockIsTriedAgain(t *testing.T) {
+func TestDeadlocksAreRetried(t *testing.T) {
 	t.Parallel()
 	on := counter(t)
 	var both, done sync.WaitGroup
@@ -103,7 +103,7 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 				}
 				if attempts[i] == 1 {
 					both.Done()
-					both.Wait() // each holds what the other wants next
+					both.Wait() // each holds the row that the other updates next
 				}
 				_, err := tx.Exec(ctx, "UPDATE counter SET n = n + 1 WHERE id = $1", 2-i)
 				return err
@@ -113,10 +113,10 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	done.Wait()
 	require.NoError(t, errors.Join(errs...))
 	require.Equal(t, 4, count(t, on))
-	require.GreaterOrEqual(t, attempts[0]+attempts[1], 3, "one of the two went again")
+	require.GreaterOrEqual(t, attempts[0]+attempts[1], 3, "one of the two is retried")
 }
 
-func TestErrorsAreToldApart(t *testing.T) {
+func TestErrorsAreDistinguished(t *testing.T) {
 	t.Parallel()
 	on := counter(t)
 	_, err := on.Exec(t.Context(), "INSERT INTO counter VALUES (1, 1)")

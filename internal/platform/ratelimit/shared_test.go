@@ -130,8 +130,8 @@ func percentile99(t *testing.T, limiter ratelimit.Limiter, n int) time.Duration 
 	return took[n*99/100]
 }
 
-// TestARealRedisMayHangOrDie freezes a server, thaws it, and kills it.
-func TestARealRedisMayHangOrDie(t *testing.T) {
+// TestRateLimitsSurviveARedisOutage pauses a Redis server, resumes it, and kills it.
+func TestRateLimitsSurviveARedisOutage(t *testing.T) {
 	t.Parallel()
 	server := apitest.StartRedis(t)
 	client, err := ratelimit.OpenRedis(server.URL)

@@ -40,7 +40,7 @@ export class APIError extends AveltoError {
   readonly problem: Problem | undefined;
 
   constructor(status: number, headers: Headers, problem: Problem | undefined) {
-    super(problem ? `${status} ${problem.code}: ${problem.detail}` : `${status}: the answer is no problem document`);
+    super(problem ? `${status} ${problem.code}: ${problem.detail}` : `${status}: the response is not a problem document`);
     this.status = status;
     this.headers = headers;
     this.problem = problem;

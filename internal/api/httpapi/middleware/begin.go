@@ -41,7 +41,7 @@ func Begin(timeout time.Duration, writer *problem.Writer, report func(echo.Conte
 			}
 			report(c, call)
 			if truncated {
-				// Break the connection: the client must not take what it got for the whole response.
+				// Abort the connection, so that the client does not treat the response as complete.
 				panic(http.ErrAbortHandler)
 			}
 			if err != nil {

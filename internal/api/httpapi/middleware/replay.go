@@ -19,9 +19,9 @@ import (
 	"github.com/avelto/convo/internal/domain/idempotency"
 )
 
-// newFingerprint returns what tells a request from others: method, target, headers and
-// body. A body that was not read yet is hashed while the handler reads it, and what the
-// handler leaves is read by the returned function.
+// newFingerprint hashes a request's method, target, headers and body. A body that has not
+// been read yet is hashed while the handler reads it; the returned function reads the rest
+// of it.
 func newFingerprint(r *http.Request, call *Call) func() ([]byte, error) {
 	sum := sha256.New()
 	parts := []string{r.Method, r.URL.Path, r.URL.RawQuery}

@@ -63,7 +63,7 @@ func TestACrashedServerRecovers(t *testing.T) {
 	exec(t, start(t, dir), "TABLE kept")
 }
 
-func TestOneThatCannotStartSaysWhy(t *testing.T) {
+func TestStartReportsAnUnusableDirectory(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
