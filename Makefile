@@ -9,8 +9,10 @@ SPEC_DIR := $(CURDIR)/.cache/spec-coverage
 # Flags for go test, such as TESTFLAGS="-run TestLeads -v".
 TESTFLAGS ?=
 FUZZTIME ?= 20s
+# Size of the large workspace of bench-growth; 1 is 5 million leads.
+GROWTH ?= 1
 
-.PHONY: help run build bench bench-search bench-webhooks test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
+.PHONY: help run build bench bench-verify bench-growth bench-search bench-webhooks profile bin/bench test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
 
 help: ## List all targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,14 +70,23 @@ check: ## Run exactly what CI runs: drift, linters, SQL, vulnerabilities, tests 
 	@echo "== TypeScript SDK"; $(MAKE) sdk
 	@echo "== contract"; $(MAKE) contract
 
-bench: ## Benchmark the server against two references; updates docs/performance.md.
-	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/bench ./scripts/bench && bin/bench
+bench: bin/bench scripts/bench/fastify/node_modules ## Benchmark the server against two references; updates docs/performance.md.
+	@bin/bench
+
+bench-verify: bin/bench ## Compare the load generator of bench with wrk; updates docs/performance.md.
+	@scripts/install.sh wrk wrk && bin/bench verify
+
+bench-growth: bin/bench ## Compare a small with a large workspace; updates docs/performance.md.
+	@bin/bench growth --scale $(GROWTH)
+
+profile: bin/bench ## Profile the server under load, and print the functions that take the most CPU time.
+	@bin/bench profile
 
 bench-search: ## Benchmark search over 100,000 passages.
 	@go run ./scripts/withpostgres go test -run NONE -bench Search -benchtime 500x ./internal/domain/knowledge
 
-bench-webhooks: ## Benchmark webhook delivery against two references; updates docs/webhooks.md.
-	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/bench ./scripts/bench && bin/bench webhooks
+bench-webhooks: bin/bench ## Benchmark webhook delivery against two references; updates docs/webhooks.md.
+	@bin/bench webhooks
 
 generate: scripts/tools/node_modules ## Bundle openapi/src, and generate gen/, the Postman collection, the SDK's types and docs/reference.
 	@scripts/bundle.sh
@@ -133,6 +144,12 @@ scripts/browser/node_modules: scripts/browser/package-lock.json
 
 sdk/typescript/node_modules: sdk/typescript/package-lock.json
 	@cd sdk/typescript && npm ci --loglevel=error --no-audit --no-fund >/dev/null && touch node_modules
+
+scripts/bench/fastify/node_modules: scripts/bench/fastify/package-lock.json
+	@cd scripts/bench/fastify && npm ci --loglevel=error --no-audit --no-fund >/dev/null && touch node_modules
+
+bin/bench:
+	@go build -trimpath -o bin/convo ./cmd/convo && go build -trimpath -o bin/bench ./scripts/bench
 
 scripts/tools/node_modules: scripts/tools/package-lock.json
 	@cd scripts/tools && npm ci --loglevel=error --no-audit --no-fund >/dev/null && touch node_modules

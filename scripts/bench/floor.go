@@ -4,62 +4,193 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/api/representation"
-	"github.com/avelto/convo/internal/domain/token"
-	"github.com/avelto/convo/internal/platform/clock"
-	"github.com/avelto/convo/internal/platform/id"
-	"github.com/avelto/convo/openapi/timestamp"
 )
 
-// floorCommand is the minimal server: net/http, pgx, the same SQL, JSON appended by hand,
-// a token check against a map, and nothing else.
+// floorCommand is the fastest server that we can write on net/http and pgx: what it costs
+// to serve these requests at all. It has its own statements and encoding, and shares no
+// code with the product. A server on raw epoll or fasthttp would be faster; net/http is the
+// one that the product could use too.
 type floorCommand struct{}
 
 type floor struct {
-	pool   *pgxpool.Pool
-	tokens map[token.Hash]uuid.UUID
-	ids    *id.Generator
+	conns  chan *floorConn
+	tokens map[string][16]byte // workspaces by the whole Authorization header
 }
+
+const (
+	floorConns  = 16
+	leadsPath   = "/api/v1/leads"
+	leadPath    = leadsPath + "/"
+	floorBuffer = 32 << 10 // bytes; fits a page of 50 leads
+)
+
+// jsonType is shared by all responses, so that setting the header allocates nothing.
+var jsonType = []string{"application/json"}
+
+// scratch holds the buffers of a request, which are reused.
+type scratch struct {
+	in, event, out []byte
+}
+
+var scratches = sync.Pool{New: func() any { return &scratch{out: make([]byte, 0, floorBuffer)} }}
 
 // Run implements the command.
 func (*floorCommand) Run(ctx context.Context) error {
-	pool, err := openPool(ctx)
+	f := &floor{conns: make(chan *floorConn, floorConns), tokens: map[string][16]byte{}}
+	for range floorConns {
+		conn, err := connectFloor(ctx, os.Getenv("DATABASE_URL"))
+		if err != nil {
+			return err
+		}
+		f.conns <- conn
+	}
+	tokens, err := readTokens(os.Getenv("BENCH_TOKENS"))
 	if err != nil {
 		return err
 	}
-	f := &floor{pool: pool, tokens: map[token.Hash]uuid.UUID{}, ids: id.NewGenerator(clock.System{})}
-	rows, err := pool.Query(ctx, "SELECT token_hash, workspace_id FROM api_tokens")
-	if err != nil {
-		return fmt.Errorf("tokens: %w", err)
+	for token, workspace := range tokens {
+		f.tokens["Bearer "+token] = workspace
 	}
-	for rows.Next() {
-		var hash []byte
-		var workspace uuid.UUID
-		if err := rows.Scan(&hash, &workspace); err != nil {
-			return fmt.Errorf("tokens: %w", err)
+	return serveReference(ctx, f)
+}
+
+// readTokens parses token=workspace pairs, separated by commas. The database stores hashes
+// only, and the floor must not spend time on computing them.
+func readTokens(pairs string) (map[string][16]byte, error) {
+	tokens := map[string][16]byte{}
+	for pair := range strings.SplitSeq(pairs, ",") {
+		token, text, _ := strings.Cut(pair, "=")
+		workspace, err := uuid.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("BENCH_TOKENS: %w", err)
 		}
-		f.tokens[token.Hash(hash)] = workspace
+		tokens[token] = workspace
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /api/v1/leads", f.list)
-	mux.HandleFunc("GET /api/v1/leads/{id}", f.get)
-	mux.HandleFunc("POST /api/v1/leads", f.create)
-	return serveReference(ctx, mux)
+	return tokens, nil
+}
+
+// ServeHTTP implements http.Handler. Comparing three paths is faster than http.ServeMux.
+func (f *floor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if path == "/readyz" {
+		return
+	}
+	header := r.Header["Authorization"]
+	if len(header) != 1 {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	workspace, ok := f.tokens[header[0]]
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	switch {
+	case !ok:
+		w.WriteHeader(http.StatusUnauthorized)
+	case path == leadsPath && r.Method == http.MethodGet:
+		f.list(w, r, workspace, s)
+	case path == leadsPath && r.Method == http.MethodPost:
+		f.create(w, r, workspace, s)
+	case strings.HasPrefix(path, leadPath) && r.Method == http.MethodGet:
+		f.get(w, path[len(leadPath):], workspace, s)
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+func (f *floor) list(w http.ResponseWriter, r *http.Request, workspace [16]byte, s *scratch) {
+	text, _ := strings.CutPrefix(r.URL.RawQuery, "limit=")
+	limit, err := strconv.Atoi(text)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	conn := <-f.conns
+	s.out, err = conn.appendLeads(s.out[:0], workspace, limit)
+	f.conns <- conn
+	f.respond(w, r, http.StatusOK, s, err)
+}
+
+func (f *floor) get(w http.ResponseWriter, text string, workspace [16]byte, s *scratch) {
+	lead, err := uuid.Parse(text)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	conn := <-f.conns
+	s.out, err = conn.appendLead(s.out[:0], workspace, lead)
+	f.conns <- conn
+	if err == nil && len(s.out) == 0 {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	f.respond(w, nil, http.StatusOK, s, err)
+}
+
+func (f *floor) create(w http.ResponseWriter, r *http.Request, workspace [16]byte, s *scratch) {
+	var err error
+	if s.in, err = readBody(s.in[:0], r); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	lead, err := parseLead(s.in)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	lead.workspace = workspace
+	s.event = lead.appendTo(append(s.event[:0], `{"lead":`...), lead.fields)
+	s.event = append(s.event, '}')
+	conn := <-f.conns
+	s.out, err = conn.insertLead(s.out[:0], lead, s.event)
+	f.conns <- conn
+	f.respond(w, nil, http.StatusCreated, s, err)
+}
+
+// respond sends the body in one write.
+func (*floor) respond(w http.ResponseWriter, r *http.Request, status int, s *scratch, err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	body, header := s.out, w.Header()
+	header["Content-Type"] = jsonType
+	if r != nil && len(r.Header["Accept-Encoding"]) > 0 {
+		header["Content-Encoding"] = gzipEncoding
+		s.in = compress(s.in[:0], body)
+		body = s.in
+	}
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client has disconnected
+}
+
+// readBody reads a body whose length is known into a buffer that is reused.
+func readBody(b []byte, r *http.Request) ([]byte, error) {
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Body.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if int64(len(b)) == r.ContentLength {
+			return b, nil
+		}
+		if err != nil {
+			return b, fmt.Errorf("body: %w", err)
+		}
+	}
 }
 
 func openPool(ctx context.Context) (*pgxpool.Pool, error) {
@@ -94,118 +225,4 @@ func serveReference(ctx context.Context, handler http.Handler) error {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
-}
-
-func (f *floor) caller(r *http.Request) (uuid.UUID, bool) {
-	hash, ok := token.Parse(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
-	if !ok {
-		return uuid.Nil, false
-	}
-	workspace, ok := f.tokens[hash]
-	return workspace, ok
-}
-
-func (f *floor) list(w http.ResponseWriter, r *http.Request) {
-	workspace, ok := f.caller(r)
-	limit, err := strconv.ParseInt(r.URL.Query().Get("limit"), 10, 32)
-	if !ok || err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	rows, err := db.New().LeadListNewest(r.Context(), f.pool, db.LeadListNewestParams{WorkspaceID: workspace, BeforeID: id.Max, RowLimit: int32(limit) + 1})
-	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	body := append(make([]byte, 0, 16<<10), '[')
-	for i, row := range rows[:min(len(rows), int(limit))] {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = floorLead(body, row)
-	}
-	respond(w, http.StatusOK, append(body, ']'))
-}
-
-func (f *floor) get(w http.ResponseWriter, r *http.Request) {
-	workspace, ok := f.caller(r)
-	leadID, err := uuid.Parse(r.PathValue("id"))
-	if !ok || err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	row, err := db.New().LeadGet(r.Context(), f.pool, db.LeadGetParams{WorkspaceID: workspace, ID: leadID})
-	if err != nil {
-		w.WriteHeader(http.StatusNotFound)
-		return
-	}
-	respond(w, http.StatusOK, floorLead(nil, row))
-}
-
-func (f *floor) create(w http.ResponseWriter, r *http.Request) {
-	workspace, ok := f.caller(r)
-	raw, err := io.ReadAll(r.Body)
-	var in struct {
-		Fields json.RawMessage `json:"fields"`
-		Source *string         `json:"source"`
-	}
-	if !ok || err != nil || json.Unmarshal(raw, &in) != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	row, err := db.New().LeadCreate(r.Context(), f.pool, newLead(f.ids, workspace, in.Fields, in.Source))
-	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	respond(w, http.StatusCreated, floorLead(nil, db.Lead(row)))
-}
-
-// newLead returns the arguments that all servers pass to the same statement.
-func newLead(ids *id.Generator, workspace uuid.UUID, fields []byte, source *string) db.LeadCreateParams {
-	leadID, now := ids.New()
-	eventID, _ := ids.New()
-	lead := db.Lead{ID: leadID, Status: "NEW", Fields: fields, Source: source, CreatedAt: now, UpdatedAt: now}
-	return db.LeadCreateParams{
-		WorkspaceID: workspace, ID: leadID, Fields: fields, Source: source, CreatedAt: now,
-		EventID: eventID, EventData: `{"lead":` + string(representation.AppendLead(nil, &lead)) + `}`,
-	}
-}
-
-func respond(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client has disconnected
-}
-
-func floorLead(b []byte, row db.Lead) []byte {
-	b = append(b, `{"id":"`...)
-	b = append(b, row.ID.String()...)
-	b = append(b, `","status":"`...)
-	b = append(b, row.Status...)
-	b = append(b, `","fields":`...)
-	b = append(b, row.Fields...)
-	b = append(b, `,"score":`...)
-	if row.Score == nil {
-		b = append(b, "null"...)
-	} else {
-		b = strconv.AppendInt(b, int64(*row.Score), 10)
-	}
-	b = append(b, `,"source":`...)
-	b = floorText(b, row.Source)
-	b = append(b, `,"conversationId":null,"crmExternalId":`...)
-	b = floorText(b, row.CrmExternalID)
-	b = append(b, `,"createdAt":"`...)
-	b = row.CreatedAt.UTC().AppendFormat(b, timestamp.Layout)
-	b = append(b, `","updatedAt":"`...)
-	b = row.UpdatedAt.UTC().AppendFormat(b, timestamp.Layout)
-	return append(b, `"}`...)
-}
-
-func floorText(b []byte, text *string) []byte {
-	if text == nil {
-		return append(b, "null"...)
-	}
-	return strconv.AppendQuote(b, *text)
 }

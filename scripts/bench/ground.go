@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,11 +39,13 @@ type ground struct {
 	dir        string
 	workspaces []tenant
 	space      uuid.UUID // workspace of the webhooks
+	endpoints  int       // webhooks
 }
 
 type tenant struct {
+	id    uuid.UUID
 	token string
-	ids   []uuid.UUID
+	ids   []string // of leads
 }
 
 func prepare(ctx context.Context, dir string, workspaces, leads int) (*ground, error) {
@@ -90,16 +93,50 @@ func (g *ground) load(ctx context.Context, i, leads int) error {
 	if err := demo.LoadLeads(ctx, g.on, space.ID, time.Now(), leads, func(int) {}); err != nil {
 		return fmt.Errorf("leads: %w", err)
 	}
-	rows, err := g.on.Query(ctx, "SELECT id FROM leads TABLESAMPLE BERNOULLI (20) WHERE workspace_id = $1 LIMIT $2", space.ID, sampleIDs)
+	rows, err := g.on.Query(ctx, "SELECT id::text FROM leads TABLESAMPLE BERNOULLI (20) WHERE workspace_id = $1 LIMIT $2", space.ID, sampleIDs)
 	if err != nil {
 		return fmt.Errorf("sample ids: %w", err)
 	}
-	sample, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	sample, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return fmt.Errorf("sample ids: %w", err)
 	}
-	g.workspaces = append(g.workspaces, tenant{token: plaintext, ids: sample})
+	g.workspaces = append(g.workspaces, tenant{id: space.ID, token: plaintext, ids: sample})
 	return nil
+}
+
+// copied returns the URL of a copy of the database. Each server has its own, so that the
+// workers of one do not process what another has stored.
+func (g *ground) copied(ctx context.Context, name string, then ...string) (string, error) {
+	// No one else may be connected while a database is copied.
+	g.on.Close()
+	url := g.server.URL(name)
+	admin, err := pgx.Connect(ctx, g.server.URL("template1"))
+	if err != nil {
+		return "", fmt.Errorf("copy: %w", err)
+	}
+	_, err = admin.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE postgres STRATEGY file_copy")
+	if err := errors.Join(err, admin.Close(ctx)); err != nil {
+		return "", fmt.Errorf("copy: %w", err)
+	}
+	if g.on, err = postgres.Open(ctx, g.url, postgres.Options{}); err != nil {
+		return "", fmt.Errorf("open: %w", err)
+	}
+	for _, statement := range then {
+		if err := execute(ctx, url, statement); err != nil {
+			return "", err
+		}
+	}
+	return url, nil
+}
+
+func execute(ctx context.Context, url, statement string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	_, err = conn.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol)
+	return errors.Join(err, conn.Close(ctx))
 }
 
 func (g *ground) close(ctx context.Context) error {

@@ -7,9 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -18,32 +16,11 @@ import (
 
 const (
 	openRounds   = 3
-	openTime     = 5 * time.Second
+	openTime     = 3 * time.Second
 	openConns    = 64
 	responseSize = 64 << 10 // bytes; fits most responses
+	drainLimit   = time.Minute
 )
-
-// workload is one kind of request. rate is in requests per second, for the open loop.
-type workload struct {
-	name   string
-	rate   int
-	status int
-	write  func(buf []byte, t tenant) []byte
-}
-
-const leadBody = `{"fields":{"name":"Anna Nowak","email":"anna.nowak@example.com","phone":"+48 111 222 333","company":"Nowak Shoes Ltd","note":"Asked for ten pairs of winter boots, size 39"},"source":"external-form"}`
-
-var workloads = []workload{
-	{"list 50", 500, http.StatusOK, func(buf []byte, t tenant) []byte {
-		return fmt.Appendf(buf, "GET /api/v1/leads?limit=50 HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n\r\n", t.token)
-	}},
-	{"get one", 2000, http.StatusOK, func(buf []byte, t tenant) []byte {
-		return fmt.Appendf(buf, "GET /api/v1/leads/%s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n\r\n", t.ids[rand.IntN(len(t.ids))], t.token)
-	}},
-	{"POST", 500, http.StatusCreated, func(buf []byte, t tenant) []byte {
-		return fmt.Appendf(buf, "POST /api/v1/leads HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", t.token, len(leadBody), leadBody)
-	}},
-}
 
 // caller sends requests over one connection, one at a time.
 type caller struct {
@@ -59,7 +36,7 @@ func dial(ctx context.Context, addr string) (*caller, error) {
 	return &caller{conn: conn, buf: make([]byte, 0, responseSize)}, nil
 }
 
-func (c *caller) ask(work workload, t tenant) error {
+func (c *caller) ask(work *workload, t *tenant) error {
 	if _, err := c.conn.Write(work.write(c.buf[:0], t)); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
@@ -85,13 +62,12 @@ func complete(response []byte, status int) (done bool, err error) {
 		return false, nil
 	}
 	if got := string(head[len("HTTP/1.1 "):min(len(head), len("HTTP/1.1 200"))]); got != strconv.Itoa(status) {
-		return true, fmt.Errorf("unexpected status %s", got)
+		return true, fmt.Errorf("unexpected status %s: %s", got, body)
 	}
-	_, length, found := bytes.Cut(head, []byte("Content-Length: "))
-	if !found { // chunked; the bodies contain no line breaks
+	length := contentLength(head)
+	if length == nil { // chunked: ends with an empty chunk
 		return bytes.HasSuffix(body, []byte("\r\n0\r\n\r\n")), nil
 	}
-	length, _, _ = bytes.Cut(length, []byte("\r\n"))
 	n, err := strconv.Atoi(string(length))
 	if err != nil {
 		return true, fmt.Errorf("length: %w", err)
@@ -99,20 +75,31 @@ func complete(response []byte, status int) (done bool, err error) {
 	return len(body) >= n, nil
 }
 
-// cell is one measurement.
-type cell struct {
-	rate          float64 // requests per second
-	cpu, postgres float64 // microseconds per request
-	p50, p99      time.Duration
+// contentLength returns the value of the header, in either spelling in use, or nil.
+func contentLength(head []byte) []byte {
+	for _, name := range []string{"Content-Length: ", "content-length: "} {
+		if _, rest, found := bytes.Cut(head, []byte(name)); found {
+			length, _, _ := bytes.Cut(rest, []byte("\r\n"))
+			return length
+		}
+	}
+	return nil
 }
 
-// closedLoop keeps conns requests in flight for a time.
-func closedLoop(ctx context.Context, g *ground, s *server, work workload, conns int, length time.Duration) (cell, error) {
-	cpuBefore, err := s.cpu()
-	if err != nil {
-		return cell{}, err
-	}
-	pgBefore, err := g.cpu()
+// cell is one measurement. CPU times are in microseconds per request.
+type cell struct {
+	rate          float64 // requests per second
+	cpu, postgres float64
+	p50, p99      time.Duration
+	drained       time.Duration // until the server's workers had caught up with the requests
+}
+
+func (c cell) both() float64 { return c.cpu + c.postgres }
+
+// closedLoop keeps conns requests in flight for a time. If the server runs workers, the CPU
+// time that they take to catch up is included.
+func closedLoop(ctx context.Context, g *ground, s *server, work *workload, conns int, length time.Duration) (cell, error) {
+	before, err := measureCPU(g, s)
 	if err != nil {
 		return cell{}, err
 	}
@@ -122,58 +109,67 @@ func closedLoop(ctx context.Context, g *ground, s *server, work workload, conns 
 		return cell{}, err
 	}
 	elapsed, n := time.Since(started), float64(len(latencies))
-	cpuAfter, err := s.cpu()
-	if err != nil {
-		return cell{}, err
+	if s.drained != nil && work.posts {
+		if err := waitUntil(ctx, drainLimit, s.drained); err != nil {
+			return cell{}, err
+		}
 	}
-	pgAfter, err := g.cpu()
+	drained := time.Since(started) - elapsed
+	after, err := measureCPU(g, s)
 	if err != nil {
 		return cell{}, err
 	}
 	slices.Sort(latencies)
 	return cell{
-		rate: n / elapsed.Seconds(), cpu: float64((cpuAfter - cpuBefore).Microseconds()) / n,
-		postgres: float64((pgAfter - pgBefore).Microseconds()) / n, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99),
+		rate: n / elapsed.Seconds(), cpu: float64((after.own - before.own).Microseconds()) / n, drained: drained,
+		postgres: float64((after.postgres - before.postgres).Microseconds()) / n, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99),
 	}, nil
 }
 
-// openLoop sends each workload at its rate, whether or not responses arrive, and returns
+// waitUntil asks every few milliseconds whether something is done.
+func waitUntil(ctx context.Context, limit time.Duration, done func(context.Context) (bool, error)) error {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if ok, err := done(ctx); ok || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("not done after %s", limit)
+}
+
+// openLoop sends a workload at its rate, whether or not responses arrive, and returns
 // latencies measured from the time each request was due.
-func openLoop(ctx context.Context, g *ground, s *server, length time.Duration) (map[string][]time.Duration, error) {
-	all := map[string][]time.Duration{}
-	for _, work := range workloads {
-		due := make(chan time.Time, work.rate*int(length.Seconds()+1))
-		go func() {
-			defer close(due)
-			pace := time.Second / time.Duration(work.rate)
-			for at, end := time.Now(), time.Now().Add(length); at.Before(end) && ctx.Err() == nil; at = at.Add(pace) {
-				if wait := time.Until(at); wait > 0 {
-					time.Sleep(wait)
-				}
-				due <- at
+func openLoop(ctx context.Context, g *ground, s *server, work *workload, length time.Duration) ([]time.Duration, error) {
+	due := make(chan time.Time, work.rate*int(length.Seconds()+1))
+	go func() {
+		defer close(due)
+		pace := time.Second / time.Duration(work.rate)
+		for at, end := time.Now(), time.Now().Add(length); at.Before(end) && ctx.Err() == nil; at = at.Add(pace) {
+			if wait := time.Until(at); wait > 0 {
+				time.Sleep(wait)
 			}
-		}()
-		latencies, err := inParallel(openConns, func(int) ([]time.Duration, error) {
-			c, err := dial(ctx, s.addr)
-			if err != nil {
+			due <- at
+		}
+	}()
+	latencies, err := inParallel(openConns, func(int) ([]time.Duration, error) {
+		c, err := dial(ctx, s.addr)
+		if err != nil {
+			return nil, err
+		}
+		defer c.conn.Close()
+		var took []time.Duration
+		for at := range due {
+			if err := c.ask(work, work.tenant(g)); err != nil {
 				return nil, err
 			}
-			defer c.conn.Close()
-			var took []time.Duration
-			for at := range due {
-				if err := c.ask(work, g.workspaces[rand.IntN(len(g.workspaces))]); err != nil {
-					return nil, err
-				}
-				took = append(took, time.Since(at))
-			}
-			return took, nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("open loop, %s, %s: %w", s.name, work.name, err)
+			took = append(took, time.Since(at))
 		}
-		all[work.name] = latencies
+		return took, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open loop, %s, %s: %w", s.name, work, err)
 	}
-	return all, ctx.Err()
+	slices.Sort(latencies)
+	return latencies, ctx.Err()
 }
 
 func inParallel(n int, fn func(int) ([]time.Duration, error)) ([]time.Duration, error) {

@@ -4,16 +4,20 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 const (
@@ -21,36 +25,95 @@ const (
 	startWait = 30 * time.Second
 )
 
-// server is a process under test that serves leads.
-type server struct {
-	name string
-	addr string
-	cmd  *exec.Cmd
+// The names of the servers in the tables.
+const (
+	floorName   = "floor"
+	convoName   = "convo"
+	workersName = "convo with workers"
+	fastifyName = "fastify"
+)
+
+// contestant is a server to start.
+type contestant struct {
+	name      string
+	postsOnly bool // reads are not different from those of another contestant
+	// drained is a query that counts what its workers have yet to process.
+	drained     string
+	command     func(f *fixture, self string) []string
+	environment []string
 }
 
-// startAll starts convo and the references.
-func (c *runCommand) startAll(ctx context.Context, dir string, g *ground) ([]*server, error) {
+var contestants = []contestant{
+	{name: floorName, command: func(_ *fixture, self string) []string { return []string{self, "floor"} }},
+	{name: convoName, command: func(f *fixture, _ string) []string { return []string{f.Binary, "serve", "--workers=false"} }},
+	{
+		name: workersName, postsOnly: true, drained: pendingQuery,
+		command: func(f *fixture, _ string) []string { return []string{f.Binary, "serve"} },
+	},
+	{name: fastifyName, environment: []string{"NODE_ENV=production"}, command: func(f *fixture, _ string) []string {
+		return []string{"node", filepath.Join(f.Fastify, "server.js")}
+	}},
+}
+
+// pendingQuery counts events that have no number yet.
+const pendingQuery = "SELECT 0"
+
+// server is a process under test that serves leads.
+type server struct {
+	name      string
+	addr      string
+	cmd       *exec.Cmd
+	log       string // path
+	postsOnly bool
+	// drained reports whether the workers of this server have caught up; nil if it has none.
+	drained func(context.Context) (bool, error)
+}
+
+// startAll starts the servers, each on a copy of the database.
+func (f *fixture) startAll(ctx context.Context, dir string, g *ground, contestants []contestant) ([]*server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("own path: %w", err)
 	}
-	key := "CONVO_SECRET_KEY=" + strings.Repeat("ab", 32)
+	var tokens []string
+	for _, t := range g.workspaces {
+		tokens = append(tokens, t.token+"="+t.id.String())
+	}
+	shared := []string{
+		"CONVO_ADDR=127.0.0.1:0", "CONVO_SECRET_KEY=" + strings.Repeat("ab", 32), "BENCH_TOKENS=" + strings.Join(tokens, ","),
+	}
 	var all []*server
-	for _, one := range []struct {
-		name    string
-		command []string
-	}{
-		{"floor", []string{self, "floor"}},
-		{"convo", []string{c.Binary, "serve", "--workers=false"}},
-		{"wired", []string{self, "wired"}},
-	} {
-		s, err := start(ctx, dir, one.name, one.command, []string{"DATABASE_URL=" + g.url, "CONVO_DATABASE_CONNS=16", "CONVO_ADDR=127.0.0.1:0", key})
+	for i, one := range contestants {
+		url, err := g.copied(ctx, "bench_"+strconv.Itoa(i), floorOutbox)
 		if err != nil {
 			return all, err
 		}
-		all = append(all, s)
+		s, err := start(ctx, dir, strings.ReplaceAll(one.name, " ", "-"), one.command(f, self), slices.Concat(shared, one.environment, []string{"DATABASE_URL=" + url}))
+		if s != nil {
+			s.name, s.postsOnly = one.name, one.postsOnly
+			all = append(all, s)
+		}
+		if err != nil {
+			return all, err
+		}
+		if one.drained != "" {
+			s.drained = counter(url, one.drained)
+		}
 	}
 	return all, nil
+}
+
+// counter returns a function that reports whether a query counts nothing.
+func counter(url, query string) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		conn, err := pgx.Connect(ctx, url)
+		if err != nil {
+			return false, fmt.Errorf("connect: %w", err)
+		}
+		var left int
+		err = conn.QueryRow(ctx, query).Scan(&left)
+		return left == 0, errors.Join(err, conn.Close(ctx))
+	}
 }
 
 var listening = regexp.MustCompile(`"addr":"(127\.0\.0\.1:\d+)"`)
@@ -68,7 +131,7 @@ func start(ctx context.Context, dir, name string, command, environment []string)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	s := &server{name: name, cmd: cmd}
+	s := &server{name: name, cmd: cmd, log: log}
 	for deadline := time.Now().Add(startWait); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		said, err := os.ReadFile(log)
 		if err != nil {
@@ -91,7 +154,25 @@ func (s *server) stop() {
 	_ = s.cmd.Wait()                          // exits because of the signal
 }
 
-func (s *server) cpu() (time.Duration, error) { return processCPU(s.cmd.Process.Pid, false) }
+// lastLines returns the end of the server's log.
+func (s *server) lastLines() []byte {
+	const most = 1 << 10 // bytes
+	said, _ := os.ReadFile(s.log)
+	return said[max(0, len(said)-most):]
+}
+
+// used is CPU time.
+type used struct{ own, postgres time.Duration }
+
+// measureCPU returns the CPU time that a server and PostgreSQL have used so far.
+func measureCPU(g *ground, s *server) (used, error) {
+	own, err := processCPU(s.cmd.Process.Pid, false)
+	if err != nil {
+		return used{}, err
+	}
+	pg, err := g.cpu()
+	return used{own, pg}, err
+}
 
 // peakMemory returns the peak resident size in bytes.
 func (s *server) peakMemory() int64 {

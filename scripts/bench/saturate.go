@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"runtime"
 	"slices"
@@ -25,7 +24,7 @@ type conversation struct {
 // saturate keeps conns requests in flight for a time, from a single thread that waits for
 // all of them with epoll(7). A thread or goroutine per connection would take CPU time
 // from the servers, more so the faster they are.
-func saturate(ctx context.Context, g *ground, addr string, work workload, conns int, length time.Duration) (took []time.Duration, err error) {
+func saturate(ctx context.Context, g *ground, addr string, work *workload, conns int, length time.Duration) (took []time.Duration, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -41,7 +40,7 @@ func saturate(ctx context.Context, g *ground, addr string, work workload, conns 
 	}()
 	request := make([]byte, 0, 1<<10)
 	next := func(c *conversation) error {
-		request = work.write(request[:0], g.workspaces[rand.IntN(len(g.workspaces))])
+		request = work.write(request[:0], work.tenant(g))
 		c.begun, c.response = time.Now(), c.response[:0]
 		if n, err := unix.Write(c.fd, request); err != nil || n < len(request) {
 			return fmt.Errorf("send %d of %d bytes: %w", n, len(request), err)

@@ -63,7 +63,7 @@ func (c *webhooksCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer s.close()
-	if err := ground.prepareWebhooks(ctx, s); err != nil {
+	if err := ground.prepareWebhooks(ctx, s, endpoints); err != nil {
 		return err
 	}
 	contestants, err := c.start(ctx, dir, ground)
@@ -89,7 +89,7 @@ func (c *webhooksCommand) Run(ctx context.Context) (err error) {
 	r.memory = ours.peakMemory()
 	table := r.markdown(c)
 	fmt.Println(table)
-	return writeTable(c.Out, table)
+	return writeTable(c.Out, "make bench-webhooks", table)
 }
 
 func (c *webhooksCommand) start(ctx context.Context, dir string, g *ground) (all []*deliverer, err error) {
@@ -97,20 +97,20 @@ func (c *webhooksCommand) start(ctx context.Context, dir string, g *ground) (all
 	if err != nil {
 		return nil, fmt.Errorf("own path: %w", err)
 	}
+	ours, err := startWorker(ctx, dir, g, c.Binary)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, ours)
 	for _, one := range []struct {
-		name    string
-		command []string
-		load    func(context.Context, *ground, *sink, int) error
-		left    string
+		name string
+		load func(context.Context, *ground, *sink, int) error
+		left string
 	}{
-		{"convo", []string{c.Binary, "work"}, loadEvents, "SELECT count(*) FROM webhook_deliveries WHERE status = 'PENDING'"},
-		{"plain", []string{self, "plain"}, loadPlain, "SELECT count(*) FROM bench_queue"},
-		{"river", []string{self, "river"}, loadRiver, "SELECT count(*) FROM river.river_job WHERE queue = 'bench' AND state <> 'completed'"},
+		{"plain", loadPlain, "SELECT count(*) FROM bench_queue"},
+		{"river", loadRiver, "SELECT count(*) FROM river.river_job WHERE queue = 'bench' AND state <> 'completed'"},
 	} {
-		s, err := start(ctx, dir, one.name, one.command, []string{
-			"DATABASE_URL=" + g.url, "CONVO_DATABASE_CONNS=8", "CONVO_ADDR=127.0.0.1:0", "CONVO_SECRET_KEY=" + strings.Repeat("ab", 32),
-			"CONVO_ALLOWED_TARGETS=127.0.0.0/8",
-		})
+		s, err := start(ctx, dir, one.name, []string{self, one.name}, []string{"DATABASE_URL=" + g.url, "CONVO_DATABASE_CONNS=8"})
 		if s != nil {
 			all = append(all, &deliverer{server: s, load: one.load, left: one.left})
 		}
@@ -119,6 +119,21 @@ func (c *webhooksCommand) start(ctx context.Context, dir string, g *ground) (all
 		}
 	}
 	return all, nil
+}
+
+// startWorker starts convo's dispatcher.
+func startWorker(ctx context.Context, dir string, g *ground, binary string) (*deliverer, error) {
+	s, err := start(ctx, dir, "convo", []string{binary, "work"}, []string{
+		"DATABASE_URL=" + g.url, "CONVO_DATABASE_CONNS=8", "CONVO_ADDR=127.0.0.1:0", "CONVO_SECRET_KEY=" + strings.Repeat("ab", 32),
+		"CONVO_ALLOWED_TARGETS=127.0.0.0/8", "CONVO_STORAGE=" + dir,
+	})
+	if err != nil {
+		if s != nil {
+			s.stop()
+		}
+		return nil, err
+	}
+	return &deliverer{server: s, load: loadEvents, left: "SELECT count(*) FROM webhook_deliveries WHERE status = 'PENDING'"}, nil
 }
 
 // backlogs gives each dispatcher the same backlog in turn.
@@ -147,7 +162,7 @@ func (d *deliverer) deliver(ctx context.Context, g *ground, s *sink, n int) (cel
 	if _, err := g.on.Exec(ctx, "VACUUM ANALYZE", pgx.QueryExecModeSimpleProtocol); err != nil {
 		return cell{}, fmt.Errorf("vacuum: %w", err)
 	}
-	before, err := d.used(g)
+	before, err := measureCPU(g, d.server)
 	if err != nil {
 		return cell{}, err
 	}
@@ -166,7 +181,7 @@ func (d *deliverer) deliver(ctx context.Context, g *ground, s *sink, n int) (cel
 		return cell{}, err
 	}
 	elapsed := time.Since(started)
-	after, err := d.used(g)
+	after, err := measureCPU(g, d.server)
 	if err != nil {
 		return cell{}, err
 	}
@@ -176,32 +191,19 @@ func (d *deliverer) deliver(ctx context.Context, g *ground, s *sink, n int) (cel
 	}, nil
 }
 
-type used struct{ own, postgres time.Duration }
-
-func (d *deliverer) used(g *ground) (used, error) {
-	own, err := d.cpu()
-	if err != nil {
-		return used{}, err
-	}
-	pg, err := g.cpu()
-	return used{own, pg}, err
-}
-
 func (g *ground) waitUntilNone(ctx context.Context, query string) error {
-	for deadline := time.Now().Add(backlogLimit); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	return waitUntil(ctx, backlogLimit, func(ctx context.Context) (bool, error) {
 		var left int
 		if err := g.on.QueryRow(ctx, query).Scan(&left); err != nil {
-			return fmt.Errorf("count remaining deliveries: %w", err)
+			return false, fmt.Errorf("count remaining deliveries: %w", err)
 		}
-		if left == 0 {
-			return nil
-		}
-	}
-	return errors.New("deliveries remain")
+		return left == 0, nil
+	})
 }
 
 // prepareWebhooks subscribes the sink once per endpoint.
-func (g *ground) prepareWebhooks(ctx context.Context, s *sink) error {
+func (g *ground) prepareWebhooks(ctx context.Context, s *sink, endpoints int) error {
+	g.endpoints = endpoints
 	box, err := seal.New([]byte(strings.Repeat("\xab", 32)), "webhook secrets")
 	if err != nil {
 		return err
@@ -210,7 +212,7 @@ func (g *ground) prepareWebhooks(ctx context.Context, s *sink) error {
 	if err := g.on.QueryRow(ctx, "SELECT id FROM workspaces").Scan(&g.space); err != nil {
 		return fmt.Errorf("workspace: %w", err)
 	}
-	for i := range endpoints {
+	for i := range g.endpoints {
 		hook, now := ids.New()
 		_, err := db.New().IntegrationCreateWebhook(ctx, g.on, db.IntegrationCreateWebhookParams{
 			WorkspaceID: g.space, ID: hook, URL: s.url(i), Events: []string{kind(i)}, CreatedAt: now,
@@ -242,7 +244,7 @@ const payload = `{"lead":{"id":"019684aa-5e00-7c3a-9f21-6a0b5f1d2e01","status":"
 func loadEvents(ctx context.Context, g *ground, _ *sink, n int) error {
 	_, err := g.on.Exec(ctx, `
 		SELECT record_events($1, array_agg(gen_random_uuid()), array_agg('bench.' || i % $2::int), array_agg($3::text), now())
-		FROM generate_series(1, $4::int) AS i`, g.space, endpoints, payload, n)
+		FROM generate_series(1, $4::int) AS i`, g.space, g.endpoints, payload, n)
 	if err != nil {
 		return fmt.Errorf("load events: %w", err)
 	}
