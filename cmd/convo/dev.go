@@ -54,7 +54,7 @@ func (c *devCommand) Run(ctx context.Context) (err error) {
 	if err := writeOwner(c.DataDir, listener.Addr()); err != nil {
 		return err
 	}
-	return within(ctx, c.ShutdownTimeout, func() error { return c.serve(ctx, listener) })
+	return within(ctx, c.ShutdownDelay+c.ShutdownTimeout, func() error { return c.serve(ctx, listener) })
 }
 
 // serve starts the database and serves until ctx is canceled.

@@ -76,10 +76,10 @@ type daemon struct {
 // build is app.New or app.NewWorker.
 type build func(ctx context.Context, config app.Config, parts app.Parts) (*app.App, error)
 
-// run serves until ctx is canceled, and shuts down within config.ShutdownTimeout even
-// if the database no longer responds.
+// run serves until ctx is canceled, and shuts down within config.ShutdownDelay and
+// config.ShutdownTimeout even if the database no longer responds.
 func (d daemon) run(ctx context.Context, build build) error {
-	return within(ctx, d.config.ShutdownTimeout, func() error { return d.serve(ctx, build) })
+	return within(ctx, d.config.ShutdownDelay+d.config.ShutdownTimeout, func() error { return d.serve(ctx, build) })
 }
 
 // within runs fn. It gives up on it a time after ctx is canceled, for the process to exit.

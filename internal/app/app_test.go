@@ -77,12 +77,13 @@ func blocking(next http.Handler) (handler http.Handler, entered, release chan st
 
 // running is a server that Serve runs.
 type running struct {
-	handler http.Handler
-	address string
-	stop    context.CancelFunc
-	served  chan error
-	release chan struct{}
-	blocked chan *http.Response // the response of GET /block; nil after an error
+	handler  http.Handler
+	listener net.Listener
+	address  string
+	stop     context.CancelFunc
+	served   chan error
+	release  chan struct{}
+	blocked  chan *http.Response // the response of GET /block; nil after an error
 }
 
 // serve starts a server with one request in flight.
@@ -92,7 +93,7 @@ func serve(t *testing.T, config app.Config) *running {
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	r := &running{handler: a.Handler, address: listener.Addr().String(), served: make(chan error, 1), blocked: make(chan *http.Response, 1)}
+	r := &running{handler: a.Handler, listener: listener, address: listener.Addr().String(), served: make(chan error, 1), blocked: make(chan *http.Response, 1)}
 	var entered chan struct{}
 	a.Handler, entered, r.release = blocking(a.Handler)
 	ctx, stop := context.WithCancel(t.Context())
@@ -145,6 +146,35 @@ func TestShutdownFinishesRequestsInFlight(t *testing.T) {
 	response := <-r.blocked
 	require.NotNil(t, response)
 	require.Equal(t, http.StatusNoContent, response.StatusCode)
+	require.NoError(t, <-r.served)
+}
+
+// TestRequestsAreServedDuringTheShutdownDelay ends the delay by closing the listener.
+func TestRequestsAreServedDuringTheShutdownDelay(t *testing.T) {
+	t.Parallel()
+	config := settings(t)
+	config.ShutdownDelay = time.Hour
+	r := serve(t, config)
+	r.stop()
+	require.Eventually(t, func() bool { return r.get("/readyz").Code == http.StatusServiceUnavailable }, 10*time.Second, time.Millisecond)
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + r.address + "/healthz")
+	require.NoError(t, err, "new connections are accepted")
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.NoError(t, r.listener.Close())
+	require.ErrorContains(t, <-r.served, "serve: ")
+	close(r.release)
+	<-r.blocked
+}
+
+func TestShutdownContinuesAfterItsDelay(t *testing.T) {
+	t.Parallel()
+	config := settings(t)
+	config.ShutdownDelay = 10 * time.Millisecond
+	r := serve(t, config)
+	close(r.release)
+	<-r.blocked
+	r.stop()
 	require.NoError(t, <-r.served)
 }
 

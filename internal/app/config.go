@@ -32,6 +32,7 @@ type Config struct {
 	TrustedProxies  []string        `env:"CONVO_TRUSTED_PROXIES" help:"Networks (CIDR, comma-separated) of proxies whose X-Forwarded-For header is trusted." placeholder:"CIDR"`
 	DatabaseConns   int32           `default:"0" env:"CONVO_DATABASE_CONNS" help:"Maximum number of database connections. 0 uses 4 or the number of CPU cores, whichever is higher."`
 	RequestTimeout  time.Duration   `default:"30s" env:"CONVO_REQUEST_TIMEOUT" help:"Timeout of a request."`
+	ShutdownDelay   time.Duration   `default:"0s" env:"CONVO_SHUTDOWN_DELAY" help:"How long a server that shuts down still accepts requests after GET /readyz reports 503, for load balancers to notice. Added to the shutdown timeout."`
 	ShutdownTimeout time.Duration   `default:"20s" env:"CONVO_SHUTDOWN_TIMEOUT" help:"How long a shutdown may take. Requests in flight have three quarters of it to finish."`
 	AllowedTargets  []string        `env:"CONVO_ALLOWED_TARGETS" help:"Private networks (CIDR, comma-separated) that webhooks may connect to. convo dev allows loopback." placeholder:"CIDR"`
 	WebhookTimeout  time.Duration   `default:"15s" env:"CONVO_WEBHOOK_TIMEOUT" help:"How long to wait for the response of a webhook endpoint."`

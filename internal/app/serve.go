@@ -14,9 +14,10 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 )
 
-// Serve accepts connections until ctx ends. It then reports not ready, waits for
-// requests in flight up to three quarters of config.ShutdownTimeout, and stops the
-// background loops last, since requests leave work to them.
+// Serve accepts connections until ctx ends. It then reports not ready, still accepts
+// connections for config.ShutdownDelay, waits for requests in flight up to three quarters
+// of config.ShutdownTimeout, and stops the background loops last, since requests leave
+// work to them.
 func (a *App) Serve(ctx context.Context, listener net.Listener, config Config) error {
 	server := &http.Server{
 		Handler: a.Handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
@@ -35,7 +36,12 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, config Config) e
 	select {
 	case err = <-served:
 	case <-ctx.Done():
-		err = a.drain(ctx, server, config.ShutdownTimeout*3/4)
+		a.health.closing.Store(true)
+		select { // until load balancers have noticed
+		case err = <-served:
+		case <-time.After(config.ShutdownDelay):
+			err = drain(ctx, server, config.ShutdownTimeout*3/4)
+		}
 	}
 	stopLoops()
 	<-looped
@@ -45,8 +51,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, config Config) e
 	return nil
 }
 
-func (a *App) drain(ctx context.Context, server *http.Server, timeout time.Duration) error {
-	a.health.closing.Store(true)
+func drain(ctx context.Context, server *http.Server, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
