@@ -30,7 +30,10 @@ type Options struct {
 	MaxConns int32
 	Tracing  bool // OpenTelemetry spans for each statement
 	// StatementTimeout bounds each statement, also in the background and on connections
-	// that no longer respond; 0 for no bound.
+	// that no longer respond; 0 for no bound. The database waits as long for the next
+	// statement of a transaction: on a frozen connection none comes, and the transaction
+	// would keep its locks. A pooler that gives each transaction another session must
+	// have a setting for that.
 	StatementTimeout time.Duration
 	// DirectURL is set if the database is reached through a pooler that gives each
 	// transaction another session, such as PgBouncer's transaction mode. It leads to
@@ -52,13 +55,16 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 		return nil, err
 	}
 	direct := config
-	if options.DirectURL != "" {
+	if options.DirectURL == "" {
+		config.AfterConnect = onConnect(options.StatementTimeout)
+	} else {
 		// Without named prepared statements, which belong to a session. Descriptions of
 		// statements are kept, so that values are encoded as without a pooler.
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 		if direct, err = configure(options.DirectURL, options); err != nil {
 			return nil, fmt.Errorf("CONVO_DATABASE_DIRECT_URL, like DATABASE_URL: %w", err)
 		}
+		direct.AfterConnect = onConnect(options.StatementTimeout)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -78,13 +84,26 @@ func configure(url string, options Options) (*pgxpool.Config, error) {
 	config.ConnConfig.Tracer = tracer(options)
 	config.ConnConfig.ConnectTimeout, config.PingTimeout = connectTimeout, pingTimeout
 	config.ConnConfig.DialFunc = newDialer().DialContext
-	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		registerUUID(conn.TypeMap())
-		return nil
-	}
+	config.AfterConnect = onConnect(0)
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	config.ConnConfig.RuntimeParams["application_name"] = cmp.Or(options.ApplicationName, ApplicationName)
 	return config, nil
+}
+
+// onConnect prepares a new connection. The timeout of its session is set by a statement,
+// since poolers refuse it as a parameter of the connection; 0 for none.
+func onConnect(idleInTransaction time.Duration) func(context.Context, *pgx.Conn) error {
+	return func(ctx context.Context, conn *pgx.Conn) error {
+		registerUUID(conn.TypeMap())
+		if idleInTransaction <= 0 {
+			return nil
+		}
+		set := fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", idleInTransaction.Milliseconds())
+		if _, err := conn.Exec(ctx, set, pgx.QueryExecModeSimpleProtocol); err != nil {
+			return fmt.Errorf("set idle_in_transaction_session_timeout: %w", err)
+		}
+		return nil
+	}
 }
 
 // parse reads a database URL. The error never contains it: it may hold a password.

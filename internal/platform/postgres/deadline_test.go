@@ -1,0 +1,44 @@
+package postgres_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/testing/apitest"
+	"github.com/avelto/convo/internal/testing/testdb"
+)
+
+// TestAFrozenTransactionLosesItsLocks freezes the connection of a transaction that has
+// locked a row: PostgreSQL still has the connection, and hears nothing more on it.
+func TestAFrozenTransactionLosesItsLocks(t *testing.T) {
+	t.Parallel()
+	url := testdb.URL(t)
+	other, err := postgres.Open(t.Context(), url, postgres.Options{})
+	require.NoError(t, err)
+	t.Cleanup(other.Close)
+	_, err = other.Exec(t.Context(), "CREATE TABLE counter AS SELECT 0 AS n")
+	require.NoError(t, err)
+	proxy := apitest.NewProxy(t, url)
+	on, err := postgres.Open(t.Context(), proxy.URL, postgres.Options{StatementTimeout: 100 * time.Millisecond})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		proxy.Cut() // or else the pool would wait for the frozen connection to close
+		on.Close()
+	})
+	err = postgres.WithTx(t.Context(), on, func(ctx context.Context, tx postgres.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE counter SET n = 1")
+		require.NoError(t, err)
+		proxy.FreezeOpen()
+		_, err = tx.Exec(ctx, "SELECT 1")
+		return err
+	})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	waiting, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	_, err = other.Exec(waiting, "UPDATE counter SET n = 2")
+	require.NoError(t, err, "the row is still locked")
+}
