@@ -3,9 +3,6 @@ package embedded_test
 import (
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -47,19 +44,6 @@ func TestAServerThatOutlivedItsProcessIsReplaced(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	exec(t, start(t, dir), "CREATE TABLE kept ()")
-	exec(t, start(t, dir), "TABLE kept")
-}
-
-func TestACrashedServerRecovers(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	exec(t, start(t, dir), "CREATE TABLE kept ()")
-	content, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
-	require.NoError(t, err)
-	line, _, _ := strings.Cut(string(content), "\n")
-	pid, err := strconv.Atoi(line)
-	require.NoError(t, err)
-	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 	exec(t, start(t, dir), "TABLE kept")
 }
 
