@@ -80,6 +80,7 @@ func TestKeyedRequestsSurviveAKillAtEachPoint(t *testing.T) {
 	t.Parallel()
 	b := newKillBed(t)
 	calls := b.calls(t)
+	requireEachOperation(t, calls)
 	started := time.Now()
 	for _, call := range calls {
 		doomed := startBinary(t, b.killer, append(slices.Clip(b.environment), failpoint.Variable+"="+call.point), "serve", "--workers=false")
@@ -94,6 +95,7 @@ func TestKeyedRequestsSurviveAKillAtEachPoint(t *testing.T) {
 	for _, call := range calls {
 		b.complete(t, call)
 	}
+	b.requireDeletedFiles(t)
 	apitest.Tallyf(t, "kills: %d keyed requests are completed in %s", len(calls), time.Since(started).Round(time.Second))
 }
 
@@ -124,10 +126,11 @@ func newKillBed(t *testing.T) *killBed {
 	f.run(t, "seed")
 	liftLimits(t, database.URL("postgres"))
 	b.token = strings.TrimSpace(f.run(t, "token", "create", "--workspace", "demo", "--name", "keys",
-		"--scope", "leads:read", "--scope", "leads:write", "--scope", "conversations:read", "--scope", "conversations:write"))
+		"--scope", "leads:read", "--scope", "leads:write", "--scope", "conversations:read", "--scope", "conversations:write", "--scope", "agents:write"))
 	b.connection, err = pgx.Connect(t.Context(), database.URL("postgres"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.connection.Close(context.WithoutCancel(t.Context()))) })
+	b.countUpdates(t)
 	return b
 }
 
@@ -138,7 +141,7 @@ func (b *killBed) calls(t *testing.T) (calls []*keyedCall) {
 	require.NotEmpty(t, handedOff)
 	for _, point := range []string{failpoint.KeyReserved, failpoint.ChangeMade, failpoint.ResponseStored, failpoint.Committed} {
 		tag := b.create(t, "/tags", fmt.Sprintf(`{"name":%q}`, point))
-		for _, call := range databaseCalls(handedOff[0], tag) {
+		for _, call := range append(databaseCalls(handedOff[0], tag), b.callsOnRows(t)...) {
 			call.point = point
 			calls = append(calls, call)
 		}
@@ -164,6 +167,10 @@ func databaseCalls(handedOff, tag uuid.UUID) []*keyedCall {
 			"SELECT count(*) FROM leads WHERE fields ->> 'name' = 'KEY'",
 			"SELECT count(*) FROM events WHERE type = 'lead.created' AND data -> 'lead' -> 'fields' ->> 'name' = 'KEY'",
 		}},
+		{operation: "createAgent", path: "/agents", contentType: isJSON, body: `{"name":"KEY","modelProvider":"openai","modelName":"gpt-4o-mini"}`, effects: []string{
+			"SELECT count(*) FROM agents WHERE name = 'KEY'",
+		}},
+		{operation: "createTag", path: "/tags", contentType: isJSON, body: `{"name":"KEY"}`, effects: []string{"SELECT count(*) FROM tags WHERE name = 'KEY'"}},
 		{operation: "createWebhook", path: "/integrations/webhook", contentType: isJSON, effects: []string{
 			"SELECT count(*) FROM integrations WHERE url = 'https://hooks.example.com/KEY'",
 		}, body: `{"type":"WEBHOOK","url":"https://hooks.example.com/KEY","events":["conversation.closed"]}`},
@@ -183,17 +190,27 @@ func databaseCalls(handedOff, tag uuid.UUID) []*keyedCall {
 	}
 }
 
-// create makes something, and returns its ID.
+// create sends a request that creates something, and returns its ID.
 func (b *killBed) create(t *testing.T, path, body string) uuid.UUID {
 	t.Helper()
-	call := keyedCall{operation: uuid.NewString(), path: path, contentType: "application/json", body: body}
-	response := call.send(t.Context(), b.server, b.token)
-	require.Equal(t, http.StatusCreated, response.status, "%s", response.body)
-	var created struct {
-		ID uuid.UUID `json:"id"`
-	}
-	require.NoError(t, json.Unmarshal(response.body, &created))
+	created := b.post(t, path, "application/json", body)
+	require.NotZero(t, created.ID)
 	return created.ID
+}
+
+// createdRow is the part of a response that identifies what was created.
+type createdRow struct {
+	ID       uuid.UUID `json:"id"`
+	SourceID uuid.UUID `json:"sourceId"`
+}
+
+func (b *killBed) post(t *testing.T, path, contentType, body string) (created createdRow) {
+	t.Helper()
+	call := keyedCall{operation: uuid.NewString(), path: path, contentType: contentType, body: body}
+	response := call.send(t.Context(), b.server, b.token)
+	require.Less(t, response.status, http.StatusMultipleChoices, "%s", response.body)
+	require.NoError(t, json.Unmarshal(response.body, &created))
+	return created
 }
 
 // complete repeats a request until it succeeds, and checks what it has changed.
@@ -211,7 +228,7 @@ func (b *killBed) complete(t *testing.T, call *keyedCall) {
 		require.Equal(t, 1, number, "%s: %s", call.key(), query)
 	}
 	switch call.operation {
-	case "createWebhook":
+	case "createWebhook", "rotateIntegrationSecret":
 		require.Equal(t, call.stored(), !strings.Contains(string(response.body), "signingSecret"), "%s: a secret is not stored", call.key())
 	case "uploadKnowledge":
 		var file string

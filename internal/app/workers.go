@@ -80,6 +80,7 @@ func newJobWorkers(config Config, parts Parts, out *outbound, reader *extract.Ru
 	}
 	workers := retention.Workers(parts.DB, parts.Clock, parts.Log)
 	river.AddWorker(workers, &knowledge.RequeueWorker{DB: parts.DB, Clock: parts.Clock})
+	river.AddWorker(workers, &knowledge.DeleteFileWorker{Blobs: out.blobs})
 	ids := id.NewGenerator(parts.Clock)
 	river.AddWorker(workers, &knowledge.Worker{
 		DB: parts.DB, IDs: ids, Events: newEventRecorder(ids), Clock: parts.Clock, Blobs: out.blobs, Guard: out.guard,
@@ -87,7 +88,9 @@ func newJobWorkers(config Config, parts Parts, out *outbound, reader *extract.Ru
 	})
 	client, err := river.NewClient(riverpgxv5.New(queue.Pool()), &river.Config{
 		Schema: db.RiverSchema, Logger: warnings(parts.Log), FetchPollInterval: jobPoll, CompletedJobRetentionPeriod: jobRetention,
-		Queues:       map[string]river.QueueConfig{retention.Queue: {MaxWorkers: 1}, knowledge.Queue: {MaxWorkers: knowledgeWorkers}},
+		Queues: map[string]river.QueueConfig{
+			retention.Queue: {MaxWorkers: 1}, knowledge.Queue: {MaxWorkers: knowledgeWorkers}, knowledge.FileQueue: {MaxWorkers: 1},
+		},
 		Workers:      workers,
 		PeriodicJobs: append(retention.Schedule(), knowledge.Schedule()...),
 	})

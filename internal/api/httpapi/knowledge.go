@@ -142,18 +142,13 @@ func (s *knowledgeTag) GetKnowledgeJob(ctx context.Context, r api.GetKnowledgeJo
 
 // CancelKnowledgeJob implements api.StrictServerInterface.
 func (s *knowledgeTag) CancelKnowledgeJob(ctx context.Context, r api.CancelKnowledgeJobRequestObject) (api.CancelKnowledgeJobResponseObject, error) {
-	var job knowledge.Job
-	response, err := middleware.Once(ctx, s.pool, api.CancelKnowledgeJobResponseObject.VisitCancelKnowledgeJobResponse, func(ctx context.Context, on postgres.Conn) (_ api.CancelKnowledgeJobResponseObject, err error) {
-		if job, err = s.service.Cancel(ctx, on, middleware.WorkspaceID(ctx), r.ID); err != nil {
+	return middleware.Once(ctx, s.pool, api.CancelKnowledgeJobResponseObject.VisitCancelKnowledgeJobResponse, func(ctx context.Context, on postgres.Conn) (api.CancelKnowledgeJobResponseObject, error) {
+		job, err := s.service.Cancel(ctx, on, middleware.WorkspaceID(ctx), r.ID)
+		if err != nil {
 			return nil, err
 		}
 		return api.CancelKnowledgeJob200JSONResponse(representation.KnowledgeJob(job)), nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	s.service.Clean(ctx, job)
-	return response, nil
 }
 
 // ListKnowledgeSources implements api.StrictServerInterface.

@@ -28,8 +28,6 @@ type Job struct {
 
 	Found, Done, Skipped, Failed int64
 	Failures                     []db.KnowledgePageFailuresRow
-
-	dropped *db.KnowledgeSource // the source that went with a cancelled job
 }
 
 // JobEnded is the event knowledge.job.completed or knowledge.job.failed.
@@ -127,7 +125,7 @@ func (s *Service) Cancel(ctx context.Context, on postgres.Conn, workspaceID, job
 		if err != nil {
 			return err
 		}
-		if dropped != nil {
+		if dropped {
 			row.SourceID = nil
 		}
 		jobs, err := withPages(ctx, tx, workspaceID, []db.KnowledgeJob{row})
@@ -135,37 +133,24 @@ func (s *Service) Cancel(ctx context.Context, on postgres.Conn, workspaceID, job
 			return err
 		}
 		job = jobs[0]
-		job.dropped = dropped
 		return nil
 	})
 	return job, err
 }
 
-// dropSource deletes the source that a cancelled job was the first to ingest, and returns
-// it. It keeps a source that a later job ingests, and returns nil.
-func (s *Service) dropSource(ctx context.Context, tx postgres.Tx, cancelled db.KnowledgeJob) (*db.KnowledgeSource, error) {
+// dropSource deletes the source that a cancelled job was the first to ingest. It keeps a
+// source that a later job ingests, and returns false.
+func (s *Service) dropSource(ctx context.Context, tx postgres.Tx, cancelled db.KnowledgeJob) (dropped bool, err error) {
 	if cancelled.SourceID == nil || cancelled.Refresh {
-		return nil, nil //nolint:nilnil // nothing is dropped
+		return false, nil
 	}
 	source, err := db.New().KnowledgeSourceLock(ctx, tx, db.KnowledgeSourceLockParams{WorkspaceID: cancelled.WorkspaceID, ID: *cancelled.SourceID})
 	if err != nil {
-		return nil, fmt.Errorf("lock source: %w", err)
+		return false, fmt.Errorf("lock source: %w", err)
 	}
 	latest, err := s.latest(ctx, tx, source)
 	if err != nil || latest.ID != cancelled.ID {
-		return nil, err
+		return false, err
 	}
-	source, err = db.New().KnowledgeSourceDelete(ctx, tx, db.KnowledgeSourceDeleteParams{WorkspaceID: source.WorkspaceID, ID: source.ID})
-	if err != nil {
-		return nil, fmt.Errorf("drop source: %w", err)
-	}
-	return &source, nil
-}
-
-// Clean deletes the file that a canceled job has left behind. It must not run before the
-// transaction of Cancel is committed. If it fails, that is logged.
-func (s *Service) Clean(ctx context.Context, canceled Job) {
-	if canceled.dropped != nil {
-		s.deleteFile(ctx, *canceled.dropped)
-	}
+	return true, s.deleteSource(ctx, tx, source.WorkspaceID, source.ID)
 }

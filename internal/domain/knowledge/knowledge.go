@@ -139,24 +139,17 @@ func (s *Service) ListSources(ctx context.Context, workspaceID uuid.UUID, reques
 	}, func(row db.KnowledgeSource) uuid.UUID { return row.ID })
 }
 
-// DeleteSource deletes a source with its file and index, and cancels its job. It fails
-// with postgres.ErrNotFound.
+// DeleteSource deletes a source with its index, cancels its job, and queues the deletion of
+// its file. It fails with postgres.ErrNotFound.
 func (s *Service) DeleteSource(ctx context.Context, workspaceID, sourceID uuid.UUID) error {
-	var gone db.KnowledgeSource
-	err := postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx postgres.Tx) error {
+	return postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx postgres.Tx) error {
 		now := s.Clock.Now()
 		err := db.New().KnowledgeJobCancelBySource(ctx, tx, db.KnowledgeJobCancelBySourceParams{WorkspaceID: workspaceID, SourceID: sourceID, Now: now})
 		if err != nil {
 			return fmt.Errorf("cancel jobs: %w", err)
 		}
-		gone, err = db.New().KnowledgeSourceDelete(ctx, tx, db.KnowledgeSourceDeleteParams{WorkspaceID: workspaceID, ID: sourceID})
-		return postgres.Found("delete source", err)
+		return s.deleteSource(ctx, tx, workspaceID, sourceID)
 	})
-	if err != nil {
-		return err
-	}
-	s.deleteFile(ctx, gone)
-	return nil
 }
 
 // Refresh ingests a source again. If a job is in progress, it returns that job. It fails
@@ -194,22 +187,4 @@ func (s *Service) latest(ctx context.Context, tx postgres.Tx, source db.Knowledg
 		return Job{}, err
 	}
 	return jobs[0], nil
-}
-
-// deleteFile deletes the file of an upload whose source has been deleted. The change is
-// committed by then, so a file that cannot be deleted is logged: nothing refers to it.
-func (s *Service) deleteFile(ctx context.Context, source db.KnowledgeSource) {
-	if source.Type != api.KnowledgeTypeUPLOAD {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
-	defer cancel()
-	if err := s.Blobs.Delete(ctx, key(source.WorkspaceID, source.ID)); err != nil && !errors.Is(err, blob.ErrNotFound) {
-		s.Log.ErrorContext(ctx, "orphaned file not deleted", "workspaceId", source.WorkspaceID, "sourceId", source.ID, "error", err)
-	}
-}
-
-// key is where the file of a source is stored.
-func key(workspaceID, sourceID uuid.UUID) string {
-	return workspaceID.String() + "/" + sourceID.String()
 }

@@ -24,19 +24,26 @@ import (
 
 // queued records the jobs that are inserted, or fails with err.
 type queued struct {
-	mu   sync.Mutex
-	runs []knowledge.Run
-	err  error
+	mu    sync.Mutex
+	runs  []knowledge.Run
+	files []knowledge.DeleteFile
+	err   error
 }
 
 // InsertTx implements knowledge.Jobs.
 func (q *queued) InsertTx(_ context.Context, _ pgx.Tx, args river.JobArgs, _ *river.InsertOpts) (*rivertype.JobInsertResult, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if run, ok := args.(knowledge.Run); ok && q.err == nil {
-		q.runs = append(q.runs, run)
+	if q.err != nil {
+		return nil, q.err
 	}
-	return &rivertype.JobInsertResult{}, q.err
+	switch args := args.(type) {
+	case knowledge.Run:
+		q.runs = append(q.runs, args)
+	case knowledge.DeleteFile:
+		q.files = append(q.files, args)
+	}
+	return &rivertype.JobInsertResult{}, nil
 }
 
 // shelf is a service and a worker without a server or a queue: tests run each job.
@@ -76,6 +83,15 @@ func (s *shelf) work(t *testing.T, job knowledge.Job, attempt int) error {
 	t.Helper()
 	args := knowledge.Run{WorkspaceID: job.WorkspaceID, JobID: job.ID}
 	return s.worker.Work(t.Context(), &river.Job[knowledge.Run]{JobRow: &rivertype.JobRow{Attempt: attempt}, Args: args})
+}
+
+// deleteFiles runs the queued jobs that delete files.
+func (s *shelf) deleteFiles(t *testing.T) {
+	t.Helper()
+	worker := &knowledge.DeleteFileWorker{Blobs: s.blobs}
+	for _, args := range s.queue.files {
+		require.NoError(t, worker.Work(t.Context(), &river.Job[knowledge.DeleteFile]{JobRow: &rivertype.JobRow{}, Args: args}))
+	}
 }
 
 // ingest uploads a text file and runs its job.

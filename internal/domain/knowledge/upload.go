@@ -10,7 +10,6 @@ import (
 	"hash"
 	"io"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/gabriel-vasile/mimetype"
@@ -24,9 +23,6 @@ import (
 
 // sniffed is how many bytes of a file are read to detect its type.
 const sniffed = 3072
-
-// deleteTimeout bounds the deletion of a file.
-const deleteTimeout = 5 * time.Second
 
 // AcceptedType is a kind of file that can be uploaded.
 type AcceptedType struct {

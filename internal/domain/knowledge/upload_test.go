@@ -283,7 +283,7 @@ func TestDeletingASourceDeletesItsFileAndPassages(t *testing.T) {
 	require.Len(t, b.files(t), 1)
 	b.Delete(t, b.token, path).Want(t, http.StatusNoContent)
 	require.Empty(t, b.search(t, "returns"))
-	require.Empty(t, b.files(t), "its file is gone")
+	require.Eventually(t, func() bool { return len(b.files(t)) == 0 }, time.Minute, 20*time.Millisecond, "a worker deletes its file")
 	b.Delete(t, b.token, path).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
 	b.Post(t, b.token, path+"/refresh", nil).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
 	ended := apitest.Decode[api.KnowledgeJob](t, b.Get(t, b.token, "/knowledge/jobs/"+job.ID.String()).Want(t, http.StatusOK))
