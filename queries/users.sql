@@ -31,3 +31,16 @@ ORDER BY workspaces.name, workspaces.id;
 -- name: SystemSessionDeleteExpired :execrows
 -- Deletes up to max_rows expired sessions.
 DELETE FROM sessions WHERE token IN (SELECT token FROM sessions AS old WHERE old.expiry < @now LIMIT @max_rows);
+
+-- name: SystemSessionFind :one
+-- The data of a session that has not expired.
+SELECT data FROM sessions WHERE token = @token AND now() < expiry;
+
+-- name: SystemSessionSave :exec
+-- Creates or replaces a session.
+INSERT INTO sessions (token, data, expiry) VALUES (@token, @data, @expiry)
+ON CONFLICT (token) DO UPDATE SET data = excluded.data, expiry = excluded.expiry;
+
+-- name: SystemSessionDelete :exec
+-- Ends a session.
+DELETE FROM sessions WHERE token = @token;

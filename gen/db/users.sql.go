@@ -68,6 +68,20 @@ func (q *Queries) SystemMembershipList(ctx context.Context, db DBTX, arg SystemM
 	return items, nil
 }
 
+const systemSessionDelete = `-- name: SystemSessionDelete :exec
+DELETE FROM sessions WHERE token = $1
+`
+
+type SystemSessionDeleteParams struct {
+	Token string
+}
+
+// Ends a session.
+func (q *Queries) SystemSessionDelete(ctx context.Context, db DBTX, arg SystemSessionDeleteParams) error {
+	_, err := db.Exec(ctx, systemSessionDelete, arg.Token)
+	return err
+}
+
 const systemSessionDeleteExpired = `-- name: SystemSessionDeleteExpired :execrows
 DELETE FROM sessions WHERE token IN (SELECT token FROM sessions AS old WHERE old.expiry < $1 LIMIT $2)
 `
@@ -84,6 +98,39 @@ func (q *Queries) SystemSessionDeleteExpired(ctx context.Context, db DBTX, arg S
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const systemSessionFind = `-- name: SystemSessionFind :one
+SELECT data FROM sessions WHERE token = $1 AND now() < expiry
+`
+
+type SystemSessionFindParams struct {
+	Token string
+}
+
+// The data of a session that has not expired.
+func (q *Queries) SystemSessionFind(ctx context.Context, db DBTX, arg SystemSessionFindParams) ([]byte, error) {
+	row := db.QueryRow(ctx, systemSessionFind, arg.Token)
+	var data []byte
+	err := row.Scan(&data)
+	return data, err
+}
+
+const systemSessionSave = `-- name: SystemSessionSave :exec
+INSERT INTO sessions (token, data, expiry) VALUES ($1, $2, $3)
+ON CONFLICT (token) DO UPDATE SET data = excluded.data, expiry = excluded.expiry
+`
+
+type SystemSessionSaveParams struct {
+	Token  string
+	Data   []byte
+	Expiry time.Time
+}
+
+// Creates or replaces a session.
+func (q *Queries) SystemSessionSave(ctx context.Context, db DBTX, arg SystemSessionSaveParams) error {
+	_, err := db.Exec(ctx, systemSessionSave, arg.Token, arg.Data, arg.Expiry)
+	return err
 }
 
 const systemUserByEmail = `-- name: SystemUserByEmail :one

@@ -72,7 +72,7 @@ func New(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
 	if a.health, err = a.newHealth(ctx, parts); err != nil {
 		return nil, err
 	}
-	registry := newRegistry(parts.DB)
+	registry, lookups := newRegistry(parts.DB), newLookups(parts, document)
 	if parts.Limiter == nil {
 		if parts.Limiter, err = a.newLimiter(config, parts); err != nil {
 			return nil, err
@@ -87,7 +87,7 @@ func New(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
 			return nil, err
 		}
 	}
-	domain, err := a.newServices(ctx, parts, document, out)
+	domain, err := a.newServices(ctx, parts, document, out, lookups)
 	if err != nil {
 		return nil, err
 	}

@@ -221,6 +221,7 @@ func TestReadinessFollowsTheDatabase(t *testing.T) {
 	}
 	require.Equal(t, http.StatusNotFound, get("/api/v1/leads").Code, "a worker serves no API")
 	proxy.Cut()
+	require.Eventually(t, func() bool { return get("/readyz").Code == http.StatusServiceUnavailable }, 10*time.Second, 10*time.Millisecond)
 	down := get("/readyz")
 	require.Equal(t, http.StatusServiceUnavailable, down.Code)
 	require.Equal(t, "database unavailable\n", down.Body.String())

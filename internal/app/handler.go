@@ -32,7 +32,7 @@ func newHandler(config Config, parts Parts, document *spec.Document, domain *ser
 		return nil, fmt.Errorf("API: %w", err)
 	}
 	pages, err := console.New(console.Dependencies{
-		DB: parts.DB, Log: parts.Log, Clock: parts.Clock, Limiter: parts.Limiter, Document: document,
+		DB: parts.DB, Log: parts.Log, Clock: parts.Clock, Limiter: parts.Limiter, Document: document, Sessions: domain.sessions,
 		Users: domain.users, Tokens: domain.tokens, Integrations: domain.integrations, Analytics: domain.analytics,
 		Audit: domain.auditLog, Recorder: domain.recorder, ClientIP: clientIP, PublicURL: config.PublicURL,
 	})

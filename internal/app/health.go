@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,12 +13,20 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-const readyTimeout = 2 * time.Second
+const (
+	readyTimeout = 2 * time.Second
+	// readyFor is how long the result of a check is used again: anyone can ask.
+	readyFor = 200 * time.Millisecond
+)
 
 // health serves liveness and readiness.
 type health struct {
 	db      *postgres.DB
 	closing atomic.Bool
+
+	mu      sync.Mutex // held during a check, which others wait for
+	checked time.Time
+	err     error
 }
 
 // newHealth returns health with a database connection of its own: while requests use
@@ -52,16 +61,27 @@ func (h *health) mount(api http.Handler) http.Handler {
 
 // ready responds 200 while the database responds and the server is not closing, else 503.
 func (h *health) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
-	defer cancel()
 	switch {
 	case h.closing.Load():
 		respond(w, http.StatusServiceUnavailable, "shutting down")
-	case h.db.Ping(ctx) != nil:
+	case h.check(r.Context()) != nil:
 		respond(w, http.StatusServiceUnavailable, "database unavailable")
 	default:
 		respond(w, http.StatusOK, "ready")
 	}
+}
+
+// check reports whether the database responds, or did less than readyFor ago.
+func (h *health) check(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.checked.IsZero() || time.Since(h.checked) >= readyFor {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
+		defer cancel()
+		h.err = h.db.Ping(ctx)
+		h.checked = time.Now()
+	}
+	return h.err
 }
 
 func respond(w http.ResponseWriter, status int, text string) {

@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"fmt"
+	"math"
 
+	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/platform/ratelimit"
 )
 
@@ -27,4 +29,14 @@ func (a *App) newLimiter(config Config, parts Parts) (ratelimit.Limiter, error) 
 		}
 	})
 	return shared, nil
+}
+
+// newLookups returns what limits guesses of tokens and session cookies, by the limit of
+// callers without a token. A test that chooses its limiter is free of that limit.
+func newLookups(parts Parts, document *spec.Document) *ratelimit.Lookups {
+	limit := document.RateLimits["anonymous"].Limit
+	if parts.Limiter != nil {
+		limit.Requests = math.MaxInt
+	}
+	return ratelimit.NewLookups(parts.Clock, limit)
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/ratelimit"
 )
 
 // reportConns is the pool of analytics and exports. Analytics of a workspace use two of its
@@ -45,12 +46,13 @@ type services struct {
 	tokens        *token.Service
 	authenticator *token.Authenticator
 	users         *user.Service
+	sessions      *user.Sessions
 	auditLog      *audit.Log
 	recorder      *audit.Recorder
 }
 
 // newServices builds the domain, and adds the loops that it needs to the app.
-func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Document, out *outbound) (*services, error) {
+func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Document, out *outbound, lookups *ratelimit.Lookups) (*services, error) {
 	// This client only inserts jobs; workers have one of their own.
 	jobs, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{Schema: db.RiverSchema, Logger: warnings(parts.Log)})
 	if err != nil {
@@ -81,8 +83,9 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 		events:        &event.Feed{DB: on, Types: document.Events},
 		idempotency:   &idempotency.Store{DB: on, Clock: now},
 		tokens:        &token.Service{DB: on, IDs: ids, Clock: now},
-		authenticator: a.newAuthenticator(parts),
+		authenticator: a.newAuthenticator(parts, lookups),
 		users:         &user.Service{DB: on, IDs: ids, Clock: now, Hasher: user.NewHasher()},
+		sessions:      &user.Sessions{DB: on, Lookups: lookups},
 		auditLog:      &audit.Log{DB: on, Reports: reports, IDs: ids},
 		recorder:      recorder,
 	}, nil
@@ -95,9 +98,9 @@ func newEventRecorder(ids *id.Generator) *event.Recorder {
 
 // newAuthenticator returns what checks tokens. Its loops listen for revoked tokens and
 // write when each token was last used.
-func (a *App) newAuthenticator(parts Parts) *token.Authenticator {
+func (a *App) newAuthenticator(parts Parts, lookups *ratelimit.Lookups) *token.Authenticator {
 	uses := token.NewUses(parts.DB)
-	authenticator := token.NewAuthenticator(parts.DB, parts.Clock, uses)
+	authenticator := token.NewAuthenticator(parts.DB, parts.Clock, uses, lookups)
 	a.loops = append(a.loops,
 		func(ctx context.Context) { authenticator.Listen(ctx, parts.Log) },
 		func(ctx context.Context) { uses.Run(ctx, parts.Log) })

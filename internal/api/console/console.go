@@ -8,12 +8,13 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/alexedwards/scs/pgxstore"
 	"github.com/alexedwards/scs/v2"
 	"github.com/google/uuid"
 
@@ -51,6 +52,7 @@ type Dependencies struct {
 	Audit        *audit.Log
 	Recorder     *audit.Recorder
 	Limiter      ratelimit.Limiter
+	Sessions     *user.Sessions
 	Clock        clock.Clock
 	Log          *slog.Logger
 	// Document defines the scopes, events and rate limits.
@@ -96,13 +98,22 @@ func New(d Dependencies) (http.Handler, error) {
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.renderError(w, r, visitor{}, http.StatusForbidden, "Cross-site request blocked", "The form was submitted from another site.")
 	}))
-	return guard.Handler(c.sessions.LoadAndSave(c.routes())), nil
+	pages := c.sessions.LoadAndSave(c.routes())
+	return guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pages.ServeHTTP(w, r.WithContext(user.WithCaller(r.Context(), ratelimit.Network(d.ClientIP(r)))))
+	})), nil
+}
+
+// sessionStore adds the methods without a context, which scs does not call, to the store.
+type sessionStore struct {
+	scs.Store
+	*user.Sessions
 }
 
 func newSessions(d Dependencies) *scs.SessionManager {
 	sessions := scs.New()
 	// The maintenance job deletes expired sessions instead.
-	sessions.Store = pgxstore.NewWithCleanupInterval(d.DB.Pool(), 0)
+	sessions.Store = sessionStore{Sessions: d.Sessions}
 	sessions.HashTokenInStore = true
 	sessions.Lifetime, sessions.IdleTimeout = sessionLife, sessionIdle
 	sessions.Cookie.Name, sessions.Cookie.Path = "convo_session", Path
@@ -253,6 +264,9 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, v visitor, err er
 	kind := c.Document.Errors[known.Code]
 	if kind.Status >= http.StatusInternalServerError {
 		c.Log.ErrorContext(r.Context(), "page failed", "requestId", web.RequestID(r.Context()), "path", r.URL.Path, "error", err)
+	}
+	if known.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(known.RetryAfter.Seconds()))))
 	}
 	text := known.Detail
 	if known.Code == api.ErrorCodeNotFound {

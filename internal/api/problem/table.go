@@ -18,6 +18,7 @@ import (
 	"github.com/avelto/convo/internal/platform/label"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/ratelimit"
 )
 
 // table maps the errors of domain and platform packages to what the caller reads.
@@ -28,6 +29,11 @@ var table = []mapping{
 	is(page.ErrInvalidCursor, api.ErrorCodeInvalidCursor,
 		"The cursor does not belong to this list with these filters. Start again without a cursor."),
 	is(token.ErrNotLive, api.ErrorCodeUnauthenticated, "Send a valid API token: Authorization: Bearer convo_…"),
+	as(func(e *ratelimit.ExceededError) *Error {
+		exceeded := New(api.ErrorCodeRateLimited, "There were too many requests with unknown credentials from this address.")
+		exceeded.RetryAfter = max(e.ResetAfter, time.Second)
+		return exceeded
+	}),
 	as(func(e *token.MissingScopeError) *Error { return MissingScope(e.Scope) }),
 
 	is(idempotency.ErrReused, api.ErrorCodeIdempotencyKeyReused, "This Idempotency-Key was used with a different request."),

@@ -22,6 +22,7 @@ import (
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/ratelimit"
 	"github.com/avelto/convo/internal/testing/apitest"
 	"github.com/avelto/convo/internal/testing/testdb"
 )
@@ -49,6 +50,11 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// caller is the address of the requests, which may try 3 unknown tokens a minute.
+const caller = "192.0.2.7"
+
+var guesses = ratelimit.Limit{Requests: 3, Window: time.Minute}
+
 // fixture is an authenticator over a database, with a token in it.
 type fixture struct {
 	on     *postgres.DB
@@ -65,7 +71,7 @@ func setup(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{on: testdb.New(t), clock: clock.NewFake(time.Date(2026, 4, 30, 12, 0, 0, 0, time.UTC))}
 	f.uses = token.NewUses(f.on)
-	f.auth = token.NewAuthenticator(f.on, f.clock, f.uses)
+	f.auth = token.NewAuthenticator(f.on, f.clock, f.uses, ratelimit.NewLookups(f.clock, guesses))
 	ids := id.NewGenerator(f.clock)
 	f.tokens = &token.Service{DB: f.on, IDs: ids, Clock: f.clock}
 	space, err := (&workspace.Service{DB: f.on, IDs: ids}).Ensure(t.Context(), "acme", "Acme")
@@ -98,9 +104,9 @@ func (f *fixture) listen(t *testing.T) (stop func()) {
 func (f *fixture) caches(t *testing.T) func() bool {
 	t.Helper()
 	return func() bool {
-		first, err := f.auth.Authenticate(t.Context(), f.hash)
+		first, err := f.auth.Authenticate(t.Context(), f.hash, caller)
 		require.NoError(t, err)
-		second, err := f.auth.Authenticate(t.Context(), f.hash)
+		second, err := f.auth.Authenticate(t.Context(), f.hash, caller)
 		require.NoError(t, err)
 		return first == second
 	}
@@ -110,13 +116,13 @@ func TestAPrincipalIsCachedForASecond(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	defer f.listen(t)()
-	first, err := f.auth.Authenticate(t.Context(), f.hash)
+	first, err := f.auth.Authenticate(t.Context(), f.hash, caller)
 	require.NoError(t, err)
 	require.Equal(t, f.space, first.WorkspaceID)
 	require.True(t, first.Has(api.ScopeLeadsRead))
 	require.False(t, first.Has(api.ScopeLeadsWrite))
 	f.clock.Advance(time.Second)
-	later, err := f.auth.Authenticate(t.Context(), f.hash)
+	later, err := f.auth.Authenticate(t.Context(), f.hash, caller)
 	require.NoError(t, err)
 	require.NotSame(t, first, later, "read again, even without a notification")
 }
@@ -129,10 +135,10 @@ func TestARevocationTakesEffectImmediately(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, revoked)
 	require.Eventually(t, func() bool {
-		_, err := f.auth.Authenticate(t.Context(), f.hash) // its clock stands still
+		_, err := f.auth.Authenticate(t.Context(), f.hash, caller) // its clock stands still
 		return err != nil
 	}, time.Second, time.Millisecond)
-	_, err = f.auth.Authenticate(t.Context(), f.hash)
+	_, err = f.auth.Authenticate(t.Context(), f.hash, caller)
 	require.ErrorIs(t, err, token.ErrNotLive)
 	again, err := f.tokens.Revoke(t.Context(), f.on, f.space, f.row)
 	require.NoError(t, err)
@@ -170,7 +176,7 @@ func TestTheListenerNoticesAFrozenConnection(t *testing.T) {
 	on, err := postgres.Open(t.Context(), proxy.URL, postgres.Options{})
 	require.NoError(t, err)
 	defer on.Close()
-	auth := token.NewAuthenticator(on, clock.System{}, token.NewUses(on))
+	auth := token.NewAuthenticator(on, clock.System{}, token.NewUses(on), ratelimit.NewLookups(clock.System{}, guesses))
 	logged, lines := io.Pipe()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
@@ -201,7 +207,7 @@ func TestUsesAreWrittenInBatches(t *testing.T) {
 	f := setup(t)
 	at := f.clock.Now()
 	for range 3 {
-		_, err := f.auth.Authenticate(t.Context(), f.hash)
+		_, err := f.auth.Authenticate(t.Context(), f.hash, caller)
 		require.NoError(t, err)
 	}
 	require.NoError(t, f.uses.Flush(t.Context()))
@@ -248,7 +254,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	require.NoError(b, err)
 	plaintext, _, err := (&token.Service{DB: on, IDs: ids, Clock: c}).Create(b.Context(), on, token.NewToken{Name: "x", WorkspaceID: space.ID, Scopes: []api.Scope{api.ScopeLeadsRead}})
 	require.NoError(b, err)
-	auth := token.NewAuthenticator(on, c, token.NewUses(on))
+	auth := token.NewAuthenticator(on, c, token.NewUses(on), ratelimit.NewLookups(c, guesses))
 	ctx, stop := context.WithCancel(b.Context())
 	var ended atomic.Bool
 	go func() {
@@ -258,7 +264,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		hash, _ := token.Parse(plaintext)
-		_, err := auth.Authenticate(ctx, hash)
+		_, err := auth.Authenticate(ctx, hash, caller)
 		require.NoError(b, err)
 	}
 	stop()

@@ -60,6 +60,19 @@ func (m *Memory) Take(_ context.Context, key string, limit Limit) (Result, error
 	return result(w.count, limit, w.ends.Sub(now)), nil
 }
 
+// Peek returns what the next Take of a key would return, without counting a request.
+func (m *Memory) Peek(key string, limit Limit) Result {
+	now := m.clock.Now()
+	s := &m.shards[maphash.String(m.seed, key)%shards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.windows[key]
+	if !now.Before(w.ends) {
+		w = window{ends: now.Add(limit.Window)}
+	}
+	return result(w.count+1, limit, w.ends.Sub(now))
+}
+
 func (s *shard) sweep(now time.Time) {
 	if len(s.windows) < s.sweepAt {
 		return

@@ -26,9 +26,10 @@ const (
 	maxHeaderBytes = 32 << 10
 )
 
-// Authenticator turns a token into a principal, or fails with token.ErrNotLive.
+// Authenticator turns a token into a principal. It fails with token.ErrNotLive, or with a
+// *ratelimit.ExceededError, without a lookup, if the caller has tried too many tokens.
 type Authenticator interface {
-	Authenticate(ctx context.Context, hash token.Hash) (*token.Principal, error)
+	Authenticate(ctx context.Context, hash token.Hash, caller string) (*token.Principal, error)
 }
 
 // Gate authenticates, authorizes and rate-limits requests.
@@ -49,13 +50,13 @@ func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
 		call.Operation = g.Document.Find(r.Method, c.Path())
 		allowed := g.shadowed(r, call)
 		tooLarge := errors.Join(limitHead(r), limitBody(c, call.Operation))
-		authErr := g.authenticate(r, call)
-		limited := g.limit(c, call)
+		authErr := g.authenticate(c, call)
+		limited, err := g.limit(c, call, authErr)
 		switch {
 		case tooLarge != nil:
 			return tooLarge
-		case authErr != nil && !errors.Is(authErr, token.ErrNotLive):
-			return authErr // the database is unavailable, which is not the caller's fault
+		case err != nil:
+			return err
 		case limited != nil:
 			return limited
 		case allowed != "":
@@ -132,7 +133,8 @@ func limitBody(c echo.Context, operation *spec.Operation) error {
 
 // authenticate sets the call's principal. It returns token.ErrNotLive if the request has
 // no live token.
-func (g *Gate) authenticate(r *http.Request, call *Call) error {
+func (g *Gate) authenticate(c echo.Context, call *Call) error {
+	r := c.Request()
 	values := r.Header.Values("Authorization")
 	if len(values) != 1 {
 		return token.ErrNotLive
@@ -146,16 +148,31 @@ func (g *Gate) authenticate(r *http.Request, call *Call) error {
 		return token.ErrNotLive
 	}
 	var err error
-	call.Principal, err = g.Authenticator.Authenticate(r.Context(), hash)
+	call.Principal, err = g.Authenticator.Authenticate(r.Context(), hash, ratelimit.Network(c.RealIP()))
 	return err
 }
 
-func (g *Gate) limit(c echo.Context, call *Call) error {
+// limit counts the request and returns limited if there have been too many. It returns
+// authErr as err if that says that the token could not be looked up, such as because
+// the database is unavailable, which is not the caller's fault.
+func (g *Gate) limit(c echo.Context, call *Call, authErr error) (limited *problem.Error, err error) {
+	if exceeded, ok := errors.AsType[*ratelimit.ExceededError](authErr); ok {
+		return g.outcome(c, g.Document.RateLimits["anonymous"], exceeded.Result), nil
+	}
 	class, key := g.bucket(c, call)
 	taken, err := g.Limiter.Take(c.Request().Context(), key, class.Limit)
 	if err != nil {
-		return fmt.Errorf("rate limit: %w", err)
+		return nil, fmt.Errorf("rate limit: %w", err)
 	}
+	limited = g.outcome(c, class, taken)
+	if authErr != nil && !errors.Is(authErr, token.ErrNotLive) {
+		return nil, authErr
+	}
+	return limited, nil
+}
+
+// outcome sets the headers of the rate limit, and returns an error if it is exceeded.
+func (g *Gate) outcome(c echo.Context, class spec.RateClass, taken ratelimit.Result) *problem.Error {
 	reset := max(0, int(math.Ceil(taken.ResetAfter.Seconds())))
 	announce(c.Response().Header(), class, taken, reset, g.Clock.Now().Add(taken.ResetAfter))
 	if taken.Allowed {

@@ -50,7 +50,7 @@ type chain struct {
 }
 
 // Authenticate implements middleware.Authenticator.
-func (c *chain) Authenticate(context.Context, token.Hash) (*token.Principal, error) {
+func (c *chain) Authenticate(_ context.Context, _ token.Hash, _ string) (*token.Principal, error) {
 	switch {
 	case c.authErr != nil:
 		return nil, c.authErr
