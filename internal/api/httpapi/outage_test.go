@@ -22,8 +22,13 @@ import (
 )
 
 const (
-	keyedCalls   = 32
-	receiverTime = 200 * time.Millisecond
+	keyedCalls = 32
+	poolSize   = 2
+	// receiverTime is how long the slowest operation waits for another server. Requests that
+	// held a connection meanwhile would take keyedCalls / poolSize times as long.
+	receiverTime = time.Second
+	// callsLimit is far below those 16 s, and generous for a busy machine.
+	callsLimit = keyedCalls / poolSize * receiverTime / 2
 )
 
 // keyedPost says how an operation is called many times with a key.
@@ -88,7 +93,7 @@ func keyedPosts(t *testing.T, s *apitest.Server, in apitest.Space, webhookURL st
 func TestManyKeyedCallsFinishOnATinyPool(t *testing.T) {
 	t.Parallel()
 	receiver := apitest.NewReceiver(t, func(int, http.ResponseWriter, *http.Request) { <-time.After(receiverTime) })
-	s := apitest.New(t, apitest.Options{MaxConns: 2, Config: apitest.Config{AllowedTargets: []string{"127.0.0.0/8", "::1/128"}}})
+	s := apitest.New(t, apitest.Options{MaxConns: poolSize, Config: apitest.Config{AllowedTargets: []string{"127.0.0.0/8", "::1/128"}}})
 	rich, _ := s.Demo(t)
 	s.Exec(t, "DELETE FROM knowledge_jobs")
 	posts := keyedPosts(t, s, rich, receiver.URL)
@@ -105,7 +110,7 @@ func TestManyKeyedCallsFinishOnATinyPool(t *testing.T) {
 			require.NoError(t, s.DB.QueryRow(t.Context(), post.effects).Scan(&before))
 		}
 		first, took := callAll(t, s, rich.Token, o.ID, post)
-		require.Less(t, took, 5*time.Second, "%s: the requests waited for each other", o.ID)
+		require.Less(t, took, callsLimit, "%s: the requests waited for each other", o.ID)
 		longest = max(longest, took)
 		second, _ := callAll(t, s, rich.Token, o.ID, post)
 		for n := range keyedCalls {
@@ -123,7 +128,7 @@ func TestManyKeyedCallsFinishOnATinyPool(t *testing.T) {
 		}
 	}
 	require.Empty(t, slices.Collect(maps.Keys(posts)), "requests for operations that do not exist")
-	apitest.Tallyf(t, "pool of 2: %d concurrent keyed calls of each POST take %s at most", keyedCalls, longest.Round(time.Millisecond))
+	apitest.Tallyf(t, "pool of %d: %d concurrent keyed calls of each POST take %s at most", poolSize, keyedCalls, longest.Round(time.Millisecond))
 }
 
 // callAll sends all calls of an operation at the same time, each with its key, and
@@ -148,22 +153,29 @@ func callAll(t *testing.T, s *apitest.Server, token, operation string, post keye
 
 const (
 	stalledUploads = 50
-	latencySamples = 200
+	latencyRuns    = 7 // of which the median counts
+	latencySamples = 100
 )
 
 // TestStalledUploadsDoNotSlowOthers leaves keyed uploads unfinished and measures what
-// another workspace waits for its requests meanwhile.
+// another workspace waits for its requests meanwhile. The idle value is that of a server
+// without uploads. Both are measured in turns, so that other programs on the machine slow
+// both down.
 func TestStalledUploadsDoNotSlowOthers(t *testing.T) {
 	t.Parallel()
-	s := apitest.New(t, apitest.Options{MaxConns: 4})
+	calm, s := apitest.New(t, apitest.Options{MaxConns: 4}), apitest.New(t, apitest.Options{MaxConns: 4})
+	calmToken := calm.Token(t, calm.Workspace(t, "neighbour"))
 	hostile, neighbour := s.Token(t, s.Workspace(t, "hostile")), s.Token(t, s.Workspace(t, "neighbour"))
-	idle := p99(t, s, neighbour)
 	for n := range stalledUploads {
 		stallUpload(t, s, hostile, n)
 	}
-	stalled := p99(t, s, neighbour)
-	apitest.Tallyf(t, "%d stalled uploads: a neighbour's p99 is %s, idle %s", stalledUploads, stalled, idle)
-	require.Less(t, stalled, max(10*idle, 100*time.Millisecond))
+	var idle, stalled []time.Duration
+	for range latencyRuns {
+		idle = append(idle, p99(t, calm, calmToken))
+		stalled = append(stalled, p99(t, s, neighbour))
+	}
+	apitest.Tallyf(t, "%d stalled uploads: a neighbour's p99 is %s, idle %s", stalledUploads, median(stalled), median(idle))
+	require.Less(t, median(stalled), 10*median(idle))
 }
 
 // p99 measures GET /leads.
@@ -178,6 +190,8 @@ func p99(t *testing.T, s *apitest.Server, token string) time.Duration {
 	slices.Sort(took)
 	return took[latencySamples*99/100-1]
 }
+
+func median(all []time.Duration) time.Duration { return slices.Sorted(slices.Values(all))[len(all)/2] }
 
 // stallUpload sends the beginning of a file and keeps its connection open. The server
 // asks for the body, by 100 Continue, when its handler reads it.
