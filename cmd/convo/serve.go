@@ -99,9 +99,11 @@ func within(ctx context.Context, timeout time.Duration, fn func() error) error {
 	}
 }
 
-// statementTimeout bounds each statement of a server or worker.
 const (
+	// statementTimeout bounds each statement of a server or worker, and idleInTransaction
+	// the time between two of a transaction.
 	statementTimeout  = 10 * time.Second
+	idleInTransaction = 3 * time.Second
 	traceFlushTimeout = 5 * time.Second
 )
 
@@ -124,7 +126,9 @@ func (d daemon) serve(ctx context.Context, build build) error {
 			_ = stop(flushing) // remaining spans are lost if the flush fails
 		}()
 	}
-	on, err := d.database.open(ctx, postgres.Options{MaxConns: d.config.DatabaseConns, Tracing: tracing, StatementTimeout: statementTimeout})
+	on, err := d.database.open(ctx, postgres.Options{
+		MaxConns: d.config.DatabaseConns, Tracing: tracing, StatementTimeout: statementTimeout, IdleInTransaction: idleInTransaction,
+	})
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func TestAFrozenTransactionLosesItsLocks(t *testing.T) {
 	_, err = other.Exec(t.Context(), "CREATE TABLE counter AS SELECT 0 AS n")
 	require.NoError(t, err)
 	proxy := apitest.NewProxy(t, url)
-	on, err := postgres.Open(t.Context(), proxy.URL, postgres.Options{StatementTimeout: 100 * time.Millisecond})
+	on, err := postgres.Open(t.Context(), proxy.URL, postgres.Options{StatementTimeout: 100 * time.Millisecond, IdleInTransaction: 100 * time.Millisecond})
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		proxy.Cut() // or else the pool would wait for the frozen connection to close
@@ -41,4 +41,27 @@ func TestAFrozenTransactionLosesItsLocks(t *testing.T) {
 	defer cancel()
 	_, err = other.Exec(waiting, "UPDATE counter SET n = 2")
 	require.NoError(t, err, "the row is still locked")
+}
+
+// TestAProcessThatPausesInATransactionMayTryAgain pauses for longer than PostgreSQL waits.
+func TestAProcessThatPausesInATransactionMayTryAgain(t *testing.T) {
+	t.Parallel()
+	const name = "pausing"
+	url := testdb.URL(t)
+	other, err := postgres.Open(t.Context(), url, postgres.Options{})
+	require.NoError(t, err)
+	t.Cleanup(other.Close)
+	on, err := postgres.Open(t.Context(), url, postgres.Options{IdleInTransaction: 10 * time.Millisecond, ApplicationName: name})
+	require.NoError(t, err)
+	t.Cleanup(on.Close)
+	err = postgres.WithTx(t.Context(), on, func(ctx context.Context, tx postgres.Tx) error {
+		require.Eventually(t, func() bool {
+			sessions, err := other.Sessions(ctx, name)
+			return err == nil && sessions == 0
+		}, 30*time.Second, 5*time.Millisecond, "PostgreSQL ends the session")
+		_, err := tx.Exec(ctx, "SELECT 1")
+		return err
+	})
+	require.ErrorContains(t, err, "25P03")
+	require.True(t, postgres.IsUnavailable(err))
 }

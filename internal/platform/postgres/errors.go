@@ -42,9 +42,10 @@ func Violates(err error, constraint string) bool {
 func IsUnavailable(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		// Class 08 connection exception, 53 insufficient resources, 57P operator
-		// intervention (shutdown), 25006 a standby took a write.
+		// intervention (shutdown), 25006 a standby took a write, 25P03 this process was
+		// stopped in a transaction.
 		return strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "53") ||
-			strings.HasPrefix(pg.Code, "57P") || pg.Code == "25006" || isRetryable(err)
+			strings.HasPrefix(pg.Code, "57P") || pg.Code == "25006" || pg.Code == "25P03" || isRetryable(err)
 	}
 	var connect *pgconn.ConnectError
 	var network net.Error

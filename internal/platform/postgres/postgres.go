@@ -30,11 +30,13 @@ type Options struct {
 	MaxConns int32
 	Tracing  bool // OpenTelemetry spans for each statement
 	// StatementTimeout bounds each statement, also in the background and on connections
-	// that no longer respond; 0 for no bound. The database waits as long for the next
-	// statement of a transaction: on a frozen connection none comes, and the transaction
-	// would keep its locks. A pooler that gives each transaction another session must
-	// have a setting for that.
+	// that no longer respond; 0 for no bound.
 	StatementTimeout time.Duration
+	// IdleInTransaction bounds how long the database waits for the next statement of a
+	// transaction; 0 for no bound. On a frozen connection none comes, and the transaction
+	// would keep its locks. Through a pooler that gives each transaction another session
+	// it has no effect: the pooler needs a setting for that.
+	IdleInTransaction time.Duration
 	// DirectURL is set if the database is reached through a pooler that gives each
 	// transaction another session, such as PgBouncer's transaction mode. It leads to
 	// PostgreSQL itself, for what needs a session.
@@ -56,7 +58,7 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	}
 	direct := config
 	if options.DirectURL == "" {
-		config.AfterConnect = onConnect(options.StatementTimeout)
+		config.AfterConnect = onConnect(options.IdleInTransaction)
 	} else {
 		// Without named prepared statements, which belong to a session. Descriptions of
 		// statements are kept, so that values are encoded as without a pooler.
@@ -64,7 +66,7 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 		if direct, err = configure(options.DirectURL, options); err != nil {
 			return nil, fmt.Errorf("CONVO_DATABASE_DIRECT_URL, like DATABASE_URL: %w", err)
 		}
-		direct.AfterConnect = onConnect(options.StatementTimeout)
+		direct.AfterConnect = onConnect(options.IdleInTransaction)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
