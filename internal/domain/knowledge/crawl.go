@@ -2,7 +2,6 @@ package knowledge
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/url"
@@ -108,7 +107,7 @@ func (v walk) page(ctx context.Context, address string, depth int32) error {
 	var content *indexed
 	if err == nil {
 		if err = found.Unreadable; err == nil {
-			content = v.prepare(found)
+			content = &indexed{ids: v.IDs, url: found.URL, hash: found.Index.Hash, passages: found.Index.Passages}
 		}
 	}
 	state, reason := pageDone, ""
@@ -133,16 +132,6 @@ func (v walk) page(ctx context.Context, address string, depth int32) error {
 		}
 		return endPage(ctx, tx, v.job, address, state, reason)
 	})
-}
-
-// prepare splits a page into passages, and hashes its text to tell whether it changed.
-func (v walk) prepare(found *crawl.Page) *indexed {
-	sum := sha256.New()
-	for _, section := range found.Document.Sections {
-		fmt.Fprintf(sum, "%s\x00%s\x00", section.Heading, section.Text)
-	}
-	page := v.index(found.URL, sum.Sum(nil), found.Document)
-	return &page
 }
 
 // store indexes a page, unless the same content is there already.

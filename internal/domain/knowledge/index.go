@@ -3,48 +3,23 @@ package knowledge
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/extract"
-	"github.com/avelto/convo/internal/platform/language"
+	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// ownLanguage is the length in bytes from which the language of a passage is detected.
-// Shorter passages have the language of their document.
-const ownLanguage = 200
+// maxBatch is how many passages one statement stores: each statement has a deadline.
+const maxBatch = 500
 
 // indexed is a page that is ready to be stored in the index.
 type indexed struct {
-	url    string
-	hash   []byte
-	chunks db.KnowledgeChunkAddParams
-}
-
-// index splits a page into passages and stems their words.
-func (w *Worker) index(address string, hash []byte, document extract.Document) indexed {
-	page := indexed{url: address, hash: hash}
-	var whole strings.Builder
-	chunks := extract.Chunks(document)
-	for _, chunk := range chunks[:min(len(chunks), 8)] {
-		whole.WriteString(chunk.Text)
-	}
-	general := language.Detect(whole.String())
-	c := &page.chunks
-	for _, chunk := range chunks {
-		in := general
-		if len(chunk.Text) >= ownLanguage {
-			if own := language.Detect(chunk.Text); own != language.Other {
-				in = own
-			}
-		}
-		chunkID, _ := w.IDs.New()
-		c.IDs, c.Pages = append(c.IDs, chunkID), append(c.Pages, int32(chunk.Page))
-		c.Headings, c.Contents = append(c.Headings, chunk.Heading), append(c.Contents, chunk.Text)
-		c.HeadingStems, c.Stems = append(c.HeadingStems, language.Stems(chunk.Heading, in)), append(c.Stems, language.Stems(chunk.Text, in))
-	}
-	return page
+	ids      *id.Generator
+	url      string
+	hash     []byte
+	passages []extract.Passage
 }
 
 // store replaces a page in the index.
@@ -60,12 +35,25 @@ func (page indexed) store(ctx context.Context, tx postgres.Tx, source db.Knowled
 	if err != nil {
 		return fmt.Errorf("store page: %w", err)
 	}
-	page.chunks.WorkspaceID, page.chunks.SourceID = source.WorkspaceID, source.ID
-	page.chunks.DocumentURL, page.chunks.WorkspaceTerm = page.url, term(source.WorkspaceID)
-	if err := q.KnowledgeChunkAdd(ctx, tx, page.chunks); err != nil {
-		return fmt.Errorf("store passages: %w", err)
+	for batch := range slices.Chunk(page.passages, maxBatch) {
+		if err := q.KnowledgeChunkAdd(ctx, tx, page.batch(batch, source)); err != nil {
+			return fmt.Errorf("store passages: %w", err)
+		}
 	}
 	return nil
+}
+
+func (page indexed) batch(passages []extract.Passage, source db.KnowledgeSource) db.KnowledgeChunkAddParams {
+	p := db.KnowledgeChunkAddParams{
+		WorkspaceID: source.WorkspaceID, SourceID: source.ID, DocumentURL: page.url, WorkspaceTerm: term(source.WorkspaceID),
+	}
+	for _, one := range passages {
+		chunkID, _ := page.ids.New()
+		p.IDs, p.Pages = append(p.IDs, chunkID), append(p.Pages, int32(one.Page))
+		p.Headings, p.Contents = append(p.Headings, one.Heading), append(p.Contents, one.Text)
+		p.HeadingStems, p.Stems = append(p.HeadingStems, one.HeadingStems), append(p.Stems, one.Stems)
+	}
+	return p
 }
 
 // storeAlone replaces the whole index of a source with one file. The source may be indexed

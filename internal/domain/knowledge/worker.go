@@ -128,7 +128,7 @@ func (w *Worker) upload(ctx context.Context, job db.KnowledgeJob, source db.Know
 		return err
 	}
 	defer file.Close()
-	document, err := w.Extract.Read(ctx, extract.Kind(*source.ContentType), file)
+	index, err := w.Extract.Read(ctx, extract.Kind(*source.ContentType), file)
 	if blame, ok := errors.AsType[*extract.Error](err); ok {
 		return w.end(ctx, job, blame, func(ctx context.Context, tx postgres.Tx) error {
 			return endPage(ctx, tx, job, *job.FileName, pageFailed, blame.Message)
@@ -136,7 +136,7 @@ func (w *Worker) upload(ctx context.Context, job db.KnowledgeJob, source db.Know
 	} else if err != nil {
 		return err
 	}
-	indexed := w.index(*job.FileName, source.Sha256, document)
+	indexed := indexed{ids: w.IDs, url: *job.FileName, hash: source.Sha256, passages: index.Passages}
 	return w.end(ctx, job, nil, func(ctx context.Context, tx postgres.Tx) error {
 		if err := indexed.storeAlone(ctx, tx, job, source); err != nil {
 			return err

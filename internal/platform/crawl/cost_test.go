@@ -4,35 +4,24 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/avelto/convo/internal/platform/crawl"
 	"github.com/avelto/convo/internal/platform/extract"
+	"github.com/avelto/convo/internal/testing/cost"
 )
 
-// What one page of up to 5 MiB may cost the server process.
-const (
-	maxCostMemory = 32 << 20
-	// An idle machine needs less than 50 ms. The attacks took seconds before the reader
-	// process had them, so the limit leaves room for busy machines and the race detector.
-	maxCostCPU = 500 * time.Millisecond
-	// calm and attack are the environment variables with the addresses of two sites.
-	calm, attack = "COST_CALM", "COST_ATTACK"
-)
+// limit is what one page of up to 5 MiB may cost the server process.
+var limit = cost.Limit(32<<20, 50*time.Millisecond)
 
 // TestMain runs the tests, or is a reader process, or a server that crawls one page.
 func TestMain(m *testing.M) {
@@ -40,8 +29,8 @@ func TestMain(m *testing.M) {
 	switch {
 	case len(os.Args) == 2 && os.Args[1] == extract.Command:
 		err = extract.Main(context.Background(), os.Stdin, os.Stdout)
-	case os.Getenv(attack) != "":
-		err = measure()
+	case cost.Requested():
+		err = cost.Report(visit)
 	default:
 		os.Exit(m.Run())
 	}
@@ -51,37 +40,15 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// cost is what a page cost a process: the peak of its memory, and its CPU time without
-// that of its reader processes.
-type cost struct {
-	Memory int64         `json:"memory"` // bytes
-	CPU    time.Duration `json:"cpu"`
-	Result string        `json:"result"`
-}
-
-// measure crawls a small page, so that everything is warm, then the attack.
-func measure() error {
-	visit(os.Getenv(calm))
-	before, err := used()
-	if err != nil {
-		return err
-	}
-	result := visit(os.Getenv(attack))
-	after, err := used()
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(os.Stdout).Encode(cost{after.Memory - before.Memory, after.CPU - before.CPU, result})
-}
-
-// visit opens a site and fetches its sitemap and one page, and says how that went.
+// visit opens the site of a page, and fetches its sitemap and the page. It says how that
+// went.
 func visit(address string) string {
 	site, err := open(context.Background(), address)
 	if err == nil {
 		defer site.Close()
 		site.Sitemap(context.Background(), 200)
 		var page *crawl.Page
-		if page, err = site.Fetch(context.Background(), address+"/"); err == nil {
+		if page, err = site.Fetch(context.Background(), address); err == nil {
 			err = page.Unreadable
 		}
 	}
@@ -91,33 +58,12 @@ func visit(address string) string {
 	return "read"
 }
 
-func used() (cost, error) {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return cost{}, err
-	}
-	_, peak, _ := strings.Cut(string(status), "VmHWM:")
-	fields := strings.Fields(peak)
-	if len(fields) == 0 {
-		return cost{}, errors.New("no VmHWM")
-	}
-	kibibytes, err := strconv.ParseInt(fields[0], 10, 64)
-	if err != nil {
-		return cost{}, err
-	}
-	var usage unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
-		return cost{}, err
-	}
-	return cost{Memory: kibibytes << 10, CPU: time.Duration(usage.Utime.Nano() + usage.Stime.Nano())}, nil
-}
-
 // serve serves one page, and what else is in paths, in a content encoding.
 func serve(t *testing.T, encoding, page string, paths map[string]string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		content, ok := paths[r.URL.Path]
-		if r.URL.Path == "/" {
+		if r.URL.Path == "/" || r.URL.Path == longPath {
 			content, ok = page, true
 			if encoding != "" {
 				w.Header().Set("Content-Encoding", encoding)
@@ -132,6 +78,15 @@ func serve(t *testing.T, encoding, page string, paths map[string]string) string 
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// longPath is one that patterns of robots.txt with wildcards can match in many ways.
+var longPath = "/" + strings.Repeat("a", 1900)
+
+// patterns are 500 kB of a robots.txt whose patterns match longPath except at the end.
+func patterns(pattern string) map[string]string {
+	line := "Disallow: /" + pattern + "z$\n"
+	return map[string]string{"/robots.txt": "User-agent: *\n" + strings.Repeat(line, 500_000/len(line))}
 }
 
 // bomb is 600 MiB of spaces, packed.
@@ -169,12 +124,10 @@ func manyLinks() string {
 	return b.String()
 }
 
-// TestHostilePagesCostTheServerLittle crawls in a process of its own, so that nothing
-// else is measured.
 func TestHostilePagesCostTheServerLittle(t *testing.T) { //nolint:tparallel // each attack is measured alone
 	t.Parallel()
 	packed := bomb(t)
-	quiet := serve(t, "", "<p>Hello.</p>", nil)
+	quiet := serve(t, "", "<p>Hello.</p>", nil) + "/"
 	sitemap := "<urlset>" + strings.Repeat("<url><loc>/a</loc></url>", (5<<20)/25) + "</urlset>"
 	for _, test := range []struct {
 		name, encoding, page string
@@ -188,19 +141,13 @@ func TestHostilePagesCostTheServerLittle(t *testing.T) { //nolint:tparallel // e
 		{"5 MiB of text", "", strings.Repeat("<p>"+strings.Repeat("word ", 200), 5200), nil, "It contains more than 1 MiB of text."},
 		{"5 MiB of nothing", "", strings.Repeat("<b></b>", (5<<20)/7), nil, "It contains no text. Run text recognition on scanned documents first."},
 		{"sitemap of 5 MiB", "", "<p>Hello.</p>", map[string]string{"/sitemap.xml": sitemap}, "read"},
-		{"robots.txt of patterns", "", "<p>Hello.</p>", map[string]string{"/robots.txt": "User-agent: *\n" + strings.Repeat("Disallow: /*a\n", 30_000)}, "has a robots.txt with more than 1000 patterns"},
+		{"robots.txt of wildcards", "", "<p>Hello.</p>", patterns(strings.Repeat("a*", 271)), "has a robots.txt with more than 10000 wildcards"},
+		{"robots.txt of long patterns", "", "<p>Hello.</p>", patterns(strings.Repeat(strings.Repeat("a", 50)+"*", 10)), "read"},
+		{"robots.txt of short patterns", "", "<p>Hello.</p>", patterns("*aa"), "has a robots.txt with more than 10000 rules"},
+		{"1 MiB of text", "", "<p>" + strings.Repeat("Customers can return shoes within thirty days if they are clean. ", (1<<20)/66), nil, "read"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			cmd := exec.CommandContext(t.Context(), os.Args[0])
-			cmd.Env = append(os.Environ(), calm+"="+quiet, attack+"="+serve(t, test.encoding, test.page, test.paths))
-			said, err := cmd.Output()
-			require.NoError(t, err)
-			var got cost
-			require.NoError(t, json.Unmarshal(said, &got))
-			t.Logf("%d kB sent: %d MiB, %s", len(test.page)/1000, got.Memory>>20, got.CPU)
-			require.Equal(t, test.result, got.Result)
-			require.LessOrEqual(t, got.Memory, int64(maxCostMemory))
-			require.LessOrEqual(t, got.CPU, maxCostCPU)
+			cost.Require(t, quiet, serve(t, test.encoding, test.page, test.paths)+longPath, test.result, limit)
 		})
 	}
 }

@@ -13,8 +13,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/temoto/robotstxt"
-
 	"github.com/avelto/convo/internal/platform/egress"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/weburl"
@@ -53,9 +51,9 @@ func skipped(reason string) error {
 type Page struct {
 	// URL is its canonical address after redirects, or the one that it declares
 	// (rel=canonical).
-	URL      string
-	Document extract.Document
-	// Unreadable says why the document is empty; nil if it is not. Links are returned in
+	URL   string
+	Index extract.Index
+	// Unreadable says why the index is empty; nil if it is not. Links are returned in
 	// either case.
 	Unreadable error
 	// Links are addresses on the same host, in canonical form, each once.
@@ -78,7 +76,7 @@ type Site struct {
 	accepts  []string
 	reader   *extract.Runner
 	client   *http.Client
-	robots   *robotstxt.Group
+	robots   *extract.Robots
 	sitemaps []string
 }
 
@@ -91,7 +89,7 @@ func Open(ctx context.Context, options Options) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.robots, s.sitemaps = rules.FindGroup(robot), rules.Sitemaps
+	s.robots, s.sitemaps = rules, rules.Sitemaps
 	if len(s.sitemaps) == 0 {
 		s.sitemaps = []string{options.Start.ResolveReference(&url.URL{Path: "/sitemap.xml"}).String()}
 	}
@@ -102,10 +100,12 @@ func Open(ctx context.Context, options Options) (*Site, error) {
 func (s *Site) Close() { s.client.CloseIdleConnections() }
 
 // Delay returns how long to wait between two pages.
-func (s *Site) Delay() time.Duration { return min(s.robots.CrawlDelay, maxDelay) }
+func (s *Site) Delay() time.Duration {
+	return time.Duration(min(s.robots.DelaySeconds, maxDelay.Seconds()) * float64(time.Second))
+}
 
 // Allows reports whether robots.txt allows a page.
-func (s *Site) Allows(address *url.URL) bool { return s.robots.Test(address.RequestURI()) }
+func (s *Site) Allows(address *url.URL) bool { return s.robots.Allows(address.RequestURI()) }
 
 // Sitemap returns the first pages on this host that the site's sitemaps list, at most
 // most. It skips sitemaps on other hosts, and those that cannot be read.
@@ -117,12 +117,7 @@ func (s *Site) Sitemap(ctx context.Context, most int) []string {
 		if at, err := url.Parse(queue[i]); err != nil || at.Host != s.host {
 			continue
 		}
-		file, err := s.download(ctx, queue[i], maxSitemap, "gzip")
-		if err != nil || file.status != http.StatusOK {
-			continue
-		}
-		task := extract.Task{Encoding: file.encoding, Address: file.address}
-		listed, err := s.reader.ReadSitemap(ctx, task, file.body)
+		listed, err := s.readSitemap(ctx, queue[i])
 		if err != nil {
 			continue
 		}
@@ -135,6 +130,18 @@ func (s *Site) Sitemap(ctx context.Context, most int) []string {
 		}
 	}
 	return found
+}
+
+func (s *Site) readSitemap(ctx context.Context, address string) (listed extract.Sitemap, err error) {
+	file, err := s.download(ctx, address, maxSitemap)
+	if err != nil {
+		return listed, err
+	}
+	defer file.close()
+	if file.status != http.StatusOK {
+		return listed, failed("returned status %d", file.status)
+	}
+	return read(ctx, file, extract.Task{}, s.reader.ReadSitemap)
 }
 
 // Fetch reads one page of the site and its links. Its error is a *PageError, if the page is
@@ -150,10 +157,11 @@ func (s *Site) Fetch(ctx context.Context, address string) (*Page, error) {
 	if !s.Allows(at) {
 		return nil, skipped("is disallowed by robots.txt")
 	}
-	file, err := s.download(ctx, address, extract.MaxPage, "gzip")
+	file, err := s.download(ctx, address, extract.MaxPage)
 	if err != nil {
 		return nil, err
 	}
+	defer file.close()
 	if file.status != http.StatusOK {
 		return nil, failed("returned status %d", file.status)
 	}
@@ -161,20 +169,19 @@ func (s *Site) Fetch(ctx context.Context, address string) (*Page, error) {
 	if err != nil || !slices.Contains(s.accepts, media) {
 		return nil, skipped("has a media type that is not supported")
 	}
-	task := extract.Task{Kind: extract.Kind(media), Charset: params["charset"], Encoding: file.encoding, Address: file.address}
-	read, err := s.reader.ReadPage(ctx, task, file.body)
+	found, err := read(ctx, file, extract.Task{Kind: extract.Kind(media), Charset: params["charset"]}, s.reader.ReadPage)
 	if err != nil {
 		return nil, blame(err)
 	}
-	if read.NoIndex {
+	if found.NoIndex {
 		return nil, skipped("asks not to be indexed")
 	}
-	page := &Page{URL: file.address, Document: read.Document, Links: read.Links}
-	if read.Canonical != "" {
-		page.URL = read.Canonical
+	page := &Page{URL: file.address, Index: found.Index, Links: found.Links}
+	if found.Canonical != "" {
+		page.URL = found.Canonical
 	}
-	if read.Unreadable != nil {
-		page.Unreadable = blame(read.Unreadable)
+	if found.Unreadable != nil {
+		page.Unreadable = blame(found.Unreadable)
 	}
 	return page, nil
 }

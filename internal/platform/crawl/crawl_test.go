@@ -52,8 +52,8 @@ func TestFetchReturnsTextAndLinks(t *testing.T) {
 	page, err := opened(t, address).Fetch(t.Context(), address+"/")
 	require.NoError(t, err)
 	require.NoError(t, page.Unreadable)
-	require.Equal(t, "Shop", page.Document.Title)
-	require.Contains(t, page.Document.Sections[0].Text, "Żółte buty.")
+	require.Equal(t, "Shop", page.Index.Passages[0].Heading)
+	require.Contains(t, page.Index.Passages[0].Text, "Żółte buty.")
 	require.Equal(t, address+"/shop?a=2&b=1", page.URL)
 	require.Equal(t, []string{address + "/a", address + "/c"}, page.Links)
 }
@@ -91,7 +91,21 @@ func TestFetchReadsTheCharsetOfTheResponse(t *testing.T) {
 	t.Cleanup(server.Close)
 	page, err := opened(t, server.URL).Fetch(t.Context(), server.URL+"/")
 	require.NoError(t, err)
-	require.Equal(t, "zażółć", page.Document.Sections[0].Text)
+	require.Equal(t, "zażółć", page.Index.Passages[0].Text)
+}
+
+func TestIdentityIsNoContentEncoding(t *testing.T) {
+	t.Parallel()
+	for encoding, content := range map[string]string{"identity": "<p>x", "Identity": "<p>x", "GZIP": string(gzipped(t, "<p>x"))} {
+		address := serve(t, encoding, content, nil)
+		page, err := opened(t, address).Fetch(t.Context(), address+"/")
+		require.NoError(t, err, encoding)
+		require.Equal(t, "x", page.Index.Passages[0].Text, encoding)
+	}
+	for _, encoding := range []string{"br", "gzip, gzip", "identity, gzip"} {
+		address := serve(t, encoding, "<p>x", nil)
+		require.Equal(t, "uses a content encoding that was not requested", refused(t, opened(t, address), address+"/").Reason, encoding)
+	}
 }
 
 func TestRobotsTxtIsHonoured(t *testing.T) {

@@ -1,29 +1,24 @@
 package crawl
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
+	"sync/atomic"
 	"time"
-
-	"github.com/temoto/robotstxt"
 
 	"github.com/avelto/convo/internal/platform/egress"
 	"github.com/avelto/convo/internal/platform/extract"
 )
 
 const (
-	maxRobots = 512 << 10 // bytes
-	// maxPatterns is how many lines of a robots.txt may have wildcards: each becomes a
-	// regular expression in memory.
-	maxPatterns  = 1000
+	gzip         = "gzip" // the content encoding that is requested
 	maxRedirects = 5
 	maxHeader    = 64 << 10 // bytes
-	firstRead    = 64 << 10 // bytes to allocate for a page of unknown length
 	pageTimeout  = 20 * time.Second
 )
 
@@ -34,65 +29,109 @@ func transport(guard *egress.Guard) *http.Transport {
 	}
 }
 
-// file is a response, not decompressed.
+// file is a response. Its body is neither read nor decompressed yet: the reader process
+// does that.
 type file struct {
 	status      int
 	address     string // canonical, after redirects
 	contentType string
 	encoding    string // empty or gzip
-	body        []byte
+	body        *body
+
+	cancel context.CancelFunc
 }
 
-// download fetches a file of at most limit bytes; a larger one is an error. accept is the
-// content encoding to request. A response with another encoding is an error.
-func (s *Site) download(ctx context.Context, address string, limit int64, accept string) (*file, error) {
+func (f *file) close() {
+	f.cancel()
+	if f.body != nil {
+		_ = f.body.Close() // it is not read any more
+	}
+}
+
+// download requests a file. A body of more than limit bytes cannot be read to its end. A
+// response with a content encoding that was not requested is an error. The caller closes
+// the file.
+func (s *Site) download(ctx context.Context, address string, limit int64) (_ *file, err error) {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
-	defer cancel()
+	got := &file{cancel: cancel}
+	defer func() {
+		if err != nil {
+			got.close()
+		}
+	}()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, failed("has an invalid address")
 	}
 	request.Header.Set("User-Agent", UserAgent)
-	request.Header.Set("Accept-Encoding", accept)
-	response, err := s.client.Do(request)
+	request.Header.Set("Accept-Encoding", gzip)
+	response, err := s.client.Do(request) //nolint:bodyclose // the file closes it
 	if err != nil {
 		return nil, explain(err)
 	}
-	defer response.Body.Close()
-	got := &file{status: response.StatusCode, contentType: response.Header.Get("Content-Type")}
+	got.body = &body{ReadCloser: response.Body, limit: limit}
+	got.status, got.contentType = response.StatusCode, response.Header.Get("Content-Type")
 	if got.address, err = canonical(response.Request.URL); err != nil {
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
 		return got, nil // the body of an error is not used
 	}
-	if got.encoding = response.Header.Get("Content-Encoding"); got.encoding != "" && got.encoding != accept {
+	if response.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	switch encoding := strings.ToLower(response.Header.Get("Content-Encoding")); encoding {
+	case "", "identity": // may be sent regardless of what was requested (RFC 9110, section 12.5.3)
+	case gzip:
+		got.encoding = encoding
+	default:
 		return nil, failed("uses a content encoding that was not requested")
-	}
-	if got.encoding == "identity" {
-		got.encoding = ""
-	}
-	if got.body, err = readBody(response, limit); err != nil {
-		return nil, err
 	}
 	return got, nil
 }
 
-// readBody reads a body of at most limit bytes.
-func readBody(response *http.Response, limit int64) ([]byte, error) {
-	tooLarge := failed("is larger than %d MiB", extract.MaxPage>>20)
-	if response.ContentLength > limit {
-		return nil, tooLarge
+func tooLarge(limit int64) error {
+	if limit == extract.MaxRobots {
+		return failed("has a robots.txt of more than %d KiB", limit>>10)
 	}
-	var body bytes.Buffer
-	body.Grow(int(max(response.ContentLength, firstRead)) + bytes.MinRead)
-	if _, err := body.ReadFrom(io.LimitReader(response.Body, limit+1)); err != nil {
-		return nil, explain(err)
+	return failed("is larger than %d MiB", limit>>20)
+}
+
+// read passes a file to the reader process, which gets it as it arrives: this process
+// holds little of it at any time. A body that cannot be read ends the reader.
+func read[T any](ctx context.Context, f *file, task extract.Task, reader func(context.Context, extract.Task, io.Reader) (T, error)) (T, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	f.body.stop = stop
+	task.Encoding, task.Address = f.encoding, f.address
+	found, err := reader(ctx, task, f.body)
+	if broken := f.body.failure.Load(); broken != nil {
+		return found, *broken
 	}
-	if int64(body.Len()) > limit {
-		return nil, tooLarge
+	return found, err
+}
+
+// body is the body of a response, up to a limit.
+type body struct {
+	io.ReadCloser
+
+	size, limit int64
+	stop        context.CancelFunc    // called at the first failure
+	failure     atomic.Pointer[error] // a *PageError
+}
+
+// Read implements io.Reader.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.size += int64(n); b.size > b.limit {
+		err = tooLarge(b.limit)
 	}
-	return body.Bytes(), nil
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = explain(err)
+		b.failure.CompareAndSwap(nil, &err)
+		b.stop()
+	}
+	return n, err
 }
 
 // redirect follows redirects to the same host if robots.txt allows the target. The address
@@ -109,29 +148,26 @@ func (s *Site) redirect(request *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// readRobots fetches and parses robots.txt. One that cannot be parsed forbids nothing.
-func (s *Site) readRobots(ctx context.Context, address string) (*robotstxt.RobotsData, error) {
-	got, err := s.download(ctx, address, maxRobots, "identity")
+// readRobots reads robots.txt. A site without one forbids nothing.
+func (s *Site) readRobots(ctx context.Context, address string) (*extract.Robots, error) {
+	got, err := s.download(ctx, address, extract.MaxRobots)
 	if err != nil {
 		return nil, err
 	}
+	defer got.close()
 	if got.status >= http.StatusInternalServerError {
 		return nil, failed("returned status %d for its robots.txt", got.status)
 	}
-	patterns := 0
-	for line := range bytes.Lines(got.body) {
-		if bytes.ContainsAny(line, "*$") {
-			patterns++
-		}
+	if got.status != http.StatusOK {
+		return &extract.Robots{}, nil
 	}
-	if patterns > maxPatterns {
-		return nil, failed("has a robots.txt with more than %d patterns", maxPatterns)
+	rules, err := read(ctx, got, extract.Task{Robot: robot}, s.reader.ReadRobots)
+	if blame, ok := errors.AsType[*extract.Error](err); ok && blame.Code == extract.TooLarge {
+		return nil, failed("has a robots.txt with %s", blame.Message)
+	} else if ok {
+		return nil, failed("has a robots.txt that cannot be read")
 	}
-	rules, err := robotstxt.FromStatusAndBytes(got.status, got.body)
-	if err != nil {
-		return &robotstxt.RobotsData{}, nil //nolint:nilerr // a malformed robots.txt forbids nothing (RFC 9309, section 2.2)
-	}
-	return rules, nil
+	return &rules, err
 }
 
 // explain says why a request failed. The texts for a forbidden address and for one that

@@ -136,13 +136,19 @@ func TestTheStatusOfRobotsTxtDecides(t *testing.T) {
 func TestRobotsTxtIsBounded(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.set("/robots.txt", strings.Repeat("# comment\n", 60_000))
-	_, err := open(t.Context(), s.URL)
-	require.Error(t, err)
+	for reason, robots := range map[string]string{
+		"has a robots.txt of more than 512 KiB":           strings.Repeat("# comment\n", 60_000),
+		"has a robots.txt with more than 10000 rules":     "User-agent: *\n" + strings.Repeat("Disallow: /a\n", 10_001),
+		"has a robots.txt with more than 10000 wildcards": "User-agent: *\n" + strings.Repeat("Disallow: /*a*\n", 5001),
+	} {
+		s.set("/robots.txt", robots)
+		_, err := open(t.Context(), s.URL)
+		require.EqualError(t, err, reason)
+	}
 	s.paths["/robots.txt"] = func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://127.0.0.1:1/robots.txt", http.StatusFound)
 	}
-	_, err = open(t.Context(), s.URL)
+	_, err := open(t.Context(), s.URL)
 	require.EqualError(t, err, "redirects to another host")
 }
 
@@ -223,16 +229,21 @@ func TestASitemapThatListsItselfIsReadABoundedNumberOfTimes(t *testing.T) {
 	require.LessOrEqual(t, len(s.seen()), 11)
 }
 
+func gzipped(t *testing.T, content string) []byte {
+	t.Helper()
+	var packed bytes.Buffer
+	packer := gzip.NewWriter(&packed)
+	_, err := io.WriteString(packer, content)
+	require.NoError(t, err)
+	require.NoError(t, packer.Close())
+	return packed.Bytes()
+}
+
 func TestCompressedSitemapsAreRead(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	var packed bytes.Buffer
-	packer := gzip.NewWriter(&packed)
-	_, err := io.WriteString(packer, "<urlset><url><loc>"+s.URL+"/a</loc></url></urlset>")
-	require.NoError(t, err)
-	require.NoError(t, packer.Close())
 	s.set("/robots.txt", "Sitemap: "+s.URL+"/sitemap.xml.gz\n")
-	s.set("/sitemap.xml.gz", packed.String())
+	s.set("/sitemap.xml.gz", string(gzipped(t, "<urlset><url><loc>"+s.URL+"/a</loc></url></urlset>")))
 	require.Equal(t, []string{s.URL + "/a"}, opened(t, s.URL).Sitemap(t.Context(), 10))
 }
 

@@ -10,22 +10,26 @@ import (
 // maxChunk is the length of a passage, in characters. Longer sentences are split.
 const maxChunk = 1200
 
-// Chunk is a passage: consecutive sentences under one heading or on one page.
-type Chunk struct {
-	Heading string
-	Page    int
-	Text    string
+// Passage is a part of a text that a search finds: consecutive sentences under one
+// heading or on one page.
+type Passage struct {
+	Heading string `json:"heading,omitempty"`
+	Page    int    `json:"page,omitzero"`
+	Text    string `json:"text"`
+	// The stems of the words of both, as language.Stems returns them.
+	HeadingStems string `json:"headingStems,omitempty"`
+	Stems        string `json:"stems,omitempty"`
 }
 
 // Chunks splits a document into passages at headings, page breaks and ends of sentences.
-func Chunks(d Document) []Chunk {
-	var chunks []Chunk
+func Chunks(d Document) []Passage {
+	var chunks []Passage
 	for _, section := range d.Sections {
 		var b strings.Builder
 		size := 0
 		flush := func() {
 			if text := strings.TrimSpace(b.String()); text != "" {
-				chunks = append(chunks, Chunk{Heading: section.Heading, Page: section.Page, Text: text})
+				chunks = append(chunks, Passage{Heading: section.Heading, Page: section.Page, Text: text})
 			}
 			b.Reset()
 			size = 0

@@ -48,7 +48,7 @@ func TestChunksDoNotCrossHeadingsAndPages(t *testing.T) {
 	got := extract.Chunks(extract.Document{Sections: []extract.Section{
 		{Heading: "Returns", Text: "One."}, {Heading: "Prices", Text: "Two."}, {Heading: "Empty", Text: "  "}, {Page: 1, Text: "Three."}, {Page: 2, Text: "Four."},
 	}})
-	require.Equal(t, []extract.Chunk{
+	require.Equal(t, []extract.Passage{
 		{Heading: "Returns", Text: "One."}, {Heading: "Prices", Text: "Two."}, {Page: 1, Text: "Three."}, {Page: 2, Text: "Four."},
 	}, got)
 }

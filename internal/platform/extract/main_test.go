@@ -10,19 +10,25 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/avelto/convo/internal/platform/extract"
+	"github.com/avelto/convo/internal/testing/cost"
 )
 
 // oldKernel is the environment variable that takes Landlock and seccomp from a reader.
 const oldKernel = "OLD_KERNEL"
 
-// TestMain runs the tests, or is the reader process that they start.
+// TestMain runs the tests, or is the reader process that they start, or a server that
+// reads one file.
 func TestMain(m *testing.M) {
-	if len(os.Args) != 2 || os.Args[1] != extract.Command {
+	var err error
+	switch {
+	case len(os.Args) == 2 && os.Args[1] == extract.Command:
+		if err = forgetFeatures(os.Getenv(oldKernel) != ""); err == nil {
+			err = extract.Main(context.Background(), os.Stdin, os.Stdout)
+		}
+	case cost.Requested():
+		err = cost.Report(readFile)
+	default:
 		os.Exit(m.Run())
-	}
-	err := forgetFeatures(os.Getenv(oldKernel) != "")
-	if err == nil {
-		err = extract.Main(context.Background(), os.Stdin, os.Stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -27,15 +27,15 @@ const (
 
 // Page is what a web page contains.
 type Page struct {
-	Document Document `json:"document"`
-	// Unreadable says why the document is empty: the links can be followed all the same.
+	Index Index `json:"index"`
+	// Unreadable says why the index is empty: the links can be followed all the same.
 	Unreadable *Error `json:"unreadable,omitempty"`
 	// Canonical is the page's own address by its rel=canonical, on the same host.
 	Canonical string `json:"canonical,omitempty"`
 	// Links are addresses on the same host, in canonical form, each once.
 	Links []string `json:"links,omitempty"`
 	// NoIndex is set if the page asks robots to leave it out.
-	NoIndex bool `json:"noIndex,omitempty"`
+	NoIndex bool `json:"noIndex,omitzero"`
 }
 
 // Sitemap is what a sitemap file lists.
@@ -65,8 +65,9 @@ func decompress(content []byte, encoding string) ([]byte, error) {
 
 // page reads text and links of a page. A page of another kind than HTML has no links.
 func (t Task) page(content []byte) (page Page, err error) {
+	var document Document
 	if t.Kind != HTML {
-		page.Document, err = t.document(nil, content)
+		document, err = t.document(nil, content)
 	} else {
 		var root *html.Node
 		if root, err = parseHTML(content, t.contentType()); err != nil {
@@ -75,13 +76,16 @@ func (t Task) page(content []byte) (page Page, err error) {
 		if page, err = links(root, t.Address); err != nil {
 			return Page{}, err
 		}
-		page.Document, err = readHTML(root, t.Address)
+		document, err = readHTML(root, t.Address)
 	}
 	if err == nil {
-		err = page.Document.check(maxPageText)
+		err = document.check(maxPageText)
+	}
+	if err == nil {
+		page.Index, err = newIndex(document, maxPagePassages)
 	}
 	if blame, ok := errors.AsType[*Error](err); ok {
-		page.Document, page.Unreadable = Document{}, blame
+		page.Unreadable = blame
 		return page, nil
 	}
 	return page, err

@@ -35,7 +35,7 @@ func gzipped(t *testing.T, content string) []byte {
 
 func readPage(t *testing.T, content string) extract.Page {
 	t.Helper()
-	page, err := (&extract.Runner{}).ReadPage(t.Context(), extract.Task{Kind: extract.HTML, Address: address}, []byte(content))
+	page, err := (&extract.Runner{}).ReadPage(t.Context(), extract.Task{Kind: extract.HTML, Address: address}, strings.NewReader(content))
 	require.NoError(t, err)
 	return page
 }
@@ -76,9 +76,9 @@ func TestRobotsMetaElements(t *testing.T) {
 func TestCompressedPagesAreBounded(t *testing.T) {
 	t.Parallel()
 	runner, task := &extract.Runner{}, extract.Task{Kind: extract.HTML, Address: address, Encoding: "gzip"}
-	page, err := runner.ReadPage(t.Context(), task, gzipped(t, "<p>text"))
+	page, err := runner.ReadPage(t.Context(), task, bytes.NewReader(gzipped(t, "<p>text")))
 	require.NoError(t, err)
-	require.Equal(t, "text", page.Document.Sections[0].Text)
+	require.Equal(t, "text", page.Index.Passages[0].Text)
 	packed := gzipped(t, "<p>text")
 	for name, test := range map[string]struct {
 		content []byte
@@ -89,7 +89,7 @@ func TestCompressedPagesAreBounded(t *testing.T) {
 		"cut":      {packed[:len(packed)-6], extract.Corrupt},
 		"bomb":     {gzipped(t, strings.Repeat(" ", extract.MaxPage+1)), extract.TooLarge},
 	} {
-		_, err := runner.ReadPage(t.Context(), task, test.content)
+		_, err := runner.ReadPage(t.Context(), task, bytes.NewReader(test.content))
 		var blame *extract.Error
 		require.ErrorAs(t, err, &blame, name)
 		require.Equal(t, test.code, blame.Code, name)
@@ -103,17 +103,17 @@ func TestSitemapsThatAreHostileAreRefusedOrCut(t *testing.T) {
 	for i := range 3000 {
 		fmt.Fprintf(&b, "<url><loc> https://example.com/%d </loc></url><url><loc>/%d#again</loc></url><url><loc>https://other.example/%d</loc></url>", i, i, i)
 	}
-	listed, err := runner.ReadSitemap(t.Context(), task, []byte("<urlset>"+b.String()+"</urlset>"))
+	listed, err := runner.ReadSitemap(t.Context(), task, strings.NewReader("<urlset>"+b.String()+"</urlset>"))
 	require.NoError(t, err)
 	require.Len(t, listed.Pages, 2000)
 	require.Equal(t, "https://example.com/1999", listed.Pages[1999])
-	listed, err = runner.ReadSitemap(t.Context(), task, []byte("<sitemapindex>"+strings.Repeat("<sitemap><loc>https://example.com/a</loc></sitemap>", 50)+"</sitemapindex>"))
+	listed, err = runner.ReadSitemap(t.Context(), task, strings.NewReader("<sitemapindex>"+strings.Repeat("<sitemap><loc>https://example.com/a</loc></sitemap>", 50)+"</sitemapindex>"))
 	require.NoError(t, err)
 	require.Len(t, listed.Maps, 10)
 	for name, content := range map[string]string{
 		"not XML": "hello", "empty": "", "cut": "<urlset><url>", "entities": `<!DOCTYPE u [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><urlset><url><loc>/&b;</loc></url></urlset>`,
 	} {
-		_, err := runner.ReadSitemap(t.Context(), task, []byte(content))
+		_, err := runner.ReadSitemap(t.Context(), task, strings.NewReader(content))
 		var blame *extract.Error
 		require.ErrorAs(t, err, &blame, name)
 		require.Equal(t, extract.Corrupt, blame.Code, name)
@@ -135,10 +135,11 @@ func TestAReplyToAnotherTaskIsAnError(t *testing.T) {
 	for _, script := range []string{`echo '{}'`, `echo '{"sitemap":null}'`, `echo 'not JSON'`, "true"} {
 		runner := replacement(t, script)
 		_, documentErr := runner.Read(t.Context(), extract.Text, strings.NewReader("x"))
-		_, pageErr := runner.ReadPage(t.Context(), extract.Task{}, nil)
-		_, sitemapErr := runner.ReadSitemap(t.Context(), extract.Task{}, nil)
+		_, pageErr := runner.ReadPage(t.Context(), extract.Task{}, strings.NewReader(""))
+		_, sitemapErr := runner.ReadSitemap(t.Context(), extract.Task{}, strings.NewReader(""))
+		_, robotsErr := runner.ReadRobots(t.Context(), extract.Task{}, strings.NewReader(""))
 		_, protectionsErr := runner.Protections(t.Context())
-		for _, err := range []error{documentErr, pageErr, sitemapErr, protectionsErr} {
+		for _, err := range []error{documentErr, pageErr, sitemapErr, robotsErr, protectionsErr} {
 			var blame *extract.Error
 			require.Error(t, err, script)
 			require.NotErrorAs(t, err, &blame, script)

@@ -3,10 +3,12 @@ package extract
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const maxFile = 10 << 20
@@ -53,9 +55,7 @@ func Main(ctx context.Context, in io.Reader, out io.Writer) error {
 		active = tried(active, program)
 		said.Protections = &active
 	}
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(said); err != nil {
+	if err := json.MarshalWrite(out, said, jsontext.AllowInvalidUTF8(true)); err != nil {
 		return fmt.Errorf("reply: %w", err)
 	}
 	return nil

@@ -3,25 +3,33 @@ package extract
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/avelto/convo/internal/platform/weburl"
 )
 
 const (
 	// Command is the subcommand of the binary that runs Main.
-	Command      = "extract"
-	maxReply     = 3 * maxText // JSON escapes characters
-	maxPageReply = 3*maxPageText + 2*maxLinks*2048
-	timeLimit    = time.Minute
-	cpuLimit     = time.Minute
-	memoryLimit  = 768 << 20 // bytes
-	goMemory     = "512MiB"
-	waitDelay    = 5 * time.Second
+	Command = "extract"
+	// The largest replies. Stems are about as long as their text, and JSON escapes
+	// characters.
+	maxReply        = 4 * maxText
+	maxPageReply    = 4*maxPageText + 2*maxLinks*weburl.Max
+	maxSitemapReply = 2 * maxSitemapURLs * weburl.Max
+	maxRobotsReply  = 4*MaxRobots + 64*maxRules
+	timeLimit       = 2 * time.Minute
+	cpuLimit        = time.Minute
+	memoryLimit     = 768 << 20 // bytes
+	goMemory        = "512MiB"
+	waitDelay       = 5 * time.Second
 )
 
 // Runner opens files and pages in reader processes.
@@ -32,57 +40,52 @@ type Runner struct {
 
 // Read reads the text of a file. It returns an *Error if the file is to blame, and also
 // if its reader died or took too long.
-func (r *Runner) Read(ctx context.Context, kind Kind, file io.Reader) (Document, error) {
+func (r *Runner) Read(ctx context.Context, kind Kind, file io.Reader) (Index, error) {
 	said, err := r.run(ctx, Task{Action: readDocument, Kind: kind}, file, maxReply)
-	if err != nil {
-		return Document{}, err
-	}
-	if said.Document == nil {
-		return Document{}, errNoReply
-	}
-	return *said.Document, nil
+	return found(said.Index, err)
 }
 
 // ReadPage reads text and links of a web page. It returns an *Error like Read; a page
 // without text is none.
-func (r *Runner) ReadPage(ctx context.Context, task Task, content []byte) (Page, error) {
+func (r *Runner) ReadPage(ctx context.Context, task Task, content io.Reader) (Page, error) {
 	task.Action = readWebPage
-	said, err := r.run(ctx, task, bytes.NewReader(content), maxPageReply)
-	if err != nil {
-		return Page{}, err
-	}
-	if said.Page == nil {
-		return Page{}, errNoReply
-	}
-	return *said.Page, nil
+	said, err := r.run(ctx, task, content, maxPageReply)
+	return found(said.Page, err)
 }
 
 // ReadSitemap reads a sitemap. It returns an *Error like Read.
-func (r *Runner) ReadSitemap(ctx context.Context, task Task, content []byte) (Sitemap, error) {
+func (r *Runner) ReadSitemap(ctx context.Context, task Task, content io.Reader) (Sitemap, error) {
 	task.Action = readSitemap
-	said, err := r.run(ctx, task, bytes.NewReader(content), 2*maxSitemapURLs*2048)
-	if err != nil {
-		return Sitemap{}, err
-	}
-	if said.Sitemap == nil {
-		return Sitemap{}, errNoReply
-	}
-	return *said.Sitemap, nil
+	said, err := r.run(ctx, task, content, maxSitemapReply)
+	return found(said.Sitemap, err)
+}
+
+// ReadRobots reads a robots.txt. It returns an *Error like Read; the message of one with
+// the code TooLarge says what the file has too many of.
+func (r *Runner) ReadRobots(ctx context.Context, task Task, content io.Reader) (Robots, error) {
+	task.Action = readRobots
+	said, err := r.run(ctx, task, content, maxRobotsReply)
+	return found(said.Robots, err)
 }
 
 // Protections starts a reader process that reports what it cannot do.
 func (r *Runner) Protections(ctx context.Context) (Protections, error) {
 	said, err := r.run(ctx, Task{Action: tryLimits}, bytes.NewReader(nil), maxPageReply)
-	if err != nil {
-		return Protections{}, err
-	}
-	if said.Protections == nil {
-		return Protections{}, errNoReply
-	}
-	return *said.Protections, nil
+	return found(said.Protections, err)
 }
 
 var errNoReply = errors.New("extract: the reader process replied to another task")
+
+// found returns the part of a reply that was asked for.
+func found[T any](part *T, err error) (T, error) {
+	switch {
+	case err != nil:
+		return *new(T), err
+	case part == nil:
+		return *new(T), errNoReply
+	}
+	return *part, nil
+}
 
 func (r *Runner) run(ctx context.Context, task Task, content io.Reader, most int) (reply, error) {
 	limited, cancel := context.WithTimeout(ctx, timeLimit)
@@ -149,6 +152,9 @@ func (b *bounded) Write(p []byte) (int, error) {
 	if len(b.kept)+len(p) > b.limit {
 		b.full = true
 		return 0, io.ErrShortWrite
+	}
+	if cap(b.kept)-len(b.kept) < len(p) {
+		b.kept = slices.Grow(b.kept, max(len(b.kept), len(p))) // append copies more often
 	}
 	b.kept = append(b.kept, p...)
 	return len(p), nil

@@ -28,7 +28,7 @@ func TestAReaderThatDiesBlamesTheFile(t *testing.T) {
 		require.Equal(t, code, blame.Code, script)
 	}
 	secretive := filepath.Join(t.TempDir(), "reader")
-	require.NoError(t, os.WriteFile(secretive, []byte("#!/bin/sh\nenv | grep -q -E 'SECRET|DATABASE' && exit 1\n"+`echo '{"document":{"sections":[]}}'`+"\n"), 0o700))
+	require.NoError(t, os.WriteFile(secretive, []byte("#!/bin/sh\nenv | grep -q -E 'SECRET|DATABASE' && exit 1\n"+`echo '{"index":{"passages":[]}}'`+"\n"), 0o700))
 	_, err := (&extract.Runner{Binary: secretive}).Read(t.Context(), extract.PDF, strings.NewReader("x"))
 	require.NoError(t, err, "it receives none of the operator's settings")
 }

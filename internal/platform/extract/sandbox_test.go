@@ -34,9 +34,9 @@ func TestReaderWorksOnOldKernels(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, extract.Protections{ResourcesBounded: true}, active)
 	require.False(t, active.Complete())
-	document, err := runner.Read(t.Context(), extract.Text, strings.NewReader("Some text."))
+	index, err := runner.Read(t.Context(), extract.Text, strings.NewReader("Some text."))
 	require.NoError(t, err)
-	require.Equal(t, "Some text.", document.Sections[0].Text)
+	require.Equal(t, "Some text.", index.Passages[0].Text)
 }
 
 func TestReaderReadsEveryKindInItsSandbox(t *testing.T) {
@@ -52,8 +52,8 @@ func TestReaderReadsEveryKindInItsSandbox(t *testing.T) {
 		extract.HTML:     "<p>text",
 		extract.Markdown: "# title\n\ntext",
 	} {
-		document, err := (&extract.Runner{}).Read(t.Context(), kind, strings.NewReader(file))
+		index, err := (&extract.Runner{}).Read(t.Context(), kind, strings.NewReader(file))
 		require.NoError(t, err, kind)
-		require.NotEmpty(t, document.Sections, kind)
+		require.NotEmpty(t, index.Passages, kind)
 	}
 }

@@ -18,6 +18,8 @@ type Task struct {
 	Encoding string `json:"encoding,omitempty"`
 	// Address is where a page is, without a fragment; its links are relative to it.
 	Address string `json:"address,omitempty"`
+	// Robot is whose rules to read in a robots.txt.
+	Robot string `json:"robot,omitempty"`
 	// Action is set by the Runner.
 	Action action `json:"action"`
 }
@@ -29,6 +31,7 @@ const (
 	readDocument action = "document"
 	readWebPage  action = "page"
 	readSitemap  action = "sitemap"
+	readRobots   action = "robots"
 	tryLimits    action = "probe"
 )
 
@@ -42,11 +45,12 @@ func (t Task) contentType() string {
 
 // reply is what the reader process writes. Error says why the content cannot be read.
 type reply struct {
-	Document    *Document    `json:"document,omitempty"`
-	Page        *Page        `json:"page,omitempty"`
-	Sitemap     *Sitemap     `json:"sitemap,omitempty"`
-	Protections *Protections `json:"protections,omitempty"`
-	Error       *Error       `json:"error,omitempty"`
+	Index       *Index       `json:"index,omitzero"`
+	Page        *Page        `json:"page,omitzero"`
+	Sitemap     *Sitemap     `json:"sitemap,omitzero"`
+	Robots      *Robots      `json:"robots,omitzero"`
+	Protections *Protections `json:"protections,omitzero"`
+	Error       *Error       `json:"error,omitzero"`
 }
 
 // pdfReader reads a PDF. It is started before the process gives up the file system.
@@ -99,15 +103,15 @@ func (t Task) perform(pdf pdfReader, content []byte) (said reply, err error) {
 	if err == nil {
 		switch t.Action {
 		case readDocument:
-			var document Document
-			document, err = t.document(pdf, content)
-			said.Document = &document
+			said.Index, err = t.index(pdf, content)
 		case readWebPage:
 			var page Page
 			page, err = t.page(content)
 			said.Page = &page
 		case readSitemap:
 			said.Sitemap, err = t.sitemap(content)
+		case readRobots:
+			said.Robots, err = t.robots(content)
 		case tryLimits:
 			said.Protections = &Protections{}
 		default:

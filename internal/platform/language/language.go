@@ -7,9 +7,7 @@ import (
 	"strings"
 	"sync"
 	"unicode"
-	"unicode/utf8"
 
-	"github.com/abadojack/whatlanggo"
 	"github.com/blevesearch/bleve/v2/analysis"
 	"github.com/blevesearch/bleve/v2/analysis/lang/en"
 	"github.com/blevesearch/bleve/v2/analysis/lang/pl"
@@ -29,21 +27,6 @@ const (
 	Polish  Language = "pl"
 	Other   Language = "other"
 )
-
-// minRunes is the length below which the language of a text is not detected.
-const minRunes = 20
-
-// Detect returns the language of a text: English, Polish or Other.
-func Detect(text string) Language {
-	if utf8.RuneCountInString(text) < minRunes {
-		return Other
-	}
-	known := map[whatlanggo.Lang]Language{whatlanggo.Eng: English, whatlanggo.Pol: Polish}
-	if found, ok := known[whatlanggo.DetectLang(text)]; ok {
-		return found
-	}
-	return Other
-}
 
 // Word is a word of a text, with its position in bytes.
 type Word struct {

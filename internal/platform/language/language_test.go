@@ -45,6 +45,21 @@ func TestDetect(t *testing.T) {
 	require.Equal(t, language.Other, language.Detect("x"))
 }
 
+func TestPassagesOfOtherLanguagesThanTheirTextAreDetected(t *testing.T) {
+	t.Parallel()
+	const english = "Customers can return shoes within thirty days if they are clean."
+	const polish = "Klienci mogą zwrócić buty w ciągu trzydziestu dni, jeżeli są czyste."
+	const german = "Die Schuhe können innerhalb von dreißig Tagen zurückgegeben werden."
+	for sample, main := range map[string]language.Language{english: language.English, polish: language.Polish, german: language.Other, "x": language.Other} {
+		d := language.NewDetector(sample)
+		require.Equal(t, main, d.Main, sample)
+		require.Equal(t, language.English, d.Detect(english), sample)
+		require.Equal(t, language.Polish, d.Detect(polish), sample)
+		require.Equal(t, main, d.Detect("x"), sample)
+	}
+	require.Equal(t, language.Other, language.NewDetector(german).Detect(german))
+}
+
 func TestWordsHavePositions(t *testing.T) {
 	t.Parallel()
 	text := "Zażółć, GĘŚLĄ-jaźń 42!"
