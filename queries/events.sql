@@ -1,7 +1,26 @@
--- name: EventRecord :one
--- Numbers and stores events, with a delivery of each to every subscribed webhook;
--- returns the sequence number of the last.
-SELECT record_events(of_workspace_id => @workspace_id, ids => @ids::uuid[], types => @types::text[], payloads => @payloads::text[], moment => @occurred_at)::bigint AS sequence;
+-- name: EventRecord :exec
+-- Stores events in their order. They are numbered afterwards, see SystemEventSequence.
+INSERT INTO event_outbox (workspace_id, id, type, data, occurred_at)
+SELECT @workspace_id, event.id, event.type, event.data::json, @occurred_at
+FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@types::text[]) AS type, unnest(@payloads::text[]) AS data, generate_subscripts(@ids::uuid[], 1) AS number) AS event
+ORDER BY event.number;
+
+-- name: EventRecordNumbered :one
+-- Stores one event with the next number, and creates no deliveries. It may wait for
+-- SystemEventSequence.
+WITH counter AS (
+    INSERT INTO event_counters AS counter (workspace_id, latest) VALUES (@workspace_id, 1)
+    ON CONFLICT (workspace_id) DO UPDATE SET latest = counter.latest + 1
+    RETURNING latest
+)
+INSERT INTO events (workspace_id, sequence, id, type, data, occurred_at)
+SELECT @workspace_id, counter.latest, @id, @type, @data, @occurred_at FROM counter
+RETURNING *;
+
+-- name: SystemEventSequence :one
+-- Numbers events that have no number yet, and creates what follows from them; see the function.
+SELECT numbered::integer AS numbered, delivered::integer AS delivered, last_workspace::uuid AS last_workspace, more::boolean AS more
+FROM sequence_events(@most_rows, @most_workspaces, @after_workspace);
 
 -- name: EventList :many
 -- Events of some types after a number, oldest first.

@@ -36,18 +36,16 @@ SELECT * FROM leads WHERE workspace_id = @workspace_id AND id = @id FOR UPDATE;
 
 -- name: LeadCreate :one
 -- Creates a lead in stage NEW, without a score or a conversation. The same statement records
--- its event and counts it, which saves round trips and an explicit transaction.
+-- its event, which counts it, to save round trips and an explicit transaction.
 WITH created AS (
     INSERT INTO leads (workspace_id, id, status, fields, source, created_at, updated_at)
     VALUES (@workspace_id, @id, 'NEW', @fields, sqlc.narg('source'), @created_at, @created_at)
     RETURNING *
 ), recorded AS (
-    SELECT record_events(@workspace_id, ARRAY[@event_id::uuid], ARRAY['lead.created'], ARRAY[@event_data::text], @created_at)
-), counted AS (
-    INSERT INTO analytics_deltas (workspace_id, day, kind, n)
-    SELECT @workspace_id, (created.created_at AT TIME ZONE 'UTC')::date, 'lead NEW', 1 FROM created
+    INSERT INTO event_outbox (workspace_id, id, type, data, occurred_at, counts_as)
+    VALUES (@workspace_id, @event_id, 'lead.created', @event_data, @created_at, 'lead NEW')
 )
-SELECT created.* FROM created CROSS JOIN recorded;
+SELECT created.* FROM created;
 
 -- name: LeadUpdate :one
 -- Merges fields (null removes a property) and sets the score and the CRM ID.

@@ -165,7 +165,7 @@ func databaseCalls(handedOff, tag uuid.UUID) []*keyedCall {
 	return []*keyedCall{
 		{operation: "createLead", path: "/leads", contentType: isJSON, body: `{"fields":{"name":"KEY"}}`, effects: []string{
 			"SELECT count(*) FROM leads WHERE fields ->> 'name' = 'KEY'",
-			"SELECT count(*) FROM events WHERE type = 'lead.created' AND data -> 'lead' -> 'fields' ->> 'name' = 'KEY'",
+			"SELECT count(*) FROM event_outbox WHERE type = 'lead.created' AND data -> 'lead' -> 'fields' ->> 'name' = 'KEY'",
 		}},
 		{operation: "createAgent", path: "/agents", contentType: isJSON, body: `{"name":"KEY","modelProvider":"openai","modelName":"gpt-4o-mini"}`, effects: []string{
 			"SELECT count(*) FROM agents WHERE name = 'KEY'",
@@ -179,7 +179,7 @@ func databaseCalls(handedOff, tag uuid.UUID) []*keyedCall {
 			"SELECT count(*) FROM river.river_job WHERE kind = 'message_send' AND args ->> 'messageId' IN (SELECT id::text FROM messages WHERE content = 'KEY')",
 		}},
 		{operation: "bulkUpdateConversations", path: "/conversations/bulk", contentType: isJSON, effects: []string{
-			"SELECT count(*) FROM events WHERE type = 'conversation.tags_changed' AND data::text LIKE '%" + tag.String() + "%'",
+			"SELECT count(*) FROM event_outbox WHERE type = 'conversation.tags_changed' AND data::text LIKE '%" + tag.String() + "%'",
 		}, body: fmt.Sprintf(`{"ids":[%q],"action":"tag","tagIds":[%q]}`, handedOff, tag)},
 		{operation: "crawlKnowledge", path: "/knowledge/crawl", contentType: isJSON, body: `{"url":"https://docs.example.com/KEY"}`, effects: []string{
 			"SELECT count(*) FROM knowledge_sources WHERE url = 'https://docs.example.com/KEY'", job + "source.url = 'https://docs.example.com/KEY'",

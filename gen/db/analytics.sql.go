@@ -72,8 +72,8 @@ WITH partial_days AS (
 ),
 unfolded AS (
     SELECT day, agent_id, channel_id, conversation_status, kind, bucket, n
-    FROM analytics_deltas
-    WHERE analytics_deltas.workspace_id = $1 AND day >= $10::date AND day < $11::date
+    FROM analytics_pending
+    WHERE analytics_pending.workspace_id = $1 AND day >= $10::date AND day < $11::date
     UNION ALL
     SELECT (at AT TIME ZONE 'UTC')::date, agent_id, channel_id, conversation_status, kind, bucket, 1
     FROM partial_days
@@ -149,7 +149,7 @@ type AnalyticsFiguresRow struct {
 // The figures of a time span per bucket, and per bucket and group. group_key is unused in
 // rows where is_total is true, and otherwise empty for rows without a group. One statement,
 // so that all figures are of one snapshot. Whole days, from first_day to before end_day,
-// come from the daily counts and the deltas that are not folded yet. The parts of days at
+// come from the daily counts and those that are not folded into them yet. The parts of days at
 // both ends of the span, head and tail, are counted from their rows.
 // granularity is day, week, month, or span for a single bucket; dimension is agent, channel
 // or status. The first and end ids are the bounds of head and tail as UUIDs. Times to the

@@ -9,6 +9,7 @@ import (
 	"context"
 	"time"
 
+	api "github.com/avelto/convo/gen/api"
 	"github.com/google/uuid"
 )
 
@@ -125,31 +126,72 @@ func (q *Queries) EventListByType(ctx context.Context, db DBTX, arg EventListByT
 	return items, nil
 }
 
-const eventRecord = `-- name: EventRecord :one
-SELECT record_events(of_workspace_id => $1, ids => $2::uuid[], types => $3::text[], payloads => $4::text[], moment => $5)::bigint AS sequence
+const eventRecord = `-- name: EventRecord :exec
+INSERT INTO event_outbox (workspace_id, id, type, data, occurred_at)
+SELECT $1, event.id, event.type, event.data::json, $2
+FROM (SELECT unnest($3::uuid[]) AS id, unnest($4::text[]) AS type, unnest($5::text[]) AS data, generate_subscripts($3::uuid[], 1) AS number) AS event
+ORDER BY event.number
 `
 
 type EventRecordParams struct {
 	WorkspaceID uuid.UUID
+	OccurredAt  time.Time
 	IDs         []uuid.UUID
 	Types       []string
 	Payloads    []string
-	OccurredAt  time.Time
 }
 
-// Numbers and stores events, with a delivery of each to every subscribed webhook;
-// returns the sequence number of the last.
-func (q *Queries) EventRecord(ctx context.Context, db DBTX, arg EventRecordParams) (int64, error) {
-	row := db.QueryRow(ctx, eventRecord,
+// Stores events in their order. They are numbered afterwards, see SystemEventSequence.
+func (q *Queries) EventRecord(ctx context.Context, db DBTX, arg EventRecordParams) error {
+	_, err := db.Exec(ctx, eventRecord,
 		arg.WorkspaceID,
+		arg.OccurredAt,
 		arg.IDs,
 		arg.Types,
 		arg.Payloads,
+	)
+	return err
+}
+
+const eventRecordNumbered = `-- name: EventRecordNumbered :one
+WITH counter AS (
+    INSERT INTO event_counters AS counter (workspace_id, latest) VALUES ($1, 1)
+    ON CONFLICT (workspace_id) DO UPDATE SET latest = counter.latest + 1
+    RETURNING latest
+)
+INSERT INTO events (workspace_id, sequence, id, type, data, occurred_at)
+SELECT $1, counter.latest, $2, $3, $4, $5 FROM counter
+RETURNING workspace_id, sequence, id, type, data, occurred_at
+`
+
+type EventRecordNumberedParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+	Type        api.EventType
+	Data        []byte
+	OccurredAt  time.Time
+}
+
+// Stores one event with the next number, and creates no deliveries. It may wait for
+// SystemEventSequence.
+func (q *Queries) EventRecordNumbered(ctx context.Context, db DBTX, arg EventRecordNumberedParams) (Event, error) {
+	row := db.QueryRow(ctx, eventRecordNumbered,
+		arg.WorkspaceID,
+		arg.ID,
+		arg.Type,
+		arg.Data,
 		arg.OccurredAt,
 	)
-	var sequence int64
-	err := row.Scan(&sequence)
-	return sequence, err
+	var i Event
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.Sequence,
+		&i.ID,
+		&i.Type,
+		&i.Data,
+		&i.OccurredAt,
+	)
+	return i, err
 }
 
 const systemEventDeleteOld = `-- name: SystemEventDeleteOld :execrows
@@ -170,4 +212,35 @@ func (q *Queries) SystemEventDeleteOld(ctx context.Context, db DBTX, arg SystemE
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const systemEventSequence = `-- name: SystemEventSequence :one
+SELECT numbered::integer AS numbered, delivered::integer AS delivered, last_workspace::uuid AS last_workspace, more::boolean AS more
+FROM sequence_events($1, $2, $3)
+`
+
+type SystemEventSequenceParams struct {
+	MostRows       int32
+	MostWorkspaces int32
+	AfterWorkspace uuid.UUID
+}
+
+type SystemEventSequenceRow struct {
+	Numbered      int32
+	Delivered     int32
+	LastWorkspace uuid.UUID
+	More          bool
+}
+
+// Numbers events that have no number yet, and creates what follows from them; see the function.
+func (q *Queries) SystemEventSequence(ctx context.Context, db DBTX, arg SystemEventSequenceParams) (SystemEventSequenceRow, error) {
+	row := db.QueryRow(ctx, systemEventSequence, arg.MostRows, arg.MostWorkspaces, arg.AfterWorkspace)
+	var i SystemEventSequenceRow
+	err := row.Scan(
+		&i.Numbered,
+		&i.Delivered,
+		&i.LastWorkspace,
+		&i.More,
+	)
+	return i, err
 }

@@ -44,12 +44,10 @@ WITH created AS (
     VALUES ($1, $2, 'NEW', $3, $4, $5, $5)
     RETURNING workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at
 ), recorded AS (
-    SELECT record_events($1, ARRAY[$6::uuid], ARRAY['lead.created'], ARRAY[$7::text], $5)
-), counted AS (
-    INSERT INTO analytics_deltas (workspace_id, day, kind, n)
-    SELECT $1, (created.created_at AT TIME ZONE 'UTC')::date, 'lead NEW', 1 FROM created
+    INSERT INTO event_outbox (workspace_id, id, type, data, occurred_at, counts_as)
+    VALUES ($1, $6, 'lead.created', $7, $5, 'lead NEW')
 )
-SELECT created.workspace_id, created.id, created.status, created.fields, created.score, created.source, created.conversation_id, created.crm_external_id, created.created_at, created.updated_at FROM created CROSS JOIN recorded
+SELECT created.workspace_id, created.id, created.status, created.fields, created.score, created.source, created.conversation_id, created.crm_external_id, created.created_at, created.updated_at FROM created
 `
 
 type LeadCreateParams struct {
@@ -59,7 +57,7 @@ type LeadCreateParams struct {
 	Source      *string
 	CreatedAt   time.Time
 	EventID     uuid.UUID
-	EventData   string
+	EventData   []byte
 }
 
 type LeadCreateRow struct {
@@ -76,7 +74,7 @@ type LeadCreateRow struct {
 }
 
 // Creates a lead in stage NEW, without a score or a conversation. The same statement records
-// its event and counts it, which saves round trips and an explicit transaction.
+// its event, which counts it, to save round trips and an explicit transaction.
 func (q *Queries) LeadCreate(ctx context.Context, db DBTX, arg LeadCreateParams) (LeadCreateRow, error) {
 	row := db.QueryRow(ctx, leadCreate,
 		arg.WorkspaceID,

@@ -74,6 +74,17 @@ type AnalyticsFact struct {
 	Bucket             int16
 }
 
+type AnalyticsPending struct {
+	WorkspaceID        uuid.UUID
+	Day                time.Time
+	AgentID            *uuid.UUID
+	ChannelID          *uuid.UUID
+	ConversationStatus *string
+	Kind               string
+	Bucket             int16
+	N                  int64
+}
+
 type Attachment struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
@@ -195,6 +206,22 @@ type Event struct {
 type EventCounter struct {
 	WorkspaceID uuid.UUID
 	Latest      int64
+}
+
+type EventOutbox struct {
+	WorkspaceID uuid.UUID
+	Seq         int64
+	ID          uuid.UUID
+	Type        string
+	Data        []byte
+	OccurredAt  time.Time
+	CountsAs    *string
+	Action      *string
+	ActorID     *uuid.UUID
+	Target      *string
+	IP          *string
+	UserAgent   *string
+	RequestID   *string
 }
 
 type IdempotencyKey struct {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/avelto/convo/db"
 	"github.com/avelto/convo/internal/domain/analytics"
+	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/domain/retention"
 	"github.com/avelto/convo/internal/domain/webhook/dispatcher"
@@ -48,6 +49,12 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *o
 	if err != nil {
 		return err
 	}
+	outbox, err := parts.DB.Apart(ctx, 1)
+	if err != nil {
+		return err
+	}
+	a.opened = append(a.opened, outbox.Close)
+	sequencer := &event.Sequencer{DB: outbox, Log: parts.Log}
 	own, err := parts.DB.Unflushed(ctx, webhookConns)
 	if err != nil {
 		return err
@@ -60,6 +67,10 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *o
 	folder := &analytics.Folder{DB: parts.DB, Log: parts.Log}
 	a.loops = append(a.loops,
 		folder.Run,
+		func(ctx context.Context) {
+			defer outbox.Close()
+			sequencer.Run(ctx)
+		},
 		func(ctx context.Context) {
 			defer queue.Close()
 			runJobs(ctx, jobs, parts.Log)

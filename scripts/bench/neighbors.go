@@ -157,8 +157,8 @@ func (g *ground) prepareGreedy(ctx context.Context, s *sink) (uuid.UUID, error) 
 
 // loadGreedy commits events of a workspace.
 func (g *ground) loadGreedy(ctx context.Context, space uuid.UUID, kind string, n int) error {
-	_, err := g.on.Exec(ctx, `SELECT record_events($1, array_agg(gen_random_uuid()), array_agg($2::text), array_agg($3::text), now())
-		FROM generate_series(1, $4::int)`, space, kind, payload, n)
+	_, err := g.on.Exec(ctx, `INSERT INTO event_outbox (workspace_id, id, type, data, occurred_at)
+		SELECT $1, gen_random_uuid(), $2, $3::json, now() FROM generate_series(1, $4::int)`, space, kind, payload, n)
 	if err != nil {
 		return fmt.Errorf("load events: %w", err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/avelto/convo/internal/domain/webhook/signature"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/seal"
 )
 
@@ -246,11 +247,18 @@ const payload = `{"lead":{"id":"019684aa-5e00-7c3a-9f21-6a0b5f1d2e01","status":"
 	`{"name":"Anna Nowak","email":"anna@example.com","phone":"+48 111 222 333"},"score":null,"source":"external-form",` +
 	`"conversationId":null,"crmExternalId":null,"createdAt":"2026-04-30T12:00:00.000Z","updatedAt":"2026-04-30T12:00:00.000Z"}}`
 
-// loadEvents commits events for all endpoints.
+// loadEvents commits events for all endpoints, and their deliveries in the same
+// transaction: they are part of the backlog, as jobs are for the other dispatchers.
 func loadEvents(ctx context.Context, g *ground, _ *sink, n int) error {
-	_, err := g.on.Exec(ctx, `
-		SELECT record_events($1, array_agg(gen_random_uuid()), array_agg('bench.' || i % $2::int), array_agg($3::text), now())
-		FROM generate_series(1, $4::int) AS i`, g.space, g.endpoints, payload, n)
+	err := postgres.WithTx(ctx, g.on, func(ctx context.Context, tx postgres.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO event_outbox (workspace_id, id, type, data, occurred_at)
+			SELECT $1, gen_random_uuid(), 'bench.' || i % $2::int, $3::json, now() FROM generate_series(1, $4::int) AS i`, g.space, g.endpoints, payload, n)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "SELECT sequence_events($1, 1, '00000000-0000-0000-0000-000000000000')", n*(g.endpoints+1))
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("load events: %w", err)
 	}
@@ -259,7 +267,7 @@ func loadEvents(ctx context.Context, g *ground, _ *sink, n int) error {
 
 // commit commits one event.
 func (g *ground) commit(ctx context.Context, event uuid.UUID, kind string) error {
-	_, err := g.on.Exec(ctx, "SELECT record_events($1, ARRAY[$2::uuid], ARRAY[$3::text], ARRAY[$4::text], now())", g.space, event, kind, payload)
+	_, err := g.on.Exec(ctx, "INSERT INTO event_outbox (workspace_id, id, type, data, occurred_at) VALUES ($1, $2, $3, $4, now())", g.space, event, kind, payload)
 	if err != nil {
 		return fmt.Errorf("commit event: %w", err)
 	}

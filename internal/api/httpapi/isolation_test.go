@@ -45,6 +45,7 @@ func TestNoOperationCrossesWorkspaces(t *testing.T) {
 		webhook:      subscribe(t, s, rich.Token, "https://hooks.example.com", api.EventTypeLeadCreated).ID,
 	}
 	s.Post(t, rich.Token, "/leads", `{"fields":{"name":"A"}}`).Want(t, http.StatusCreated)
+	s.Sequence(t)
 	ids.delivery = deliveries(t, s, rich.Token, ids.webhook)[0].ID
 	job := apitest.Decode[api.KnowledgeJob](t, s.Do(t, apitest.Request{
 		Method: http.MethodPost, Path: "/knowledge/upload", Token: rich.Token, Body: "shoes", Header: map[string]string{"Content-Type": "text/plain"},

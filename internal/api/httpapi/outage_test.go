@@ -49,6 +49,7 @@ func keyedPosts(t *testing.T, s *apitest.Server, in apitest.Space, webhookURL st
 		map[string]any{"type": "WEBHOOK", "url": webhookURL, "events": []string{"lead.created"}}).Want(t, http.StatusCreated))
 	s.Post(t, in.Token, "/leads", `{"fields":{"name":"Delivered"}}`).Want(t, http.StatusCreated)
 	integration := "/integrations/" + webhook.ID.String()
+	s.Sequence(t)
 	delivery := apitest.First[api.WebhookDelivery](t, s, in, integration+"/deliveries")
 	tags, jobs := make([]uuid.UUID, keyedCalls), make([]uuid.UUID, keyedCalls)
 	for n := range keyedCalls {
@@ -70,7 +71,7 @@ func keyedPosts(t *testing.T, s *apitest.Server, in apitest.Space, webhookURL st
 		"sendOperatorMessage": {call("/conversations/"+handedOff.ID.String()+"/operator-message", `{"content":"keyed #"}`), "SELECT count(*) FROM messages WHERE content LIKE 'keyed %'"},
 		"bulkUpdateConversations": {func(n int) apitest.Request {
 			return apitest.Request{Path: "/conversations/bulk", Body: fmt.Sprintf(`{"ids":[%q],"action":"tag","tagIds":[%q]}`, handedOff.ID, tags[n])}
-		}, "SELECT count(*) FROM events WHERE type = 'conversation.tags_changed'"},
+		}, "SELECT count(*) FROM event_outbox WHERE type = 'conversation.tags_changed'"},
 		"createWebhook":                {call("/integrations/webhook", `{"type":"WEBHOOK","url":"https://hooks.example.com/keyed/#","events":["conversation.closed"]}`), "SELECT count(*) FROM integrations WHERE url LIKE '%/keyed/%'"},
 		"rotateIntegrationSecret":      {call(integration+"/rotate-secret", `{"overlapHours":1}`), ""},
 		"testIntegration":              {call(integration+"/test", ""), "SELECT count(*) FROM events WHERE type = 'webhook.ping'"},

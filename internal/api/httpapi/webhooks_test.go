@@ -124,6 +124,7 @@ func TestWebhookCannotBeTakenOverWithoutScopes(t *testing.T) {
 	all := s.Token(t, space)
 	hook := subscribe(t, s, all, apitest.NewReceiver(t, nil).URL, "lead.created", "conversation.closed")
 	s.Post(t, all, "/leads", `{"fields":{"name":"A"}}`).Want(t, http.StatusCreated)
+	s.Sequence(t)
 	path := "/integrations/" + hook.ID.String()
 	delivery := apitest.Decode[[]deliveryShown](t, s.Get(t, all, path+"/deliveries").Want(t, http.StatusOK))[0]
 	requests := []apitest.Request{
@@ -158,6 +159,7 @@ func TestRedeliveryNeedsTheScopeOfItsEvent(t *testing.T) {
 	all := s.Token(t, space)
 	path := "/integrations/" + subscribe(t, s, all, "https://hooks.example.com", "lead.created").ID.String()
 	s.Post(t, all, "/leads", `{"fields":{"name":"A"}}`).Want(t, http.StatusCreated)
+	s.Sequence(t)
 	delivery := apitest.Decode[[]deliveryShown](t, s.Get(t, all, path+"/deliveries").Want(t, http.StatusOK))[0]
 	s.Patch(t, all, path, `{"events":["conversation.closed"]}`).Want(t, http.StatusOK)
 	conversations := s.Token(t, space, api.ScopeConversationsRead)
@@ -293,6 +295,7 @@ func TestEventFeedContinuesAfterSequence(t *testing.T) {
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
 	changeEverything(t, s, rich)
+	s.Sequence(t)
 	var numbers []int64
 	path := "/events?limit=3"
 	for path != "" {
@@ -319,10 +322,11 @@ func TestRolledBackChangeCreatesNoEvent(t *testing.T) {
 	subscribe(t, s, token, "https://hooks.example.com", "lead.created")
 	tx, err := s.DB.Pool().Begin(t.Context())
 	require.NoError(t, err)
-	_, err = tx.Exec(t.Context(), "SELECT record_events(id, ARRAY[gen_random_uuid()], ARRAY['lead.created'], ARRAY['{}'], now()) FROM workspaces")
+	_, err = tx.Exec(t.Context(), "INSERT INTO event_outbox (workspace_id, id, type, data, occurred_at) SELECT id, gen_random_uuid(), 'lead.created', '{}', now() FROM workspaces")
 	require.NoError(t, err)
 	require.NoError(t, tx.Rollback(t.Context()))
 	s.Post(t, token, "/leads", `{"fields":{"name":"A"}}`).Want(t, http.StatusCreated)
+	s.Sequence(t)
 	var events, deliveries, latest int64
 	require.NoError(t, s.DB.QueryRow(t.Context(), `
 		SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM webhook_deliveries), (SELECT latest FROM event_counters)`).Scan(&events, &deliveries, &latest))
@@ -402,6 +406,7 @@ func TestTemporaryWebhookReceivesNoDeliveries(t *testing.T) {
 	hook := apitest.Decode[api.WebhookCreated](t, response.Want(t, http.StatusCreated))
 	require.True(t, *hook.Temporary)
 	s.Post(t, token, "/leads", `{"fields":{"name":"A"}}`).Want(t, http.StatusCreated)
+	s.Sequence(t)
 	require.Empty(t, deliveries(t, s, token, hook.ID))
 	require.Len(t, apitest.Decode[[]apitest.Received](t, s.Get(t, token, "/events").Want(t, http.StatusOK)), 1)
 	attempt := apitest.Decode[api.WebhookAttempt](t, s.Post(t, token, "/integrations/"+hook.ID.String()+"/test", nil).Want(t, http.StatusOK))

@@ -1,6 +1,6 @@
-// Package event records what happened in a workspace, in the transaction of the
-// change, and reads it back in order. A database function numbers events and creates
-// the deliveries to webhooks (db/migrations, record_events).
+// Package event records what happened in a workspace, in the transaction of the change,
+// and reads it back in order. Events are stored in an outbox, and numbered after the
+// commit.
 package event
 
 import (
@@ -26,8 +26,9 @@ type Recorder struct {
 	Encode func(Payload) ([]byte, error)
 }
 
-// Record stores events of the same moment, in their order. The workspace's events are
-// locked until the transaction ends, so call it last.
+// Record stores events of the same moment, in their order, while tx holds the locks of the
+// rows that it has changed: events of the same row are then numbered in the order of their
+// commits.
 func (r *Recorder) Record(ctx context.Context, tx postgres.Tx, workspaceID uuid.UUID, at time.Time, payloads ...Payload) error {
 	if len(payloads) == 0 {
 		return nil
@@ -43,27 +44,27 @@ func (r *Recorder) Record(ctx context.Context, tx postgres.Tx, workspaceID uuid.
 		params.Types = append(params.Types, string(payload.EventType()))
 		params.Payloads = append(params.Payloads, string(data))
 	}
-	if _, err := db.New().EventRecord(ctx, tx, params); err != nil {
+	if err := db.New().EventRecord(ctx, tx, params); err != nil {
 		return fmt.Errorf("record events: %w", err)
 	}
 	return nil
 }
 
-// RecordOne stores one event and returns it with its number.
-func (r *Recorder) RecordOne(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, payload Payload) (db.Event, error) {
+// RecordNumbered stores one event and returns it with its number. No webhook receives it,
+// whatever its type: the caller sends it.
+func (r *Recorder) RecordNumbered(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, payload Payload) (db.Event, error) {
 	data, err := r.Encode(payload)
 	if err != nil {
 		return db.Event{}, err
 	}
 	eventID, now := r.IDs.New()
-	kind := payload.EventType()
-	sequence, err := db.New().EventRecord(ctx, on, db.EventRecordParams{
-		WorkspaceID: workspaceID, IDs: []uuid.UUID{eventID}, Types: []string{string(kind)}, Payloads: []string{string(data)}, OccurredAt: now,
+	row, err := db.New().EventRecordNumbered(ctx, on, db.EventRecordNumberedParams{
+		WorkspaceID: workspaceID, ID: eventID, Type: payload.EventType(), Data: data, OccurredAt: now,
 	})
 	if err != nil {
 		return db.Event{}, fmt.Errorf("record event: %w", err)
 	}
-	return db.Event{WorkspaceID: workspaceID, Sequence: sequence, ID: eventID, Type: kind, Data: data, OccurredAt: now}, nil
+	return row, nil
 }
 
 // AppendJSON appends an event as it is sent and listed: the schema Event. The same row

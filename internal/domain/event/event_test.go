@@ -58,12 +58,18 @@ func (f *fixture) record(t *testing.T, payloads ...event.Payload) error {
 	})
 }
 
+func (f *fixture) sequence(t *testing.T) {
+	t.Helper()
+	require.NoError(t, (&event.Sequencer{DB: f.on}).Sequence(t.Context()))
+}
+
 func TestRecordKeepsTheOrder(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	first, second, third := uuid.New(), uuid.New(), uuid.New()
 	require.NoError(t, f.record(t, event.WebhookPing{IntegrationID: first}, event.WebhookPing{IntegrationID: second}))
-	last, err := f.recorder.RecordOne(t.Context(), f.on, f.space, event.WebhookPing{IntegrationID: third})
+	f.sequence(t)
+	last, err := f.recorder.RecordNumbered(t.Context(), f.on, f.space, event.WebhookPing{IntegrationID: third})
 	require.NoError(t, err)
 	rows, latest, err := f.feed.After(t.Context(), f.space, nil, 0, 10)
 	require.NoError(t, err)
@@ -82,7 +88,7 @@ func TestRecordStoresAllOrNothing(t *testing.T) {
 	f := setup(t)
 	require.NoError(t, f.record(t))
 	require.ErrorIs(t, f.record(t, event.WebhookPing{IntegrationID: uuid.New()}, event.LeadCreated{}), errEncode)
-	_, err := f.recorder.RecordOne(t.Context(), f.on, f.space, event.LeadCreated{})
+	_, err := f.recorder.RecordNumbered(t.Context(), f.on, f.space, event.LeadCreated{})
 	require.ErrorIs(t, err, errEncode)
 	rows, latest, err := f.feed.After(t.Context(), f.space, nil, 0, 10)
 	require.NoError(t, err)

@@ -72,7 +72,7 @@ func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID
 	if err != nil && !unreadable {
 		return sender.Attempt{}, err
 	}
-	recorded, err := s.Events.RecordOne(ctx, s.DB, workspaceID, event.WebhookPing{IntegrationID: integrationID})
+	recorded, err := s.Events.RecordNumbered(ctx, s.DB, workspaceID, event.WebhookPing{IntegrationID: integrationID})
 	if err != nil {
 		return sender.Attempt{}, err
 	}

@@ -82,8 +82,11 @@ func (f *fixture) secrets(t *testing.T, integrationID uuid.UUID) []string {
 func (f *fixture) deliver(t *testing.T, webhook uuid.UUID, status api.WebhookDeliveryStatus, leasedUntil *time.Time) uuid.UUID {
 	t.Helper()
 	made, now := f.IDs.New()
-	sequence := f.Count(t, `SELECT record_events($1, ARRAY[$2::uuid], ARRAY['message.created'], ARRAY['{}'], $3)`, f.Ours, uuid.New(), now)
+	recorded, err := db.New().EventRecordNumbered(t.Context(), f.DB, db.EventRecordNumberedParams{
+		WorkspaceID: f.Ours, ID: uuid.New(), Type: api.EventTypeMessageCreated, Data: []byte("{}"), OccurredAt: now,
+	})
+	require.NoError(t, err)
 	f.Exec(t, `INSERT INTO webhook_deliveries (workspace_id, integration_id, id, event_sequence, status, next_attempt_at, leased_until, tries, attempts, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 4, '[{"durationMs":1}]', $8)`, f.Ours, webhook, made, sequence, status, now.Add(5*time.Hour), leasedUntil, now)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 4, '[{"durationMs":1}]', $8)`, f.Ours, webhook, made, recorded.Sequence, status, now.Add(5*time.Hour), leasedUntil, now)
 	return made
 }

@@ -62,7 +62,7 @@ func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid
 	// One statement stores the lead and its event.
 	row, err := db.New().LeadCreate(ctx, on, db.LeadCreateParams{
 		WorkspaceID: workspaceID, ID: leadID, Fields: in.Fields, Source: in.Source, CreatedAt: now,
-		EventID: eventID, EventData: string(data),
+		EventID: eventID, EventData: data,
 	})
 	if err != nil {
 		return db.Lead{}, fmt.Errorf("create lead: %w", err)

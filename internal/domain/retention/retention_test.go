@@ -30,6 +30,7 @@ func TestRowsPastTheirRetentionAreDeleted(t *testing.T) {
 			Method: http.MethodPost, Path: "/leads", Token: token, Body: `{"fields":{"name":"A"}}`, Header: map[string]string{"Idempotency-Key": key},
 		}).Want(t, http.StatusCreated)
 	}
+	s.Sequence(t)
 	before := func(age time.Duration) time.Time { return s.Clock.Now().Add(-age - time.Minute) }
 	s.Exec(t, "UPDATE events SET occurred_at = $1 WHERE sequence = 1", before(event.Kept))
 	s.Exec(t, "UPDATE events SET occurred_at = $1 WHERE sequence = 2", before(event.Kept).Add(2*time.Minute))

@@ -31,6 +31,7 @@ func (s *Server) Documented(t testing.TB, webhookURL string) Space {
 		VALUES ($1, $2, 'WEBHOOK', $3, '{lead.created}', 'CONNECTED', $4, $5, $5)`,
 		space.ID, exampleID, webhookURL, box.Seal(signature.NewSecret(), sender.SecretContext(space.ID, exampleID)), now)
 	s.Post(t, space.Token, "/leads", map[string]any{"fields": map[string]string{"name": "Anna"}}).Want(t, 201)
+	s.Sequence(t)
 	s.Exec(t, "UPDATE webhook_deliveries SET id = $1 WHERE workspace_id = $2 AND integration_id = $3", deliveryID, space.ID, exampleID)
 	s.Exec(t, `INSERT INTO knowledge_sources (workspace_id, id, type, file_name, content_type, size_bytes, sha256, created_at, updated_at)
 		VALUES ($1, $2, 'UPLOAD', 'prices.md', 'text/markdown', 1, $3, $4, $4)`, space.ID, exampleID, make([]byte, 32), now)

@@ -21,6 +21,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/app"
+	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/domain/workspace"
 	"github.com/avelto/convo/internal/platform/clock"
@@ -175,6 +176,18 @@ func (s *Server) Exec(t testing.TB, statement string, args ...any) {
 	t.Helper()
 	_, err := s.DB.Exec(t.Context(), statement, args...)
 	require.NoError(t, err)
+}
+
+// Sequence returns once all events have a number. It numbers them, as the workers of the
+// server may be doing, if it has any.
+func (s *Server) Sequence(t testing.TB) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		var waiting int
+		require.NoError(t, (&event.Sequencer{DB: s.DB}).Sequence(t.Context()))
+		require.NoError(t, s.DB.QueryRow(t.Context(), "SELECT count(*) FROM event_outbox").Scan(&waiting))
+		return waiting == 0
+	}, time.Minute, time.Millisecond)
 }
 
 // Request is a request to send. A Body that is a string, []byte or io.Reader is sent

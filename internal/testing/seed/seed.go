@@ -144,9 +144,16 @@ type Event struct {
 	Data     json.RawMessage
 }
 
+// Sequence numbers the events that are committed, as workers do.
+func (w *World) Sequence(t *testing.T) {
+	t.Helper()
+	require.NoError(t, (&event.Sequencer{DB: w.DB}).Sequence(t.Context()))
+}
+
 // Events returns the recorded events of a workspace in order.
 func (w *World) Events(t *testing.T, space uuid.UUID) []Event {
 	t.Helper()
+	w.Sequence(t)
 	rows, err := w.DB.Query(t.Context(), "SELECT sequence, type, occurred_at, data FROM events WHERE workspace_id = $1 ORDER BY sequence", space)
 	require.NoError(t, err)
 	defer rows.Close()
