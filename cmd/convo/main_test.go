@@ -140,9 +140,9 @@ func dev(t *testing.T, dir string) *process {
 	return p
 }
 
-// beside returns the environment of a server on the database and with the key of a
+// sharing returns the environment of a server on the database and with the key of a
 // running convo dev.
-func beside(t *testing.T, dir string) []string {
+func sharing(t *testing.T, dir string) []string {
 	t.Helper()
 	url, err := os.ReadFile(filepath.Join(dir, urlFile))
 	require.NoError(t, err)
@@ -234,7 +234,7 @@ func TestServeRunsAsReplicas(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := dev(t, dir)
-	environment := beside(t, dir)
+	environment := sharing(t, dir)
 	one, two := start(t, environment, "serve"), start(t, environment, "serve")
 	token := strings.TrimSpace(runCommand(t, dir, "token", "create", "--workspace", "demo", "--name", "ci", "--scope", "leads:read"))
 	for _, replica := range []*process{p, one, two} {

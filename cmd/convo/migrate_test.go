@@ -14,7 +14,7 @@ func TestMigrateDownRequiresConfirmationAndNoServers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := dev(t, dir)
-	environment := beside(t, dir)
+	environment := sharing(t, dir)
 
 	said, err := command(t, environment, "migrate", "down").CombinedOutput()
 	require.Error(t, err)

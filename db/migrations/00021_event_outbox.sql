@@ -10,7 +10,7 @@ CREATE SEQUENCE event_outbox_seq;
 CREATE TABLE event_outbox (
     workspace_id  uuid NOT NULL,
     -- Assigned while the change holds its row locks. Of two changes of the same lead or
-    -- conversation, the first to be committed has the lower one, whatever clocks say.
+    -- conversation, the first to be committed has the lower one, even if clocks differ.
     seq           bigint NOT NULL DEFAULT nextval('event_outbox_seq'),
     id            uuid NOT NULL,
     type          text NOT NULL,
@@ -90,8 +90,8 @@ BEGIN
         RETURN;
     END IF;
 
-    -- Each statement of the function sees what is committed when it begins: here, whatever
-    -- the previous holder of a lock has done.
+    -- Each statement of the function sees what is committed when it begins: here, everything
+    -- that the previous holder of a lock has done.
     WITH shares AS (
         SELECT one AS workspace_id, greatest(1, most_rows / cardinality(held) / (1 + (
             SELECT count(*) FROM integrations WHERE workspace_id = one AND status <> 'DISABLED' AND expires_at IS NULL))) AS size

@@ -15,8 +15,8 @@ const (
 	floorColumns = "id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at"
 	floorList    = "SELECT " + floorColumns + " FROM leads WHERE workspace_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
 	floorGet     = "SELECT " + floorColumns + " FROM leads WHERE workspace_id = $1 AND id = $2"
-	// floorInsert stores a lead and one row that says so, for whoever numbers events and
-	// delivers them later.
+	// floorInsert stores a lead and one row that says so, for the worker that numbers
+	// and delivers events later.
 	floorInsert = `WITH created AS (
     INSERT INTO leads (workspace_id, id, status, fields, source, created_at, updated_at)
     VALUES ($1, $2, 'NEW', $3, $4, $5, $5) RETURNING fields

@@ -41,7 +41,7 @@ type scenario struct {
 	end   func()
 }
 
-// neighborsCommand measures the deliveries of one workspace beside a greedy one.
+// neighborsCommand measures the deliveries of one workspace next to a greedy one.
 type neighborsCommand struct {
 	Rounds int    `default:"5"`
 	Binary string `default:"bin/convo" type:"path"`

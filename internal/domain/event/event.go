@@ -50,8 +50,8 @@ func (r *Recorder) Record(ctx context.Context, tx postgres.Tx, workspaceID uuid.
 	return nil
 }
 
-// RecordNumbered stores one event and returns it with its number. No webhook receives it,
-// whatever its type: the caller sends it.
+// RecordNumbered stores one event and returns it with its number. No webhook is subscribed
+// to it: the caller sends it.
 func (r *Recorder) RecordNumbered(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, payload Payload) (db.Event, error) {
 	data, err := r.Encode(payload)
 	if err != nil {

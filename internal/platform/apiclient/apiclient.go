@@ -51,7 +51,7 @@ type Request struct {
 	Body   []byte
 }
 
-// Response is what the service responded, whatever its status.
+// Response is what the service responded, with any status.
 type Response struct {
 	Status int
 	Header http.Header

@@ -27,7 +27,7 @@ type Provider interface {
 	// one Invalid for each setting that is missing or malformed.
 	Validate(channel Channel) []Invalid
 	// Receive verifies a request to the channel's hook over its raw bytes, in constant
-	// time, and parses it. It calls nobody. It fails with ErrUnauthenticated, or with
+	// time, and parses it. It makes no calls. It fails with ErrUnauthenticated, or with
 	// ErrMalformed where nothing in the request can be read.
 	Receive(channel Channel, request Request) (Received, error)
 	// Send sends a message, or one part of it. It fails with *SendError.
@@ -86,11 +86,11 @@ type Request struct {
 	ReceivedAt time.Time
 }
 
-// Received is what a request contained. What could be read is kept, whatever else is in
-// the request.
+// Received is what a request contained. Entries that can be read are kept, even if others
+// cannot.
 type Received struct {
 	Items []Item
-	// Malformed describes entries that were left out.
+	// Malformed describes entries that were omitted.
 	Malformed []string
 	// Reply is the exact response that the provider expects; nil for an empty 200.
 	Reply *Reply
@@ -116,7 +116,7 @@ type Rules struct {
 	// rejected, or split where Split is set.
 	MaxLength int
 	Split     bool
-	// Window is how long after the contact's last message operators may reply; 0 for ever.
+	// Window is how long after the contact's last message operators may reply; 0 for no limit.
 	Window time.Duration
 	// Initiate says that an operator may start a conversation.
 	Initiate bool
@@ -170,7 +170,7 @@ type Sent struct {
 	ExternalIDs []string
 	// Thread is the provider's thread if Send began one.
 	Thread string
-	// Status is SENT, or DELIVERED where the provider has confirmed it at once; empty for
+	// Status is SENT, or DELIVERED where the provider has confirmed it in its response; empty for
 	// SENT.
 	Status api.DeliveryStatus
 }
