@@ -10,7 +10,7 @@ CREATE SEQUENCE event_outbox_seq;
 CREATE TABLE event_outbox (
     workspace_id  uuid NOT NULL,
     -- Assigned while the change holds its row locks. Of two changes of the same lead or
-    -- conversation, the first to be committed has the lower one, even if clocks differ.
+    -- conversation, the first to be committed has the lower one, also if clocks differ.
     seq           bigint NOT NULL DEFAULT nextval('event_outbox_seq'),
     id            uuid NOT NULL,
     type          text NOT NULL,
@@ -42,8 +42,8 @@ ALTER TABLE events DROP CONSTRAINT events_workspace_id_fkey;
 -- A row of event_counters, the number of the workspace's latest event, is locked until the
 -- events are committed, so events become visible in the order of their numbers: a client
 -- that reads on from a number misses none. Workspaces that another session has locked are
--- skipped. The locks last as long as this statement, so a client that dies or stops holds
--- up nobody.
+-- skipped. The locks last as long as this statement, so a client that dies or stops
+-- delays no one.
 --
 -- Returns how many events it has numbered and how many deliveries it has created, the
 -- workspace to continue after (the nil UUID to start again), and whether it has left
@@ -90,8 +90,8 @@ BEGIN
         RETURN;
     END IF;
 
-    -- Each statement of the function sees what is committed when it begins: here, everything
-    -- that the previous holder of a lock has done.
+    -- Each statement of the function sees what is committed when it begins: this one sees
+    -- what the previous holders of the locks have done.
     WITH shares AS (
         SELECT one AS workspace_id, greatest(1, most_rows / cardinality(held) / (1 + (
             SELECT count(*) FROM integrations WHERE workspace_id = one AND status <> 'DISABLED' AND expires_at IS NULL))) AS size

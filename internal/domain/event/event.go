@@ -50,8 +50,8 @@ func (r *Recorder) Record(ctx context.Context, tx postgres.Tx, workspaceID uuid.
 	return nil
 }
 
-// RecordNumbered stores one event and returns it with its number. No webhook is subscribed
-// to it: the caller sends it.
+// RecordNumbered stores one event and returns it with its number. It creates no
+// deliveries: the caller sends the event itself.
 func (r *Recorder) RecordNumbered(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, payload Payload) (db.Event, error) {
 	data, err := r.Encode(payload)
 	if err != nil {

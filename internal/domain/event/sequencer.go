@@ -64,7 +64,7 @@ func (s *Sequencer) Sequence(ctx context.Context) error {
 	}
 }
 
-// batch numbers a batch of events, and reports whether to continue without a wait.
+// batch numbers a batch of events, and reports whether to continue immediately.
 func (s *Sequencer) batch(ctx context.Context) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sequenceTimeout)
 	defer cancel()

@@ -139,7 +139,7 @@ func TestAnOpenTransactionDelaysNoOther(t *testing.T) {
 		if err := f.Recorder.Record(ctx, tx, f.Ours, f.Clock.Now(), event.WebhookPing{}); err != nil {
 			return err
 		}
-		require.NoError(t, f.record(ctx, f.Ours, nil, api.EventTypeLeadUpdated))
+		require.NoError(t, f.record(ctx, f.Ours, api.EventTypeLeadUpdated))
 		require.Len(t, f.Events(t, f.Ours), 1)
 		return nil
 	})
@@ -160,11 +160,11 @@ func TestABacklogDelaysNoOtherWorkspace(t *testing.T) {
 	for range 100 {
 		f.webhook(t, f.Ours, api.EventTypeLeadCreated)
 	}
-	require.NoError(t, f.record(t.Context(), f.Theirs, nil, api.EventTypeLeadCreated))
+	require.NoError(t, f.record(t.Context(), f.Theirs, api.EventTypeLeadCreated))
 	var numbered, delivered int
 	var more bool
 	sequence := func(rows, workspaces int, after uuid.UUID) (last uuid.UUID) {
-		f.Scan(t, []any{&numbered, &delivered, &last, &more}, "SELECT * FROM sequence_events($1, $2, $3)", rows, workspaces, after)
+		f.Scan(t, []any{&numbered, &delivered, &last, &more}, "SELECT numbered, delivered, last_workspace, more FROM sequence_events($1, $2, $3)", rows, workspaces, after)
 		return last
 	}
 	require.Equal(t, uuid.Nil, sequence(1000, 10, uuid.Nil))
@@ -173,7 +173,7 @@ func TestABacklogDelaysNoOtherWorkspace(t *testing.T) {
 	require.True(t, more)
 	require.Equal(t, 1, f.Count(t, "SELECT count(*) FROM events WHERE workspace_id = $1", f.Theirs))
 
-	require.NoError(t, f.record(t.Context(), f.Theirs, nil, api.EventTypeLeadCreated))
+	require.NoError(t, f.record(t.Context(), f.Theirs, api.EventTypeLeadCreated))
 	last := sequence(1000, 1, uuid.Nil)
 	require.Equal(t, f.Ours, last, "the first of two workspaces")
 	require.Equal(t, f.Theirs, sequence(1000, 1, last))
@@ -188,11 +188,11 @@ func TestASequencerSkipsWhatAnotherHolds(t *testing.T) {
 	t.Parallel()
 	f := newWorld(t)
 	for _, space := range []uuid.UUID{f.Ours, f.Theirs} {
-		require.NoError(t, f.record(t.Context(), space, nil, api.EventTypeLeadCreated))
+		require.NoError(t, f.record(t.Context(), space, api.EventTypeLeadCreated))
 	}
 	f.Sequence(t)
 	for _, space := range []uuid.UUID{f.Ours, f.Theirs} {
-		require.NoError(t, f.record(t.Context(), space, nil, api.EventTypeLeadUpdated))
+		require.NoError(t, f.record(t.Context(), space, api.EventTypeLeadUpdated))
 	}
 	require.NoError(t, postgres.WithTx(t.Context(), f.DB, func(ctx context.Context, tx postgres.Tx) error {
 		_, err := tx.Exec(ctx, "SELECT FROM event_counters WHERE workspace_id = $1 FOR UPDATE", f.Ours)
@@ -217,7 +217,7 @@ func TestADeletionOfAWebhookKeepsOnlyItsWorkspaceWaiting(t *testing.T) {
 		require.ErrorIs(t, postgres.WithTx(t.Context(), f.DB, func(ctx context.Context, tx postgres.Tx) error {
 			_, failed := tx.Exec(ctx, "DELETE FROM integrations WHERE workspace_id = $1 AND id = $2", f.Ours, gone)
 			for _, space := range []uuid.UUID{f.Ours, f.Theirs} {
-				failed = errors.Join(failed, f.record(ctx, space, nil, api.EventTypeLeadCreated))
+				failed = errors.Join(failed, f.record(ctx, space, api.EventTypeLeadCreated))
 			}
 			f.Sequence(t)
 			require.Zero(t, f.Count(t, "SELECT count(*) FROM webhook_deliveries WHERE workspace_id = $1", f.Ours))
@@ -241,11 +241,11 @@ func TestSequencerGoesOnAfterAnError(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(own.Close)
 	f.sequence(t, own, 1)
-	require.NoError(t, f.record(t.Context(), f.Ours, nil, api.EventTypeLeadCreated))
+	require.NoError(t, f.record(t.Context(), f.Ours, api.EventTypeLeadCreated))
 	f.read(t, f.Ours, 1, 10)
 	var pid int
 	require.NoError(t, own.QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&pid))
 	f.Exec(t, "SELECT pg_terminate_backend($1)", pid)
-	require.NoError(t, f.record(t.Context(), f.Ours, nil, api.EventTypeLeadCreated))
+	require.NoError(t, f.record(t.Context(), f.Ours, api.EventTypeLeadCreated))
 	f.read(t, f.Ours, 2, 10)
 }
