@@ -46,9 +46,9 @@ func (c *devCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
+	listener, err := app.Listen(ctx, "CONVO_ADDR", c.Addr)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
 	}
 	defer listener.Close()
 	if err := writeOwner(c.DataDir, listener.Addr()); err != nil {

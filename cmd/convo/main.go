@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -48,11 +49,15 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	parser, err := kong.New(&commands{},
 		kong.Name("convo"), kong.Description("A public API for conversational lead capture."),
-		kong.UsageOnError(), kong.Vars{"storage": app.DefaultStorage, "ops": app.DefaultOpsAddr}, kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.Vars{"storage": app.DefaultStorage, "ops": app.DefaultOpsAddr}, kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		return fmt.Errorf("commands: %w", err)
 	}
 	command, err := parser.Parse(args)
-	parser.FatalIfErrorf(err)
+	if wrong, ok := errors.AsType[*kong.ParseError](err); ok {
+		_ = wrong.Context.PrintUsage(false) // standard output may be closed
+		parser.Errorf("%s", withoutValues(err, parser.Model))
+		parser.Exit(wrong.ExitCode())
+	}
 	return command.Run()
 }

@@ -135,8 +135,8 @@ func (d daemon) serve(ctx context.Context, build build) error {
 	defer on.Close()
 	listener := d.listener
 	if listener == nil {
-		if listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", d.config.Addr); err != nil {
-			return fmt.Errorf("listen: %w", err)
+		if listener, err = app.Listen(ctx, "CONVO_ADDR", d.config.Addr); err != nil {
+			return err
 		}
 	}
 	if d.publicURL && d.config.PublicURL == "" {

@@ -14,11 +14,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/api/httpapi"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/ratelimit"
+	"github.com/avelto/convo/internal/platform/rawhttp"
 )
 
 // App is an HTTP handler and the background loops that belong to it. A process may
@@ -35,7 +37,9 @@ type App struct {
 	Scopes []api.Scope
 
 	health *health
-	loops  []loop
+	// unparsed responds to requests that net/http cannot parse; nil for a worker.
+	unparsed rawhttp.Respond
+	loops    []loop
 	// opened closes what belongs to the loops, in case a constructor fails and they never run.
 	opened []func()
 }
@@ -97,6 +101,7 @@ func New(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
 		return nil, err
 	}
 	a.Handler = a.health.mount(handler)
+	a.unparsed = httpapi.Unparsed(document, config.PublicURL, parts.Log)
 	return a, a.addOps(ctx, config, parts, registry)
 }
 

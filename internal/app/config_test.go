@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -59,6 +60,10 @@ func TestErrorsDoNotContainSettings(t *testing.T) {
 		"a proxy that is not a network":    {TrustedProxies: []string{"secret-word"}},
 		"a storage host that is not one":   {Storage: "s3://key:secret-word@host:secret-word/bucket"},
 		"a storage URL without a bucket":   {Storage: "s3://key:secret-word@127.0.0.1"},
+		"no address of metrics":            {OpsAddr: "secret-word"},
+		"no port of metrics":               {OpsAddr: "127.0.0.1:secret-word"},
+		"a public URL without a scheme":    {PublicURL: "secret-word"},
+		"a public URL with a password":     {PublicURL: "https://user:secret-word@host/path"},
 		"a Redis URL with a broken %-code": {RedisURL: "redis://user:secret-word%zz@127.0.0.1"},
 	} {
 		if config.Storage == "" {
@@ -68,6 +73,12 @@ func TestErrorsDoNotContainSettings(t *testing.T) {
 		require.Error(t, err, name)
 		require.NotContains(t, err.Error(), "secret-word", name)
 	}
+	_, err := app.Listen(t.Context(), "CONVO_ADDR", "secret-word:http")
+	require.ErrorContains(t, err, "CONVO_ADDR must be an address with a port")
+	require.NotContains(t, err.Error(), "secret-word")
+	_, _, err = app.NewLogger(io.Discard, "secret-word")
+	require.ErrorContains(t, err, "log level")
+	require.NotContains(t, err.Error(), "secret-word")
 	for _, url := range []string{
 		"postgres://user:" + secret + "@127.0.0.1/convo", "postgres://user:secret-word%zz@127.0.0.1/convo", "secret-word",
 		"postgres://user:secret-word@127.0.0.1:port/convo", "host=127.0.0.1 password='secret-word", "postgres://127.0.0.1/x?sslrootcert=/secret-word",

@@ -3,7 +3,7 @@ package app
 import (
 	"bufio"
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"log/slog"
 	"sync"
@@ -21,7 +21,7 @@ const (
 func NewLogger(to io.Writer, level string) (log *slog.Logger, flush func(), err error) {
 	var least slog.Level
 	if err := least.UnmarshalText([]byte(level)); err != nil {
-		return nil, nil, fmt.Errorf("log level: %w", err)
+		return nil, nil, errors.New("the log level must be debug, info, warn or error")
 	}
 	w := &buffered{lines: bufio.NewWriterSize(to, logBuffer)}
 	return slog.New(flushing{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: least}), w}), w.flush, nil

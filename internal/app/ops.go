@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/pprof" // also registers on http.DefaultServeMux, which nothing serves
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -58,13 +60,24 @@ func (a *App) addOps(ctx context.Context, config Config, parts Parts, registry *
 // listenOps listens on an address. Several processes run on one machine without further
 // settings: if the default port is taken, the system chooses another.
 func listenOps(ctx context.Context, addr string) (net.Listener, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", addr)
+	const setting = "CONVO_OPS_ADDR"
+	listener, err := Listen(ctx, setting, addr)
 	if err != nil && addr == DefaultOpsAddr {
-		listener, err = config.Listen(ctx, "tcp", "127.0.0.1:0")
+		return Listen(ctx, setting, "127.0.0.1:0")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("CONVO_OPS_ADDR: %w", err)
+	return listener, err
+}
+
+// Listen listens on the TCP address of a setting. The error does not contain the setting
+// unless it is an address.
+func Listen(ctx context.Context, setting, addr string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err == nil {
+		return listener, nil
 	}
-	return listener, nil
+	failed, known := errors.AsType[*net.OpError](err)
+	if cause, ok := errors.AsType[*os.SyscallError](err); ok && known && failed.Addr != nil {
+		return nil, fmt.Errorf("%s: listen on %s: %w", setting, failed.Addr, cause)
+	}
+	return nil, fmt.Errorf("%s must be an address with a port, such as 127.0.0.1:8080 or :8080", setting)
 }

@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/avelto/convo/internal/platform/rawhttp"
 )
 
 // Serve accepts connections until ctx ends. It then reports not ready, still accepts
@@ -31,7 +33,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, config Config) e
 		a.Run(loops)
 	}()
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- server.Serve(a.Listen(listener)) }()
 	var err error
 	select {
 	case err = <-served:
@@ -49,6 +51,15 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, config Config) e
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
+}
+
+// Listen wraps a listener whose requests Handler serves: they are checked before they are
+// parsed. Serve does so itself.
+func (a *App) Listen(listener net.Listener) net.Listener {
+	if a.unparsed == nil {
+		return listener
+	}
+	return rawhttp.Listen(listener, a.unparsed)
 }
 
 func drain(ctx context.Context, server *http.Server, timeout time.Duration) error {

@@ -5,7 +5,6 @@ package console
 import (
 	"context"
 	"errors"
-	"fmt"
 	"html/template"
 	"log/slog"
 	"math"
@@ -92,7 +91,7 @@ func New(d Dependencies) (http.Handler, error) {
 	guard := http.NewCrossOriginProtection()
 	if d.PublicURL != "" {
 		if err := guard.AddTrustedOrigin(d.PublicURL); err != nil {
-			return nil, fmt.Errorf("public URL: %w", err)
+			return nil, errors.New("CONVO_PUBLIC_URL must be an origin, such as https://api.example.com")
 		}
 	}
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

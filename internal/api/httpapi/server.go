@@ -3,6 +3,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -111,13 +112,14 @@ func maxUpload(document *spec.Document) int64 {
 	return 0
 }
 
+// newWriter returns what writes problem documents, whose types are pages of the documentation.
+func newWriter(document *spec.Document, publicURL string) *problem.Writer {
+	return &problem.Writer{Kinds: document.Errors, Docs: cmp.Or(publicURL, defaultOrigin) + "/docs/errors/"}
+}
+
 // chain adds the middleware. Pre runs before Echo matches the route, Use after.
 func chain(e *echo.Echo, d Dependencies) {
-	origin := d.PublicURL
-	if origin == "" {
-		origin = defaultOrigin
-	}
-	writer := &problem.Writer{Kinds: d.Document.Errors, Docs: origin + "/docs/errors/"}
+	writer := newWriter(d.Document, d.PublicURL)
 	gate := &middleware.Gate{Document: d.Document, Authenticator: d.Authenticator, Limiter: d.Limiter, Clock: d.Clock}
 	observe, record := middleware.NewObserver(d.Log, d.Metrics).Report, middleware.Audited(d.Audit)
 	e.Pre(middleware.Begin(d.RequestTimeout, writer, func(c echo.Context, call *middleware.Call) {

@@ -117,7 +117,7 @@ type Options struct {
 // Each response gets security headers.
 func Pages(o Options, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		started, requestID := time.Now(), newRequestID()
+		started, requestID := time.Now(), NewRequestID()
 		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), requestIDKey{}, requestID), o.Timeout)
 		defer cancel()
 		protect(w.Header(), o.HTTPS)
@@ -144,7 +144,8 @@ func Pages(o Options, next http.Handler) http.Handler {
 	})
 }
 
-func newRequestID() string {
+// NewRequestID returns an ID that cannot be guessed.
+func NewRequestID() string {
 	random := make([]byte, 16)
 	_, _ = rand.Read(random) // never fails
 	return "req_" + hex.EncodeToString(random)

@@ -136,7 +136,7 @@ func (s *Server) run(t testing.TB, a *app.App, listener *httptest.Server) {
 		defer close(ended)
 		a.Run(ctx)
 	}()
-	listener.Config.Handler = a.Handler
+	listener.Config.Handler, listener.Listener = a.Handler, a.Listen(listener.Listener)
 	listener.Start()
 	s.Origin, s.URL = listener.URL, listener.URL+spec.BasePath
 	t.Cleanup(func() {
