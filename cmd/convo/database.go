@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/avelto/convo/db"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -15,6 +16,13 @@ import (
 
 // urlFile is the file in the data directory where convo dev writes its database URL.
 const urlFile = "database-url"
+
+const (
+	// commandTimeout bounds each statement of a command, also one that loads many rows.
+	commandTimeout = time.Minute
+	// migrationTimeout bounds each statement of a migration, which may build an index.
+	migrationTimeout = time.Hour
+)
 
 // database holds the flags that select the database of a command.
 type database struct {
@@ -43,6 +51,7 @@ func (d database) open(ctx context.Context, options postgres.Options) (*postgres
 	if err != nil {
 		return nil, err
 	}
+	options.StatementTimeout = cmp.Or(options.StatementTimeout, commandTimeout)
 	if options.DirectURL, err = d.direct(ctx, url); err != nil {
 		return nil, err
 	}
@@ -74,7 +83,7 @@ func (d database) direct(ctx context.Context, url string) (string, error) {
 // migrate applies pending migrations. It has connections of its own: a migration may
 // take longer than the statements of a server.
 func migrate(ctx context.Context, url string) error {
-	on, err := postgres.Open(ctx, url, postgres.Options{ApplicationName: migrating})
+	on, err := postgres.Open(ctx, url, postgres.Options{ApplicationName: migrating, StatementTimeout: migrationTimeout})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -33,7 +34,19 @@ func lockDataDir(dir string) (release func() error, err error) {
 		}
 		return nil, fmt.Errorf("another convo dev uses the data in %s: %s", dir, strings.TrimSpace(string(owner)))
 	}
-	return lock.Unlock, nil
+	// A process that was killed leaves its name behind; it no longer holds the lock.
+	forget := func() error { return removeIfExists(filepath.Join(dir, ownerFile)) }
+	if err := forget(); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	return func() error { return errors.Join(forget(), lock.Unlock()) }, nil
+}
+
+func removeIfExists(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	return nil
 }
 
 // writeOwner records this process and its address for the process that finds the lock taken.

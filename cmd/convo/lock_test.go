@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -34,4 +35,23 @@ func TestASecondDevLeavesTheFirstAlone(t *testing.T) {
 
 	require.Zero(t, first.stop(t, syscall.SIGHUP), "%s", first.output)
 	require.NoFileExists(t, filepath.Join(dir, "postgres", "data", "postmaster.pid"), "SIGHUP stops it like SIGTERM")
+}
+
+// TestADeadProcessIsNotNamed: between the lock and the address of a new process, the name of a
+// killed one was still there.
+func TestADeadProcessIsNotNamed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	owner := filepath.Join(dir, ownerFile)
+	require.NoError(t, os.WriteFile(owner, []byte("process 4711 at http://127.0.0.1:8080\n"), 0o600))
+	release, err := lockDataDir(dir)
+	require.NoError(t, err)
+	_, err = lockDataDir(dir)
+	require.ErrorContains(t, err, "which is still starting")
+	require.NotContains(t, err.Error(), "4711")
+	require.NoError(t, writeOwner(dir, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}))
+	_, err = lockDataDir(dir)
+	require.ErrorContains(t, err, "process "+strconv.Itoa(os.Getpid()))
+	require.NoError(t, release())
+	require.NoFileExists(t, owner)
 }

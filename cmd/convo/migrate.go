@@ -36,7 +36,7 @@ func (c *migrateCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	on, err := postgres.Open(ctx, cmp.Or(direct, url), postgres.Options{ApplicationName: migrating})
+	on, err := postgres.Open(ctx, cmp.Or(direct, url), postgres.Options{ApplicationName: migrating, StatementTimeout: migrationTimeout})
 	if err != nil {
 		return err
 	}

@@ -26,10 +26,11 @@ import (
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/ratelimit"
+	"github.com/avelto/convo/internal/platform/share"
 )
 
-// reportConns is the pool of analytics and exports. Analytics of a workspace use two of its
-// connections at most.
+// reportConns is the pool of analytics and exports. A workspace uses two of its connections
+// at most.
 const reportConns = 3
 
 // services are the domain as the API and the console use it.
@@ -68,13 +69,13 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 	if err != nil {
 		return nil, err
 	}
-	events := newEventRecorder(ids)
+	events, reportShares := newEventRecorder(ids), &share.Shares{}
 	return &services{
 		leads:         &lead.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Events: events},
 		conversations: &conversation.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Jobs: jobs, Events: events},
 		agents:        &agent.Service{DB: on, IDs: ids, Clock: now, Pages: pages},
 		channels:      &channel.Service{DB: on, Pages: pages},
-		analytics:     &analytics.Service{DB: reports, Clock: now},
+		analytics:     &analytics.Service{DB: reports, Clock: now, Shares: reportShares},
 		integrations: &integration.Service{
 			DB: on, IDs: ids, Clock: now, Pages: pages, Events: events, Types: document.Events,
 			Guard: out.guard, Box: out.box, Sender: out.sender,
@@ -86,7 +87,7 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 		authenticator: a.newAuthenticator(parts, lookups),
 		users:         &user.Service{DB: on, IDs: ids, Clock: now, Hasher: user.NewHasher()},
 		sessions:      &user.Sessions{DB: on, Lookups: lookups},
-		auditLog:      &audit.Log{DB: on, Reports: reports, IDs: ids},
+		auditLog:      &audit.Log{DB: on, Reports: reports, Shares: reportShares, IDs: ids},
 		recorder:      recorder,
 	}, nil
 }

@@ -56,13 +56,33 @@ func (c *console) exportAudit(w http.ResponseWriter, r *http.Request, v visitor)
 	if err := c.record(r, v, "audit.exported", v.Workspace.Slug); err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="audit-`+v.Workspace.Slug+`.csv"`)
-	if err := c.Audit.Export(r.Context(), v.Workspace.ID, kind, w); err != nil {
+	out := &attachment{w: w, name: "audit-" + v.Workspace.Slug + ".csv"}
+	if err := c.Audit.Export(r.Context(), v.Workspace.ID, kind, out); err != nil {
+		if !out.begun {
+			return err
+		}
 		// The response has started. Abort the connection so that the client does not take
 		// a partial file for a complete one.
 		c.Log.ErrorContext(r.Context(), "audit export aborted", "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	return nil
+}
+
+// attachment is a CSV file to download. Its headers are set when it begins: an error before
+// that is shown as a page.
+type attachment struct {
+	w     http.ResponseWriter
+	name  string
+	begun bool
+}
+
+// Write implements io.Writer.
+func (a *attachment) Write(p []byte) (int, error) {
+	if !a.begun {
+		a.begun = true
+		a.w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+		a.w.Header().Set("Content-Disposition", `attachment; filename="`+a.name+`"`)
+	}
+	return a.w.Write(p) //nolint:wrapcheck // as an io.Writer
 }

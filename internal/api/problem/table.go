@@ -19,6 +19,7 @@ import (
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/ratelimit"
+	"github.com/avelto/convo/internal/platform/share"
 )
 
 // table maps the errors of domain and platform packages to what the caller reads.
@@ -75,7 +76,7 @@ var table = []mapping{
 	}),
 	as(func(e *knowledge.InvalidURLError) *Error { return invalidURL(api.ErrorCodeInvalidCrawlURL, e.Reason) }),
 
-	is(analytics.ErrBusy, api.ErrorCodeRateLimited, "Too many analytics requests of this workspace are in progress.").retryAfter(time.Second),
+	is(share.ErrBusy, api.ErrorCodeRateLimited, "Too many analytics requests or exports of this workspace are in progress.").retryAfter(time.Second),
 	as(func(e *analytics.SpanError) *Error {
 		return Invalid(api.FieldError{Location: "query.from", Message: e.Reason})
 	}),

@@ -60,7 +60,7 @@ var domainErrors = map[string]struct {
 	"knowledge.ErrEmptyFile":            {knowledge.ErrEmptyFile, api.ErrorCodeMalformedRequest},
 	"knowledge.WrongTypeError":          {&knowledge.WrongTypeError{Kind: extract.PDF}, api.ErrorCodeUnsupportedMediaType},
 	"knowledge.InvalidURLError":         {&knowledge.InvalidURLError{Reason: "must use https"}, api.ErrorCodeInvalidCrawlURL},
-	"analytics.ErrBusy":                 {analytics.ErrBusy, api.ErrorCodeRateLimited},
+	"share.ErrBusy":                     {share.ErrBusy, api.ErrorCodeRateLimited},
 	"analytics.SpanError":               {&analytics.SpanError{Reason: "must be before query.to"}, api.ErrorCodeValidationFailed},
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/share"
 )
 
 const (
@@ -27,8 +28,8 @@ const (
 type Service struct {
 	DB    *postgres.DB
 	Clock clock.Clock
-
-	shares shares
+	// Shares divides the pool between workspaces, together with whatever else uses it.
+	Shares *share.Shares
 }
 
 // Figures are the figures of a span. MedianReply is nil if there was no reply; it is
@@ -75,21 +76,21 @@ type Result struct {
 	Buckets []Bucket
 }
 
-// Overview returns the figures of a whole span in a single bucket. It fails with ErrBusy if
-// too many requests of the workspace are in progress.
+// Overview returns the figures of a whole span in a single bucket. It fails with
+// share.ErrBusy if too many requests of the workspace are in progress.
 func (s *Service) Overview(ctx context.Context, workspaceID uuid.UUID, span Span, by *api.AnalyticsGroupBy) (Result, error) {
 	return s.compute(ctx, workspaceID, []Span{span}, "span", by)
 }
 
 // Timeseries returns the figures of each day, week or month in the span. The first and the
-// last bucket are cut to the span. It fails with ErrBusy if too many requests of the
-// workspace are in progress.
+// last bucket are cut to the span. It fails with share.ErrBusy if too many requests of
+// the workspace are in progress.
 func (s *Service) Timeseries(ctx context.Context, workspaceID uuid.UUID, span Span, width api.AnalyticsGranularity, by *api.AnalyticsGroupBy) (Result, error) {
 	return s.compute(ctx, workspaceID, cut(span, width), string(width), by)
 }
 
 func (s *Service) compute(ctx context.Context, workspaceID uuid.UUID, spans []Span, granularity string, by *api.AnalyticsGroupBy) (Result, error) {
-	leave, err := s.shares.enter(ctx, workspaceID)
+	leave, err := s.Shares.Enter(ctx, workspaceID)
 	if err != nil {
 		return Result{}, err
 	}

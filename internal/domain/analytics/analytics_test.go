@@ -11,6 +11,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/domain/analytics"
+	"github.com/avelto/convo/internal/platform/share"
 	"github.com/avelto/convo/internal/testing/seed"
 )
 
@@ -19,7 +20,7 @@ const day = 24 * time.Hour
 func setup(t *testing.T) (*seed.World, *analytics.Service) {
 	t.Helper()
 	w := seed.New(t)
-	return w, &analytics.Service{DB: w.DB, Clock: w.Clock}
+	return w, &analytics.Service{DB: w.DB, Clock: w.Clock, Shares: &share.Shares{}}
 }
 
 func date(year int, month time.Month, dayOfMonth, hour int) time.Time {

@@ -21,6 +21,7 @@ import (
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/lead"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/share"
 	"github.com/avelto/convo/internal/testing/seed"
 )
 
@@ -134,7 +135,7 @@ func TestCountsAgreeWithRowsUnderConcurrentChanges(t *testing.T) {
 	t.Parallel()
 	const writers, changes, rounds = 32, 12, 3
 	f := newTraffic(t)
-	service := &analytics.Service{DB: f.DB, Clock: f.Clock}
+	service := &analytics.Service{DB: f.DB, Clock: f.Clock, Shares: &share.Shares{}}
 	requireCounted(t, f.World)
 	for round := range rounds {
 		done, stop := context.WithCancel(t.Context())

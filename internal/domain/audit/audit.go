@@ -16,6 +16,7 @@ import (
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/share"
 )
 
 // Kept is how long entries are kept.
@@ -51,7 +52,9 @@ type Entry struct {
 // do not delay other requests; nil for DB.
 type Log struct {
 	DB, Reports *postgres.DB
-	IDs         *id.Generator
+	// Shares divides Reports between workspaces; nil for no bound.
+	Shares *share.Shares
+	IDs    *id.Generator
 }
 
 // Do makes a change and records it, in one transaction. change runs its statements on the
@@ -107,12 +110,14 @@ func list(ctx context.Context, on *postgres.DB, workspaceID uuid.UUID, actorType
 	return rows, nil
 }
 
-// Export writes all entries as CSV (RFC 4180), newest first.
+// Export writes all entries as CSV (RFC 4180), newest first. It writes nothing before the
+// first entries are read, and fails with share.ErrBusy if the workspace has too many
+// requests in progress. A slow reader of the export does not hold the workspace's share.
 func (l *Log) Export(ctx context.Context, workspaceID uuid.UUID, actorType string, to io.Writer) error {
 	out := csv.NewWriter(to)
 	_ = out.Write([]string{"time", "actor_type", "actor_id", "actor", "action", "target", "ip", "user_agent", "request_id"})
 	for before := id.Max; ; {
-		rows, err := list(ctx, cmp.Or(l.Reports, l.DB), workspaceID, actorType, before, exportPage)
+		rows, err := l.exportRows(ctx, workspaceID, actorType, before)
 		if err != nil {
 			return err
 		}
@@ -134,6 +139,18 @@ func (l *Log) Export(ctx context.Context, workspaceID uuid.UUID, actorType strin
 		}
 		before = rows[len(rows)-1].ID
 	}
+}
+
+// exportRows reads the next page of an export.
+func (l *Log) exportRows(ctx context.Context, workspaceID uuid.UUID, actorType string, before uuid.UUID) ([]db.AuditEntry, error) {
+	if l.Shares != nil {
+		leave, err := l.Shares.Enter(ctx, workspaceID)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
+	return list(ctx, cmp.Or(l.Reports, l.DB), workspaceID, actorType, before, exportPage)
 }
 
 // inert prevents spreadsheets from running a cell as a formula (OWASP, CSV injection).

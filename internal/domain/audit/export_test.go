@@ -14,6 +14,7 @@ import (
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/workspace"
 	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/share"
 )
 
 func (f *fixture) export(t *testing.T, actorType string) [][]string {
@@ -113,4 +114,25 @@ func TestExportsReadFromTheirOwnPool(t *testing.T) {
 	f.on.Close()
 	f.log.Reports = reports
 	require.Len(t, f.export(t, ""), 1)
+}
+
+// TestAnExportUsesTheShareOfItsWorkspace: analytics and exports of a workspace together use
+// a part of their pool only.
+func TestAnExportUsesTheShareOfItsWorkspace(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.log.Shares = &share.Shares{}
+	enter := func() func() {
+		leave, err := f.log.Shares.Enter(t.Context(), f.space)
+		require.NoError(t, err)
+		return leave
+	}
+	first, second := enter(), enter()
+	var out bytes.Buffer
+	require.ErrorIs(t, f.log.Export(t.Context(), f.space, "", &out), share.ErrBusy)
+	require.Zero(t, out.Len(), "nothing was written, so that an error can still be shown")
+	require.NoError(t, f.log.Export(t.Context(), uuid.New(), "", &out), "another workspace has its own share")
+	first()
+	require.NoError(t, f.log.Export(t.Context(), f.space, "", &out))
+	second()
 }

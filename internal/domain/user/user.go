@@ -15,6 +15,7 @@ import (
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/label"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
@@ -53,12 +54,15 @@ type Service struct {
 type New struct{ Email, Name, Password string }
 
 // Create stores a user with memberships of workspaces, all or nothing. It fails with
-// ErrEmail, ErrName, ErrPassword or ErrTaken.
+// ErrEmail, ErrName, label.ErrInvisible, ErrPassword or ErrTaken.
 func (s *Service) Create(ctx context.Context, in New, workspaceIDs ...uuid.UUID) (row db.User, err error) {
 	if address, err := mail.ParseAddress(in.Email); err != nil || address.Address != in.Email || len(in.Email) > maxEmailBytes {
 		return db.User{}, fmt.Errorf("%w: %q", ErrEmail, in.Email)
 	}
-	if n := utf8.RuneCountInString(in.Name); n == 0 || n > maxNameRunes {
+	in.Name, err = label.Clean(in.Name)
+	if errors.Is(err, label.ErrInvisible) {
+		return db.User{}, fmt.Errorf("name: %w", err)
+	} else if err != nil || utf8.RuneCountInString(in.Name) > maxNameRunes {
 		return db.User{}, ErrName
 	}
 	hash, err := s.hash(ctx, in.Password)

@@ -12,6 +12,7 @@ import (
 	"github.com/avelto/convo/internal/domain/user"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/label"
 	"github.com/avelto/convo/internal/testing/testdb"
 )
 
@@ -56,6 +57,9 @@ func TestCreateValidatesItsInput(t *testing.T) {
 		{func(n *user.New) { n.Email = "Ola <ola@example.com>" }, user.ErrEmail},
 		{func(n *user.New) { n.Email = "ola" }, user.ErrEmail},
 		{func(n *user.New) { n.Name = "" }, user.ErrName},
+		{func(n *user.New) { n.Name = " \t" }, user.ErrName},
+		{func(n *user.New) { n.Name = "O\u200bla" }, label.ErrInvisible},
+		{func(n *user.New) { n.Name = "O\nla" }, label.ErrInvisible},
 		{func(n *user.New) { n.Name = strings.Repeat("x", 101) }, user.ErrName},
 		{func(n *user.New) { n.Password = "too short" }, user.ErrPassword},
 		{func(n *user.New) { n.Password = strings.Repeat("x", 1025) }, user.ErrPassword},

@@ -1,4 +1,6 @@
-package analytics
+// Package share divides a resource between workspaces, such as a connection pool: each uses
+// a part of it at most, so that one with slow requests does not occupy all of it.
+package share
 
 import (
 	"context"
@@ -11,19 +13,18 @@ import (
 )
 
 const (
-	// perWorkspace is how many requests of a workspace run at a time, and maxWaiting how
-	// many more wait for up to maxWait.
+	// perWorkspace is how many uses of a workspace run at a time, and maxWaiting how many
+	// more wait for up to maxWait.
 	perWorkspace = 2
 	maxWaiting   = 16
 	maxWait      = 2 * time.Second
 )
 
-// ErrBusy means that too many requests of the workspace are in progress.
-var ErrBusy = errors.New("analytics: too many requests in progress")
+// ErrBusy means that too many uses of the workspace are in progress.
+var ErrBusy = errors.New("share: too many requests in progress")
 
-// shares bounds the requests of each workspace, so that one with slow requests does not
-// occupy the whole pool. The zero value is ready to use.
-type shares struct {
+// Shares bounds the uses of each workspace. The zero value is ready to use.
+type Shares struct {
 	mu     sync.Mutex
 	shares map[uuid.UUID]*share
 }
@@ -33,8 +34,9 @@ type share struct {
 	members int // running and waiting
 }
 
-// enter waits until a request of the workspace may run. The caller calls leave after it.
-func (s *shares) enter(ctx context.Context, workspaceID uuid.UUID) (leave func(), err error) {
+// Enter waits until the workspace may use the resource, or fails with ErrBusy. The caller
+// calls leave after the use.
+func (s *Shares) Enter(ctx context.Context, workspaceID uuid.UUID) (leave func(), err error) {
 	of, err := s.join(workspaceID)
 	if err != nil {
 		return nil, err
@@ -47,13 +49,13 @@ func (s *shares) enter(ctx context.Context, workspaceID uuid.UUID) (leave func()
 	case <-timeout.C:
 		err = ErrBusy
 	case <-ctx.Done():
-		err = fmt.Errorf("wait for other analytics requests: %w", ctx.Err())
+		err = fmt.Errorf("wait for other requests of the workspace: %w", ctx.Err())
 	}
 	s.part(workspaceID)
 	return nil, err
 }
 
-func (s *shares) join(workspaceID uuid.UUID) (*share, error) {
+func (s *Shares) join(workspaceID uuid.UUID) (*share, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.shares == nil {
@@ -71,7 +73,7 @@ func (s *shares) join(workspaceID uuid.UUID) (*share, error) {
 	return of, nil
 }
 
-func (s *shares) part(workspaceID uuid.UUID) {
+func (s *Shares) part(workspaceID uuid.UUID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of := s.shares[workspaceID]
