@@ -184,12 +184,14 @@ func (d *DB) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandT
 
 // Query implements db.DBTX.
 func (d *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return d.pool.Query(ctx, sql, args...)
+	found, err := d.pool.Query(ctx, sql, args...)
+	return &rows{Rows: found}, err
 }
 
 // QueryRow implements db.DBTX.
 func (d *DB) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return d.pool.QueryRow(ctx, sql, args...)
+	found, err := d.pool.Query(ctx, sql, args...)
+	return &row{rows: rows{Rows: found}, err: err}
 }
 
 // CopyFrom implements db.DBTX.
