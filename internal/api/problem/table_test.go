@@ -31,6 +31,7 @@ import (
 	"github.com/avelto/convo/internal/platform/label"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/share"
 )
 
 // domainErrors are the errors that the table maps, by the name they are declared under.

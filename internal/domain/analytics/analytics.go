@@ -28,7 +28,7 @@ const (
 type Service struct {
 	DB    *postgres.DB
 	Clock clock.Clock
-	// Shares divides the pool between workspaces, together with whatever else uses it.
+	// Shares divides the pool between workspaces, together with everything else that uses it.
 	Shares *share.Shares
 }
 
