@@ -13,7 +13,8 @@ WHERE conversations.workspace_id = @workspace_id
 ORDER BY conversations.id DESC LIMIT @row_limit;
 
 -- name: ConversationListTagged :many
--- The same, only conversations with first_tag_id and all of other_tag_ids.
+-- The same, only conversations with first_tag_id and all of other_tag_ids, which are distinct.
+-- The other tags are counted, since NOT EXISTS makes PostgreSQL read all tags of the workspace.
 SELECT sqlc.embed(conversations), sqlc.embed(contacts)
 FROM conversation_tags
 JOIN conversations ON conversations.workspace_id = conversation_tags.workspace_id
@@ -22,12 +23,10 @@ JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts
 WHERE conversation_tags.workspace_id = @workspace_id
   AND conversation_tags.tag_id = @first_tag_id
   AND conversation_tags.conversation_id < @before_id
-  AND NOT EXISTS (
-    SELECT 1 FROM unnest(@other_tag_ids::uuid[]) AS wanted (id)
-    WHERE NOT EXISTS (
-      SELECT 1 FROM conversation_tags AS other
-      WHERE other.workspace_id = @workspace_id
-        AND other.conversation_id = conversations.id AND other.tag_id = wanted.id))
+  AND cardinality(@other_tag_ids::uuid[]) = (
+    SELECT count(*) FROM conversation_tags AS other
+    WHERE other.workspace_id = @workspace_id
+      AND other.conversation_id = conversation_tags.conversation_id AND other.tag_id = ANY(@other_tag_ids::uuid[]))
   AND (sqlc.narg('agent_id')::uuid IS NULL OR conversations.agent_id = sqlc.narg('agent_id'))
   AND (sqlc.narg('channel_id')::uuid IS NULL OR conversations.channel_id = sqlc.narg('channel_id'))
   AND (sqlc.narg('status')::text IS NULL OR conversations.status = sqlc.narg('status'))
