@@ -12,7 +12,7 @@ import (
 )
 
 // secretWord stands for a password in the wrong variable or flag.
-const secretWord = "postgres://u:secret-word@h" //nolint:gosec // not a real one
+const secretWord = "postgres://u:secret-word@h"
 
 // TestUsageErrorsDoNotContainValues sets each setting to something it cannot be.
 func TestUsageErrorsDoNotContainValues(t *testing.T) {

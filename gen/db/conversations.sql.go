@@ -250,12 +250,10 @@ JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts
 WHERE conversation_tags.workspace_id = $1
   AND conversation_tags.tag_id = $2
   AND conversation_tags.conversation_id < $3
-  AND NOT EXISTS (
-    SELECT 1 FROM unnest($4::uuid[]) AS wanted (id)
-    WHERE NOT EXISTS (
-      SELECT 1 FROM conversation_tags AS other
-      WHERE other.workspace_id = $1
-        AND other.conversation_id = conversations.id AND other.tag_id = wanted.id))
+  AND cardinality($4::uuid[]) = (
+    SELECT count(*) FROM conversation_tags AS other
+    WHERE other.workspace_id = $1
+      AND other.conversation_id = conversation_tags.conversation_id AND other.tag_id = ANY($4::uuid[]))
   AND ($5::uuid IS NULL OR conversations.agent_id = $5)
   AND ($6::uuid IS NULL OR conversations.channel_id = $6)
   AND ($7::text IS NULL OR conversations.status = $7)
@@ -278,7 +276,8 @@ type ConversationListTaggedRow struct {
 	Contact      Contact
 }
 
-// The same, only conversations with first_tag_id and all of other_tag_ids.
+// The same, only conversations with first_tag_id and all of other_tag_ids, which are distinct.
+// The other tags are counted, since NOT EXISTS makes PostgreSQL read all tags of the workspace.
 func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg ConversationListTaggedParams) ([]ConversationListTaggedRow, error) {
 	rows, err := db.Query(ctx, conversationListTagged,
 		arg.WorkspaceID,

@@ -114,7 +114,7 @@ func (f *framing) field(line []byte) error {
 		if err != nil || len(line) == maxKept { // the rest of the line is not known
 			return ErrLength
 		}
-		f.length = int64(length) //nolint:gosec // has 63 bits
+		f.length = int64(length)
 	}
 	if f.chunked && f.length >= 0 {
 		return ErrTwoLengths
@@ -144,7 +144,7 @@ func (f *framing) startChunk(line []byte) error {
 	case size == 0:
 		f.at = trailer
 	default:
-		f.rest = int64(size) //nolint:gosec // has 63 bits
+		f.rest = int64(size)
 	}
 	return nil
 }
