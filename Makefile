@@ -93,6 +93,8 @@ bench-neighbors: bin/bench ## Benchmark webhook delivery beside a greedy workspa
 
 generate: scripts/tools/node_modules ## Bundle openapi/src, and generate gen/, the Postman collection, the SDK's types and docs/reference.
 	@scripts/bundle.sh
+	@$(GENERATE) oapi-codegen -config openapi/oapi-codegen-model.yaml openapi/openapi.json
+	@go run ./scripts/aliases >.aliases.tmp && mv .aliases.tmp gen/api/model.gen.go || { rm -f .aliases.tmp; exit 1; }
 	@$(GENERATE) oapi-codegen -config oapi-codegen.yaml openapi/openapi.json
 	@go run ./scripts/postman <openapi/openapi.json >.postman.tmp && mv .postman.tmp openapi/postman.json || { rm -f .postman.tmp; exit 1; }
 	@$(GENERATE) sqlc generate
@@ -107,6 +109,8 @@ lint: prose ## Lint the code and the prose, and refuse the use of the connection
 	@$(LINT) run
 	@if go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep avelto/convo/internal/; then \
 	  echo "Generated code must not import internal packages; golangci-lint does not check it." >&2; exit 1; fi
+	@if go list -deps ./internal/domain/... ./internal/platform/... | grep labstack/echo; then \
+	  echo "The domain and the platform must not depend on the web server, not even through other packages." >&2; exit 1; fi
 	@go build -o .cache/txpool ./scripts/txpool && go vet -vettool=$(CURDIR)/.cache/txpool ./...
 
 prose: ## Lint the prose of docs, pages and comments with Vale.

@@ -9,7 +9,7 @@ import (
 	"context"
 	"time"
 
-	api "github.com/avelto/convo/gen/api"
+	model "github.com/avelto/convo/gen/api/model"
 	"github.com/google/uuid"
 )
 
@@ -23,7 +23,7 @@ type AgentCreateParams struct {
 	WorkspaceID   uuid.UUID
 	ID            uuid.UUID
 	Name          string
-	Status        api.AgentStatus
+	Status        model.AgentStatus
 	SystemPrompt  string
 	ModelProvider string
 	ModelName     string

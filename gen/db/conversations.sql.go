@@ -9,7 +9,7 @@ import (
 	"context"
 	"time"
 
-	api "github.com/avelto/convo/gen/api"
+	model "github.com/avelto/convo/gen/api/model"
 	"github.com/google/uuid"
 )
 
@@ -448,7 +448,7 @@ WHERE workspace_id = $3 AND id = ANY($4::uuid[])
 `
 
 type ConversationSetStatusManyParams struct {
-	Status      api.ConversationStatus
+	Status      model.ConversationStatus
 	UpdatedAt   time.Time
 	WorkspaceID uuid.UUID
 	IDs         []uuid.UUID
@@ -473,7 +473,7 @@ FROM (SELECT unnest($4::uuid[]) AS conversation_id, unnest($5::text[]) AS from_s
 
 type ConversationStatusChangeRecordManyParams struct {
 	WorkspaceID     uuid.UUID
-	ToStatus        api.ConversationStatus
+	ToStatus        model.ConversationStatus
 	ChangedAt       time.Time
 	ConversationIDs []uuid.UUID
 	FromStatuses    []string

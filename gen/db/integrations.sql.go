@@ -9,7 +9,7 @@ import (
 	"context"
 	"time"
 
-	api "github.com/avelto/convo/gen/api"
+	model "github.com/avelto/convo/gen/api/model"
 	"github.com/google/uuid"
 )
 
@@ -253,7 +253,7 @@ RETURNING workspace_id, id, type, url, events, status, secret, previous_secret, 
 type IntegrationUpdateParams struct {
 	URL         *string
 	Events      []string
-	Status      api.IntegrationStatus
+	Status      model.IntegrationStatus
 	UpdatedAt   time.Time
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID

@@ -9,7 +9,7 @@ import (
 	"context"
 	"time"
 
-	api "github.com/avelto/convo/gen/api"
+	model "github.com/avelto/convo/gen/api/model"
 	"github.com/google/uuid"
 )
 
@@ -82,7 +82,7 @@ type KnowledgeChunkSearchRow struct {
 	Heading     *string
 	Page        *int32
 	Content     string
-	SourceType  api.KnowledgeType
+	SourceType  model.KnowledgeType
 	Score       float64
 }
 
@@ -303,7 +303,7 @@ type KnowledgeJobCreateParams struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
 	SourceID    uuid.UUID
-	Kind        api.KnowledgeType
+	Kind        model.KnowledgeType
 	FileName    *string
 	URL         *string
 	Refresh     bool
@@ -349,8 +349,8 @@ RETURNING workspace_id, id, source_id, type, status, file_name, url, refresh, er
 `
 
 type KnowledgeJobEndParams struct {
-	Status       api.KnowledgeJobStatus
-	ErrorCode    *api.KnowledgeJobErrorCode
+	Status       model.KnowledgeJobStatus
+	ErrorCode    *model.KnowledgeJobErrorCode
 	ErrorMessage *string
 	Now          time.Time
 	WorkspaceID  uuid.UUID
@@ -744,7 +744,7 @@ RETURNING workspace_id, id, type, file_name, content_type, size_bytes, sha256, u
 type KnowledgeSourceCreateParams struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
-	Kind        api.KnowledgeType
+	Kind        model.KnowledgeType
 	FileName    *string
 	ContentType *string
 	SizeBytes   *int64

@@ -9,7 +9,7 @@ import (
 	"context"
 	"time"
 
-	api "github.com/avelto/convo/gen/api"
+	model "github.com/avelto/convo/gen/api/model"
 	"github.com/google/uuid"
 )
 
@@ -63,7 +63,7 @@ type LeadCreateParams struct {
 type LeadCreateRow struct {
 	WorkspaceID    uuid.UUID
 	ID             uuid.UUID
-	Status         api.LeadStatus
+	Status         model.LeadStatus
 	Fields         []byte
 	Score          *int16
 	Source         *string
@@ -154,7 +154,7 @@ func (q *Queries) LeadGet(ctx context.Context, db DBTX, arg LeadGetParams) (Lead
 type LeadInsertManyParams struct {
 	WorkspaceID    uuid.UUID
 	ID             uuid.UUID
-	Status         api.LeadStatus
+	Status         model.LeadStatus
 	Fields         []byte
 	Score          *int16
 	Source         *string
@@ -224,7 +224,7 @@ ORDER BY coalesce(score, '-1'::smallint) DESC, id DESC LIMIT $5
 
 type LeadListByScoreAndStatusParams struct {
 	WorkspaceID uuid.UUID
-	Status      api.LeadStatus
+	Status      model.LeadStatus
 	BeforeScore int16
 	BeforeID    uuid.UUID
 	RowLimit    int32
@@ -322,7 +322,7 @@ ORDER BY id DESC LIMIT $4
 
 type LeadListNewestByStatusParams struct {
 	WorkspaceID uuid.UUID
-	Status      api.LeadStatus
+	Status      model.LeadStatus
 	BeforeID    uuid.UUID
 	RowLimit    int32
 }
@@ -399,7 +399,7 @@ RETURNING workspace_id, id, status, fields, score, source, conversation_id, crm_
 `
 
 type LeadSetStatusParams struct {
-	Status      api.LeadStatus
+	Status      model.LeadStatus
 	UpdatedAt   time.Time
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID

@@ -7,7 +7,7 @@ package db
 import (
 	"time"
 
-	api "github.com/avelto/convo/gen/api"
+	model "github.com/avelto/convo/gen/api/model"
 	"github.com/google/uuid"
 )
 
@@ -29,7 +29,7 @@ type Agent struct {
 	WorkspaceID   uuid.UUID
 	ID            uuid.UUID
 	Name          string
-	Status        api.AgentStatus
+	Status        model.AgentStatus
 	SystemPrompt  string
 	ModelProvider string
 	ModelName     string
@@ -116,7 +116,7 @@ type AuditEntry struct {
 type Channel struct {
 	WorkspaceID  uuid.UUID
 	ID           uuid.UUID
-	Type         api.ChannelType
+	Type         model.ChannelType
 	Name         string
 	AgentID      uuid.UUID
 	CreatedAt    time.Time
@@ -164,8 +164,8 @@ type Conversation struct {
 	AgentID              uuid.UUID
 	ChannelID            uuid.UUID
 	ContactID            uuid.UUID
-	Status               api.ConversationStatus
-	Sentiment            *api.Sentiment
+	Status               model.ConversationStatus
+	Sentiment            *model.Sentiment
 	AssignedOperatorID   *uuid.UUID
 	LastMessageAt        *time.Time
 	HandedOffAt          *time.Time
@@ -183,8 +183,8 @@ type ConversationStatusChange struct {
 	WorkspaceID    uuid.UUID
 	Seq            int64
 	ConversationID uuid.UUID
-	FromStatus     *api.ConversationStatus
-	ToStatus       api.ConversationStatus
+	FromStatus     *model.ConversationStatus
+	ToStatus       model.ConversationStatus
 	ChangedAt      time.Time
 }
 
@@ -198,7 +198,7 @@ type Event struct {
 	WorkspaceID uuid.UUID
 	Sequence    int64
 	ID          uuid.UUID
-	Type        api.EventType
+	Type        model.EventType
 	Data        []byte
 	OccurredAt  time.Time
 }
@@ -239,15 +239,15 @@ type IdempotencyKey struct {
 type Integration struct {
 	WorkspaceID             uuid.UUID
 	ID                      uuid.UUID
-	Type                    api.IntegrationType
+	Type                    model.IntegrationType
 	URL                     *string
 	Events                  []string
-	Status                  api.IntegrationStatus
+	Status                  model.IntegrationStatus
 	Secret                  []byte
 	PreviousSecret          []byte
 	PreviousSecretExpiresAt *time.Time
 	ExpiresAt               *time.Time
-	ErrorCode               *api.IntegrationErrorCode
+	ErrorCode               *model.IntegrationErrorCode
 	ErrorMessage            *string
 	ErrorAt                 *time.Time
 	Failures                int32
@@ -280,12 +280,12 @@ type KnowledgeJob struct {
 	WorkspaceID  uuid.UUID
 	ID           uuid.UUID
 	SourceID     *uuid.UUID
-	Type         api.KnowledgeType
-	Status       api.KnowledgeJobStatus
+	Type         model.KnowledgeType
+	Status       model.KnowledgeJobStatus
 	FileName     *string
 	URL          *string
 	Refresh      bool
-	ErrorCode    *api.KnowledgeJobErrorCode
+	ErrorCode    *model.KnowledgeJobErrorCode
 	ErrorMessage *string
 	LeasedUntil  *time.Time
 	CreatedAt    time.Time
@@ -306,7 +306,7 @@ type KnowledgePage struct {
 type KnowledgeSource struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
-	Type        api.KnowledgeType
+	Type        model.KnowledgeType
 	FileName    *string
 	ContentType *string
 	SizeBytes   *int64
@@ -321,7 +321,7 @@ type KnowledgeSource struct {
 type Lead struct {
 	WorkspaceID    uuid.UUID
 	ID             uuid.UUID
-	Status         api.LeadStatus
+	Status         model.LeadStatus
 	Fields         []byte
 	Score          *int16
 	Source         *string
@@ -341,13 +341,13 @@ type Message struct {
 	WorkspaceID     uuid.UUID
 	ID              uuid.UUID
 	ConversationID  uuid.UUID
-	Role            api.MessageRole
+	Role            model.MessageRole
 	Content         string
-	AuthorType      api.MessageAuthorType
+	AuthorType      model.MessageAuthorType
 	ContactID       *uuid.UUID
 	AgentID         *uuid.UUID
 	OperatorID      *uuid.UUID
-	DeliveryStatus  api.DeliveryStatus
+	DeliveryStatus  model.DeliveryStatus
 	CreatedAt       time.Time
 	ExternalID      *string
 	ClientMessageID *string
@@ -420,7 +420,7 @@ type WebhookDelivery struct {
 	IntegrationID uuid.UUID
 	ID            uuid.UUID
 	EventSequence int64
-	Status        api.WebhookDeliveryStatus
+	Status        model.WebhookDeliveryStatus
 	NextAttemptAt time.Time
 	LeasedUntil   *time.Time
 	Tries         int32

@@ -9,7 +9,7 @@ import (
 	"context"
 	"time"
 
-	api "github.com/avelto/convo/gen/api"
+	model "github.com/avelto/convo/gen/api/model"
 	"github.com/google/uuid"
 )
 
@@ -80,7 +80,7 @@ type SystemWebhookDeliveryClaimRow struct {
 	ID            uuid.UUID
 	Tries         int32
 	EventID       uuid.UUID
-	EventType     api.EventType
+	EventType     model.EventType
 	Sequence      int64
 	OccurredAt    time.Time
 	Data          []byte
@@ -253,7 +253,7 @@ type WebhookDeliveryGetParams struct {
 type WebhookDeliveryGetRow struct {
 	WebhookDelivery WebhookDelivery
 	EventID         uuid.UUID
-	EventType       api.EventType
+	EventType       model.EventType
 }
 
 // One delivery with its event.
@@ -296,7 +296,7 @@ type WebhookDeliveryListParams struct {
 type WebhookDeliveryListRow struct {
 	WebhookDelivery WebhookDelivery
 	EventID         uuid.UUID
-	EventType       api.EventType
+	EventType       model.EventType
 }
 
 // Deliveries to a webhook before before_id, latest first, with their events.
@@ -348,7 +348,7 @@ type WebhookDeliveryRecordParams struct {
 	IntegrationID uuid.UUID
 	ID            uuid.UUID
 	EventSequence int64
-	Status        api.WebhookDeliveryStatus
+	Status        model.WebhookDeliveryStatus
 	CreatedAt     time.Time
 	Attempts      []byte
 }

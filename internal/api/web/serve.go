@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/avelto/convo/internal/platform/rescue"
+	"github.com/avelto/convo/internal/api/rescue"
 )
 
 // policy allows resources from this server only, and no inline scripts or styles.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/avelto/convo/gen/api"
+	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
 )
 

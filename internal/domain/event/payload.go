@@ -3,7 +3,7 @@ package event
 import (
 	"github.com/google/uuid"
 
-	"github.com/avelto/convo/gen/api"
+	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
 )
 

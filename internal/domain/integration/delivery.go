@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/avelto/convo/gen/api"
+	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/webhook/sender"

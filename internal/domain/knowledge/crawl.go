@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/avelto/convo/gen/api"
+	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/crawl"
 	"github.com/avelto/convo/internal/platform/extract"

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/avelto/convo/gen/api"
+	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"

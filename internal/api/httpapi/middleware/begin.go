@@ -13,7 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/avelto/convo/internal/api/problem"
-	"github.com/avelto/convo/internal/platform/rescue"
+	"github.com/avelto/convo/internal/api/rescue"
 )
 
 const maxRequestID = 128

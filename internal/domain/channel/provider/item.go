@@ -3,7 +3,7 @@ package provider
 import (
 	"time"
 
-	"github.com/avelto/convo/gen/api"
+	api "github.com/avelto/convo/gen/api/model"
 )
 
 // Item is one thing that a provider reports: a Message, Edit, Status, Typing or Block.

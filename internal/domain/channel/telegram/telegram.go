@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/avelto/convo/gen/api"
+	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/platform/apiclient"
 )

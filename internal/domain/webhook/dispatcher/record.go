@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/avelto/convo/gen/api"
+	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/avelto/convo/internal/platform/rescue"
+	"github.com/avelto/convo/internal/api/rescue"
 )
 
 func TestPanicsReturnsTheErrorOfTheFunction(t *testing.T) {
