@@ -79,11 +79,14 @@ async function everyOperation() {
   for (const [path, { parameters: shared = [], ...operations }] of Object.entries(spec.paths)) {
     for (const [method, operation] of Object.entries(operations)) {
       let asked;
+      let keyed;
       const client = new AveltoClient({ apiKey: 'convo_x', baseUrl: 'http://api', fetch: async (url, init) => {
         asked = `${init.method} ${new URL(url).pathname}`;
+        keyed = new Headers(init.headers).has('Idempotency-Key');
         return new Response('[]');
       } });
-      const ids = [...shared, ...(operation.parameters ?? [])].map(resolved).filter(({ in: where }) => where === 'path').map(({ name }) => name);
+      const parameters = [...shared, ...(operation.parameters ?? [])].map(resolved);
+      const ids = parameters.filter(({ in: where }) => where === 'path').map(({ name }) => name);
       const body = operation.requestBody && Object.keys(operation.requestBody.content)[0];
       const rest = body === 'application/pdf' ? [new Uint8Array(1), { name: 'x.pdf' }] : [{}];
       const names = operation['x-sdk-method'].split('.');
@@ -91,6 +94,7 @@ async function everyOperation() {
       await names.reduce((resource, part) => resource[part], client)[name](...ids, ...rest);
       const wanted = `${method.toUpperCase()} ${path.replaceAll(/[{}]/g, '')}`;
       if (asked !== wanted) throw new Error(`${operation['x-sdk-method']} requested ${asked}, not ${wanted}`);
+      if (keyed !== parameters.some(({ name }) => name === 'Idempotency-Key')) throw new Error(`${operation['x-sdk-method']}: Idempotency-Key`);
       count++;
     }
   }

@@ -110,7 +110,7 @@ export class Knowledge extends Resource {
   }
 
   search(question: Body<'searchKnowledge'>, options?: RequestOptions): Call<Result<'searchKnowledge'>> {
-    return this.one<'searchKnowledge'>({ method: 'POST', path: '/knowledge/search', json: question }, options);
+    return this.one<'searchKnowledge'>({ method: 'POST', path: '/knowledge/search', json: question, readOnly: true }, options);
   }
 }
 

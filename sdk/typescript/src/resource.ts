@@ -15,6 +15,12 @@ export type Result<O extends Operation> = Answer<Success<operations[O]['response
 /** The items of a list. */
 export type Item<O extends Operation> = Result<O> extends readonly (infer I)[] ? I : never;
 
+type Headers<O extends Operation> = NonNullable<operations[O]['parameters']['header']>;
+/** Whether the document defines an `Idempotency-Key` for an operation. */
+type Keyed<O extends Operation> = [Headers<O>] extends [never] ? false : 'Idempotency-Key' extends keyof Headers<O> ? true : false;
+/** A request of an operation. A POST request without an `Idempotency-Key` must be marked as read-only. */
+type WantedOf<O extends Operation> = Wanted & (Keyed<O> extends true ? { readOnly?: never } : { readOnly: true } | { method: Exclude<Wanted['method'], 'POST'> });
+
 /** Base class of all resources. */
 export abstract class Resource {
   protected readonly transport: Transport;
@@ -23,7 +29,7 @@ export abstract class Resource {
     this.transport = transport;
   }
 
-  protected one<O extends Operation>(wanted: Wanted, options?: RequestOptions): Call<Result<O>> {
+  protected one<O extends Operation>(wanted: WantedOf<O>, options?: RequestOptions): Call<Result<O>> {
     return new Call(this.#read<Result<O>>(wanted, options));
   }
 

@@ -22,7 +22,7 @@ export interface RequestOptions {
   signal?: AbortSignal;
   /** Timeout of each attempt in milliseconds. */
   timeoutMs?: number;
-  /** Idempotency key of a POST request. Generated for each call by default. */
+  /** Idempotency key of a POST request that changes something. Generated for each call by default. */
   idempotencyKey?: string;
   headers?: Record<string, string>;
 }
@@ -35,13 +35,15 @@ export interface Wanted {
   json?: unknown;
   body?: Blob;
   headers?: Record<string, string>;
+  /** Set for POST requests that change nothing, which have no `Idempotency-Key`. */
+  readOnly?: true;
 }
 
 export const hosted = 'https://api.avelto.pl/api/v1';
 
-const patience = 30_000;
-const pause = 250;
-const longestPause = 60;
+const defaultTimeout = 30_000; // ms
+const retryDelay = 250; // ms
+const maxRetryAfter = 60; // s
 
 /** Sends requests with the token, a timeout and one retry. */
 export class Transport {
@@ -58,17 +60,17 @@ export class Transport {
   async send(wanted: Wanted, options: RequestOptions = {}): Promise<Response> {
     const init = this.#init(wanted, options);
     const url = this.#base + wanted.path + queryOf(wanted.query);
-    for (let again = true; ; again = false) {
+    for (let retry = true; ; retry = false) {
       const outcome = await this.#attempt(url, init, options);
       if (outcome instanceof Response && outcome.status < 400) return outcome;
-      if (!again || !this.#worthAnother(outcome)) throw outcome instanceof Response ? await errorOf(outcome) : outcome;
+      if (!retry || !this.#retryable(outcome)) throw outcome instanceof Response ? await errorOf(outcome) : outcome;
       const seconds = outcome instanceof Response ? retryAfter(outcome.headers) : undefined;
       if (outcome instanceof Response) await outcome.body?.cancel();
-      await wait(seconds === undefined ? pause * (0.5 + Math.random()) : Math.min(seconds, longestPause) * 1000, options.signal);
+      await wait(seconds === undefined ? retryDelay * (0.5 + Math.random()) : Math.min(seconds, maxRetryAfter) * 1000, options.signal);
     }
   }
 
-  #worthAnother(outcome: Response | Error): boolean {
+  #retryable(outcome: Response | Error): boolean {
     if (outcome instanceof Response) return outcome.status >= 500 || (outcome.status === 429 && this.#options.retryOn429 === true);
     return outcome instanceof APIConnectionError;
   }
@@ -76,7 +78,7 @@ export class Transport {
   #init(wanted: Wanted, options: RequestOptions): RequestInit {
     const headers = new Headers({ Accept: 'application/json', ...this.#options.headers, ...wanted.headers, ...options.headers });
     headers.set('Authorization', `Bearer ${this.#options.apiKey}`);
-    if (wanted.method === 'POST' && !headers.has('Idempotency-Key')) {
+    if (wanted.method === 'POST' && !wanted.readOnly && !headers.has('Idempotency-Key')) {
       // Shared by all attempts, so that a retry does not repeat the effect.
       headers.set('Idempotency-Key', options.idempotencyKey ?? crypto.randomUUID());
     }
@@ -98,16 +100,16 @@ export class Transport {
     const end = () => attempt.abort(signal?.reason);
     signal?.addEventListener('abort', end, { once: true });
     let late = false;
-    const limit = options.timeoutMs ?? this.#options.timeoutMs ?? patience;
+    const limit = options.timeoutMs ?? this.#options.timeoutMs ?? defaultTimeout;
     const timer = setTimeout(() => {
       late = true;
       attempt.abort();
     }, limit);
     try {
-      const answer = await (this.#options.fetch ?? fetch)(url, { ...init, signal: attempt.signal });
+      const response = await (this.#options.fetch ?? fetch)(url, { ...init, signal: attempt.signal });
       // The timeout includes reading the body: a connection can fail midway.
-      const body = answer.status === 204 || answer.status === 304 ? null : await answer.arrayBuffer();
-      return new Response(body, { status: answer.status, statusText: answer.statusText, headers: answer.headers });
+      const body = response.status === 204 || response.status === 304 ? null : await response.arrayBuffer();
+      return new Response(body, { status: response.status, statusText: response.statusText, headers: response.headers });
     } catch (cause) {
       if (signal?.aborted) throw new APIAbortError('The call was aborted.', { cause });
       if (late) return new APITimeoutError(`No response within ${limit} ms.`, { cause });

@@ -1,10 +1,9 @@
-// What the SDK promises, tried wherever it runs: Node.js, a browser, an edge runtime. It uses nothing but what all
-// of them have.
+// Tests of the SDK that run in Node.js, browsers and edge runtimes. They use only what all of them have.
 import * as sdk from '@convo/sdk';
 import { AveltoClient, type ClientOptions, unwrap, sign, WebhookVerificationError } from '@convo/sdk';
 import vectors from '../../../internal/domain/webhook/signature/testdata/signatures.json';
 
-/** Where a server with the demo data is. */
+/** A server with the demo data. */
 export interface Place { baseUrl: string; apiKey: string }
 
 type Check = (place: Place) => Promise<void>;
@@ -15,7 +14,7 @@ function equal(actual: unknown, wanted: unknown, what = 'value'): void {
 }
 
 function truthy(value: unknown, what: string): asserts value {
-  if (!value) throw new Error(`not so: ${what}`);
+  if (!value) throw new Error(`failed: ${what}`);
 }
 
 async function fails<E extends Error>(kind: abstract new (...args: never[]) => E, promise: PromiseLike<unknown>): Promise<E> {
@@ -23,9 +22,9 @@ async function fails<E extends Error>(kind: abstract new (...args: never[]) => E
     await promise;
   } catch (error) {
     if (error instanceof kind) return error;
-    throw new Error(`${kind.name} was expected: ${String(error)}`);
+    throw new Error(`expected ${kind.name}, got ${String(error)}`);
   }
-  throw new Error(`${kind.name} was expected, and nothing failed`);
+  throw new Error(`expected ${kind.name}, but nothing failed`);
 }
 
 const problem = (status: number, more: object = {}) => new Response(JSON.stringify({
@@ -34,15 +33,15 @@ const problem = (status: number, more: object = {}) => new Response(JSON.stringi
 
 const ok = (body: unknown = [], headers: Record<string, string> = {}) => new Response(JSON.stringify(body), { status: 200, headers });
 
-/** A client whose server answers as told, and what it was asked. */
-function scripted(answers: (() => Response | Promise<Response>)[], options: Partial<ClientOptions> = {}) {
+/** A client that gets the given responses in turn, the last one repeatedly, and the requests that it sent. */
+function scripted(responses: (() => Response | Promise<Response>)[], options: Partial<ClientOptions> = {}) {
   const asked: { url: string; init: RequestInit; headers: Headers }[] = [];
   const client = new AveltoClient({
     apiKey: 'convo_00000000000000000000000000000000', baseUrl: 'https://api.test/api/v1/', ...options,
     fetch: async (url, init = {}) => {
       asked.push({ url: String(url), init, headers: new Headers(init.headers) });
-      const answer = answers[Math.min(asked.length, answers.length) - 1]!;
-      return answer();
+      const respond = responses[Math.min(asked.length, responses.length) - 1]!;
+      return respond();
     },
   });
   return { client, asked };
@@ -51,7 +50,7 @@ function scripted(answers: (() => Response | Promise<Response>)[], options: Part
 const broken = () => { throw new TypeError('connection refused'); };
 
 export const checks: Record<string, Check> = {
-  async 'the published lines work'({ baseUrl, apiKey }) {
+  async 'the published example works'({ baseUrl, apiKey }) {
     const client = new AveltoClient({ apiKey, baseUrl });
     const leads = await client.leads.list({ status: 'QUALIFIED' });
     truthy(leads.length > 0 && leads.every((lead) => lead.status === 'QUALIFIED'), 'only qualified leads');
@@ -59,7 +58,7 @@ export const checks: Record<string, Check> = {
     await client.webhooks.list();
   },
 
-  async 'what is created can be read, changed and deleted'({ baseUrl, apiKey }) {
+  async 'creates, reads, updates and deletes'({ baseUrl, apiKey }) {
     const client = new AveltoClient({ apiKey, baseUrl });
     const lead = await client.leads.create({ fields: { name: 'Anna', email: 'anna@example.com' }, source: 'sdk' });
     equal(lead.status, 'NEW');
@@ -69,10 +68,10 @@ export const checks: Record<string, Check> = {
     equal(await client.leads.delete(lead.id), undefined);
     const gone = await fails(sdk.NotFoundError, client.leads.get(lead.id));
     equal([gone.status, gone.code], [404, 'not_found']);
-    truthy(gone.requestId?.startsWith('req_'), 'an error names its request');
+    truthy(gone.requestId?.startsWith('req_'), 'an error has the request ID');
   },
 
-  async 'a list goes over all pages'({ baseUrl, apiKey }) {
+  async 'a list iterates over all pages'({ baseUrl, apiKey }) {
     const client = new AveltoClient({ apiKey, baseUrl });
     const first = await client.conversations.list({ limit: 5 });
     equal([first.length, first.hasNextPage], [5, true]);
@@ -84,13 +83,13 @@ export const checks: Record<string, Check> = {
     const newest: string[] = [];
     for await (const message of client.conversations.messages.list(first[0]!.id, { limit: 2, order: 'desc' })) newest.push(message.id);
     equal(newest.reverse(), messages.map((one) => one.id));
-    truthy(!(first.map((one) => one.id) instanceof sdk.Page), 'what is mapped is no page');
+    truthy(!(first.map((one) => one.id) instanceof sdk.Page), 'map returns a plain array');
     const { data, response } = await client.channels.list().withResponse();
     equal([data.length, data.hasNextPage, data.nextPage()], [10, false, undefined]);
-    truthy(response.headers.get('RateLimit'), 'headers of the answer');
+    truthy(response.headers.get('RateLimit'), 'headers of the response');
   },
 
-  async 'filters are sent as the API has them'({ baseUrl, apiKey }) {
+  async 'filters are encoded as the API expects'({ baseUrl, apiKey }) {
     const client = new AveltoClient({ apiKey, baseUrl });
     const [tag] = await client.tags.list();
     const tagged = await client.conversations.list({ tagIds: [tag!.id], status: 'OPEN' });
@@ -100,10 +99,10 @@ export const checks: Record<string, Check> = {
     equal(asked[0]!.url, 'https://api.test/api/v1/conversations?tagIds=a%2Cb');
   },
 
-  async 'errors of the API have a class of their own'({ baseUrl, apiKey }) {
+  async 'each error status has its own class'({ baseUrl, apiKey }) {
     const client = new AveltoClient({ apiKey, baseUrl });
     const bad = await fails(sdk.BadRequestError, client.leads.create({ fields: {} }));
-    truthy(bad.code === 'validation_failed' && bad.errors.length > 0, 'every broken rule');
+    truthy(bad.code === 'validation_failed' && bad.errors.length > 0, 'every validation error');
     await fails(sdk.UnauthorizedError, new AveltoClient({ apiKey: 'convo_00000000000000000000000000000000', baseUrl }).leads.list());
     const tag = { name: `tag ${crypto.randomUUID()}` };
     const created = await client.tags.create(tag);
@@ -115,50 +114,52 @@ export const checks: Record<string, Check> = {
       const { client: fake, asked } = scripted([() => problem(status, { missingScope: 'leads:read', errors: [{ location: 'body', message: 'm' }] })]);
       const error = await fails(kind, fake.leads.list());
       equal([error.status, error.code, error.requestId, error.missingScope, error.errors.length], [status, 'some_code', 'req_1', 'leads:read', 1]);
-      truthy(error instanceof sdk.APIError && error instanceof sdk.AveltoError, 'they have one beginning');
-      equal(asked.length, 1, 'a 4xx is never tried again');
+      truthy(error instanceof sdk.APIError && error instanceof sdk.AveltoError, 'they share a base class');
+      equal(asked.length, 1, 'a 4xx is not retried');
     }
   },
 
-  async 'a 5xx is tried again exactly once'() {
-    const helped = scripted([() => problem(503), () => ok([{ id: 'x' }])]);
-    equal((await helped.client.leads.list()).length, 1);
-    equal(helped.asked.length, 2);
+  async 'a 5xx is retried exactly once'() {
+    const recovering = scripted([() => problem(503), () => ok([{ id: 'x' }])]);
+    equal((await recovering.client.leads.list()).length, 1);
+    equal(recovering.asked.length, 2);
     for (const status of [500, 502, 503, 504]) {
-      const inVain = scripted([() => problem(status)]);
-      equal((await fails(sdk.ServerError, inVain.client.leads.get('x'))).status, status);
-      equal(inVain.asked.length, 2);
+      const failing = scripted([() => problem(status)]);
+      equal((await fails(sdk.ServerError, failing.client.leads.get('x'))).status, status);
+      equal(failing.asked.length, 2);
     }
     const proxy = scripted([() => new Response('<h1>Bad gateway</h1>', { status: 502 })]);
     equal((await fails(sdk.ServerError, proxy.client.leads.get('x'))).code, undefined);
   },
 
-  async 'a failed connection is tried again exactly once, with the same key'() {
+  async 'a failed connection is retried exactly once, with the same key'() {
     const { client, asked } = scripted([broken, () => ok({ id: 'x' })]);
     await client.leads.create({ fields: { name: 'Anna' } });
     const keys = asked.map(({ headers }) => headers.get('Idempotency-Key'));
-    truthy(keys.length === 2 && keys[0] && keys[0] === keys[1], 'one key for the call');
+    truthy(keys.length === 2 && keys[0] && keys[0] === keys[1], 'both attempts have one key');
     await client.leads.create({ fields: { name: 'Anna' } });
-    truthy(asked[2]!.headers.get('Idempotency-Key') !== keys[0], 'another for another call');
+    truthy(asked[2]!.headers.get('Idempotency-Key') !== keys[0], 'another call has another key');
     await client.leads.create({ fields: { name: 'Anna' } }, { idempotencyKey: 'mine' });
     equal(asked[3]!.headers.get('Idempotency-Key'), 'mine');
     await client.leads.get('x');
     equal(asked[4]!.headers.get('Idempotency-Key'), null);
-    const inVain = scripted([broken]);
-    await fails(sdk.APIConnectionError, inVain.client.leads.list());
-    equal(inVain.asked.length, 2);
+    await client.knowledge.search({ query: 'x' });
+    equal(asked[5]!.headers.get('Idempotency-Key'), null, 'a search changes nothing');
+    const failing = scripted([broken]);
+    await fails(sdk.APIConnectionError, failing.client.leads.list());
+    equal(failing.asked.length, 2);
   },
 
-  async 'a POST that is sent twice is done once'({ baseUrl, apiKey }) {
+  async 'a POST that is sent twice takes effect once'({ baseUrl, apiKey }) {
     let lost = true;
     const client = new AveltoClient({ apiKey, baseUrl, fetch: async (...args) => {
-      const answer = await fetch(...args);
+      const response = await fetch(...args);
       if (lost) {
         lost = false;
-        await answer.arrayBuffer();
-        throw new TypeError('the answer was lost');
+        await response.arrayBuffer();
+        throw new TypeError('the response was lost');
       }
-      return answer;
+      return response;
     } });
     const source = `sdk ${crypto.randomUUID()}`;
     const { response } = await client.leads.create({ fields: { name: 'Once' }, source }).withResponse();
@@ -168,7 +169,7 @@ export const checks: Record<string, Check> = {
     equal(stored, 1);
   },
 
-  async 'a 429 is tried again only where that was asked for'() {
+  async 'a 429 is retried only if enabled'() {
     const limited = () => new Response('{}', { status: 429, headers: { 'Retry-After': '1' } });
     const plain = scripted([limited]);
     equal((await fails(sdk.RateLimitedError, plain.client.leads.list())).retryAfter, 1);
@@ -177,32 +178,32 @@ export const checks: Record<string, Check> = {
     const begun = Date.now();
     await asking.client.leads.list();
     equal(asking.asked.length, 2);
-    truthy(Date.now() - begun >= 900, 'as long as Retry-After says');
-    const inVain = scripted([limited], { retryOn429: true });
-    await fails(sdk.RateLimitedError, inVain.client.leads.list());
-    equal(inVain.asked.length, 2);
+    truthy(Date.now() - begun >= 900, 'it waits as long as Retry-After says');
+    const failing = scripted([limited], { retryOn429: true });
+    await fails(sdk.RateLimitedError, failing.client.leads.list());
+    equal(failing.asked.length, 2);
   },
 
-  async 'each attempt has a time limit, and a signal ends the call'() {
+  async 'each attempt has a timeout, and a signal aborts the call'() {
     const hangs = (init: RequestInit) => new Promise<Response>((_, reject) => {
       init.signal!.addEventListener('abort', () => reject(init.signal!.reason ?? new Error('aborted')));
     });
     let asked = 0;
     const client = new AveltoClient({ apiKey: 'convo_x', timeoutMs: 50, fetch: (_, init = {}) => { asked++; return hangs(init); } });
     await fails(sdk.APITimeoutError, client.leads.list());
-    equal(asked, 2, 'a late answer is a failed connection');
+    equal(asked, 2, 'a timeout is retried like a failed connection');
     asked = 0;
-    const ending = new AbortController();
-    const call = client.leads.list({}, { signal: ending.signal, timeoutMs: 60_000 });
-    setTimeout(() => ending.abort(new Error('enough')), 30);
-    const ended = await fails(sdk.APIAbortError, call);
-    truthy(ended.cause, 'why it was ended');
+    const aborting = new AbortController();
+    const call = client.leads.list({}, { signal: aborting.signal, timeoutMs: 60_000 });
+    setTimeout(() => aborting.abort(new Error('enough')), 30);
+    const aborted = await fails(sdk.APIAbortError, call);
+    truthy(aborted.cause, 'the reason of the abort');
     equal(asked, 1);
     await fails(sdk.APIAbortError, client.leads.get('x', { signal: AbortSignal.abort() }));
-    equal(asked, 1, 'nothing is sent then');
+    equal(asked, 1, 'nothing is sent after an abort');
   },
 
-  async 'files are taken from whatever holds them'({ baseUrl, apiKey }) {
+  async 'uploads accept each kind of file'({ baseUrl, apiKey }) {
     const client = new AveltoClient({ apiKey, baseUrl });
     const mark = crypto.randomUUID();
     const bytes = (n: number) => new TextEncoder().encode(`# File ${n}\n\nThe word ${mark} ${n} is in it.\n`);
@@ -216,37 +217,37 @@ export const checks: Record<string, Check> = {
       await client.knowledge.upload(new File([bytes(5)], 'file.md', { type: 'text/markdown' })),
     ];
     equal(jobs.map((job) => job.fileName), ['blob.md', 'zażółć 100%.md', 'stream.txt', 'chunks', 'file.md']);
-    let looks = 0;
-    for (const { id } of jobs) equal((await client.knowledge.waitForJob(id, { timeoutMs: 60_000, onProgress: () => looks++ })).status, 'COMPLETED');
-    truthy(looks >= jobs.length, 'progress is reported');
-    truthy((await client.knowledge.search({ query: mark, limit: 10 })).length >= 5, 'what was uploaded is found');
+    let reports = 0;
+    for (const { id } of jobs) equal((await client.knowledge.waitForJob(id, { timeoutMs: 60_000, onProgress: () => reports++ })).status, 'COMPLETED');
+    truthy(reports >= jobs.length, 'progress is reported');
+    truthy((await client.knowledge.search({ query: mark, limit: 10 })).length >= 5, 'the uploaded files are found');
     await fails(sdk.APIAbortError, client.knowledge.waitForJob(jobs[0]!.id, { signal: AbortSignal.abort() }));
     const endless = new ReadableStream<Uint8Array>({ pull(controller) { controller.enqueue(new Uint8Array(1 << 20)); } });
     await fails(RangeError, client.knowledge.upload(endless, { name: 'endless.txt' }));
     await fails(TypeError, (async () => client.knowledge.upload(bytes(6)))());
   },
 
-  async 'a job that has failed is an error'() {
+  async 'a failed job throws'() {
     const job = { id: 'x', status: 'FAILED', error: { code: 'unreadable', message: 'no text in it' } };
     equal((await fails(sdk.JobError, scripted([() => ok(job)]).client.knowledge.waitForJob('x'))).job, job);
     const pending = scripted([() => ok({ id: 'x', status: 'PENDING', error: null })]);
     await fails(sdk.JobTimeoutError, pending.client.knowledge.waitForJob('x', { timeoutMs: 1 }));
   },
 
-  async 'webhooks are subscribed, listed and removed'({ baseUrl, apiKey }) {
+  async 'webhooks are created, listed and deleted'({ baseUrl, apiKey }) {
     const client = new AveltoClient({ apiKey, baseUrl });
     const made = await client.webhooks.create({ url: 'https://hooks.example.com/sdk', events: ['lead.created'] });
-    truthy(made.signingSecret.startsWith('wh_'), 'the secret, once');
+    truthy(made.signingSecret.startsWith('wh_'), 'the secret is returned');
     const listed = await client.webhooks.list();
-    truthy(listed.some(({ id }) => id === made.id) && listed.every(({ type }) => type === 'WEBHOOK'), 'webhooks alone');
-    truthy((await client.integrations.list()).length > listed.length, 'beside other integrations');
+    truthy(listed.some(({ id }) => id === made.id) && listed.every(({ type }) => type === 'WEBHOOK'), 'only webhooks');
+    truthy((await client.integrations.list()).length > listed.length, 'there are other integrations');
     equal((await client.integrations.update(made.id, { status: 'DISABLED' })).status, 'DISABLED');
-    truthy((await client.integrations.rotateSecret(made.id)).signingSecret !== made.signingSecret, 'another secret');
+    truthy((await client.integrations.rotateSecret(made.id)).signingSecret !== made.signingSecret, 'a new secret');
     equal((await client.integrations.listDeliveries(made.id)).length, 0);
     await client.integrations.delete(made.id);
   },
 
-  async 'events are followed'({ baseUrl, apiKey }) {
+  async 'events are polled'({ baseUrl, apiKey }) {
     const client = new AveltoClient({ apiKey, baseUrl });
     const { response } = await client.events.list({ limit: 1 }).withResponse();
     const after = Number(response.headers.get('X-Latest-Sequence'));
@@ -254,10 +255,10 @@ export const checks: Record<string, Check> = {
     for (let i = 0; i < 5; i++) made.push((await client.leads.create({ fields: { name: `Event ${i}` } })).id);
     const seen: string[] = [];
     for await (const event of client.events.list({ after, limit: 2 })) if (event.type === 'lead.created') seen.push(event.data.lead.id);
-    truthy(made.every((id) => seen.includes(id)), 'each once, over pages');
+    truthy(made.every((id) => seen.includes(id)), 'every event, over pages');
   },
 
-  async 'signatures are those of the server'() {
+  async 'signatures match those of the server'() {
     for (const vector of vectors) {
       const now = new Date(vector.timestamp * 1000);
       const own = { 'X-Convo-Signature': vector.convo };
@@ -279,7 +280,7 @@ export const checks: Record<string, Check> = {
     }
   },
 
-  async 'what is wrong with a webhook is named'() {
+  async 'verification errors name the fault'() {
     const secret = 'wh_0123456789abcdef0123456789abcdef0123456789abcdef';
     const { body, headers } = await sign({ id: 'evt', type: 'webhook.ping' }, secret);
     equal((await unwrap(body, headers, ['wh_fedcba9876543210fedcba9876543210fedcba9876543210', secret])).type, 'webhook.ping');
@@ -300,16 +301,16 @@ export const checks: Record<string, Check> = {
     equal(await fault(text.body, text.headers, secret), 'not_json');
   },
 
-  async 'nonsense is refused before anything is sent'() {
+  async 'invalid arguments are rejected before a request is sent'() {
     await fails(TypeError, (async () => new AveltoClient({ apiKey: '' }))());
     const { client, asked } = scripted([() => ok()]);
     await fails(TypeError, (async () => client.leads.get(''))());
     await client.leads.get('../agents');
-    equal(asked.map(({ url }) => url), ['https://api.test/api/v1/leads/..%2Fagents'], 'an id is one segment');
+    equal(asked.map(({ url }) => url), ['https://api.test/api/v1/leads/..%2Fagents'], 'an ID is one path segment');
   },
 };
 
-/** Runs every check and tells what came of each. */
+/** Runs every check and returns the results. */
 export async function runAll(place: Place): Promise<{ name: string; error?: string }[]> {
   const results: { name: string; error?: string }[] = [];
   for (const [name, check] of Object.entries(checks)) {
