@@ -36,7 +36,7 @@ sdk: scripts/browser/node_modules sdk/typescript/node_modules ## Pack the TypeSc
 	@scripts/chromium.sh >/dev/null
 	@CONVO_BROWSER=$$(scripts/chromium.sh) scripts/withserver.sh node sdk/typescript/scripts/prove.mjs
 
-clients: sdk/typescript/node_modules ## Generate, compile and test clients in Go, Python, TypeScript and Java.
+clients: sdk/typescript/node_modules ## Generate, compile and test clients in Go, Python, TypeScript, Java, Rust and Kotlin.
 	@CONVO_LOG_LEVEL=error scripts/withserver.sh scripts/clients/run.sh
 
 contract: ## Test a server against the OpenAPI document (Schemathesis), and the document against the last release (oasdiff).

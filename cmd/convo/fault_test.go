@@ -228,11 +228,11 @@ func (l *load) wait(t *testing.T, n int64) {
 
 func (f *faults) load(ctx context.Context) *load {
 	l := &load{}
-	pace := time.NewTicker(5 * time.Millisecond)
+	ticker := time.NewTicker(5 * time.Millisecond)
 	for caller := range callers {
 		l.running.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				<-pace.C
+				<-ticker.C
 				// A request that has started must complete after ctx is canceled.
 				whole := context.WithoutCancel(ctx)
 				key := fmt.Sprintf("%d-%d", caller, n)

@@ -108,18 +108,18 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION due_webhooks(moment timestamptz) RETURNS TABLE (of_workspace uuid, webhook uuid) LANGUAGE plpgsql STABLE ROWS 10 AS $$
 DECLARE
-    lane  record;
+    due  record;
 BEGIN
-    SELECT workspace_id, integration_id, next_attempt_at INTO lane FROM webhook_deliveries
+    SELECT workspace_id, integration_id, next_attempt_at INTO due FROM webhook_deliveries
     WHERE status = 'PENDING' ORDER BY workspace_id, integration_id, next_attempt_at LIMIT 1;
-    WHILE lane.integration_id IS NOT NULL LOOP
-        IF lane.next_attempt_at <= moment THEN
-            of_workspace := lane.workspace_id;
-            webhook := lane.integration_id;
+    WHILE due.integration_id IS NOT NULL LOOP
+        IF due.next_attempt_at <= moment THEN
+            of_workspace := due.workspace_id;
+            webhook := due.integration_id;
             RETURN NEXT;
         END IF;
-        SELECT workspace_id, integration_id, next_attempt_at INTO lane FROM webhook_deliveries
-        WHERE status = 'PENDING' AND (workspace_id, integration_id) > (lane.workspace_id, lane.integration_id)
+        SELECT workspace_id, integration_id, next_attempt_at INTO due FROM webhook_deliveries
+        WHERE status = 'PENDING' AND (workspace_id, integration_id) > (due.workspace_id, due.integration_id)
         ORDER BY workspace_id, integration_id, next_attempt_at LIMIT 1;
     END LOOP;
 END

@@ -135,6 +135,6 @@ func (s *story) dependents(d *dialogue, i int) {
 func (s *story) capture(d *dialogue, name, email, phone string) {
 	leadID, now := s.ids.New()
 	score := int16(s.random.IntN(101))
-	s.row("leads", leadColumns, d.workspaceID, leadID, string(api.LeadStatusNEW), fields(name, email, phone),
+	s.row("leads", leadColumns, d.workspaceID, leadID, api.LeadStatusNEW, fields(name, email, phone),
 		&score, "widget", &d.id, nil, now, now)
 }

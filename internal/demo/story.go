@@ -76,7 +76,7 @@ func (s *story) workspace(slug, name string, of size) *cast {
 func (s *story) integration(c *cast, kind api.IntegrationType) {
 	integrationID, now := s.ids.New()
 	s.row("integrations", []string{"workspace_id", "id", "type", "events", "status", "created_at", "updated_at"},
-		c.workspaceID, integrationID, string(kind), []string{}, string(api.IntegrationStatusCONNECTED), now, now)
+		c.workspaceID, integrationID, string(kind), []string{}, api.IntegrationStatusCONNECTED, now, now)
 }
 
 func (s *story) people(c *cast, of size) {

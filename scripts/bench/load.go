@@ -142,8 +142,8 @@ func openLoop(ctx context.Context, g *ground, s *server, work *workload, length 
 	due := make(chan time.Time, work.rate*int(length.Seconds()+1))
 	go func() {
 		defer close(due)
-		pace := time.Second / time.Duration(work.rate)
-		for at, end := time.Now(), time.Now().Add(length); at.Before(end) && ctx.Err() == nil; at = at.Add(pace) {
+		interval := time.Second / time.Duration(work.rate)
+		for at, end := time.Now(), time.Now().Add(length); at.Before(end) && ctx.Err() == nil; at = at.Add(interval) {
 			if wait := time.Until(at); wait > 0 {
 				time.Sleep(wait)
 			}

@@ -339,8 +339,8 @@ func steady(ctx context.Context, g *ground, s *sink) ([]time.Duration, error) {
 // committed.
 func (g *ground) commitSteadily(ctx context.Context, more func() bool) (map[uuid.UUID]time.Time, error) {
 	committed := map[uuid.UUID]time.Time{}
-	pace := time.Second / steadyRate
-	for at := time.Now(); more() && ctx.Err() == nil; at = at.Add(pace) {
+	interval := time.Second / steadyRate
+	for at := time.Now(); more() && ctx.Err() == nil; at = at.Add(interval) {
 		time.Sleep(time.Until(at))
 		event := uuid.New()
 		if err := g.commit(ctx, event, kind(len(committed)%g.endpoints)); err != nil {

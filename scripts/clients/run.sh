@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Generates clients in other languages from the OpenAPI document and compiles them unmodified. Each lists leads, creates
-# a lead, requests a missing lead and uploads a file on a running server (scripts/withserver.sh).
+# Generates clients in other languages from the OpenAPI document and compiles them unmodified. Those of go, python,
+# typescript and java also list leads, create a lead, request a missing lead and upload a file on a running server
+# (scripts/withserver.sh). CLIENTS selects some of them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
@@ -42,13 +43,19 @@ typescript_client() {
   node "$dir/round-trip.mjs"
 }
 
+# require TOOL PACKAGE... fails unless a tool is installed.
+require() {
+  local tool=$1
+  shift
+  command -v "$tool" >/dev/null || { echo "$tool is not installed. Install it first: $*" >&2; return 1; }
+}
+
 # openapi_generator GENERATOR [OPTION...] generates into $work/GENERATOR/client, without options of its own.
 openapi_generator() {
   local generator=$1 version=7.23.0
   shift
-  for tool in java mvn; do
-    command -v $tool >/dev/null || { echo "$tool is not installed. Install it first: apt-get install default-jdk-headless maven" >&2; return 1; }
-  done
+  require java apt-get install default-jdk-headless
+  require mvn apt-get install maven
   local jar=$work/openapi-generator-cli-$version.jar dir=$work/$generator
   [ -f "$jar" ] || mvn -q -B dependency:copy -Dartifact=org.openapitools:openapi-generator-cli:$version -DoutputDirectory="$work"
   rm -rf "$dir/client" && mkdir -p "$dir"
@@ -89,9 +96,54 @@ fetch_client() {
 }
 
 rust_client() {
+  require cargo apt-get install cargo, or https://rustup.rs
   openapi_generator rust
   (cd "$work/rust/client" && CARGO_TARGET_DIR=$work/rust/target quietly ../log cargo check)
   echo "Rust, openapi-generator: compiled"
+}
+
+# typescript_tools installs the generators of TypeScript, and prints the directory of their programs.
+typescript_tools() {
+  local dir=$work/typescript-tools
+  mkdir -p "$dir"
+  if ! cmp -s scripts/clients/typescript/package-lock.json "$dir/package-lock.json" || [ ! -d "$dir/node_modules" ]; then
+    cp scripts/clients/typescript/package.json scripts/clients/typescript/package-lock.json "$dir/"
+    (cd "$dir" && npm ci --loglevel=error --no-audit --no-fund >/dev/null) || { rm -f "$dir/package-lock.json"; return 1; }
+  fi
+  echo "$dir/node_modules/.bin"
+}
+
+# strictly LOG FILE... compiles TypeScript in strict mode.
+strictly() {
+  local log=$1
+  shift
+  quietly "$log" "$bin/tsc" --noEmit --strict --skipLibCheck --target es2022 --module esnext --moduleResolution bundler --lib es2022,dom,dom.iterable "$@"
+}
+
+heyapi_client() {
+  local bin dir
+  bin=$(typescript_tools) dir=$work/typescript-tools/hey-api
+  quietly "$dir.log" "$bin/openapi-ts" -i "$document" -o "$dir"
+  strictly "$dir.log" "$dir/index.ts"
+  echo "TypeScript, hey-api: compiled"
+}
+
+orval_client() {
+  local bin dir client
+  bin=$(typescript_tools) dir=$work/typescript-tools/orval
+  for client in fetch axios; do
+    quietly "$dir.log" "$bin/orval" --input "$document" --output "$dir/$client.ts" --client $client
+    strictly "$dir.log" "$dir/$client.ts"
+  done
+  echo "TypeScript, orval: compiled"
+}
+
+ogen_client() {
+  local dir=$work/ogen
+  rm -rf "$dir" && mkdir -p "$dir"
+  (cd "$dir" && quietly log go mod init clients && quietly log go get -tool github.com/ogen-go/ogen/cmd/ogen@v1.24.0 &&
+    quietly log go tool ogen -target convo -package convo "$document" && quietly log go mod tidy && quietly log go vet ./...)
+  echo "Go, ogen: compiled"
 }
 
 kotlin_client() {
@@ -101,6 +153,6 @@ kotlin_client() {
   echo "Kotlin, openapi-generator: compiled"
 }
 
-for language in ${CLIENTS:-go python typescript java pydantic fetch rust kotlin}; do
+for language in ${CLIENTS:-go ogen python typescript heyapi orval java pydantic fetch rust kotlin}; do
   "${language}_client"
 done

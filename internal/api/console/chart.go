@@ -77,8 +77,8 @@ func (c *chart) draw() {
 	if n := (highest + step - 1) / step; n > 0 {
 		top = float64(n * step)
 	}
-	room := float64(chartHeight - marginTop - marginBottom)
-	at := func(value float64) float64 { return round(marginTop + room*(1-value/top)) }
+	plotHeight := float64(chartHeight - marginTop - marginBottom)
+	at := func(value float64) float64 { return round(marginTop + plotHeight*(1-value/top)) }
 	for value := int64(0); float64(value) <= top; value += step {
 		c.Lines = append(c.Lines, gridLine{at(float64(value)), strconv.FormatInt(value, 10)})
 	}

@@ -385,14 +385,14 @@ func TestSearchFindsWhatWasMeant(t *testing.T) {
 	for name, text := range documents {
 		names[b.completed(t, extract.Text, name, []byte(text)).SourceID.String()] = name
 	}
-	judged := map[string]string{
+	expected := map[string]string{
 		"How do I return my shoe?": "returns-en", "when does the refund arrive": "returns-en", "shipping an order to Germany": "shipping-en",
 		"which size for my feet": "sizes-en", "measuring feet": "sizes-en", "drying a leather boot": "care-en", "brush boots": "care-en",
 		"zwrot butów": "returns-pl", "kiedy wrócą pieniądze": "returns-pl", "wysyłka zamówienia do Niemiec": "shipping-pl", "magazyny": "shipping-pl",
 		"jaki rozmiar stopy": "sizes-pl", "mierzenie stóp": "sizes-pl", "suszenie kozaków": "care-pl", "woskowanie skórzanych butów": "care-pl",
 	}
 	found := 0
-	for query, want := range judged {
+	for query, want := range expected {
 		var first []string
 		hits := b.search(t, query)
 		for _, hit := range hits[:min(5, len(hits))] {
@@ -405,8 +405,8 @@ func TestSearchFindsWhatWasMeant(t *testing.T) {
 			t.Logf("%q: wanted %s, got %v", query, want, first)
 		}
 	}
-	recall := float64(found) / float64(len(judged))
-	apitest.Tallyf(t, "search: recall@5 = %.2f (%d of %d)", recall, found, len(judged))
+	recall := float64(found) / float64(len(expected))
+	apitest.Tallyf(t, "search: recall@5 = %.2f (%d of %d)", recall, found, len(expected))
 	require.GreaterOrEqual(t, recall, 0.9)
 	require.Empty(t, b.search(t, "the and of"), "words that say nothing find nothing")
 	for _, odd := range []string{"'", "a & b | !c", `\`, "::tsvector", "<->", "🦊", strings.Repeat("x ", 400)} {
