@@ -9,7 +9,7 @@ import (
 	"context"
 	"time"
 
-	api "github.com/avelto/convo/gen/api"
+	model "github.com/avelto/convo/gen/api/model"
 	"github.com/google/uuid"
 )
 
@@ -167,7 +167,7 @@ RETURNING workspace_id, sequence, id, type, data, occurred_at
 type EventRecordNumberedParams struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
-	Type        api.EventType
+	Type        model.EventType
 	Data        []byte
 	OccurredAt  time.Time
 }
