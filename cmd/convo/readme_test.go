@@ -99,7 +99,7 @@ func isCommand(node *kong.Node, words []string) bool {
 
 func newParser(t *testing.T) *kong.Kong {
 	t.Helper()
-	parser, err := kong.New(&commands{}, kong.Name("convo"), kong.Vars{"storage": "x"}, kong.Exit(func(int) {}), kong.Writers(io.Discard, io.Discard))
+	parser, err := kong.New(&commands{}, kong.Name("convo"), kong.Vars{"storage": "x", "ops": "y"}, kong.Exit(func(int) {}), kong.Writers(io.Discard, io.Discard))
 	require.NoError(t, err)
 	return parser
 }
