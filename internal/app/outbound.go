@@ -53,6 +53,6 @@ func newOutbound(ctx context.Context, config Config, parts Parts) (*outbound, er
 		return nil, fmt.Errorf("CONVO_STORAGE: %w", err)
 	}
 	guard := egress.NewGuard(allowed)
-	post := sender.New(guard, parts.Clock, config.webhookTimeout(), idlePerEndpoint)
+	post := sender.New(guard, parts.Clock, parts.Log, config.webhookTimeout(), idlePerEndpoint)
 	return &outbound{blobs: blobs, guard: guard, box: box, sender: post}, nil
 }

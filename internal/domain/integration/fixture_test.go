@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ func setup(t *testing.T) *fixture {
 	box, err := seal.New([]byte("0123456789abcdef0123456789abcdef"), "webhook secrets")
 	require.NoError(t, err)
 	guard := egress.NewGuard(egress.Loopback())
-	post := sender.New(guard, w.Clock, time.Minute, 1)
+	post := sender.New(guard, w.Clock, slog.New(slog.DiscardHandler), time.Minute, 1)
 	t.Cleanup(post.Close)
 	return &fixture{World: w, integrations: &integration.Service{
 		DB: w.DB, IDs: w.IDs, Clock: w.Clock, Pages: w.Pages, Guard: guard, Box: box, Sender: post, Events: w.Recorder,

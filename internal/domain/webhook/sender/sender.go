@@ -4,9 +4,11 @@ package sender
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -33,13 +35,15 @@ const (
 type Sender struct {
 	transport *http.Transport
 	clock     clock.Clock
+	log       *slog.Logger
 	timeout   time.Duration
 }
 
 // New returns a sender that keeps up to perHost idle connections to each endpoint.
-// timeout bounds each attempt.
-func New(guard *egress.Guard, c clock.Clock, timeout time.Duration, perHost int) *Sender {
-	return &Sender{clock: c, timeout: timeout, transport: &http.Transport{
+// timeout bounds each attempt. The log gets the causes of failures that the owner of an
+// endpoint is not told.
+func New(guard *egress.Guard, c clock.Clock, log *slog.Logger, timeout time.Duration, perHost int) *Sender {
+	return &Sender{clock: c, log: log, timeout: timeout, transport: &http.Transport{
 		DialContext: guard.Dialer().DialContext, ForceAttemptHTTP2: true, DisableCompression: true,
 		MaxIdleConnsPerHost: perHost, IdleConnTimeout: idleTimeout, MaxResponseHeaderBytes: maxHeader,
 		TLSHandshakeTimeout: timeout, ExpectContinueTimeout: time.Second,
@@ -68,6 +72,8 @@ func (s *Sender) Post(ctx context.Context, target Target, eventID string, body [
 	}
 	if err != nil {
 		attempt.Error = s.explain(err)
+		// Without the URL, whose path and query may be secret.
+		s.log.InfoContext(ctx, "webhook attempt failed", "eventId", eventID, "host", target.URL.Host, "error", err)
 	}
 	attempt.Duration = time.Since(started)
 	return attempt
@@ -88,26 +94,23 @@ func readStart(body io.ReadCloser) (string, error) {
 	return strings.ReplaceAll(text, "\x00", "\uFFFD"), err
 }
 
-// explain describes an error for the owner of the endpoint, without details of the
-// server's network.
+// explain describes an error for the owner of the endpoint. The texts for a forbidden
+// address, a name without one and a closed port are the same, and none has an address: a
+// difference would reveal the operator's network.
 func (s *Sender) explain(err error) string {
-	var dns *net.DNSError
-	var timeout net.Error
-	switch {
-	case egress.Refused(err):
-		return "the address is private or reserved"
-	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Sprintf("no complete response within %s", s.timeout)
-	case errors.As(err, &dns):
-		return "the host name has no address"
-	case errors.Is(err, context.Canceled):
+	}
+	if errors.Is(err, context.Canceled) {
 		return "the sender was stopped"
 	}
-	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Op == "dial" {
-		return "no connection: " + strings.TrimPrefix(dial.Err.Error(), "connect: ")
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "the TLS certificate is invalid"
 	}
-	return "no complete response: " + err.Error()
+	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
+		return "the host could not be reached"
+	}
+	return "no complete response"
 }
 
 // retryAfter parses Retry-After: seconds or a date (RFC 9110, section 10.2.3); 0 if it

@@ -2,9 +2,12 @@ package sender_test
 
 import (
 	"io"
+	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -28,7 +31,12 @@ func newSender(t *testing.T, timeout time.Duration, networks ...string) *sender.
 	t.Helper()
 	allowed, err := egress.ParsePrefixes(networks)
 	require.NoError(t, err)
-	s := sender.New(egress.NewGuard(allowed), clock.NewFake(now), timeout, 4)
+	return logging(t, slog.New(slog.DiscardHandler), timeout, allowed)
+}
+
+func logging(t *testing.T, log *slog.Logger, timeout time.Duration, allowed []netip.Prefix) *sender.Sender {
+	t.Helper()
+	s := sender.New(egress.NewGuard(allowed), clock.NewFake(now), log, timeout, 4)
 	t.Cleanup(s.Close)
 	return s
 }
@@ -143,16 +151,24 @@ func TestConnectionsAreReusedAfterShortResponses(t *testing.T) {
 	require.Equal(t, int32(1), connections.Load())
 }
 
+// closedPort returns the URL of a port on which nothing listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return "http://" + listener.Addr().String()
+}
+
 func TestFailuresAreDescribedWithoutTheServersNetwork(t *testing.T) {
 	t.Parallel()
-	refused, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	closed := "http://" + refused.Addr().String()
-	require.NoError(t, refused.Close())
 	hang := func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client is gone
 		<-r.Context().Done()
 	}
+	untrusted := httptest.NewTLSServer(nil)
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Cleanup(untrusted.Close)
 	brief := newSender(t, 50*time.Millisecond, "127.0.0.0/8")
 	patient := newSender(t, time.Minute, "127.0.0.0/8")
 	for _, c := range []struct {
@@ -161,8 +177,12 @@ func TestFailuresAreDescribedWithoutTheServersNetwork(t *testing.T) {
 		target sender.Target
 		want   string
 	}{
-		{"private address", newSender(t, time.Minute), target(t, closed), "the address is private or reserved"},
-		{"closed port", patient, target(t, closed), "no connection: connection refused"},
+		// The same text: a difference would reveal which addresses and names exist inside.
+		{"private address", newSender(t, time.Minute), target(t, closedPort(t)), "the host could not be reached"},
+		{"unknown host", patient, target(t, "http://no-such-host.invalid"), "the host could not be reached"},
+		{"closed port", patient, target(t, closedPort(t)), "the host could not be reached"},
+		{"untrusted certificate", patient, target(t, untrusted.URL), "the TLS certificate is invalid"},
+		{"no TLS", patient, target(t, strings.Replace(endpoint(t, hang).URL.String(), "http:", "https:", 1)), "no complete response"},
 		{"no response", brief, endpoint(t, hang), "no complete response within 50ms"},
 		{"half a response", brief, endpoint(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "100")
@@ -170,12 +190,35 @@ func TestFailuresAreDescribedWithoutTheServersNetwork(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 			hang(w, r)
 		}), "no complete response within 50ms"},
-		{"unknown host", patient, target(t, "http://no-such-host.invalid"), "the host name has no address"},
+		{"connection reset", patient, endpoint(t, reset), "no complete response"},
 	} {
 		attempt := post(t, c.sender, c.target)
 		require.False(t, attempt.OK(), c.name)
 		require.Equal(t, c.want, attempt.Error, c.name)
 		require.Positive(t, attempt.Duration, c.name)
+	}
+}
+
+// reset closes a connection with a reset, whose error has the addresses of both ends.
+func reset(w http.ResponseWriter, _ *http.Request) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err == nil {
+		_ = conn.(*net.TCPConn).SetLinger(0)
+		_ = conn.Close()
+	}
+}
+
+func TestTheOperatorsLogHasTheCausesOfFailures(t *testing.T) {
+	t.Parallel()
+	for address, cause := range map[string]string{
+		"http://10.0.0.1:9/hook?key=secret": "prohibited", "http://no-such-host.invalid/hook?key=secret": "no such host", closedPort(t) + "/hook?key=secret": "connection refused",
+	} {
+		var text strings.Builder
+		attempt := post(t, logging(t, slog.New(slog.NewTextHandler(&text, nil)), time.Minute, egress.Loopback()), target(t, address))
+		require.Equal(t, "the host could not be reached", attempt.Error)
+		require.Contains(t, text.String(), cause)
+		require.Contains(t, text.String(), "eventId=event-1")
+		require.NotContains(t, text.String(), "secret")
 	}
 }
 
@@ -189,7 +232,7 @@ func TestATruncatedResponseIsNotAccepted(t *testing.T) {
 	}))
 	require.Equal(t, http.StatusOK, attempt.Status)
 	require.Equal(t, "half", attempt.Body)
-	require.Contains(t, attempt.Error, "no complete response")
+	require.Equal(t, "no complete response", attempt.Error)
 	require.False(t, attempt.OK())
 }
 
