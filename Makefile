@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 # Size of the large workspace of bench-growth; 1 is 5 million leads.
 GROWTH ?= 1
 
-.PHONY: help run build bench bench-verify bench-growth bench-search bench-webhooks profile bin/bench test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
+.PHONY: help run build bench bench-verify bench-growth bench-search bench-webhooks bench-neighbors profile bin/bench test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
 
 help: ## List all targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ bench-search: ## Benchmark search over 100,000 passages.
 
 bench-webhooks: bin/bench ## Benchmark webhook delivery against two references; updates docs/webhooks.md.
 	@bin/bench webhooks
+
+bench-neighbors: bin/bench ## Benchmark webhook delivery beside a greedy workspace; updates docs/webhooks.md.
+	@bin/bench neighbors
 
 generate: scripts/tools/node_modules ## Bundle openapi/src, and generate gen/, the Postman collection, the SDK's types and docs/reference.
 	@scripts/bundle.sh

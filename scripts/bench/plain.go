@@ -113,7 +113,7 @@ func post(ctx context.Context, url string, event uuid.UUID, body string) error {
 func loadPlain(ctx context.Context, g *ground, s *sink, n int) error {
 	_, err := g.on.Exec(ctx, `
 		INSERT INTO bench_queue (url, event, body)
-		SELECT $1 || '/' || i % $2::int, gen_random_uuid(), $3 FROM generate_series(1, $4::int) AS i`, s.base, endpoints, payload, n)
+		SELECT $1 || i % $2::int, gen_random_uuid(), $3 FROM generate_series(1, $4::int) AS i`, s.base(), endpoints, payload, n)
 	if err != nil {
 		return fmt.Errorf("load: %w", err)
 	}

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,41 +19,80 @@ import (
 	"github.com/google/uuid"
 )
 
-// hangingPath is the path of the endpoint that can hang.
-const hangingPath = "/0"
+// Paths of the endpoints that can hang: one of the ten, and those of the greedy workspace.
+const (
+	hangingPath       = "/0"
+	greedyHangingPath = "/hang"
+)
 
 // sink receives deliveries and records when each event arrived.
 type sink struct {
 	server *http.Server
-	base   string
-	hangs  atomic.Bool
+	port   int
+	greedy atomic.Int64 // requests to the second address
 
 	mu     sync.Mutex
+	path   string        // that hangs, if any
+	hangs  chan struct{} // until this is closed
 	came   map[uuid.UUID]time.Time
 	others int // at endpoints that never hang
 }
 
+// openSink listens on two addresses, which are two hosts to a dispatcher.
 func openSink(ctx context.Context) (*sink, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	s := &sink{base: "http://" + listener.Addr().String(), came: map[uuid.UUID]time.Time{}}
+	s := &sink{port: listener.Addr().(*net.TCPAddr).Port, came: map[uuid.UUID]time.Time{}, hangs: make(chan struct{})}
+	second, err := (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.2:%d", s.port))
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
 	s.server = &http.Server{Handler: http.HandlerFunc(s.receive), ReadHeaderTimeout: time.Minute}
 	go s.server.Serve(listener) //nolint:errcheck // ends when the server is closed
+	go s.server.Serve(second)   //nolint:errcheck // ends when the server is closed
 	return s, nil
 }
 
-func (s *sink) url(endpoint int) string { return fmt.Sprintf("%s/%d", s.base, endpoint) }
-func (s *sink) hang(on bool)            { s.hangs.Store(on) }
-func (s *sink) close()                  { _ = s.server.Close() } // no requests are in flight
+func (s *sink) url(endpoint int) string { return s.base() + strconv.Itoa(endpoint) }
+func (s *sink) base() string            { return fmt.Sprintf("http://127.0.0.1:%d/", s.port) }
+func (s *sink) greedyURL(path string) string {
+	return fmt.Sprintf("http://127.0.0.2:%d%s", s.port, path)
+}
+func (s *sink) close() { _ = s.server.Close() } // no requests are in flight
+
+// hang makes requests to a path wait until it is called again.
+func (s *sink) hang(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.hangs)
+	s.path, s.hangs = path, make(chan struct{})
+}
+
+// hanging returns what requests to a path wait for, or nil.
+func (s *sink) hanging(path string) chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if path != s.path {
+		return nil
+	}
+	return s.hangs
+}
 
 func (s *sink) receive(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		return
 	}
-	if r.URL.Path == hangingPath && s.hangs.Load() {
-		<-r.Context().Done()
+	if strings.HasPrefix(r.Host, "127.0.0.2") {
+		s.greedy.Add(1)
+	}
+	if hangs := s.hanging(r.URL.Path); hangs != nil {
+		select {
+		case <-r.Context().Done():
+		case <-hangs:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
 		return
 	}
 	event, err := uuid.Parse(r.Header.Get("Webhook-Id"))
@@ -72,6 +113,7 @@ func (s *sink) reset() {
 	defer s.mu.Unlock()
 	clear(s.came)
 	s.others = 0
+	s.greedy.Store(0)
 }
 
 func (s *sink) counts() (all, others int) {
@@ -80,10 +122,18 @@ func (s *sink) counts() (all, others int) {
 	return len(s.came), s.others
 }
 
-func (s *sink) arrivals() map[uuid.UUID]time.Time {
+// lags returns the sorted times from commit to arrival of events.
+func (s *sink) lags(committed map[uuid.UUID]time.Time) []time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.came
+	lags := make([]time.Duration, 0, len(committed))
+	for event, at := range committed {
+		if arrived, ok := s.came[event]; ok {
+			lags = append(lags, max(0, arrived.Sub(at)))
+		}
+	}
+	slices.Sort(lags)
+	return lags
 }
 
 // wait returns when n events have arrived.

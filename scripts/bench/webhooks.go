@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -204,22 +203,12 @@ func (g *ground) waitUntilNone(ctx context.Context, query string) error {
 // prepareWebhooks subscribes the sink once per endpoint.
 func (g *ground) prepareWebhooks(ctx context.Context, s *sink, endpoints int) error {
 	g.endpoints = endpoints
-	box, err := seal.New([]byte(strings.Repeat("\xab", 32)), "webhook secrets")
-	if err != nil {
-		return err
-	}
-	ids := id.NewGenerator(clock.System{})
 	if err := g.on.QueryRow(ctx, "SELECT id FROM workspaces").Scan(&g.space); err != nil {
 		return fmt.Errorf("workspace: %w", err)
 	}
 	for i := range g.endpoints {
-		hook, now := ids.New()
-		_, err := db.New().IntegrationCreateWebhook(ctx, g.on, db.IntegrationCreateWebhookParams{
-			WorkspaceID: g.space, ID: hook, URL: s.url(i), Events: []string{kind(i)}, CreatedAt: now,
-			Secret: box.Seal(signature.NewSecret(), sender.SecretContext(g.space, hook)),
-		})
-		if err != nil {
-			return fmt.Errorf("subscribe: %w", err)
+		if err := g.subscribe(ctx, g.space, s.url(i), kind(i)); err != nil {
+			return err
 		}
 	}
 	for _, statement := range []string{
@@ -228,6 +217,23 @@ func (g *ground) prepareWebhooks(ctx context.Context, s *sink, endpoints int) er
 		if _, err := g.on.Exec(ctx, statement); err != nil {
 			return fmt.Errorf("prepare: %w", err)
 		}
+	}
+	return nil
+}
+
+// subscribe creates a webhook.
+func (g *ground) subscribe(ctx context.Context, space uuid.UUID, url, kind string) error {
+	box, err := seal.New([]byte(strings.Repeat("\xab", 32)), "webhook secrets")
+	if err != nil {
+		return err
+	}
+	hook, now := id.NewGenerator(clock.System{}).New()
+	_, err = db.New().IntegrationCreateWebhook(ctx, g.on, db.IntegrationCreateWebhookParams{
+		WorkspaceID: space, ID: hook, URL: url, Events: []string{kind}, CreatedAt: now,
+		Secret: box.Seal(signature.NewSecret(), sender.SecretContext(space, hook)),
+	})
+	if err != nil {
+		return fmt.Errorf("subscribe: %w", err)
 	}
 	return nil
 }
@@ -251,13 +257,22 @@ func loadEvents(ctx context.Context, g *ground, _ *sink, n int) error {
 	return nil
 }
 
+// commit commits one event.
+func (g *ground) commit(ctx context.Context, event uuid.UUID, kind string) error {
+	_, err := g.on.Exec(ctx, "SELECT record_events($1, ARRAY[$2::uuid], ARRAY[$3::text], ARRAY[$4::text], now())", g.space, event, kind, payload)
+	if err != nil {
+		return fmt.Errorf("commit event: %w", err)
+	}
+	return nil
+}
+
 // hanging compares the rate of nine endpoints next to a healthy tenth with the rate next
 // to one that never responds.
 func (c *webhooksCommand) hanging(ctx context.Context, r *webhookResults, g *ground, s *sink, ours *deliverer) error {
 	for range c.Rounds {
 		for _, hangs := range []bool{false, true} {
 			s.reset()
-			s.hang(hangs)
+			s.hang(map[bool]string{true: hangingPath}[hangs])
 			if err := ours.load(ctx, g, s, c.Deliveries); err != nil {
 				return err
 			}
@@ -272,7 +287,7 @@ func (c *webhooksCommand) hanging(ctx context.Context, r *webhookResults, g *gro
 			} else {
 				r.healthy = append(r.healthy, rate)
 			}
-			s.hang(false)
+			s.hang("")
 			if err := g.clearDeliveries(ctx); err != nil {
 				return err
 			}
@@ -301,29 +316,31 @@ func (g *ground) clearDeliveries(ctx context.Context) error {
 // attempt.
 func steady(ctx context.Context, g *ground, s *sink) ([]time.Duration, error) {
 	s.reset()
-	committed := map[uuid.UUID]time.Time{}
-	pace := time.Second / steadyRate
-	for at, end := time.Now(), time.Now().Add(steadyTime); at.Before(end) && ctx.Err() == nil; at = at.Add(pace) {
-		time.Sleep(time.Until(at))
-		event := uuid.New()
-		_, err := g.on.Exec(ctx, "SELECT record_events($1, ARRAY[$2::uuid], ARRAY[$3::text], ARRAY[$4::text], now())",
-			g.space, event, kind(len(committed)%endpoints), payload)
-		if err != nil {
-			return nil, fmt.Errorf("event: %w", err)
-		}
-		committed[event] = time.Now()
+	end := time.Now().Add(steadyTime)
+	committed, err := g.commitSteadily(ctx, func() bool { return time.Now().Before(end) })
+	if err != nil {
+		return nil, err
 	}
 	if err := s.wait(ctx, len(committed)); err != nil {
 		return nil, err
 	}
-	lags := make([]time.Duration, 0, len(committed))
-	for event, arrived := range s.arrivals() {
-		if at, ok := committed[event]; ok {
-			lags = append(lags, max(0, arrived.Sub(at)))
+	return s.lags(committed), nil
+}
+
+// commitSteadily commits events at a steady rate for some time, and returns when each was
+// committed.
+func (g *ground) commitSteadily(ctx context.Context, more func() bool) (map[uuid.UUID]time.Time, error) {
+	committed := map[uuid.UUID]time.Time{}
+	pace := time.Second / steadyRate
+	for at := time.Now(); more() && ctx.Err() == nil; at = at.Add(pace) {
+		time.Sleep(time.Until(at))
+		event := uuid.New()
+		if err := g.commit(ctx, event, kind(len(committed)%g.endpoints)); err != nil {
+			return nil, err
 		}
+		committed[event] = time.Now()
 	}
-	slices.Sort(lags)
-	return lags, nil
+	return committed, nil
 }
 
 // webhookResults holds the measurements.

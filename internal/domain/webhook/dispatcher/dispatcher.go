@@ -55,20 +55,20 @@ type Dispatcher struct {
 	Options
 
 	metrics  metrics
-	results  chan result
+	results  *results
 	wake     chan struct{}  // an endpoint has capacity again
 	inFlight sync.WaitGroup // goroutines that deliver
 
 	mu        sync.Mutex
 	endpoints map[uuid.UUID]*endpoint // by integration
-	claimed   int                     // deliveries claimed and not yet recorded
+	shares    *shares                 // of deliveries claimed and not yet recorded
 }
 
 // New returns a dispatcher that is not running yet.
 func New(options Options) *Dispatcher {
 	return &Dispatcher{
-		Options: options, metrics: newMetrics(options.Metrics), results: make(chan result, maxBatch),
-		wake: make(chan struct{}, 1), endpoints: map[uuid.UUID]*endpoint{},
+		Options: options, metrics: newMetrics(options.Metrics), results: newResults(),
+		wake: make(chan struct{}, 1), endpoints: map[uuid.UUID]*endpoint{}, shares: newShares(maxClaimed),
 	}
 }
 
@@ -84,7 +84,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		d.wait(ctx, d.poll(ctx))
 	}
 	d.inFlight.Wait()
-	close(d.results)
+	d.results.close()
 	<-recorded
 	d.Sender.Close()
 }

@@ -22,6 +22,8 @@ const (
 	queueTime = 2 * time.Second
 	// smoothing is the weight of the latest attempt in the average latency.
 	smoothing = 0.2
+	// noRefill is the refillAt of an endpoint that has no more deliveries due.
+	noRefill = -1
 )
 
 // endpoint is the queue of one webhook. Endpoints do not delay each other. The
@@ -32,12 +34,14 @@ type endpoint struct {
 	latency  time.Duration // moving average of an attempt; 0 before the first
 	queue    []job
 	inFlight int
-	unusable bool // its URL or secret cannot be read
+	refillAt int  // the length of the queue at which to claim more
+	reported bool // that its URL or secret cannot be read
 }
 
 // job is a claimed delivery. Another worker may claim it after leasedUntil.
 type job struct {
 	row         db.SystemWebhookDeliveryClaimRow
+	holder      holder
 	leasedUntil time.Time
 }
 
@@ -83,11 +87,11 @@ func (d *Dispatcher) deliver(ctx context.Context, e *endpoint) {
 		}
 		// After ctx ends, requests in flight go on and no new one begins.
 		if ctx.Err() != nil || d.Clock.Now().Add(d.Timeout).After(next.leasedUntil) {
-			d.results <- result{row: next.row, requeue: true}
+			d.results.add(result{row: next.row, holder: next.holder, requeue: true})
 			continue
 		}
 		attempt := d.Sender.Post(context.WithoutCancel(ctx), target, next.row.EventID.String(), next.body())
-		d.results <- result{row: next.row, attempt: attempt}
+		d.results.add(result{row: next.row, holder: next.holder, attempt: attempt})
 		d.mu.Lock()
 		e.observe(attempt.Duration)
 		d.mu.Unlock()
@@ -105,11 +109,16 @@ func (d *Dispatcher) dequeue(e *endpoint) (job, sender.Target, bool) {
 	first := e.queue[0]
 	e.queue[0] = job{} // frees the data
 	e.queue = e.queue[1:]
-	if len(e.queue) == maxQueue/2 {
-		select {
-		case d.wake <- struct{}{}:
-		default: // a wake-up is pending already
-		}
+	if len(e.queue) == e.refillAt {
+		d.wakeUp()
 	}
 	return first, e.target, true
+}
+
+// wakeUp makes the dispatcher poll if it waits for capacity.
+func (d *Dispatcher) wakeUp() {
+	select {
+	case d.wake <- struct{}{}:
+	default: // a wake-up is pending already
+	}
 }

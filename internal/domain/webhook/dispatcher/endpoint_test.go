@@ -65,3 +65,37 @@ func TestDescribeSaysHowAnAttemptFailed(t *testing.T) {
 	require.Equal(t, "The endpoint responded 500.", describe(sender.Attempt{Status: 500}))
 	require.Equal(t, "no connection", describe(sender.Attempt{Error: "no connection"}))
 }
+
+func TestDealSplitsABatchBetweenWorkspaces(t *testing.T) {
+	t.Parallel()
+	d := &Dispatcher{shares: newShares(maxClaimed)}
+	hog := uuid.New()
+	var due []*claimable
+	add := func(workspace uuid.UUID, host string, capacity int) *claimable {
+		one := &claimable{id: endpointID{workspace, uuid.New()}, holder: holder{workspace, host}, capacity: capacity}
+		due = append(due, one)
+		return one
+	}
+	for range 80 {
+		add(hog, "slow.example", 32)
+	}
+	busy, quiet := add(uuid.New(), "slow.example", 144), add(uuid.New(), "fast.example", 1)
+	require.Equal(t, maxClaim, d.deal(due))
+	require.Equal(t, 1, quiet.limit)
+	require.InDelta(t, maxClaim/2, busy.limit, 1, "what another workspace does not need is split again")
+	ofHog := 0
+	for _, one := range due[:80] {
+		require.InDelta(t, maxClaim/2/80, one.limit, 1, "its webhooks share it")
+		ofHog += one.limit
+	}
+	require.InDelta(t, maxClaim/2, ofHog, 1)
+}
+
+func TestDealStopsWhenSharesAreUsedUp(t *testing.T) {
+	t.Parallel()
+	d := &Dispatcher{shares: newShares(100)}
+	one := &claimable{holder: holder{uuid.New(), "slow.example"}, capacity: 144}
+	require.Equal(t, 50, d.deal([]*claimable{one}))
+	require.Zero(t, d.deal([]*claimable{{holder: one.holder, capacity: 144}}))
+	require.Equal(t, 25, d.deal([]*claimable{{holder: holder{uuid.New(), "fast.example"}, capacity: 144}}))
+}

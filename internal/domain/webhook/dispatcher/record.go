@@ -8,7 +8,6 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/domain/webhook/sender"
 )
 
 const (
@@ -21,40 +20,26 @@ const (
 	recordTimeout = 10 * time.Second
 )
 
-// result is the outcome of an attempt, or a delivery to requeue without one.
-type result struct {
-	row     db.SystemWebhookDeliveryClaimRow
-	attempt sender.Attempt
-	requeue bool
-}
-
-// record records results until the channel is closed. A batch is what has arrived
-// while the one before was recorded.
+// record records results until no more can come. A batch is what has arrived while the
+// one before was recorded.
 func (d *Dispatcher) record(ctx context.Context) {
-	batch := make([]result, 0, maxBatch)
-	for first := range d.results {
-		batch = append(batch[:0], first)
-		for more := true; more && len(batch) < maxBatch; {
-			select {
-			case next, ok := <-d.results:
-				if ok {
-					batch = append(batch, next)
-				}
-				more = ok
-			default:
-				more = false
-			}
-		}
+	for batch := d.results.take(maxBatch); len(batch) > 0; batch = d.results.take(maxBatch) {
 		d.recordBatch(ctx, batch)
-		d.finish(len(batch))
+		d.finish(batch)
 	}
 }
 
-// finish counts n deliveries as no longer claimed.
-func (d *Dispatcher) finish(n int) {
+// finish counts deliveries as no longer claimed.
+func (d *Dispatcher) finish(batch []result) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.claimed -= n
+	awaited := false
+	for _, one := range batch {
+		awaited = d.shares.release(one.holder) || awaited
+	}
+	if awaited {
+		d.wakeUp()
+	}
 }
 
 // recordBatch records a batch, and retries while the database is unavailable.
