@@ -55,7 +55,8 @@ func TestFrozenConnectionsDelayForSecondsAndShutdownEnds(t *testing.T) {
 	lead(2)
 	took := time.Since(began)
 	apitest.Tallyf(t, "frozen: %d connections; the next delivery came after %s", connections, took.Round(time.Millisecond))
-	require.Less(t, took, 20*time.Second)
+	// The request, the numbering of its event and its delivery each lose a statement or two.
+	require.Less(t, took, 30*time.Second)
 
 	proxy.Freeze()
 	for name, p := range map[string]*process{"serve": server, "work": worker} {

@@ -42,13 +42,13 @@ func TestUserAndWorkspaceCommandsRejectInvalidInput(t *testing.T) {
 	dir := t.TempDir()
 	start(t, []string{"CONVO_DATA_DIR=" + dir}, "dev")
 	for want, args := range map[string][]string{
-		"slug is already taken": {"workspace", "create", "--slug", "demo", "--name", "Again"},
-		"lower-case letters":    {"workspace", "create", "--slug", "Not A Slug", "--name", "X"},
-		"slug \"none\"":         {"workspace", "set-limit", "--slug", "none", "--per-minute", "5"},
-		"unknown slug":          {"user", "create", "--email", "x@example.com", "--name", "X", "--workspace", "none"},
-		"address is taken":      {"user", "create", "--email", "demo@example.com", "--name", "X", "--workspace", "demo"},
-		"not an email address":  {"user", "create", "--email", "x", "--name", "X", "--workspace", "demo"},
-		"user: unknown":         {"user", "password", "--email", "none@example.com"},
+		"slug is already taken":    {"workspace", "create", "--slug", "demo", "--name", "Again"},
+		"lower-case letters":       {"workspace", "create", "--slug", "Not A Slug", "--name", "X"},
+		"slug \"none\"":            {"workspace", "set-limit", "--slug", "none", "--per-minute", "5"},
+		"unknown slug":             {"user", "create", "--email", "x@example.com", "--name", "X", "--workspace", "none"},
+		"address is already taken": {"user", "create", "--email", "demo@example.com", "--name", "X", "--workspace", "demo"},
+		"not an email address":     {"user", "create", "--email", "x", "--name", "X", "--workspace", "demo"},
+		"user: unknown":            {"user", "password", "--email", "none@example.com"},
 	} {
 		refused := command(t, []string{"CONVO_DATA_DIR=" + dir}, args...)
 		var stderr bytes.Buffer
