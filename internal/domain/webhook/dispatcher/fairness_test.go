@@ -33,6 +33,11 @@ func newNeighbors(t *testing.T) neighbors {
 // multiply makes n further deliveries of each one that there is.
 func (b *bed) multiply(t *testing.T, n int) {
 	t.Helper()
+	require.Eventually(t, func() bool { // its event is numbered after the commit
+		var found bool
+		require.NoError(t, b.DB.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM webhook_deliveries)").Scan(&found))
+		return found
+	}, time.Minute, 5*time.Millisecond)
 	b.Exec(t, `INSERT INTO webhook_deliveries (workspace_id, integration_id, id, event_sequence, next_attempt_at, created_at)
 		SELECT workspace_id, integration_id, gen_random_uuid(), event_sequence, created_at, created_at
 		FROM webhook_deliveries, generate_series(1, $1)`, n)
