@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-const profileSeconds = 20
+const profileSeconds = 8
 
 // profileCommand takes CPU profiles of convo under the load of the closed loop, and prints
 // the functions that take the most.

@@ -184,14 +184,12 @@ func (d *DB) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandT
 
 // Query implements db.DBTX.
 func (d *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	found, err := d.pool.Query(ctx, sql, args...)
-	return &rows{Rows: found}, err
+	return d.pool.Query(ctx, sql, args...)
 }
 
 // QueryRow implements db.DBTX.
 func (d *DB) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	found, err := d.pool.Query(ctx, sql, args...)
-	return &row{rows: rows{Rows: found}, err: err}
+	return d.pool.QueryRow(ctx, sql, args...)
 }
 
 // CopyFrom implements db.DBTX.

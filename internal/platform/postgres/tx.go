@@ -41,18 +41,6 @@ func WithTx(ctx context.Context, on Conn, fn func(ctx context.Context, tx Tx) er
 	return on.withTx(ctx, fn)
 }
 
-// Query implements db.DBTX.
-func (t Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	found, err := t.Tx.Query(ctx, sql, args...)
-	return &rows{Rows: found}, err
-}
-
-// QueryRow implements db.DBTX.
-func (t Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	found, err := t.Tx.Query(ctx, sql, args...)
-	return &row{rows: rows{Rows: found}, err: err}
-}
-
 func (t Tx) withTx(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error {
 	return fn(ctx, t)
 }
