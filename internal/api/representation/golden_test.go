@@ -95,8 +95,8 @@ func TestAgentJSON(t *testing.T) {
 
 func TestChannelTagAndOperatorJSON(t *testing.T) {
 	t.Parallel()
-	channel := db.Channel{WorkspaceID: two, ID: one, Type: "TELEGRAM", Name: "Shop", CreatedAt: late}
-	golden(t, "Channel", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","type":"TELEGRAM","name":"Shop","agentId":null,"createdAt":"2026-04-30T12:00:00.999Z"}`, representation.Channel(channel))
+	channel := db.Channel{WorkspaceID: two, ID: one, Type: "TELEGRAM", Name: "Shop", AgentID: two, CreatedAt: late}
+	golden(t, "Channel", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","type":"TELEGRAM","name":"Shop","agentId":"`+two.String()+`","createdAt":"2026-04-30T12:00:00.999Z"}`, representation.Channel(channel))
 	golden(t, "Tag", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","name":"vip"}`, representation.Tag(db.Tag{WorkspaceID: two, ID: one, Name: "vip", CreatedAt: late}))
 	golden(t, "Operator", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","name":"Ola"}`, representation.Operator(db.Operator{WorkspaceID: two, ID: one, Name: "Ola"}))
 }
