@@ -73,7 +73,7 @@ var unmapped = map[string]string{
 	"provider.ErrUnauthenticated": "only hooks of channels receive what providers send",
 	"provider.SendError":          "stored with the message",
 	"secret.ErrWrongKey":          "never returned to a handler of the API",
-	"ratelimit.ExceededError":     "never returned to a handler of the API",
+	"ratelimit.ExceededError":     "the middleware responds with the limit of its address",
 	"rawhttp.ErrTwoLengths":       "never returned to a handler of the API",
 	"rawhttp.ErrLength":           "never returned to a handler of the API",
 	"blob.ErrNotFound":            "domain/knowledge handles it",
