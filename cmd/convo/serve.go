@@ -127,7 +127,7 @@ func (d daemon) serve(ctx context.Context, build build) error {
 		}()
 	}
 	on, err := d.database.open(ctx, postgres.Options{
-		MaxConns: d.config.DatabaseConns, Tracing: tracing, StatementTimeout: statementTimeout, IdleInTransaction: idleInTransaction,
+		MaxConns: d.config.Conns(), Tracing: tracing, StatementTimeout: statementTimeout, IdleInTransaction: idleInTransaction,
 	})
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/ratelimit"
 	"github.com/avelto/convo/internal/platform/rawhttp"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 // App is an HTTP handler and the background loops that belong to it. A process may
@@ -40,6 +41,9 @@ type App struct {
 	// unparsed responds to requests that net/http cannot parse; nil for a worker.
 	unparsed rawhttp.Respond
 	loops    []loop
+	// bell wakes the workers, and channels are what the process listens to in the database.
+	bell     *wake.Bell
+	channels []postgres.Channel
 	// opened closes what belongs to the loops, in case a constructor fails and they never run.
 	opened []func()
 }
@@ -59,6 +63,8 @@ type Parts struct {
 	Limiter ratelimit.Limiter
 	Tracing bool
 	Workers bool // run the workers in this process too
+	// Poll is how often workers look for work that they were not woken for; 0 for a second.
+	Poll time.Duration
 	// ExtractBinary reads files (see extract.Runner); empty for this very program.
 	ExtractBinary string
 }
@@ -71,7 +77,7 @@ func New(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("openapi.json: %w", err)
 	}
-	a := &App{Scopes: document.Scopes}
+	a := &App{Scopes: document.Scopes, bell: wake.NewBell()}
 	defer func() { a.release(err) }()
 	if a.health, err = a.newHealth(ctx, parts); err != nil {
 		return nil, err
@@ -102,12 +108,13 @@ func New(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
 	}
 	a.Handler = a.health.mount(handler)
 	a.unparsed = httpapi.Unparsed(document, config.PublicURL, parts.Log)
+	a.addNotifications(parts)
 	return a, a.addOps(ctx, config, parts, registry)
 }
 
 // NewWorker builds an App that runs the workers and serves health, metrics and profiles only.
 func NewWorker(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
-	a := &App{}
+	a := &App{bell: wake.NewBell()}
 	defer func() { a.release(err) }()
 	registry := newRegistry(parts.DB)
 	out, err := newOutbound(ctx, config, parts)
@@ -121,6 +128,7 @@ func NewWorker(ctx context.Context, config Config, parts Parts) (_ *App, err err
 		return nil, err
 	}
 	a.Handler = a.health.mount(http.NotFoundHandler())
+	a.addNotifications(parts)
 	return a, a.addOps(ctx, config, parts, registry)
 }
 

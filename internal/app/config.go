@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 60 * time.Second
 	idleTimeout       = 2 * time.Minute
+
+	minConns     = 16
+	connsPerCore = 4
 )
 
 // Config holds the settings of a server or worker. Each is an environment variable and
@@ -30,7 +34,7 @@ type Config struct {
 	PublicURL       string          `env:"CONVO_PUBLIC_URL" help:"URL at which clients reach the server, for links in responses and samples, such as https://api.example.com. If it is https, the console sets Secure cookies. If empty, links are relative." name:"public-url"`
 	RedisURL        string          `env:"REDIS_URL" help:"Redis for rate limits shared by all replicas. If empty, each process counts its own." name:"redis-url"`
 	TrustedProxies  []string        `env:"CONVO_TRUSTED_PROXIES" help:"Networks (CIDR, comma-separated) of proxies whose X-Forwarded-For header is trusted." placeholder:"CIDR"`
-	DatabaseConns   int32           `default:"0" env:"CONVO_DATABASE_CONNS" help:"Maximum number of database connections. 0 uses 4 or the number of CPU cores, whichever is higher."`
+	DatabaseConns   int32           `default:"0" env:"CONVO_DATABASE_CONNS" help:"Maximum number of database connections. 0 uses 16 or four times the number of CPU cores, whichever is higher."`
 	RequestTimeout  time.Duration   `default:"30s" env:"CONVO_REQUEST_TIMEOUT" help:"Timeout of a request."`
 	ShutdownDelay   time.Duration   `default:"0s" env:"CONVO_SHUTDOWN_DELAY" help:"How long a server that shuts down still accepts requests after GET /readyz reports 503, for load balancers to notice. Added to the shutdown timeout."`
 	ShutdownTimeout time.Duration   `default:"20s" env:"CONVO_SHUTDOWN_TIMEOUT" help:"How long a shutdown may take. Requests in flight have three quarters of it to finish."`
@@ -40,6 +44,14 @@ type Config struct {
 	Storage         string          `env:"CONVO_STORAGE" default:"${storage}" help:"Storage for uploaded files, shared by all servers and workers: a directory, or s3://KEY:SECRET@HOST/BUCKET?region=R."`
 	CrawlPages      int             `default:"200" env:"CONVO_CRAWL_PAGES" help:"Maximum number of pages that a crawl reads."`
 	LogLevel        string          `default:"info" enum:"debug,info,warn,error" env:"CONVO_LOG_LEVEL" help:"Minimum log level: debug, info, warn or error."`
+}
+
+// Conns returns the maximum number of database connections.
+func (c Config) Conns() int32 {
+	if c.DatabaseConns > 0 {
+		return c.DatabaseConns
+	}
+	return max(minConns, int32(connsPerCore*runtime.GOMAXPROCS(0)))
 }
 
 func (c Config) webhookTimeout() time.Duration {

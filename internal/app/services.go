@@ -69,7 +69,7 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 	if err != nil {
 		return nil, err
 	}
-	events, reportShares := newEventRecorder(ids), &share.Shares{}
+	events, reportShares := a.newEventRecorder(ids), &share.Shares{}
 	return &services{
 		leads:         &lead.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Events: events},
 		conversations: &conversation.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Jobs: jobs, Events: events},
@@ -78,7 +78,7 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 		analytics:     &analytics.Service{DB: reports, Clock: now, Shares: reportShares},
 		integrations: &integration.Service{
 			DB: on, IDs: ids, Clock: now, Pages: pages, Events: events, Types: document.Events,
-			Guard: out.guard, Box: out.box, Sender: out.sender,
+			Guard: out.guard, Box: out.box, Sender: out.sender, Bell: a.bell,
 		},
 		knowledge:     &knowledge.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Blobs: out.blobs, Guard: out.guard, Jobs: jobs, Log: parts.Log},
 		events:        &event.Feed{DB: on, Types: document.Events},
@@ -93,18 +93,17 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 }
 
 // newEventRecorder returns what stores events in the form of the API.
-func newEventRecorder(ids *id.Generator) *event.Recorder {
-	return &event.Recorder{IDs: ids, Encode: representation.EncodeEvent}
+func (a *App) newEventRecorder(ids *id.Generator) *event.Recorder {
+	return &event.Recorder{IDs: ids, Encode: representation.EncodeEvent, Bell: a.bell}
 }
 
-// newAuthenticator returns what checks tokens. Its loops listen for revoked tokens and
-// write when each token was last used.
+// newAuthenticator returns what checks tokens. It listens for revoked tokens, and its loop
+// writes when each token was last used.
 func (a *App) newAuthenticator(parts Parts, lookups *ratelimit.Lookups) *token.Authenticator {
 	uses := token.NewUses(parts.DB)
 	authenticator := token.NewAuthenticator(parts.DB, parts.Clock, uses, lookups)
-	a.loops = append(a.loops,
-		func(ctx context.Context) { authenticator.Listen(ctx, parts.Log) },
-		func(ctx context.Context) { uses.Run(ctx, parts.Log) })
+	a.channels = append(a.channels, authenticator.Channel())
+	a.loops = append(a.loops, func(ctx context.Context) { uses.Run(ctx, parts.Log) })
 	return authenticator
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 const (
@@ -33,28 +34,49 @@ const (
 	jobStopTimeout   = 20 * time.Second
 	knowledgeWorkers = 4 // sources ingested at a time by a process
 
+	defaultPoll = time.Second
+	// foldPolls is how many polls of other workers are between two of the analytics, which
+	// are in no hurry.
+	foldPolls = 30
+
 	defaultCrawlPages = 200
 )
 
-// addWorkers adds the webhook dispatcher and the job queue to the app's loops. Any
-// number of processes can run them on one database.
+// addWorkers adds to the app's loops what numbers events, delivers webhooks, counts, and
+// runs jobs. Any number of processes can run them on one database.
 func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *outbound, metrics prometheus.Registerer) error {
-	reader := &extract.Runner{Binary: parts.ExtractBinary}
-	queue, err := parts.DB.Direct(ctx, jobConns)
+	if parts.Poll == 0 {
+		parts.Poll = defaultPoll
+	}
+	if err := a.addSequencer(ctx, parts); err != nil {
+		return err
+	}
+	if err := a.addDispatcher(ctx, config, parts, out, metrics); err != nil {
+		return err
+	}
+	a.addFolder(parts)
+	return a.addJobs(ctx, config, parts, out)
+}
+
+// addSequencer adds what numbers events. It has a connection of its own, so that it
+// neither waits for requests nor delays them.
+func (a *App) addSequencer(ctx context.Context, parts Parts) error {
+	own, err := parts.DB.Apart(ctx, 1)
 	if err != nil {
 		return err
 	}
-	a.opened = append(a.opened, queue.Close)
-	jobs, err := newJobWorkers(config, parts, out, reader, queue)
-	if err != nil {
-		return err
-	}
-	outbox, err := parts.DB.Apart(ctx, 1)
-	if err != nil {
-		return err
-	}
-	a.opened = append(a.opened, outbox.Close)
-	sequencer := &event.Sequencer{DB: outbox, Log: parts.Log}
+	a.opened = append(a.opened, own.Close)
+	sequencer := &event.Sequencer{DB: own, Log: parts.Log, Wake: wake.NewSignal(), Poll: parts.Poll, Bell: a.bell}
+	a.bell.Listen(wake.Events, sequencer.Wake)
+	a.loops = append(a.loops, func(ctx context.Context) {
+		defer own.Close()
+		sequencer.Run(ctx)
+	})
+	return nil
+}
+
+// addDispatcher adds what delivers webhooks.
+func (a *App) addDispatcher(ctx context.Context, config Config, parts Parts, out *outbound, metrics prometheus.Registerer) error {
 	own, err := parts.DB.Unflushed(ctx, webhookConns)
 	if err != nil {
 		return err
@@ -62,29 +84,57 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *o
 	a.opened = append(a.opened, own.Close)
 	deliveries := dispatcher.New(dispatcher.Options{
 		DB: own, Box: out.box, Sender: out.sender, Clock: parts.Clock, Log: parts.Log, Metrics: metrics,
-		Schedule: config.webhookRetries(), Timeout: config.webhookTimeout(),
+		Schedule: config.webhookRetries(), Timeout: config.webhookTimeout(), Wake: wake.NewSignal(), Poll: parts.Poll,
 	})
-	folder := &analytics.Folder{DB: parts.DB, Log: parts.Log}
+	a.bell.Listen(wake.Deliveries, deliveries.Wake)
+	a.loops = append(a.loops, func(ctx context.Context) {
+		defer own.Close()
+		deliveries.Run(ctx)
+	})
+	return nil
+}
+
+// addFolder adds what folds the counts of analytics. Most changes that are counted have
+// events. The others are folded later, which makes no difference to figures.
+func (a *App) addFolder(parts Parts) {
+	folder := &analytics.Folder{DB: parts.DB, Log: parts.Log, Wake: wake.NewSignal(), Poll: foldPolls * parts.Poll}
+	a.bell.Listen(wake.Events, folder.Wake)
+	a.loops = append(a.loops, folder.Run)
+}
+
+// addJobs adds the job queue.
+func (a *App) addJobs(ctx context.Context, config Config, parts Parts, out *outbound) error {
+	reader := &extract.Runner{Binary: parts.ExtractBinary}
+	queue, err := parts.DB.Direct(ctx, jobConns)
+	if err != nil {
+		return err
+	}
+	a.opened = append(a.opened, queue.Close)
+	jobs, err := a.newJobWorkers(config, parts, out, reader, queue)
+	if err != nil {
+		return err
+	}
 	a.loops = append(a.loops,
-		folder.Run,
-		func(ctx context.Context) {
-			defer outbox.Close()
-			sequencer.Run(ctx)
-		},
 		func(ctx context.Context) {
 			defer queue.Close()
 			runJobs(ctx, jobs, parts.Log)
 		},
-		func(ctx context.Context) { reportProtections(ctx, reader, parts.Log) },
-		func(ctx context.Context) {
-			defer own.Close()
-			deliveries.Run(ctx)
-		})
+		func(ctx context.Context) { reportProtections(ctx, reader, parts.Log) })
 	return nil
 }
 
+// addNotifications adds what listens to the database, and what wakes the workers of other
+// processes. If this process has workers, only they are woken by it: the others find what
+// these leave when they poll.
+func (a *App) addNotifications(parts Parts) {
+	a.channels = append(a.channels, a.bell.Channel())
+	a.loops = append(a.loops,
+		func(ctx context.Context) { parts.DB.Listen(ctx, parts.Log, a.channels...) },
+		func(ctx context.Context) { a.bell.Notify(ctx, parts.DB, parts.Log) })
+}
+
 // newJobWorkers returns a River client that works on jobs once started.
-func newJobWorkers(config Config, parts Parts, out *outbound, reader *extract.Runner, queue *postgres.DB) (*river.Client[pgx.Tx], error) {
+func (a *App) newJobWorkers(config Config, parts Parts, out *outbound, reader *extract.Runner, queue *postgres.DB) (*river.Client[pgx.Tx], error) {
 	pages := config.CrawlPages
 	if pages == 0 {
 		pages = defaultCrawlPages
@@ -94,7 +144,7 @@ func newJobWorkers(config Config, parts Parts, out *outbound, reader *extract.Ru
 	river.AddWorker(workers, &knowledge.DeleteFileWorker{Blobs: out.blobs})
 	ids := id.NewGenerator(parts.Clock)
 	river.AddWorker(workers, &knowledge.Worker{
-		DB: parts.DB, IDs: ids, Events: newEventRecorder(ids), Clock: parts.Clock, Blobs: out.blobs, Guard: out.guard,
+		DB: parts.DB, IDs: ids, Events: a.newEventRecorder(ids), Clock: parts.Clock, Blobs: out.blobs, Guard: out.guard,
 		Extract: reader, MaxPages: pages, Log: parts.Log,
 	})
 	client, err := river.NewClient(riverpgxv5.New(queue.Pool()), &river.Config{

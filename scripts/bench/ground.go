@@ -24,6 +24,7 @@ import (
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/postgres/embedded"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 const (
@@ -40,6 +41,7 @@ type ground struct {
 	workspaces []tenant
 	space      uuid.UUID // workspace of the webhooks
 	endpoints  int       // webhooks
+	bell       *wake.Bell
 }
 
 type tenant struct {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/seal"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 // webhooksCommand measures webhook delivery against two references.
@@ -203,7 +205,8 @@ func (g *ground) waitUntilNone(ctx context.Context, query string) error {
 
 // prepareWebhooks subscribes the sink once per endpoint.
 func (g *ground) prepareWebhooks(ctx context.Context, s *sink, endpoints int) error {
-	g.endpoints = endpoints
+	g.endpoints, g.bell = endpoints, wake.NewBell()
+	go g.bell.Notify(ctx, g.on, slog.New(slog.DiscardHandler))
 	if err := g.on.QueryRow(ctx, "SELECT id FROM workspaces").Scan(&g.space); err != nil {
 		return fmt.Errorf("workspace: %w", err)
 	}
@@ -262,6 +265,7 @@ func loadEvents(ctx context.Context, g *ground, _ *sink, n int) error {
 	if err != nil {
 		return fmt.Errorf("load events: %w", err)
 	}
+	g.bell.RingNow(wake.Deliveries)
 	return nil
 }
 
@@ -271,6 +275,7 @@ func (g *ground) commit(ctx context.Context, event uuid.UUID, kind string) error
 	if err != nil {
 		return fmt.Errorf("commit event: %w", err)
 	}
+	g.bell.RingNow(wake.Events) // as a server without workers does
 	return nil
 }
 

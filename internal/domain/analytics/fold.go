@@ -8,9 +8,11 @@ import (
 
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 const (
+	// foldEvery is the time between folds, in which counts collect.
 	foldEvery   = time.Second
 	foldRows    = 10_000
 	foldTimeout = 10 * time.Second
@@ -22,21 +24,19 @@ const (
 type Folder struct {
 	DB  *postgres.DB
 	Log *slog.Logger
+	// Wake is sent when there may be counts. Without it, they are found after Poll.
+	Wake wake.Signal
+	Poll time.Duration
 }
 
-// Run folds every second until ctx ends.
+// Run folds when it is woken, every second at most, until ctx ends.
 func (f *Folder) Run(ctx context.Context) {
-	ticker := time.NewTicker(foldEvery)
-	defer ticker.Stop()
-	for {
+	for ctx.Err() == nil {
 		if err := f.Fold(ctx); err != nil && ctx.Err() == nil {
 			f.Log.WarnContext(ctx, "analytics not folded; retrying", "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+		wake.Sleep(ctx, foldEvery)
+		f.Wake.Wait(ctx, f.Poll)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/wake"
 	"github.com/avelto/convo/openapi/timestamp"
 )
 
@@ -24,6 +25,8 @@ type Recorder struct {
 	IDs *id.Generator
 	// Encode returns a payload as the JSON object that the API documents for its type.
 	Encode func(Payload) ([]byte, error)
+	// Bell wakes the workers after the commit; nil to leave events to their polls.
+	Bell *wake.Bell
 }
 
 // Record stores events of the same moment, in their order, while tx holds the locks of the
@@ -47,6 +50,7 @@ func (r *Recorder) Record(ctx context.Context, tx postgres.Tx, workspaceID uuid.
 	if err := db.New().EventRecord(ctx, tx, params); err != nil {
 		return fmt.Errorf("record events: %w", err)
 	}
+	r.Bell.Ring(tx, wake.Events)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 const (
@@ -34,6 +35,11 @@ const (
 type Sequencer struct {
 	DB  *postgres.DB
 	Log *slog.Logger
+	// Wake is sent when events are committed. Without it, they are found after Poll.
+	Wake wake.Signal
+	Poll time.Duration
+	// Bell wakes those who send deliveries.
+	Bell *wake.Bell
 
 	after uuid.UUID // the workspace to continue after
 }
@@ -41,40 +47,62 @@ type Sequencer struct {
 // Run numbers events until ctx ends.
 func (s *Sequencer) Run(ctx context.Context) {
 	for ctx.Err() == nil {
-		wait := sequenceInterval
-		if more, err := s.batch(ctx); err != nil && ctx.Err() == nil {
+		next, err := s.batch(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
 			s.Log.WarnContext(ctx, "events not numbered; retrying", "error", err)
-			wait = sequenceRetry
-		} else if more {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
+			wake.Sleep(ctx, sequenceRetry)
+		case next == immediately:
+		case next == shortly:
+			wake.Sleep(ctx, sequenceInterval)
+		case next == whenWoken:
+			wake.Sleep(ctx, sequenceInterval)
+			s.Wake.Wait(ctx, s.Poll)
 		}
 	}
 }
 
 // Sequence numbers all events that are committed and that no other Sequencer is numbering.
 func (s *Sequencer) Sequence(ctx context.Context) error {
-	for {
-		if more, err := s.batch(ctx); err != nil || !more {
+	for next := immediately; next == immediately; {
+		var err error
+		if next, err = s.batch(ctx); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
-// batch numbers a batch of events, and reports whether to continue immediately.
-func (s *Sequencer) batch(ctx context.Context) (more bool, err error) {
+// pace is when to number the next batch.
+type pace int
+
+const (
+	immediately pace = iota // more events are waiting
+	shortly                 // another session holds workspaces with events
+	whenWoken               // no events are waiting
+)
+
+// batch numbers a batch of events.
+func (s *Sequencer) batch(ctx context.Context) (next pace, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sequenceTimeout)
 	defer cancel()
 	done, err := db.New().SystemEventSequence(ctx, s.DB, db.SystemEventSequenceParams{
 		MostRows: sequenceRows, MostWorkspaces: sequenceWorkspaces, AfterWorkspace: s.after,
 	})
 	if err != nil {
-		return false, fmt.Errorf("number events: %w", err)
+		return whenWoken, fmt.Errorf("number events: %w", err)
 	}
-	wrapped := s.after != uuid.Nil && done.LastWorkspace == uuid.Nil
+	if done.Delivered > 0 {
+		s.Bell.RingNow(wake.Deliveries)
+	}
+	// Workspaces before s.after are visited last.
+	around := s.after != uuid.Nil || done.LastWorkspace != uuid.Nil
 	s.after = done.LastWorkspace
-	return done.Numbered > 0 && done.More || s.after != uuid.Nil || wrapped, nil
+	switch {
+	case around || done.More && done.Numbered > 0:
+		return immediately, nil
+	case done.More:
+		return shortly, nil
+	}
+	return whenWoken, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/seal"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 // Deliveries returns a page of the deliveries to a webhook, newest first. It fails with
@@ -48,6 +49,7 @@ func (s *Service) Redeliver(ctx context.Context, on postgres.Conn, workspaceID, 
 		if found == 0 {
 			return postgres.ErrNotFound
 		}
+		s.Bell.Ring(tx, wake.Deliveries)
 		row, err = db.New().WebhookDeliveryGet(ctx, tx, db.WebhookDeliveryGetParams{
 			WorkspaceID: workspaceID, IntegrationID: integrationID, ID: deliveryID,
 		})

@@ -21,6 +21,7 @@ import (
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/seal"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 // TemporaryFor is how long a temporary webhook lives.
@@ -47,6 +48,7 @@ type Service struct {
 	Guard  *egress.Guard
 	Box    *seal.Box
 	Sender *sender.Sender
+	Bell   *wake.Bell // wakes those who send deliveries
 }
 
 // Has reports whether the caller's token has a scope.
@@ -152,6 +154,7 @@ func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID, int
 		if row, err = db.New().IntegrationUpdate(ctx, tx, params); err != nil {
 			return fmt.Errorf("update integration: %w", err)
 		}
+		s.Bell.Ring(tx, wake.Deliveries) // of a webhook that is enabled again
 		return nil
 	})
 	return row, err
@@ -228,6 +231,7 @@ func (s *Service) RotateSecret(ctx context.Context, on postgres.Conn, workspaceI
 		if err := db.New().IntegrationSetSecret(ctx, tx, params); err != nil {
 			return fmt.Errorf("set secret: %w", err)
 		}
+		s.Bell.Ring(tx, wake.Deliveries) // of a webhook that is repaired
 		return nil
 	})
 	return secret, until, err

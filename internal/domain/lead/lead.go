@@ -16,6 +16,7 @@ import (
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 // MaxFields is how many fields a lead has at most.
@@ -67,6 +68,7 @@ func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid
 	if err != nil {
 		return db.Lead{}, fmt.Errorf("create lead: %w", err)
 	}
+	s.Events.Bell.Ring(on, wake.Events)
 	return db.Lead(row), nil
 }
 

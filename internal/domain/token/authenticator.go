@@ -31,7 +31,7 @@ const (
 
 // Authenticator turns tokens into principals. It caches them for a second, drops one
 // immediately when the database notifies a change, and caches nothing while it does not
-// receive notifications (see Listen).
+// receive notifications (see Channel).
 type Authenticator struct {
 	db      *postgres.DB
 	queries *db.Queries
@@ -52,7 +52,7 @@ type entry struct {
 }
 
 // NewAuthenticator returns an authenticator that notes each use of a token in uses, and
-// limits guesses by lookups. Until Listen runs, it queries the database each time.
+// limits guesses by lookups. Until its Channel is listened to, it queries the database each time.
 func NewAuthenticator(on *postgres.DB, c clock.Clock, uses *Uses, lookups *ratelimit.Lookups) *Authenticator {
 	return &Authenticator{
 		db: on, queries: db.New(), clock: c, uses: uses, lookups: lookups,

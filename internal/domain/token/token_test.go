@@ -91,7 +91,7 @@ func (f *fixture) listen(t *testing.T) (stop func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		f.auth.Listen(ctx, slog.New(slog.DiscardHandler))
+		f.on.Listen(ctx, slog.New(slog.DiscardHandler), f.auth.Channel())
 	}()
 	require.Eventually(t, f.caches(t), 10*time.Second, time.Millisecond)
 	return func() {
@@ -183,7 +183,7 @@ func TestTheListenerNoticesAFrozenConnection(t *testing.T) {
 	go func() {
 		defer close(ended)
 		defer lines.Close()
-		auth.Listen(ctx, slog.New(slog.NewTextHandler(lines, nil)))
+		on.Listen(ctx, slog.New(slog.NewTextHandler(lines, nil)), auth.Channel())
 	}()
 	require.Eventually(t, func() bool {
 		var listening bool
@@ -258,7 +258,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	ctx, stop := context.WithCancel(b.Context())
 	var ended atomic.Bool
 	go func() {
-		auth.Listen(ctx, slog.New(slog.DiscardHandler))
+		on.Listen(ctx, slog.New(slog.DiscardHandler), auth.Channel())
 		ended.Store(true)
 	}()
 	b.ReportAllocs()

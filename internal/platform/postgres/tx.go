@@ -23,10 +23,15 @@ type Conn interface {
 	db.DBTX
 
 	withTx(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error
+	afterCommit(fn func())
 }
 
 // Tx is a transaction of WithTx.
-type Tx struct{ pgx.Tx }
+type Tx struct {
+	pgx.Tx
+
+	after *[]func() // see AfterCommit
+}
 
 var (
 	_ Conn = (*DB)(nil)
@@ -45,6 +50,19 @@ func (t Tx) withTx(ctx context.Context, fn func(ctx context.Context, tx Tx) erro
 	return fn(ctx, t)
 }
 
+// AfterCommit calls fn once what on has done is committed: immediately on the pool, where
+// each statement is a transaction, and after the commit of a transaction, unless that is
+// rolled back. After a crash it may not be called at all.
+func AfterCommit(on Conn, fn func()) { on.afterCommit(fn) }
+
+func (*DB) afterCommit(fn func()) { fn() }
+
+func (t Tx) afterCommit(fn func()) {
+	if t.after != nil {
+		*t.after = append(*t.after, fn)
+	}
+}
+
 func (d *DB) withTx(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error {
 	var err error
 	for range txAttempts {
@@ -61,11 +79,15 @@ func (d *DB) runTx(ctx context.Context, fn func(ctx context.Context, tx Tx) erro
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer rollback(ctx, tx)
-	if err := fn(ctx, Tx{tx}); err != nil {
+	var after []func()
+	if err := fn(ctx, Tx{tx, &after}); err != nil {
 		return err
 	}
 	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
+	}
+	for _, call := range after {
+		call()
 	}
 	return nil
 }

@@ -111,6 +111,7 @@ func New(t testing.TB, options Options) *Server {
 		parts.Key = options.Key
 	}
 	if parts.Workers = options.Workers; options.Workers {
+		parts.Poll = 20 * time.Millisecond // what is due by the fake clock is found by polling
 		require.True(t, isReader, "TestMain must call apitest.Main: workers start this binary as the reader process")
 		options.Config.AllowedTargets = []string{"127.0.0.0/8", "::1/128"}
 	}

@@ -15,15 +15,21 @@ import (
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/seal"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 const (
-	// pollInterval is the wait between polls for due deliveries. There is none while
-	// more are due than were claimed.
-	pollInterval = 50 * time.Millisecond
-	// pollFactor stretches the wait to a multiple of the last poll's duration, so that
-	// a slow database is not polled all the time.
+	// busyWait is how long to wait at most for capacity, while more deliveries are due
+	// than were claimed.
+	busyWait = 50 * time.Millisecond
+	// pollFactor is the least wait between polls, as a multiple of the duration of the
+	// last one, so that a slow database is not polled all the time.
 	pollFactor = 4
+	// longestTimer bounds the waits for which there is a timer. Retries that are due later
+	// are found by polling, which is exact enough for them.
+	longestTimer = 10 * time.Second
+	// timerStep is the precision of timers.
+	timerStep = 100 * time.Millisecond
 	// maxClaimed bounds the deliveries in memory.
 	maxClaimed = 2048
 	// errorWait is the wait after a database error.
@@ -46,6 +52,10 @@ type Options struct {
 	Metrics  prometheus.Registerer
 	Schedule []time.Duration // backoff; see the variable Schedule
 	Timeout  time.Duration   // of an attempt
+	// Wake is sent when deliveries become due. Those that it is not sent for are found
+	// after Poll.
+	Wake wake.Signal
+	Poll time.Duration
 }
 
 // Dispatcher claims due deliveries in batches, posts them and records the outcomes in
@@ -56,7 +66,6 @@ type Dispatcher struct {
 
 	metrics  metrics
 	results  *results
-	wake     chan struct{}  // an endpoint has capacity again
 	inFlight sync.WaitGroup // goroutines that deliver
 
 	mu        sync.Mutex
@@ -66,9 +75,12 @@ type Dispatcher struct {
 
 // New returns a dispatcher that is not running yet.
 func New(options Options) *Dispatcher {
+	if options.Wake == nil {
+		options.Wake = wake.NewSignal()
+	}
 	return &Dispatcher{
 		Options: options, metrics: newMetrics(options.Metrics), results: newResults(),
-		wake: make(chan struct{}, 1), endpoints: map[uuid.UUID]*endpoint{}, shares: newShares(maxClaimed),
+		endpoints: map[uuid.UUID]*endpoint{}, shares: newShares(maxClaimed),
 	}
 }
 
@@ -81,7 +93,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		d.record(ctx)
 	}()
 	for ctx.Err() == nil {
-		d.wait(ctx, d.poll(ctx))
+		d.poll(ctx)
 	}
 	d.inFlight.Wait()
 	d.results.close()
@@ -89,37 +101,32 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	d.Sender.Close()
 }
 
-// poll claims due deliveries and starts posting them. It returns how long to wait
-// before the next poll: 0 if more may be due.
-func (d *Dispatcher) poll(ctx context.Context) time.Duration {
+// poll claims due deliveries, starts posting them, and waits until there may be others.
+func (d *Dispatcher) poll(ctx context.Context) {
 	started := time.Now()
 	more, err := d.claim(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			d.Log.WarnContext(ctx, "webhook deliveries not claimed", "error", err)
-		}
-		return errorWait
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		d.Log.WarnContext(ctx, "webhook deliveries not claimed", "error", err)
+		wake.Sleep(ctx, errorWait)
+	case more: // until an endpoint has capacity again, or other deliveries are due
+		d.Wake.Wait(ctx, busyWait)
+	default:
+		wake.Sleep(ctx, pollFactor*time.Since(started))
+		d.Wake.Wait(ctx, d.Poll)
 	}
-	if more {
-		return 0
-	}
-	return max(pollInterval, pollFactor*time.Since(started))
 }
 
-// wait waits for a time or, if it is 0, until an endpoint has capacity again, at most
-// pollInterval.
-func (d *Dispatcher) wait(ctx context.Context, duration time.Duration) {
-	wake := d.wake
-	if duration > 0 {
-		wake = nil
-	} else {
-		duration = pollInterval
-	}
-	timer := time.NewTimer(duration)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	case <-wake:
+// wakeAfter makes the dispatcher poll after each of the waits, which are multiples of
+// timerStep.
+func (d *Dispatcher) wakeAfter(waits map[time.Duration]bool) {
+	for wait := range waits {
+		if wait <= longestTimer {
+			time.AfterFunc(wait, d.Wake.Send)
+		}
 	}
 }
+
+// step rounds a wait up to a multiple of timerStep.
+func step(wait time.Duration) time.Duration { return (wait + timerStep - 1).Truncate(timerStep) }

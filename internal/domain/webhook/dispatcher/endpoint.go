@@ -110,15 +110,7 @@ func (d *Dispatcher) dequeue(e *endpoint) (job, sender.Target, bool) {
 	e.queue[0] = job{} // frees the data
 	e.queue = e.queue[1:]
 	if len(e.queue) == e.refillAt {
-		d.wakeUp()
+		d.Wake.Send()
 	}
 	return first, e.target, true
-}
-
-// wakeUp makes the dispatcher poll if it waits for capacity.
-func (d *Dispatcher) wakeUp() {
-	select {
-	case d.wake <- struct{}{}:
-	default: // a wake-up is pending already
-	}
 }

@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/webhook/sender"
@@ -93,6 +94,7 @@ func (d *Dispatcher) fail(ctx context.Context, id endpointID, s *summary) error 
 	if err != nil {
 		return fmt.Errorf("pause an endpoint: %w", err)
 	}
+	d.wakeAfter(map[time.Duration]bool{step(length): true})
 	return nil
 }
 

@@ -38,7 +38,7 @@ func (d *Dispatcher) finish(batch []result) {
 		awaited = d.shares.release(one.holder) || awaited
 	}
 	if awaited {
-		d.wakeUp()
+		d.Wake.Send()
 	}
 }
 
@@ -94,8 +94,12 @@ func (d *Dispatcher) store(ctx context.Context, batch []result) error {
 // acknowledge records attempts and what they make of their deliveries.
 func (d *Dispatcher) acknowledge(ctx context.Context, tried []result) error {
 	var done db.SystemWebhookDeliveryAcknowledgeParams
+	now, retries := d.Clock.Now(), map[time.Duration]bool{}
 	for _, one := range tried {
-		status, next := d.outcome(one)
+		status, wait := d.outcome(one)
+		if status == api.WebhookDeliveryStatusPENDING {
+			retries[step(wait)] = true
+		}
 		raw, err := json.Marshal(one.attempt.Stored())
 		if err != nil {
 			return fmt.Errorf("attempt: %w", err)
@@ -104,27 +108,27 @@ func (d *Dispatcher) acknowledge(ctx context.Context, tried []result) error {
 		done.IntegrationIDs = append(done.IntegrationIDs, one.row.IntegrationID)
 		done.IDs = append(done.IDs, one.row.ID)
 		done.Statuses = append(done.Statuses, string(status))
-		done.NextAttempts = append(done.NextAttempts, next)
+		done.NextAttempts = append(done.NextAttempts, now.Add(wait))
 		done.Attempts = append(done.Attempts, string(raw))
 	}
 	if err := db.New().SystemWebhookDeliveryAcknowledge(ctx, d.DB, done); err != nil {
 		return fmt.Errorf("acknowledge: %w", err)
 	}
+	d.wakeAfter(retries)
 	for _, one := range tried {
 		d.metrics.observe(one)
 	}
 	return nil
 }
 
-// outcome returns the status of a delivery after an attempt, and when the next is due.
-func (d *Dispatcher) outcome(r result) (api.WebhookDeliveryStatus, time.Time) {
-	now := d.Clock.Now()
+// outcome returns the status of a delivery after an attempt, and the wait before the next.
+func (d *Dispatcher) outcome(r result) (api.WebhookDeliveryStatus, time.Duration) {
 	if r.attempt.OK() {
-		return api.WebhookDeliveryStatusSUCCEEDED, now
+		return api.WebhookDeliveryStatusSUCCEEDED, 0
 	}
 	wait, again := backoff(d.Schedule, int(r.row.Tries), r.attempt.RetryAfter)
 	if !again || r.attempt.Gone() {
-		return api.WebhookDeliveryStatusFAILED, now
+		return api.WebhookDeliveryStatusFAILED, 0
 	}
-	return api.WebhookDeliveryStatusPENDING, now.Add(wait)
+	return api.WebhookDeliveryStatusPENDING, wait
 }
