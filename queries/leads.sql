@@ -36,14 +36,16 @@ SELECT * FROM leads WHERE workspace_id = @workspace_id AND id = @id FOR UPDATE;
 
 -- name: LeadCreate :one
 -- Creates a lead in stage NEW, without a score or a conversation. The same statement records
--- its event, which counts it, to save round trips and an explicit transaction.
+-- its event, which counts it, with the audit entry of the request, to save round trips and
+-- an explicit transaction.
 WITH created AS (
     INSERT INTO leads (workspace_id, id, status, fields, source, created_at, updated_at)
     VALUES (@workspace_id, @id, 'NEW', @fields, sqlc.narg('source'), @created_at, @created_at)
     RETURNING *
 ), recorded AS (
-    INSERT INTO event_outbox (workspace_id, id, type, data, occurred_at, counts_as)
-    VALUES (@workspace_id, @event_id, 'lead.created', @event_data, @created_at, 'lead NEW')
+    INSERT INTO event_outbox (workspace_id, id, type, data, occurred_at, counts_as, action, actor_id, target, ip, user_agent, request_id)
+    VALUES (@workspace_id, @event_id, 'lead.created', @event_data, @created_at, 'lead NEW',
+        sqlc.narg('action'), sqlc.narg('actor_id'), sqlc.narg('target'), sqlc.narg('ip'), sqlc.narg('user_agent'), sqlc.narg('request_id'))
 )
 SELECT created.* FROM created;
 

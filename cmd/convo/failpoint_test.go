@@ -108,12 +108,19 @@ type killBed struct {
 	connection     *pgx.Conn
 }
 
+// buildKiller builds a convo that kills itself at the point that its environment names.
+func buildKiller(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "convo")
+	said, err := exec.Command("go", "build", "-tags", "failpoint", "-o", path, ".").CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	return path
+}
+
 func newKillBed(t *testing.T) *killBed {
 	t.Helper()
 	dir := t.TempDir()
-	b := &killBed{storage: filepath.Join(dir, "files"), killer: filepath.Join(dir, "convo")}
-	said, err := exec.Command("go", "build", "-tags", "failpoint", "-o", b.killer, ".").CombinedOutput()
-	require.NoError(t, err, "%s", said)
+	b := &killBed{storage: filepath.Join(dir, "files"), killer: buildKiller(t)}
 	database, err := embedded.Start(t.Context(), embedded.Options{Dir: filepath.Join(dir, "postgres"), Volatile: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, database.Stop(context.WithoutCancel(t.Context()))) })

@@ -151,7 +151,7 @@ func newRegistry(on *postgres.DB) *prometheus.Registry {
 
 // Run runs the background loops until ctx ends, and returns when all have finished
 // what they began. End ctx only after the last request: requests leave work to the
-// loops, such as audit entries to write.
+// loops, such as the last uses of tokens to write.
 func (a *App) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, run := range a.loops {

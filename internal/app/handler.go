@@ -22,8 +22,8 @@ func newHandler(config Config, parts Parts, document *spec.Document, domain *ser
 		return nil, err
 	}
 	api, err := httpapi.New(httpapi.Dependencies{
-		Document: document, DB: parts.DB, Log: parts.Log, Metrics: metrics, Clock: parts.Clock, Limiter: parts.Limiter,
-		Authenticator: domain.authenticator, Idempotency: domain.idempotency, Audit: domain.recorder,
+		Document: document, Log: parts.Log, Metrics: metrics, Clock: parts.Clock, Limiter: parts.Limiter,
+		Authenticator: domain.authenticator, Idempotency: domain.idempotency, Audit: domain.auditLog,
 		Leads: domain.leads, Conversations: domain.conversations, Agents: domain.agents, Channels: domain.channels,
 		Analytics: domain.analytics, Integrations: domain.integrations, Knowledge: domain.knowledge, Events: domain.events,
 		PublicURL: config.PublicURL, ClientIP: clientIP, RequestTimeout: config.RequestTimeout, Tracing: parts.Tracing,
@@ -34,7 +34,7 @@ func newHandler(config Config, parts Parts, document *spec.Document, domain *ser
 	pages, err := console.New(console.Dependencies{
 		DB: parts.DB, Log: parts.Log, Clock: parts.Clock, Limiter: parts.Limiter, Document: document, Sessions: domain.sessions,
 		Users: domain.users, Tokens: domain.tokens, Integrations: domain.integrations, Analytics: domain.analytics,
-		Audit: domain.auditLog, Recorder: domain.recorder, ClientIP: clientIP, PublicURL: config.PublicURL,
+		Audit: domain.auditLog, ClientIP: clientIP, PublicURL: config.PublicURL,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)

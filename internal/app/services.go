@@ -49,7 +49,6 @@ type services struct {
 	users         *user.Service
 	sessions      *user.Sessions
 	auditLog      *audit.Log
-	recorder      *audit.Recorder
 }
 
 // newServices builds the domain, and adds the loops that it needs to the app.
@@ -61,10 +60,6 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 	}
 	on, now := parts.DB, parts.Clock
 	ids, pages := id.NewGenerator(now), page.NewCodec(parts.Key, parts.OldKeys...)
-	recorder, err := a.newRecorder(ctx, parts, ids)
-	if err != nil {
-		return nil, err
-	}
 	reports, err := a.openReports(ctx, parts)
 	if err != nil {
 		return nil, err
@@ -88,7 +83,6 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 		users:         &user.Service{DB: on, IDs: ids, Clock: now, Hasher: user.NewHasher()},
 		sessions:      &user.Sessions{DB: on, Lookups: lookups},
 		auditLog:      &audit.Log{DB: on, Reports: reports, Shares: reportShares, IDs: ids},
-		recorder:      recorder,
 	}, nil
 }
 
@@ -105,22 +99,6 @@ func (a *App) newAuthenticator(parts Parts, lookups *ratelimit.Lookups) *token.A
 	a.channels = append(a.channels, authenticator.Channel())
 	a.loops = append(a.loops, func(ctx context.Context) { uses.Run(ctx, parts.Log) })
 	return authenticator
-}
-
-// newRecorder returns what writes the audit log of tokens. It has a connection of its
-// own, so that it neither waits for requests nor delays them.
-func (a *App) newRecorder(ctx context.Context, parts Parts, ids *id.Generator) (*audit.Recorder, error) {
-	own, err := parts.DB.Apart(ctx, 1)
-	if err != nil {
-		return nil, err
-	}
-	a.opened = append(a.opened, own.Close)
-	recorder := audit.NewRecorder(own, ids)
-	a.loops = append(a.loops, func(ctx context.Context) {
-		defer own.Close()
-		recorder.Run(ctx, parts.Log)
-	})
-	return recorder, nil
 }
 
 // openReports opens the pool of analytics and exports.

@@ -162,6 +162,7 @@ func (g *ground) loadGreedy(ctx context.Context, space uuid.UUID, kind string, n
 	if err != nil {
 		return fmt.Errorf("load events: %w", err)
 	}
+	g.bell.RingNow(wake.Events)
 	return nil
 }
 

@@ -49,7 +49,6 @@ type Dependencies struct {
 	Integrations *integration.Service
 	Analytics    *analytics.Service
 	Audit        *audit.Log
-	Recorder     *audit.Recorder
 	Limiter      ratelimit.Limiter
 	Sessions     *user.Sessions
 	Clock        clock.Clock

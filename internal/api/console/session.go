@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/domain/user"
@@ -85,7 +87,7 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 	who, err := c.Users.Authenticate(r.Context(), email, password)
 	switch {
 	case errors.Is(err, user.ErrCredentials):
-		if err := c.recordRefusal(r, who); err != nil {
+		if err := c.recordSignIn(r, who, "sign_in.refused"); err != nil {
 			c.fail(w, r, visitor{}, err)
 			return
 		}
@@ -146,14 +148,11 @@ func (c *console) delay(ctx context.Context, account string) error {
 	}
 }
 
-// recordRefusal records a failed sign-in if the account exists. It runs the same query
-// if it does not, so that response times do not reveal which accounts exist.
-func (c *console) recordRefusal(r *http.Request, who db.User) error {
-	workspaces, err := c.Users.Workspaces(r.Context(), who.ID)
-	for _, workspace := range workspaces {
-		c.Recorder.Note(c.entry(r, who, workspace.ID, "sign_in.refused", who.Email))
-	}
-	return err
+// recordSignIn records a sign-in in the workspaces of the user, if the account exists. It
+// runs the same statement if it does not, so that response times do not reveal which
+// accounts exist.
+func (c *console) recordSignIn(r *http.Request, who db.User, action string) error {
+	return c.Audit.RecordUser(r.Context(), c.DB, c.entry(r, who, uuid.Nil, action, who.Email))
 }
 
 // begin starts a session with a new cookie, in the first of the user's workspaces.
@@ -164,16 +163,7 @@ func (c *console) begin(r *http.Request, who db.User) error {
 	}
 	c.sessions.Put(ctx, keyUser, who.ID.String())
 	c.sessions.Put(ctx, keySince, c.Clock.Now().UnixMilli())
-	workspaces, err := c.Users.Workspaces(ctx, who.ID)
-	if err != nil {
-		return err
-	}
-	for _, workspace := range workspaces {
-		if err := c.Audit.Record(ctx, c.DB, c.entry(r, who, workspace.ID, "sign_in.succeeded", who.Email)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.recordSignIn(r, who, "sign_in.succeeded")
 }
 
 func (c *console) signOut(w http.ResponseWriter, r *http.Request, _ visitor) error {

@@ -7,6 +7,7 @@ import (
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -14,7 +15,7 @@ import (
 // agents serves the tag Agents.
 type agents struct {
 	service *agent.Service
-	pool    *postgres.DB
+	log     *audit.Log
 	links   linker
 }
 
@@ -32,7 +33,7 @@ func (s *agents) ListAgents(ctx context.Context, r api.ListAgentsRequestObject) 
 
 // CreateAgent implements api.StrictServerInterface.
 func (s *agents) CreateAgent(ctx context.Context, r api.CreateAgentRequestObject) (api.CreateAgentResponseObject, error) {
-	return middleware.Once(ctx, s.pool, api.CreateAgentResponseObject.VisitCreateAgentResponse, func(ctx context.Context, on postgres.Conn) (api.CreateAgentResponseObject, error) {
+	return middleware.Once(ctx, s.log, api.CreateAgentResponseObject.VisitCreateAgentResponse, func(ctx context.Context, on postgres.Conn) (api.CreateAgentResponseObject, error) {
 		row, err := s.service.Create(ctx, on, middleware.WorkspaceID(ctx), agent.Settings{
 			Name: &r.Body.Name, ModelProvider: &r.Body.ModelProvider, ModelName: &r.Body.ModelName,
 			SystemPrompt: r.Body.SystemPrompt, Status: r.Body.Status, Temperature: r.Body.Temperature, MaxTokens: r.Body.MaxTokens,
@@ -57,12 +58,14 @@ func (s *agents) GetAgent(ctx context.Context, r api.GetAgentRequestObject) (api
 
 // UpdateAgent implements api.StrictServerInterface.
 func (s *agents) UpdateAgent(ctx context.Context, r api.UpdateAgentRequestObject) (api.UpdateAgentResponseObject, error) {
-	row, err := s.service.Update(ctx, s.pool, middleware.WorkspaceID(ctx), r.ID, agent.Settings{
-		Name: r.Body.Name, ModelProvider: r.Body.ModelProvider, ModelName: r.Body.ModelName,
-		SystemPrompt: r.Body.SystemPrompt, Status: r.Body.Status, Temperature: r.Body.Temperature, MaxTokens: r.Body.MaxTokens,
+	return middleware.Once(ctx, s.log, api.UpdateAgentResponseObject.VisitUpdateAgentResponse, func(ctx context.Context, on postgres.Conn) (api.UpdateAgentResponseObject, error) {
+		row, err := s.service.Update(ctx, on, middleware.WorkspaceID(ctx), r.ID, agent.Settings{
+			Name: r.Body.Name, ModelProvider: r.Body.ModelProvider, ModelName: r.Body.ModelName,
+			SystemPrompt: r.Body.SystemPrompt, Status: r.Body.Status, Temperature: r.Body.Temperature, MaxTokens: r.Body.MaxTokens,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return api.UpdateAgent200JSONResponse(representation.AgentDetail(row)), nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return api.UpdateAgent200JSONResponse(representation.AgentDetail(row)), nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
 	"github.com/avelto/convo/internal/api/representation"
+	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -16,7 +17,7 @@ import (
 // conversations serves the tag Conversations.
 type conversations struct {
 	service *conversation.Service
-	pool    *postgres.DB
+	log     *audit.Log
 	links   linker
 }
 
@@ -63,7 +64,7 @@ func (s *conversations) ListConversationMessages(ctx context.Context, r api.List
 
 // SendOperatorMessage implements api.StrictServerInterface.
 func (s *conversations) SendOperatorMessage(ctx context.Context, r api.SendOperatorMessageRequestObject) (api.SendOperatorMessageResponseObject, error) {
-	return middleware.Once(ctx, s.pool, api.SendOperatorMessageResponseObject.VisitSendOperatorMessageResponse, func(ctx context.Context, on postgres.Conn) (api.SendOperatorMessageResponseObject, error) {
+	return middleware.Once(ctx, s.log, api.SendOperatorMessageResponseObject.VisitSendOperatorMessageResponse, func(ctx context.Context, on postgres.Conn) (api.SendOperatorMessageResponseObject, error) {
 		row, err := s.service.Reply(ctx, on, middleware.WorkspaceID(ctx), r.ID, r.Body.Content)
 		if err != nil {
 			return nil, err
@@ -78,7 +79,7 @@ func (s *conversations) SendOperatorMessage(ctx context.Context, r api.SendOpera
 
 // BulkUpdateConversations implements api.StrictServerInterface.
 func (s *conversations) BulkUpdateConversations(ctx context.Context, r api.BulkUpdateConversationsRequestObject) (api.BulkUpdateConversationsResponseObject, error) {
-	return middleware.Once(ctx, s.pool, api.BulkUpdateConversationsResponseObject.VisitBulkUpdateConversationsResponse, func(ctx context.Context, on postgres.Conn) (api.BulkUpdateConversationsResponseObject, error) {
+	return middleware.Once(ctx, s.log, api.BulkUpdateConversationsResponseObject.VisitBulkUpdateConversationsResponse, func(ctx context.Context, on postgres.Conn) (api.BulkUpdateConversationsResponseObject, error) {
 		result, err := s.service.Apply(ctx, on, middleware.WorkspaceID(ctx), fromAPIBulk(*r.Body))
 		if err != nil {
 			return nil, err
@@ -124,7 +125,7 @@ func (s *conversations) GetTag(ctx context.Context, r api.GetTagRequestObject) (
 
 // CreateTag implements api.StrictServerInterface.
 func (s *conversations) CreateTag(ctx context.Context, r api.CreateTagRequestObject) (api.CreateTagResponseObject, error) {
-	return middleware.Once(ctx, s.pool, api.CreateTagResponseObject.VisitCreateTagResponse, func(ctx context.Context, on postgres.Conn) (api.CreateTagResponseObject, error) {
+	return middleware.Once(ctx, s.log, api.CreateTagResponseObject.VisitCreateTagResponse, func(ctx context.Context, on postgres.Conn) (api.CreateTagResponseObject, error) {
 		row, err := s.service.CreateTag(ctx, on, middleware.WorkspaceID(ctx), r.Body.Name)
 		if err != nil {
 			return nil, err

@@ -16,6 +16,7 @@ import (
 	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/api/validation"
+	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/page"
@@ -31,7 +32,7 @@ const (
 // knowledgeTag serves the tag Knowledge.
 type knowledgeTag struct {
 	service *knowledge.Service
-	pool    *postgres.DB
+	log     *audit.Log
 	links   linker
 	// maxUpload is the largest file size that the document allows, in bytes.
 	maxUpload int64
@@ -62,7 +63,7 @@ func (s *knowledgeTag) UploadKnowledge(ctx context.Context, r api.UploadKnowledg
 // accept makes a source of a file that is stored, and discards it otherwise.
 func (s *knowledgeTag) accept(ctx context.Context, staged *knowledge.Staged) (api.UploadKnowledgeResponseObject, error) {
 	used := false
-	response, err := middleware.Once(ctx, s.pool, api.UploadKnowledgeResponseObject.VisitUploadKnowledgeResponse, func(ctx context.Context, on postgres.Conn) (api.UploadKnowledgeResponseObject, error) {
+	response, err := middleware.Once(ctx, s.log, api.UploadKnowledgeResponseObject.VisitUploadKnowledgeResponse, func(ctx context.Context, on postgres.Conn) (api.UploadKnowledgeResponseObject, error) {
 		job, err := s.service.Accept(ctx, on, staged)
 		if err != nil {
 			return nil, err
@@ -108,7 +109,7 @@ func (s *knowledgeTag) CrawlKnowledge(ctx context.Context, r api.CrawlKnowledgeR
 	if r.Body.Depth != nil {
 		depth = *r.Body.Depth
 	}
-	return middleware.Once(ctx, s.pool, api.CrawlKnowledgeResponseObject.VisitCrawlKnowledgeResponse, func(ctx context.Context, on postgres.Conn) (api.CrawlKnowledgeResponseObject, error) {
+	return middleware.Once(ctx, s.log, api.CrawlKnowledgeResponseObject.VisitCrawlKnowledgeResponse, func(ctx context.Context, on postgres.Conn) (api.CrawlKnowledgeResponseObject, error) {
 		job, err := s.service.Crawl(ctx, on, middleware.WorkspaceID(ctx), r.Body.URL, depth)
 		if err != nil {
 			return nil, err
@@ -142,7 +143,7 @@ func (s *knowledgeTag) GetKnowledgeJob(ctx context.Context, r api.GetKnowledgeJo
 
 // CancelKnowledgeJob implements api.StrictServerInterface.
 func (s *knowledgeTag) CancelKnowledgeJob(ctx context.Context, r api.CancelKnowledgeJobRequestObject) (api.CancelKnowledgeJobResponseObject, error) {
-	return middleware.Once(ctx, s.pool, api.CancelKnowledgeJobResponseObject.VisitCancelKnowledgeJobResponse, func(ctx context.Context, on postgres.Conn) (api.CancelKnowledgeJobResponseObject, error) {
+	return middleware.Once(ctx, s.log, api.CancelKnowledgeJobResponseObject.VisitCancelKnowledgeJobResponse, func(ctx context.Context, on postgres.Conn) (api.CancelKnowledgeJobResponseObject, error) {
 		job, err := s.service.Cancel(ctx, on, middleware.WorkspaceID(ctx), r.ID)
 		if err != nil {
 			return nil, err
@@ -165,15 +166,17 @@ func (s *knowledgeTag) ListKnowledgeSources(ctx context.Context, r api.ListKnowl
 
 // DeleteKnowledgeSource implements api.StrictServerInterface.
 func (s *knowledgeTag) DeleteKnowledgeSource(ctx context.Context, r api.DeleteKnowledgeSourceRequestObject) (api.DeleteKnowledgeSourceResponseObject, error) {
-	if err := s.service.DeleteSource(ctx, middleware.WorkspaceID(ctx), r.ID); err != nil {
-		return nil, err
-	}
-	return api.DeleteKnowledgeSource204Response{}, nil
+	return middleware.Once(ctx, s.log, api.DeleteKnowledgeSourceResponseObject.VisitDeleteKnowledgeSourceResponse, func(ctx context.Context, on postgres.Conn) (api.DeleteKnowledgeSourceResponseObject, error) {
+		if err := s.service.DeleteSource(ctx, on, middleware.WorkspaceID(ctx), r.ID); err != nil {
+			return nil, err
+		}
+		return api.DeleteKnowledgeSource204Response{}, nil
+	})
 }
 
 // RefreshKnowledgeSource implements api.StrictServerInterface.
 func (s *knowledgeTag) RefreshKnowledgeSource(ctx context.Context, r api.RefreshKnowledgeSourceRequestObject) (api.RefreshKnowledgeSourceResponseObject, error) {
-	return middleware.Once(ctx, s.pool, api.RefreshKnowledgeSourceResponseObject.VisitRefreshKnowledgeSourceResponse, func(ctx context.Context, on postgres.Conn) (api.RefreshKnowledgeSourceResponseObject, error) {
+	return middleware.Once(ctx, s.log, api.RefreshKnowledgeSourceResponseObject.VisitRefreshKnowledgeSourceResponse, func(ctx context.Context, on postgres.Conn) (api.RefreshKnowledgeSourceResponseObject, error) {
 		job, err := s.service.Refresh(ctx, on, middleware.WorkspaceID(ctx), r.ID)
 		if err != nil {
 			return nil, err

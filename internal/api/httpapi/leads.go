@@ -3,10 +3,12 @@ package httpapi
 import (
 	"context"
 
+	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
+	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/lead"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -15,7 +17,7 @@ import (
 // leads serves the tag Leads.
 type leads struct {
 	service *lead.Service
-	pool    *postgres.DB
+	log     *audit.Log
 	links   linker
 }
 
@@ -34,8 +36,13 @@ func (s *leads) ListLeads(ctx context.Context, r api.ListLeadsRequestObject) (ap
 
 // CreateLead implements api.StrictServerInterface.
 func (s *leads) CreateLead(ctx context.Context, r api.CreateLeadRequestObject) (api.CreateLeadResponseObject, error) {
-	return middleware.Once(ctx, s.pool, api.CreateLeadResponseObject.VisitCreateLeadResponse, func(ctx context.Context, on postgres.Conn) (api.CreateLeadResponseObject, error) {
-		row, err := s.service.Create(ctx, on, middleware.WorkspaceID(ctx), lead.NewLead{Fields: r.Body.Fields, Source: r.Body.Source})
+	return middleware.OnceByStatement(ctx, s.log, api.CreateLeadResponseObject.VisitCreateLeadResponse, func(ctx context.Context, on postgres.Conn, entry audit.Entry) (api.CreateLeadResponseObject, error) {
+		row, err := s.service.Create(ctx, on, middleware.WorkspaceID(ctx), lead.NewLead{
+			Fields: r.Body.Fields, Source: r.Body.Source, Entry: func(leadID uuid.UUID) *audit.Entry {
+				entry.Target = *location("/leads", leadID)
+				return &entry
+			},
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -54,28 +61,34 @@ func (s *leads) GetLead(ctx context.Context, r api.GetLeadRequestObject) (api.Ge
 
 // UpdateLead implements api.StrictServerInterface.
 func (s *leads) UpdateLead(ctx context.Context, r api.UpdateLeadRequestObject) (api.UpdateLeadResponseObject, error) {
-	row, err := s.service.Update(ctx, s.pool, middleware.WorkspaceID(ctx), r.ID, fromAPILeadUpdate(*r.Body))
-	if err != nil {
-		return nil, err
-	}
-	return oneLead{row}, nil
+	return middleware.Once(ctx, s.log, api.UpdateLeadResponseObject.VisitUpdateLeadResponse, func(ctx context.Context, on postgres.Conn) (api.UpdateLeadResponseObject, error) {
+		row, err := s.service.Update(ctx, on, middleware.WorkspaceID(ctx), r.ID, fromAPILeadUpdate(*r.Body))
+		if err != nil {
+			return nil, err
+		}
+		return oneLead{row}, nil
+	})
 }
 
 // UpdateLeadStatus implements api.StrictServerInterface.
 func (s *leads) UpdateLeadStatus(ctx context.Context, r api.UpdateLeadStatusRequestObject) (api.UpdateLeadStatusResponseObject, error) {
-	row, err := s.service.SetStatus(ctx, s.pool, middleware.WorkspaceID(ctx), r.ID, r.Body.Status)
-	if err != nil {
-		return nil, err
-	}
-	return oneLead{row}, nil
+	return middleware.Once(ctx, s.log, api.UpdateLeadStatusResponseObject.VisitUpdateLeadStatusResponse, func(ctx context.Context, on postgres.Conn) (api.UpdateLeadStatusResponseObject, error) {
+		row, err := s.service.SetStatus(ctx, on, middleware.WorkspaceID(ctx), r.ID, r.Body.Status)
+		if err != nil {
+			return nil, err
+		}
+		return oneLead{row}, nil
+	})
 }
 
 // DeleteLead implements api.StrictServerInterface.
 func (s *leads) DeleteLead(ctx context.Context, r api.DeleteLeadRequestObject) (api.DeleteLeadResponseObject, error) {
-	if err := s.service.Delete(ctx, s.pool, middleware.WorkspaceID(ctx), r.ID); err != nil {
-		return nil, err
-	}
-	return api.DeleteLead204Response{}, nil
+	return middleware.Once(ctx, s.log, api.DeleteLeadResponseObject.VisitDeleteLeadResponse, func(ctx context.Context, on postgres.Conn) (api.DeleteLeadResponseObject, error) {
+		if err := s.service.Delete(ctx, on, middleware.WorkspaceID(ctx), r.ID); err != nil {
+			return nil, err
+		}
+		return api.DeleteLead204Response{}, nil
+	})
 }
 
 func fromAPILeadUpdate(in api.LeadUpdate) lead.Change {

@@ -29,7 +29,6 @@ import (
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/domain/lead"
 	"github.com/avelto/convo/internal/platform/clock"
-	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/ratelimit"
 	"github.com/avelto/convo/openapi"
 )
@@ -37,7 +36,6 @@ import (
 // Dependencies are the parts that the API needs.
 type Dependencies struct {
 	Document      *spec.Document
-	DB            *postgres.DB
 	Leads         *lead.Service
 	Conversations *conversation.Service
 	Agents        *agent.Service
@@ -46,7 +44,7 @@ type Dependencies struct {
 	Integrations  *integration.Service
 	Events        *event.Feed
 	Knowledge     *knowledge.Service
-	Audit         *audit.Recorder
+	Audit         *audit.Log
 	Idempotency   *idempotency.Store
 	Authenticator middleware.Authenticator
 	Limiter       ratelimit.Limiter
@@ -87,9 +85,9 @@ const (
 func New(d Dependencies) (http.Handler, error) {
 	links := linker{publicURL: d.PublicURL}
 	all := &service{
-		leads: &leads{d.Leads, d.DB, links}, conversations: &conversations{d.Conversations, d.DB, links},
-		agents: &agents{d.Agents, d.DB, links}, channels: &channels{d.Channels, links},
-		analyticsTag: &analyticsTag{d.Analytics}, knowledgeTag: &knowledgeTag{service: d.Knowledge, pool: d.DB, links: links, maxUpload: maxUpload(d.Document)}, webhooks: &webhooks{d.Integrations, d.DB, d.Events, links},
+		leads: &leads{d.Leads, d.Audit, links}, conversations: &conversations{d.Conversations, d.Audit, links},
+		agents: &agents{d.Agents, d.Audit, links}, channels: &channels{d.Channels, links},
+		analyticsTag: &analyticsTag{d.Analytics}, knowledgeTag: &knowledgeTag{service: d.Knowledge, log: d.Audit, links: links, maxUpload: maxUpload(d.Document)}, webhooks: &webhooks{d.Integrations, d.Audit, d.Events, links},
 		meta: newMeta(d.Document.JSON, openapi.Postman),
 	}
 	e := echo.New()
@@ -121,11 +119,7 @@ func newWriter(document *spec.Document, publicURL string) *problem.Writer {
 func chain(e *echo.Echo, d Dependencies) {
 	writer := newWriter(d.Document, d.PublicURL)
 	gate := &middleware.Gate{Document: d.Document, Authenticator: d.Authenticator, Limiter: d.Limiter, Clock: d.Clock}
-	observe, record := middleware.NewObserver(d.Log, d.Metrics).Report, middleware.Audited(d.Audit)
-	e.Pre(middleware.Begin(d.RequestTimeout, writer, func(c echo.Context, call *middleware.Call) {
-		observe(c, call)
-		record(c, call)
-	}))
+	e.Pre(middleware.Begin(d.RequestTimeout, writer, middleware.NewObserver(d.Log, d.Metrics).Report))
 	if d.Tracing {
 		e.Use(otelecho.Middleware(serviceName))
 	}

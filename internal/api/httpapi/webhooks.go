@@ -8,6 +8,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
 	"github.com/avelto/convo/internal/api/representation"
+	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/integration"
 	"github.com/avelto/convo/internal/domain/webhook/signature"
@@ -23,14 +24,14 @@ const defaultOverlap = 24 * time.Hour
 // webhooks serves the tag Webhooks.
 type webhooks struct {
 	service *integration.Service
-	pool    *postgres.DB
+	log     *audit.Log
 	feed    *event.Feed
 	links   linker
 }
 
 // CreateWebhook implements api.StrictServerInterface.
 func (s *webhooks) CreateWebhook(ctx context.Context, r api.CreateWebhookRequestObject) (api.CreateWebhookResponseObject, error) {
-	return middleware.Once(ctx, s.pool, api.CreateWebhookResponseObject.VisitCreateWebhookResponse, func(ctx context.Context, on postgres.Conn) (api.CreateWebhookResponseObject, error) {
+	return middleware.Once(ctx, s.log, api.CreateWebhookResponseObject.VisitCreateWebhookResponse, func(ctx context.Context, on postgres.Conn) (api.CreateWebhookResponseObject, error) {
 		row, secret, err := s.service.CreateWebhook(ctx, on, middleware.WorkspaceID(ctx), middleware.Has(ctx), integration.NewWebhook{
 			URL: r.Body.URL, Events: r.Body.Events, Temporary: r.Body.Temporary != nil && *r.Body.Temporary,
 		})
@@ -68,19 +69,23 @@ func (s *webhooks) GetIntegration(ctx context.Context, r api.GetIntegrationReque
 // UpdateIntegration implements api.StrictServerInterface.
 func (s *webhooks) UpdateIntegration(ctx context.Context, r api.UpdateIntegrationRequestObject) (api.UpdateIntegrationResponseObject, error) {
 	change := integration.Change{URL: r.Body.URL, Events: r.Body.Events, Status: (*api.IntegrationStatus)(r.Body.Status)}
-	row, err := s.service.Update(ctx, s.pool, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx), change)
-	if err != nil {
-		return nil, err
-	}
-	return api.UpdateIntegration200JSONResponse(representation.Integration(row)), nil
+	return middleware.Once(ctx, s.log, api.UpdateIntegrationResponseObject.VisitUpdateIntegrationResponse, func(ctx context.Context, on postgres.Conn) (api.UpdateIntegrationResponseObject, error) {
+		row, err := s.service.Update(ctx, on, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx), change)
+		if err != nil {
+			return nil, err
+		}
+		return api.UpdateIntegration200JSONResponse(representation.Integration(row)), nil
+	})
 }
 
 // DeleteIntegration implements api.StrictServerInterface.
 func (s *webhooks) DeleteIntegration(ctx context.Context, r api.DeleteIntegrationRequestObject) (api.DeleteIntegrationResponseObject, error) {
-	if err := s.service.Delete(ctx, s.pool, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx)); err != nil {
-		return nil, err
-	}
-	return api.DeleteIntegration204Response{}, nil
+	return middleware.Once(ctx, s.log, api.DeleteIntegrationResponseObject.VisitDeleteIntegrationResponse, func(ctx context.Context, on postgres.Conn) (api.DeleteIntegrationResponseObject, error) {
+		if err := s.service.Delete(ctx, on, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx)); err != nil {
+			return nil, err
+		}
+		return api.DeleteIntegration204Response{}, nil
+	})
 }
 
 // RotateIntegrationSecret implements api.StrictServerInterface.
@@ -89,7 +94,7 @@ func (s *webhooks) RotateIntegrationSecret(ctx context.Context, r api.RotateInte
 	if r.Body != nil && r.Body.OverlapHours != nil {
 		overlap = time.Duration(*r.Body.OverlapHours) * time.Hour
 	}
-	return middleware.Once(ctx, s.pool, api.RotateIntegrationSecretResponseObject.VisitRotateIntegrationSecretResponse, func(ctx context.Context, on postgres.Conn) (api.RotateIntegrationSecretResponseObject, error) {
+	return middleware.Once(ctx, s.log, api.RotateIntegrationSecretResponseObject.VisitRotateIntegrationSecretResponse, func(ctx context.Context, on postgres.Conn) (api.RotateIntegrationSecretResponseObject, error) {
 		secret, until, err := s.service.RotateSecret(ctx, on, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx), overlap)
 		if err != nil {
 			return nil, err
@@ -103,7 +108,7 @@ func (s *webhooks) RotateIntegrationSecret(ctx context.Context, r api.RotateInte
 
 // TestIntegration implements api.StrictServerInterface.
 func (s *webhooks) TestIntegration(ctx context.Context, r api.TestIntegrationRequestObject) (api.TestIntegrationResponseObject, error) {
-	return middleware.Afterwards(ctx, s.pool, api.TestIntegrationResponseObject.VisitTestIntegrationResponse, func(ctx context.Context) (api.TestIntegrationResponseObject, error) {
+	return middleware.Afterwards(ctx, s.log, api.TestIntegrationResponseObject.VisitTestIntegrationResponse, func(ctx context.Context) (api.TestIntegrationResponseObject, error) {
 		attempt, err := s.service.Ping(ctx, middleware.WorkspaceID(ctx), r.ID, middleware.Has(ctx))
 		if err != nil {
 			return nil, err
@@ -126,7 +131,7 @@ func (s *webhooks) ListIntegrationDeliveries(ctx context.Context, r api.ListInte
 
 // RedeliverIntegrationDelivery implements api.StrictServerInterface.
 func (s *webhooks) RedeliverIntegrationDelivery(ctx context.Context, r api.RedeliverIntegrationDeliveryRequestObject) (api.RedeliverIntegrationDeliveryResponseObject, error) {
-	return middleware.Once(ctx, s.pool, api.RedeliverIntegrationDeliveryResponseObject.VisitRedeliverIntegrationDeliveryResponse, func(ctx context.Context, on postgres.Conn) (api.RedeliverIntegrationDeliveryResponseObject, error) {
+	return middleware.Once(ctx, s.log, api.RedeliverIntegrationDeliveryResponseObject.VisitRedeliverIntegrationDeliveryResponse, func(ctx context.Context, on postgres.Conn) (api.RedeliverIntegrationDeliveryResponseObject, error) {
 		row, err := s.service.Redeliver(ctx, on, middleware.WorkspaceID(ctx), r.ID, r.DeliveryID, middleware.Has(ctx))
 		if err != nil {
 			return nil, err

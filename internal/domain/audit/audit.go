@@ -73,9 +73,10 @@ func (l *Log) Do(ctx context.Context, e Entry, change func(ctx context.Context, 
 // Record writes an entry: with its change, if on is that change's transaction.
 func (l *Log) Record(ctx context.Context, on postgres.Conn, e Entry) error {
 	entryID, now := l.IDs.New()
+	e = e.Clean()
 	params := db.AuditEntryCreateParams{
 		WorkspaceID: e.WorkspaceID, ID: entryID, ActorType: e.ActorType, ActorName: e.ActorName, Action: e.Action,
-		Target: clean(e.Target, maxTarget), IP: e.IP, UserAgent: clean(e.UserAgent, maxUserAgent), RequestID: e.RequestID, CreatedAt: now,
+		Target: e.Target, IP: e.IP, UserAgent: e.UserAgent, RequestID: e.RequestID, CreatedAt: now,
 	}
 	if e.ActorID != uuid.Nil {
 		params.ActorID = &e.ActorID
@@ -84,6 +85,27 @@ func (l *Log) Record(ctx context.Context, on postgres.Conn, e Entry) error {
 		return fmt.Errorf("record audit entry: %w", err)
 	}
 	return nil
+}
+
+// RecordUser writes an entry of a user in each of their workspaces. Its WorkspaceID is not
+// used. For an unknown user it does the same and writes nothing.
+func (l *Log) RecordUser(ctx context.Context, on postgres.Conn, e Entry) error {
+	_, now := l.IDs.New()
+	e = e.Clean()
+	err := db.New().SystemAuditEntryCreateByUser(ctx, on, db.SystemAuditEntryCreateByUserParams{
+		UserID: e.ActorID, ActorName: e.ActorName, Action: e.Action, Target: e.Target, IP: e.IP, UserAgent: e.UserAgent, RequestID: e.RequestID, CreatedAt: now,
+	})
+	if err != nil {
+		return fmt.Errorf("record audit entries of a user: %w", err)
+	}
+	return nil
+}
+
+// Clean returns the entry with what a client controls in a form that is stored: cut to a
+// length, without NUL and broken characters.
+func (e Entry) Clean() Entry {
+	e.Target, e.UserAgent = clean(e.Target, maxTarget), clean(e.UserAgent, maxUserAgent)
+	return e
 }
 
 // clean returns a text that PostgreSQL accepts, of at most this many bytes.

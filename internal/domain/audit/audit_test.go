@@ -15,6 +15,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/domain/user"
 	"github.com/avelto/convo/internal/domain/workspace"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
@@ -66,38 +67,58 @@ func TestAnEntryIsRolledBackWithItsChange(t *testing.T) {
 	require.Equal(t, 3, f.count(t))
 }
 
-func TestNotedEntriesAreKeptAfterAFailedWrite(t *testing.T) {
+func TestTheActorOfATokenIsItsName(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	_, row, err := (&token.Service{DB: f.on, IDs: f.ids, Clock: f.clock}).Create(t.Context(), f.on, token.NewToken{
 		WorkspaceID: f.space, Name: "CRM", Scopes: []api.Scope{api.ScopeLeadsWrite},
 	})
 	require.NoError(t, err)
-	r := audit.NewRecorder(f.on, f.ids)
-	for range 3 {
-		r.Note(audit.Entry{WorkspaceID: f.space, ActorType: audit.Token, ActorID: row.ID, Action: "createLead", Target: "a\x00b" + strings.Repeat("ż", 1000), UserAgent: "\xff"})
+	for _, kind := range []string{audit.Token, audit.User} {
+		require.NoError(t, f.log.Record(t.Context(), f.on, audit.Entry{WorkspaceID: f.space, ActorType: kind, ActorID: row.ID, ActorName: "given", Action: "createLead"}))
 	}
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	require.Error(t, r.Flush(gone))
-	require.NoError(t, r.Flush(t.Context()))
-	require.NoError(t, r.Flush(t.Context()))
-	rows, err := f.log.List(t.Context(), f.space, audit.Token, id.Max, 10)
+	rows, err := f.log.List(t.Context(), f.space, "", id.Max, 10)
 	require.NoError(t, err)
-	require.Len(t, rows, 3)
-	require.Regexp(t, `^CRM \(convo_….{4}\)$`, rows[0].ActorName)
-	require.True(t, strings.HasPrefix(rows[0].Target, "abż"))
+	require.Len(t, rows, 2)
+	require.Equal(t, "given", rows[0].ActorName)
+	require.Regexp(t, `^CRM \(convo_….{4}\)$`, rows[1].ActorName)
+}
+
+// TestAnEntryOfAUserIsInEachOfTheirWorkspaces also records one of an unknown user.
+func TestAnEntryOfAUserIsInEachOfTheirWorkspaces(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	users := &user.Service{DB: f.on, IDs: f.ids, Clock: f.clock, Hasher: user.NewHasher()}
+	spaces := &workspace.Service{DB: f.on, IDs: f.ids}
+	other, err := spaces.Create(t.Context(), "other", "Other")
+	require.NoError(t, err)
+	foreign, err := spaces.Create(t.Context(), "foreign", "Foreign")
+	require.NoError(t, err)
+	ola, err := users.Create(t.Context(), user.New{Email: "ola@example.com", Name: "Ola", Password: "a long password"}, f.space, other.ID)
+	require.NoError(t, err)
+	for _, actor := range []uuid.UUID{ola.ID, uuid.New()} {
+		require.NoError(t, f.log.RecordUser(t.Context(), f.on, audit.Entry{ActorType: audit.User, ActorID: actor, ActorName: "Ola", Action: "sign_in.refused"}))
+	}
+	for space, want := range map[uuid.UUID]int{f.space: 1, other.ID: 1, foreign.ID: 0} {
+		rows, err := f.log.List(t.Context(), space, audit.User, id.Max, 10)
+		require.NoError(t, err)
+		require.Len(t, rows, want)
+	}
 }
 
 func TestEveryEntryIsExported(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	r := audit.NewRecorder(f.on, f.ids)
 	const many = 2345
-	for i := range many {
-		r.Note(audit.Entry{WorkspaceID: f.space, ActorType: audit.User, ActorID: uuid.New(), ActorName: "Ola, \"the\" first", Action: strconv.Itoa(i)})
-	}
-	require.NoError(t, r.Flush(t.Context()))
+	require.NoError(t, postgres.WithTx(t.Context(), f.on, func(ctx context.Context, tx postgres.Tx) error {
+		for i := range many {
+			entry := audit.Entry{WorkspaceID: f.space, ActorType: audit.User, ActorID: uuid.New(), ActorName: "Ola, \"the\" first", Action: strconv.Itoa(i)}
+			if err := f.log.Record(ctx, tx, entry); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 	var out bytes.Buffer
 	require.NoError(t, f.log.Export(t.Context(), f.space, "", &out))
 	require.Equal(t, many+1, strings.Count(out.String(), "\n"))

@@ -98,7 +98,7 @@ func TestUploadOfBytesWhoseSourceIsDeletedMeanwhileIsAccepted(t *testing.T) {
 	t.Parallel()
 	a := newAccepting(t)
 	staged, job := a.acceptAgain(t, "KnowledgeSourceLockBySHA256", func() {
-		require.NoError(t, a.DeleteSource(t.Context(), a.space, *a.first.SourceID))
+		require.NoError(t, a.DeleteSource(t.Context(), a.DB, a.space, *a.first.SourceID))
 	})
 	require.True(t, staged.Used(job), "the file is a new source")
 	file, err := a.Blobs.Open(t.Context(), a.space.String()+"/"+job.SourceID.String())
@@ -136,10 +136,10 @@ func TestFailureToDeleteAFileDoesNotUndoACommittedChange(t *testing.T) {
 	var log strings.Builder
 	a.Blobs, a.Log = unreliable{a.Blobs}, slog.New(slog.NewTextHandler(&log, nil))
 	a.Discard(t.Context(), a.stage(t))
-	require.NoError(t, a.DeleteSource(t.Context(), a.space, *a.first.SourceID))
+	require.NoError(t, a.DeleteSource(t.Context(), a.DB, a.space, *a.first.SourceID))
 	require.Equal(t, 1, strings.Count(log.String(), "orphaned file not deleted"), "the staged file: the source's file is deleted by a job")
 	worker := &knowledge.DeleteFileWorker{Blobs: a.Blobs}
 	args := knowledge.DeleteFile{WorkspaceID: a.space, SourceID: *a.first.SourceID}
 	require.Error(t, worker.Work(t.Context(), &river.Job[knowledge.DeleteFile]{Args: args}), "the queue retries it")
-	require.ErrorIs(t, a.DeleteSource(t.Context(), a.space, *a.first.SourceID), postgres.ErrNotFound)
+	require.ErrorIs(t, a.DeleteSource(t.Context(), a.DB, a.space, *a.first.SourceID), postgres.ErrNotFound)
 }

@@ -141,8 +141,8 @@ func (s *Service) ListSources(ctx context.Context, workspaceID uuid.UUID, reques
 
 // DeleteSource deletes a source with its index, cancels its job, and queues the deletion of
 // its file. It fails with postgres.ErrNotFound.
-func (s *Service) DeleteSource(ctx context.Context, workspaceID, sourceID uuid.UUID) error {
-	return postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx postgres.Tx) error {
+func (s *Service) DeleteSource(ctx context.Context, on postgres.Conn, workspaceID, sourceID uuid.UUID) error {
+	return postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		now := s.Clock.Now()
 		err := db.New().KnowledgeJobCancelBySource(ctx, tx, db.KnowledgeJobCancelBySourceParams{WorkspaceID: workspaceID, SourceID: sourceID, Now: now})
 		if err != nil {

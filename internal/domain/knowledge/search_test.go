@@ -69,7 +69,7 @@ func TestSearchIsLimitedToSourcesAndWorkspace(t *testing.T) {
 	term := "w" + strings.ReplaceAll(s.Theirs.String(), "-", "")
 	require.Empty(t, s.search(t, s.Ours, knowledge.Query{Text: term}))
 	require.Empty(t, s.search(t, s.Ours, knowledge.Query{Text: "boots' | '" + term, SourceIDs: []uuid.UUID{theirs}}))
-	require.NoError(t, s.service.DeleteSource(t.Context(), s.Ours, first))
+	require.NoError(t, s.service.DeleteSource(t.Context(), s.DB, s.Ours, first))
 	require.Equal(t, []uuid.UUID{second}, sources(s.search(t, s.Ours, knowledge.Query{Text: "boots"})))
 }
 

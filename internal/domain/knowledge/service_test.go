@@ -152,15 +152,15 @@ func TestDeletingASourceCancelsItsJob(t *testing.T) {
 	job := s.upload(t, s.Ours, "a.md", "Shoes can be returned.")
 	kept := s.ingest(t, s.Ours, "b.md", "Boots can be returned.")
 	for space, source := range map[uuid.UUID]uuid.UUID{s.Theirs: *job.SourceID, s.Ours: uuid.New()} {
-		require.ErrorIs(t, s.service.DeleteSource(t.Context(), space, source), postgres.ErrNotFound)
+		require.ErrorIs(t, s.service.DeleteSource(t.Context(), s.DB, space, source), postgres.ErrNotFound)
 	}
 	require.True(t, s.stored(t, s.Ours, *job.SourceID))
 	require.Equal(t, api.KnowledgeJobStatusPENDING, s.job(t, job).Status)
 	s.queue.err = errors.New("the queue is not available")
-	require.ErrorIs(t, s.service.DeleteSource(t.Context(), s.Ours, *job.SourceID), s.queue.err)
+	require.ErrorIs(t, s.service.DeleteSource(t.Context(), s.DB, s.Ours, *job.SourceID), s.queue.err)
 	require.Equal(t, api.KnowledgeJobStatusPENDING, s.job(t, job).Status, "no source is deleted without its file")
 	s.queue.err = nil
-	require.NoError(t, s.service.DeleteSource(t.Context(), s.Ours, *job.SourceID))
+	require.NoError(t, s.service.DeleteSource(t.Context(), s.DB, s.Ours, *job.SourceID))
 	s.deleteFiles(t)
 	require.False(t, s.stored(t, s.Ours, *job.SourceID))
 	require.Equal(t, api.KnowledgeJobStatusCANCELLED, s.job(t, job).Status, "the job stays readable")
@@ -215,7 +215,7 @@ func TestJobsAndSourcesAreOfOneWorkspace(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, jobs.Rows, 1)
 	require.Equal(t, ours.ID, jobs.Rows[0].ID)
-	require.NoError(t, s.service.DeleteSource(t.Context(), s.Ours, *ours.SourceID))
+	require.NoError(t, s.service.DeleteSource(t.Context(), s.DB, s.Ours, *ours.SourceID))
 	require.True(t, s.stored(t, s.Theirs, *theirs.SourceID))
 	require.Equal(t, api.KnowledgeJobStatusPENDING, s.job(t, theirs).Status)
 }

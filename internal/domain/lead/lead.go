@@ -11,6 +11,7 @@ import (
 
 	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
@@ -48,6 +49,8 @@ func (s *Service) Get(ctx context.Context, workspaceID, leadID uuid.UUID) (db.Le
 type NewLead struct {
 	Fields json.RawMessage
 	Source *string
+	// Entry returns the audit entry of the request; nil if there is none.
+	Entry func(leadID uuid.UUID) *audit.Entry
 }
 
 // Create stores a lead in stage NEW, without a score.
@@ -60,11 +63,17 @@ func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid
 	if err != nil {
 		return db.Lead{}, err
 	}
-	// One statement stores the lead and its event.
-	row, err := db.New().LeadCreate(ctx, on, db.LeadCreateParams{
+	params := db.LeadCreateParams{
 		WorkspaceID: workspaceID, ID: leadID, Fields: in.Fields, Source: in.Source, CreatedAt: now,
 		EventID: eventID, EventData: data,
-	})
+	}
+	if in.Entry != nil {
+		entry := in.Entry(leadID).Clean()
+		params.Action, params.ActorID, params.Target = &entry.Action, &entry.ActorID, &entry.Target
+		params.IP, params.UserAgent, params.RequestID = &entry.IP, &entry.UserAgent, &entry.RequestID
+	}
+	// One statement stores the lead, its event and its audit entry.
+	row, err := db.New().LeadCreate(ctx, on, params)
 	if err != nil {
 		return db.Lead{}, fmt.Errorf("create lead: %w", err)
 	}

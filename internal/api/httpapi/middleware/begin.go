@@ -27,7 +27,7 @@ func Begin(timeout time.Duration, writer *problem.Writer, report func(echo.Conte
 			body := r.Body
 			call := &Call{
 				RequestID: requestID(r.Header), Started: time.Now(), URL: r.URL,
-				ContentType: r.Header.Get("Content-Type"), ContentLength: r.ContentLength,
+				ContentType: r.Header.Get("Content-Type"), ContentLength: r.ContentLength, echo: c,
 			}
 			ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), callKey{}, call), timeout)
 			defer cancel()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/spec"
@@ -28,6 +29,7 @@ type Call struct {
 	// Principal is nil if the request has no live token.
 	Principal *token.Principal
 
+	echo  echo.Context
 	body  []byte // the raw JSON body, for the fingerprint
 	keyed *keyed // nil unless the request has reserved an Idempotency-Key
 	cause error  // logged, not part of the response

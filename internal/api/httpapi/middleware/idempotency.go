@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/idempotency"
 	"github.com/avelto/convo/internal/platform/failpoint"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -20,6 +21,8 @@ const (
 	// leaseMargin is how much longer than its deadline a request keeps its key: the
 	// statements that it began by then have ended.
 	leaseMargin = time.Second
+	// afterwardsTimeout bounds recording an effect outside the database.
+	afterwardsTimeout = 5 * time.Second
 )
 
 var errNotStored = errors.New("the operation takes an Idempotency-Key and does not store its response: use Once or Afterwards")
@@ -75,66 +78,143 @@ func (k *keyed) run(c echo.Context, next echo.HandlerFunc) (err error) {
 	return nil
 }
 
-// Once runs fn, which changes the database, and returns its response. If the request has
-// an Idempotency-Key, fn and the response, as visit renders it, are one transaction: after
-// a crash at any point the key finds both or neither. fn may run more than once, and must
-// run all its statements on the connection that it is given. Without a key that is the
-// pool.
-func Once[R any](ctx context.Context, pool *postgres.DB, visit func(R, http.ResponseWriter) error, fn func(context.Context, postgres.Conn) (R, error)) (response R, err error) {
-	k := CallFrom(ctx).keyed
-	if k == nil {
-		return fn(ctx, pool)
-	}
-	fingerprint, err := k.fingerprint() // may read a body: before the transaction
+// Once runs fn, which changes the database, and returns its response. Its change, its audit
+// entry and, if the request has an Idempotency-Key, the response, as visit renders it, are
+// one transaction: after a crash at any point there are all of them or none. fn may run
+// more than once, and must run all its statements on the connection that it is given.
+func Once[R any](ctx context.Context, log *audit.Log, visit func(R, http.ResponseWriter) error, fn func(context.Context, postgres.Conn) (R, error)) (response R, err error) {
+	call := CallFrom(ctx)
+	fingerprint, err := call.keyed.sum() // may read a body: before the transaction
 	if err != nil {
 		return response, err
 	}
-	err = postgres.WithTx(ctx, pool, func(ctx context.Context, tx postgres.Tx) error {
+	err = postgres.WithTx(ctx, log.DB, func(ctx context.Context, tx postgres.Tx) error {
 		if response, err = fn(ctx, tx); err != nil {
 			return err
 		}
 		failpoint.Hit(failpoint.ChangeMade)
-		if err := k.complete(ctx, tx, fingerprint, func(w http.ResponseWriter) error { return visit(response, w) }); err != nil {
+		rendered, err := render(response, visit)
+		if err != nil {
 			return err
 		}
-		failpoint.Hit(failpoint.ResponseStored)
-		return nil
+		if err := log.Record(ctx, tx, call.entryOf(rendered.header)); err != nil {
+			return err
+		}
+		return call.keyed.complete(ctx, tx, fingerprint, rendered)
 	})
-	if err == nil {
-		k.completed = true
-		failpoint.Hit(failpoint.Committed)
-	}
+	call.keyed.committed(err)
 	return response, err
 }
 
-// Afterwards runs fn, whose effect is outside the database, holding nothing, and stores
-// its response for the Idempotency-Key if there is one. After a crash between the two the
-// request runs again.
-func Afterwards[R any](ctx context.Context, pool *postgres.DB, visit func(R, http.ResponseWriter) error, fn func(context.Context) (R, error)) (R, error) {
-	response, err := fn(ctx)
-	k := CallFrom(ctx).keyed
-	if err != nil || k == nil {
+// OnceByStatement is Once for an fn that is a single statement, which also records the
+// audit entry that fn is given. Without a key, it is not in an explicit transaction, which
+// saves round trips.
+func OnceByStatement[R any](ctx context.Context, log *audit.Log, visit func(R, http.ResponseWriter) error, fn func(context.Context, postgres.Conn, audit.Entry) (R, error)) (response R, err error) {
+	call := CallFrom(ctx)
+	if call.keyed == nil {
+		response, err = fn(ctx, log.DB, call.entry())
+		call.keyed.committed(err)
 		return response, err
 	}
-	failpoint.Hit(failpoint.EffectDone)
-	fingerprint, err := k.fingerprint()
+	fingerprint, err := call.keyed.sum()
 	if err != nil {
 		return response, err
 	}
-	err = k.complete(ctx, pool, fingerprint, func(w http.ResponseWriter) error { return visit(response, w) })
-	if err == nil {
-		k.completed = true
+	err = postgres.WithTx(ctx, log.DB, func(ctx context.Context, tx postgres.Tx) error {
+		if response, err = fn(ctx, tx, call.entry()); err != nil {
+			return err
+		}
+		failpoint.Hit(failpoint.ChangeMade)
+		rendered, err := render(response, visit)
+		if err != nil {
+			return err
+		}
+		return call.keyed.complete(ctx, tx, fingerprint, rendered)
+	})
+	call.keyed.committed(err)
+	return response, err
+}
+
+// Afterwards runs fn, whose effect is outside the database, holding nothing. It then
+// stores, in one transaction, the audit entry and the response for the Idempotency-Key if
+// there is one, also if the caller has gone by then. After a crash between the two, a
+// request with a key runs again.
+func Afterwards[R any](ctx context.Context, log *audit.Log, visit func(R, http.ResponseWriter) error, fn func(context.Context) (R, error)) (R, error) {
+	response, err := fn(ctx)
+	if err != nil {
+		return response, err
+	}
+	failpoint.Hit(failpoint.EffectDone)
+	call := CallFrom(ctx)
+	fingerprint, err := call.keyed.sum()
+	if err != nil {
+		return response, err
+	}
+	rendered, err := render(response, visit)
+	if err != nil {
+		return response, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwardsTimeout)
+	defer cancel()
+	err = postgres.WithTx(ctx, log.DB, func(ctx context.Context, tx postgres.Tx) error {
+		if err := log.Record(ctx, tx, call.entryOf(rendered.header)); err != nil {
+			return err
+		}
+		return call.keyed.store(ctx, tx, fingerprint, rendered)
+	})
+	if err == nil && call.keyed != nil {
+		call.keyed.completed = true
 		failpoint.Hit(failpoint.OutcomeStored)
 	}
 	return response, err
 }
 
-func (k *keyed) complete(ctx context.Context, on postgres.Conn, fingerprint []byte, visit func(http.ResponseWriter) error) error {
-	recorded := &recorder{header: http.Header{}, status: http.StatusOK}
-	if err := visit(recorded); err != nil {
-		return fmt.Errorf("render response: %w", err)
+// render returns a response as visit writes it.
+func render[R any](response R, visit func(R, http.ResponseWriter) error) (*recorder, error) {
+	rendered := &recorder{header: http.Header{}, status: http.StatusOK}
+	if err := visit(response, rendered); err != nil {
+		return nil, fmt.Errorf("render response: %w", err)
 	}
-	response := idempotency.Response{Status: recorded.status, Header: recorded.header, Body: recorded.body.Bytes()}
+	return rendered, nil
+}
+
+// sum returns the fingerprint of the request; nil without a key.
+func (k *keyed) sum() ([]byte, error) {
+	if k == nil {
+		return nil, nil
+	}
+	return k.fingerprint()
+}
+
+// complete stores the response of a change in its transaction, if there is a key.
+func (k *keyed) complete(ctx context.Context, tx postgres.Tx, fingerprint []byte, rendered *recorder) error {
+	if k == nil {
+		return nil
+	}
+	if err := k.store(ctx, tx, fingerprint, rendered); err != nil {
+		return err
+	}
+	failpoint.Hit(failpoint.ResponseStored)
+	return nil
+}
+
+// committed notes the end of the transaction.
+func (k *keyed) committed(err error) {
+	if err != nil {
+		return
+	}
+	if k != nil {
+		k.completed = true
+	}
+	failpoint.Hit(failpoint.Committed)
+}
+
+// store stores the response, if there is a key.
+func (k *keyed) store(ctx context.Context, tx postgres.Tx, fingerprint []byte, rendered *recorder) error {
+	if k == nil {
+		return nil
+	}
+	response := idempotency.Response{Status: rendered.status, Header: rendered.header, Body: rendered.body.Bytes()}
 	if len(k.shownOnce) > 0 {
 		var err error
 		if response.Body, err = without(response.Body, k.shownOnce); err != nil {
@@ -142,5 +222,5 @@ func (k *keyed) complete(ctx context.Context, on postgres.Conn, fingerprint []by
 		}
 		delete(response.Header, "Content-Length")
 	}
-	return k.reservation.Complete(ctx, on, fingerprint, response)
+	return k.reservation.Complete(ctx, tx, fingerprint, response)
 }

@@ -9,18 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
 
-	"github.com/avelto/convo/internal/api/httpapi/middleware"
 	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/spec"
-	"github.com/avelto/convo/internal/domain/audit"
-	"github.com/avelto/convo/internal/domain/token"
-	"github.com/avelto/convo/internal/domain/workspace"
-	"github.com/avelto/convo/internal/platform/clock"
-	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/testing/testdb"
 )
 
@@ -115,61 +108,4 @@ func TestRequestsAreCounted(t *testing.T) {
 	require.Equal(t, 2, c.metric(t, "convo_http_requests_total", map[string]string{"operation": "unmatched", "status": "429"}), "paths are no labels")
 	require.Equal(t, 5, c.metric(t, "convo_http_request_duration_seconds", map[string]string{"operation": "listAgents"}))
 	require.Equal(t, 1, c.metric(t, "convo_http_rate_limited_total", map[string]string{"operation": "listAgents"}))
-}
-
-// TestAuditRecordsSuccessfulChanges tests which requests are recorded, and with what.
-func TestAuditRecordsSuccessfulChanges(t *testing.T) {
-	t.Parallel()
-	c, on := newChain(t), testdb.New(t)
-	ids := id.NewGenerator(clock.NewFake(now))
-	space, err := (&workspace.Service{DB: on, IDs: ids}).Ensure(t.Context(), "acme", "Acme")
-	require.NoError(t, err)
-	recorder := audit.NewRecorder(on, ids)
-	record := middleware.Audited(recorder)
-	principal := &token.Principal{WorkspaceID: space.ID, TokenID: uuid.New()}
-	for _, tt := range []struct {
-		operation string
-		principal *token.Principal
-		status    int
-		header    map[string]string
-	}{
-		{"createLead", principal, http.StatusCreated, map[string]string{"Location": "/api/v1/leads/1"}},
-		{"deleteLead", principal, http.StatusNoContent, nil},
-		{"createLead", principal, http.StatusBadRequest, nil},
-		{"createLead", principal, http.StatusInternalServerError, nil},
-		{"createLead", principal, http.StatusCreated, map[string]string{"Idempotent-Replayed": "true"}},
-		{"createLead", nil, http.StatusCreated, nil},
-		{"listLeads", principal, http.StatusOK, nil},
-		{"searchKnowledge", principal, http.StatusOK, nil},
-		{"", principal, http.StatusOK, nil},
-	} {
-		r := httptest.NewRequest(http.MethodPost, "/the/path?q=secret", nil)
-		r.Header.Set("User-Agent", "curl/8")
-		ctx := c.echo.NewContext(r, httptest.NewRecorder())
-		for name, value := range tt.header {
-			ctx.Response().Header().Set(name, value)
-		}
-		ctx.Response().Status = tt.status
-		call := &middleware.Call{RequestID: "req_1", URL: r.URL, Principal: tt.principal}
-		if tt.operation != "" {
-			call.Operation = c.operation(t, tt.operation)
-		}
-		record(ctx, call)
-	}
-	require.NoError(t, recorder.Flush(t.Context()))
-	rows, err := on.Query(t.Context(), `SELECT concat_ws(' ', actor_type, actor_id = $1, action, target, ip, user_agent, request_id)
-		FROM audit_entries WHERE workspace_id = $2 ORDER BY id`, principal.TokenID, space.ID)
-	require.NoError(t, err)
-	defer rows.Close()
-	var got []string
-	for rows.Next() {
-		var entry string
-		require.NoError(t, rows.Scan(&entry))
-		got = append(got, entry)
-	}
-	require.NoError(t, rows.Err())
-	require.Equal(t, []string{
-		"TOKEN t createLead /api/v1/leads/1 192.0.2.1 curl/8 req_1",
-		"TOKEN t deleteLead /the/path 192.0.2.1 curl/8 req_1",
-	}, got)
 }
