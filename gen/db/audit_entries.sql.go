@@ -14,7 +14,10 @@ import (
 
 const auditEntryCreate = `-- name: AuditEntryCreate :exec
 INSERT INTO audit_entries (workspace_id, id, actor_type, actor_id, actor_name, action, target, ip, user_agent, request_id, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+VALUES ($1, $2, $3, $4,
+    coalesce((SELECT api_tokens.name || ' (convo_…' || api_tokens.last_four || ')' FROM api_tokens
+        WHERE api_tokens.workspace_id = $1 AND api_tokens.id = $4 AND $3 = 'TOKEN'), $5),
+    $6, $7, $8, $9, $10, $11)
 `
 
 type AuditEntryCreateParams struct {
@@ -22,7 +25,7 @@ type AuditEntryCreateParams struct {
 	ID          uuid.UUID
 	ActorType   string
 	ActorID     *uuid.UUID
-	ActorName   string
+	ActorName   interface{}
 	Action      string
 	Target      string
 	IP          string
@@ -31,7 +34,8 @@ type AuditEntryCreateParams struct {
 	CreatedAt   time.Time
 }
 
-// Creates an entry, in the transaction of the change that it describes.
+// Creates an entry, in the transaction of the change that it describes. The actor of a token
+// is its name with its prefix and last four characters.
 func (q *Queries) AuditEntryCreate(ctx context.Context, db DBTX, arg AuditEntryCreateParams) error {
 	_, err := db.Exec(ctx, auditEntryCreate,
 		arg.WorkspaceID,
@@ -101,48 +105,35 @@ func (q *Queries) AuditEntryList(ctx context.Context, db DBTX, arg AuditEntryLis
 	return items, nil
 }
 
-const systemAuditEntryCreateMany = `-- name: SystemAuditEntryCreateMany :exec
+const systemAuditEntryCreateByUser = `-- name: SystemAuditEntryCreateByUser :exec
 INSERT INTO audit_entries (workspace_id, id, actor_type, actor_id, actor_name, action, target, ip, user_agent, request_id, created_at)
-SELECT made.workspace_id, made.id, made.actor_type, made.actor_id, coalesce(api_tokens.name || ' (convo_…' || api_tokens.last_four || ')', made.actor_name), made.action, made.target,
-    made.ip, made.user_agent, made.request_id, made.created_at
-FROM (
-    SELECT unnest($1::uuid[]) AS workspace_id, unnest($2::uuid[]) AS id, unnest($3::text[]) AS actor_type,
-        unnest($4::uuid[]) AS actor_id, unnest($5::text[]) AS actor_name, unnest($6::text[]) AS action,
-        unnest($7::text[]) AS target, unnest($8::text[]) AS ip, unnest($9::text[]) AS user_agent,
-        unnest($10::text[]) AS request_id, unnest($11::timestamptz[]) AS created_at
-) AS made
-LEFT JOIN api_tokens ON api_tokens.workspace_id = made.workspace_id AND api_tokens.id = made.actor_id AND made.actor_type = 'TOKEN'
-ON CONFLICT DO NOTHING
+SELECT memberships.workspace_id, uuid_v7($1::timestamptz), 'USER', memberships.user_id, $2, $3, $4, $5, $6, $7, $1::timestamptz
+FROM memberships WHERE memberships.user_id = $8
 `
 
-type SystemAuditEntryCreateManyParams struct {
-	WorkspaceIDs []uuid.UUID
-	IDs          []uuid.UUID
-	ActorTypes   []string
-	ActorIDs     []uuid.UUID
-	ActorNames   []string
-	Actions      []string
-	Targets      []string
-	IPs          []string
-	UserAgents   []string
-	RequestIDs   []string
-	CreatedAts   []time.Time
+type SystemAuditEntryCreateByUserParams struct {
+	CreatedAt time.Time
+	ActorName string
+	Action    string
+	Target    string
+	IP        string
+	UserAgent string
+	RequestID string
+	UserID    uuid.UUID
 }
 
-// Creates entries of several workspaces. The actor of a token is its name with its prefix and last four characters.
-func (q *Queries) SystemAuditEntryCreateMany(ctx context.Context, db DBTX, arg SystemAuditEntryCreateManyParams) error {
-	_, err := db.Exec(ctx, systemAuditEntryCreateMany,
-		arg.WorkspaceIDs,
-		arg.IDs,
-		arg.ActorTypes,
-		arg.ActorIDs,
-		arg.ActorNames,
-		arg.Actions,
-		arg.Targets,
-		arg.IPs,
-		arg.UserAgents,
-		arg.RequestIDs,
-		arg.CreatedAts,
+// Creates an entry of a user in each of their workspaces. Without the user, it runs just as
+// well and creates none.
+func (q *Queries) SystemAuditEntryCreateByUser(ctx context.Context, db DBTX, arg SystemAuditEntryCreateByUserParams) error {
+	_, err := db.Exec(ctx, systemAuditEntryCreateByUser,
+		arg.CreatedAt,
+		arg.ActorName,
+		arg.Action,
+		arg.Target,
+		arg.IP,
+		arg.UserAgent,
+		arg.RequestID,
+		arg.UserID,
 	)
 	return err
 }

@@ -44,8 +44,9 @@ WITH created AS (
     VALUES ($1, $2, 'NEW', $3, $4, $5, $5)
     RETURNING workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at
 ), recorded AS (
-    INSERT INTO event_outbox (workspace_id, id, type, data, occurred_at, counts_as)
-    VALUES ($1, $6, 'lead.created', $7, $5, 'lead NEW')
+    INSERT INTO event_outbox (workspace_id, id, type, data, occurred_at, counts_as, action, actor_id, target, ip, user_agent, request_id)
+    VALUES ($1, $6, 'lead.created', $7, $5, 'lead NEW',
+        $8, $9, $10, $11, $12, $13)
 )
 SELECT created.workspace_id, created.id, created.status, created.fields, created.score, created.source, created.conversation_id, created.crm_external_id, created.created_at, created.updated_at FROM created
 `
@@ -58,6 +59,12 @@ type LeadCreateParams struct {
 	CreatedAt   time.Time
 	EventID     uuid.UUID
 	EventData   []byte
+	Action      *string
+	ActorID     *uuid.UUID
+	Target      *string
+	IP          *string
+	UserAgent   *string
+	RequestID   *string
 }
 
 type LeadCreateRow struct {
@@ -74,7 +81,8 @@ type LeadCreateRow struct {
 }
 
 // Creates a lead in stage NEW, without a score or a conversation. The same statement records
-// its event, which counts it, to save round trips and an explicit transaction.
+// its event, which counts it, with the audit entry of the request, to save round trips and
+// an explicit transaction.
 func (q *Queries) LeadCreate(ctx context.Context, db DBTX, arg LeadCreateParams) (LeadCreateRow, error) {
 	row := db.QueryRow(ctx, leadCreate,
 		arg.WorkspaceID,
@@ -84,6 +92,12 @@ func (q *Queries) LeadCreate(ctx context.Context, db DBTX, arg LeadCreateParams)
 		arg.CreatedAt,
 		arg.EventID,
 		arg.EventData,
+		arg.Action,
+		arg.ActorID,
+		arg.Target,
+		arg.IP,
+		arg.UserAgent,
+		arg.RequestID,
 	)
 	var i LeadCreateRow
 	err := row.Scan(

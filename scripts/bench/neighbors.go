@@ -16,6 +16,7 @@ import (
 	"github.com/avelto/convo/internal/domain/workspace"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 const (
