@@ -91,6 +91,11 @@ bench-webhooks: bin/bench ## Benchmark webhook delivery against two references; 
 bench-neighbors: bin/bench ## Benchmark webhook delivery beside a greedy workspace; updates docs/webhooks.md.
 	@bin/bench neighbors
 
+ledger: ## Kill, freeze, cut and restart everything under load, and compare what was acknowledged with what is kept; updates docs/reliability.md.
+	@scripts/install.sh haproxy haproxy
+	@scripts/install.sh pg_basebackup postgresql
+	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/ledger ./scripts/ledger && bin/ledger --out docs/reliability.md
+
 generate: scripts/tools/node_modules ## Bundle openapi/src, and generate gen/, the Postman collection, the SDK's types and docs/reference.
 	@scripts/bundle.sh
 	@$(GENERATE) oapi-codegen -config openapi/oapi-codegen-model.yaml openapi/openapi.json
