@@ -25,10 +25,7 @@ func TestAFrozenTransactionLosesItsLocks(t *testing.T) {
 	proxy := apitest.NewProxy(t, url)
 	on, err := postgres.Open(t.Context(), proxy.URL, postgres.Options{StatementTimeout: 100 * time.Millisecond, IdleInTransaction: 100 * time.Millisecond})
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		proxy.Cut() // or else the pool would wait for the frozen connection to close
-		on.Close()
-	})
+	t.Cleanup(on.Close)
 	err = postgres.WithTx(t.Context(), on, func(ctx context.Context, tx postgres.Tx) error {
 		_, err := tx.Exec(ctx, "UPDATE counter SET n = 1")
 		require.NoError(t, err)
@@ -64,4 +61,20 @@ func TestAProcessThatPausesInATransactionMayTryAgain(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "25P03")
 	require.True(t, postgres.IsUnavailable(err))
+}
+
+func TestAFrozenConnectionIsReplacedAfterItsDeadline(t *testing.T) {
+	t.Parallel()
+	proxy := apitest.NewProxy(t, testdb.URL(t))
+	on, err := postgres.Open(t.Context(), proxy.URL, postgres.Options{MaxConns: 1, StatementTimeout: 500 * time.Millisecond})
+	require.NoError(t, err)
+	t.Cleanup(on.Close)
+	require.NoError(t, on.Ping(t.Context()))
+	proxy.FreezeOpen()
+	_, err = on.Exec(t.Context(), "SELECT 1")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	waiting, cancel := context.WithTimeout(t.Context(), 12*time.Second) // pgx keeps it for 15
+	defer cancel()
+	_, err = on.Exec(waiting, "SELECT 1")
+	require.NoError(t, err)
 }

@@ -9,6 +9,8 @@ const (
 	connectTimeout = 5 * time.Second
 	// pingTimeout bounds the check of a connection that was idle for more than a second.
 	pingTimeout = 2 * time.Second
+	// closeTimeout bounds the wait for the other side when a connection is closed.
+	closeTimeout = time.Second
 	// unacknowledged is how long sent bytes may stay unacknowledged (TCP_USER_TIMEOUT).
 	unacknowledged    = 10 * time.Second
 	keepAliveIdle     = 15 * time.Second

@@ -86,7 +86,7 @@ func configure(url string, options Options) (*pgxpool.Config, error) {
 	config.ConnConfig.Tracer = tracer(options)
 	config.ConnConfig.ConnectTimeout, config.PingTimeout = connectTimeout, pingTimeout
 	config.ConnConfig.DialFunc = newDialer().DialContext
-	config.AfterConnect = onConnect(0)
+	config.AfterConnect, config.BeforeClose = onConnect(0), beforeClose
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	config.ConnConfig.RuntimeParams["application_name"] = cmp.Or(options.ApplicationName, ApplicationName)
 	return config, nil
@@ -106,6 +106,12 @@ func onConnect(idleInTransaction time.Duration) func(context.Context, *pgx.Conn)
 		}
 		return nil
 	}
+}
+
+// beforeClose closes a frozen connection after closeTimeout. Pgx would wait 15 seconds for
+// the other side to close it, and meanwhile the pool opens no other in its place.
+func beforeClose(conn *pgx.Conn) {
+	time.AfterFunc(closeTimeout, func() { _ = conn.PgConn().Conn().Close() }) // it is closed already, unless frozen
 }
 
 // parse reads a database URL. The error never contains it: it may hold a password.
