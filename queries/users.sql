@@ -44,3 +44,41 @@ ON CONFLICT (token) DO UPDATE SET data = excluded.data, expiry = excluded.expiry
 -- name: SystemSessionDelete :exec
 -- Ends a session.
 DELETE FROM sessions WHERE token = @token;
+
+-- name: MembershipListUsers :many
+-- The members of a workspace, by address.
+SELECT users.id, users.email, users.name, memberships.created_at AS joined_at
+FROM memberships
+JOIN users ON users.id = memberships.user_id
+WHERE memberships.workspace_id = @workspace_id
+ORDER BY lower(users.email) LIMIT @row_limit;
+
+-- name: MembershipLock :many
+-- Which of the users are members, locked until the transaction ends.
+SELECT user_id FROM memberships
+WHERE workspace_id = @workspace_id AND user_id = ANY(@user_ids::uuid[])
+ORDER BY user_id FOR UPDATE;
+
+-- name: MembershipDelete :execrows
+-- Removes a user from a workspace.
+DELETE FROM memberships WHERE workspace_id = @workspace_id AND user_id = @user_id;
+
+-- name: SystemUserEndSessions :exec
+-- Ends all sessions of a user that began before a time.
+UPDATE users SET sessions_from = @sessions_from WHERE id = @id;
+
+-- name: SystemUserList :many
+-- All users with the slugs of their workspaces, by address. An empty slug selects all users,
+-- else the members of that workspace.
+SELECT users.id, users.email, users.name, users.created_at,
+    coalesce(array_agg(workspaces.slug ORDER BY workspaces.slug) FILTER (WHERE workspaces.id IS NOT NULL), '{}')::text[] AS workspaces
+FROM users
+LEFT JOIN memberships ON memberships.user_id = users.id
+LEFT JOIN workspaces ON workspaces.id = memberships.workspace_id
+GROUP BY users.id
+HAVING @slug::text = '' OR bool_or(workspaces.slug = @slug::text)
+ORDER BY lower(users.email);
+
+-- name: SystemUserDelete :execrows
+-- Deletes a user with their memberships. What they created stays.
+DELETE FROM users WHERE id = @id;

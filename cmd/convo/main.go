@@ -25,7 +25,7 @@ type commands struct {
 	Seed      seedCommand      `cmd:"" help:"Load the demo data into an empty database, or load a large number of leads."`
 	Token     tokenCommand     `cmd:"" help:"Create, list and revoke API tokens."`
 	Secrets   secretsCommand   `cmd:"" help:"Rotate the key that encrypts secrets in the database."`
-	User      userCommand      `cmd:"" help:"Create console users, add them to workspaces, and change passwords."`
+	User      userCommand      `cmd:"" help:"Create, list and remove console users, and change passwords."`
 	Workspace workspaceCommand `cmd:"" help:"Create and list workspaces, and set their rate limits."`
 	Describe  describeCommand  `cmd:"" hidden:"" help:"Print all commands and flags as JSON."`
 	Extract   extractCommand   `cmd:"" hidden:"" help:"Extract text from one file on standard input, in a separate process."`

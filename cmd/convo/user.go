@@ -22,6 +22,8 @@ type userCommand struct {
 	Create   userCreateCommand   `cmd:"" help:"Create a user who can sign in to the console. Prints a generated password unless --password-stdin is set."`
 	Join     userJoinCommand     `cmd:"" help:"Add a user to a workspace."`
 	Password userPasswordCommand `cmd:"" help:"Change a user's password and end their sessions."`
+	List     userListCommand     `cmd:"" help:"List the users and their workspaces."`
+	Remove   userRemoveCommand   `cmd:"" help:"Remove a user from workspaces, or delete the user, and end their sessions."`
 }
 
 // password holds the flag that selects where a password comes from.

@@ -31,6 +31,13 @@ func TestCreateUserAndSignIn(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, signIn(t, p.addr, "ola@example.com", made))
 	require.Equal(t, http.StatusSeeOther, signIn(t, p.addr, "ola@example.com", "a password of my own"))
 	require.Empty(t, runCommand(t, dir, "user", "join", "--email", "ola@example.com", "--workspace", "demo"))
+	require.Regexp(t, `ola@example.com +Ola +acme,demo +\d{4}-`, runCommand(t, dir, "user", "list", "--workspace", "acme"))
+	require.NotContains(t, runCommand(t, dir, "user", "list", "--workspace", "acme"), "demo@example.com")
+	require.Empty(t, runCommand(t, dir, "user", "remove", "--email", "ola@example.com", "--workspace", "acme"))
+	require.Regexp(t, `ola@example.com +Ola +demo +\d{4}-`, runCommand(t, dir, "user", "list"))
+	require.Empty(t, runCommand(t, dir, "user", "remove", "--email", "ola@example.com", "--delete"))
+	require.NotContains(t, runCommand(t, dir, "user", "list"), "ola@example.com")
+	require.Equal(t, http.StatusUnauthorized, signIn(t, p.addr, "ola@example.com", "a password of my own"))
 	demo, err := os.ReadFile(filepath.Join(dir, "demo-password"))
 	require.NoError(t, err)
 	require.Contains(t, p.output.String(), "sign in as demo@example.com with "+strings.TrimSpace(string(demo)))
@@ -41,6 +48,7 @@ func TestUserAndWorkspaceCommandsRejectInvalidInput(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	start(t, []string{"CONVO_DATA_DIR=" + dir}, "dev")
+	runCommand(t, dir, "workspace", "create", "--slug", "empty", "--name", "Empty")
 	for want, args := range map[string][]string{
 		"slug is already taken":    {"workspace", "create", "--slug", "demo", "--name", "Again"},
 		"lower-case letters":       {"workspace", "create", "--slug", "Not A Slug", "--name", "X"},
@@ -49,6 +57,9 @@ func TestUserAndWorkspaceCommandsRejectInvalidInput(t *testing.T) {
 		"address is already taken": {"user", "create", "--email", "demo@example.com", "--name", "X", "--workspace", "demo"},
 		"not an email address":     {"user", "create", "--email", "x", "--name", "X", "--workspace", "demo"},
 		"user: unknown":            {"user", "password", "--email", "none@example.com"},
+		"not a member":             {"user", "remove", "--email", "demo@example.com", "--workspace", "demo", "--workspace", "empty"},
+		"can't be used":            {"user", "remove", "--email", "demo@example.com", "--workspace", "demo", "--delete"},
+		"missing flags":            {"user", "remove", "--email", "demo@example.com"},
 	} {
 		refused := command(t, []string{"CONVO_DATA_DIR=" + dir}, args...)
 		var stderr bytes.Buffer

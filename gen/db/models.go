@@ -413,6 +413,7 @@ type User struct {
 	PasswordHash      string
 	PasswordChangedAt time.Time
 	CreatedAt         time.Time
+	SessionsFrom      *time.Time
 }
 
 type WebhookDelivery struct {

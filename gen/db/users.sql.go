@@ -29,6 +29,102 @@ func (q *Queries) MembershipCreate(ctx context.Context, db DBTX, arg MembershipC
 	return err
 }
 
+const membershipDelete = `-- name: MembershipDelete :execrows
+DELETE FROM memberships WHERE workspace_id = $1 AND user_id = $2
+`
+
+type MembershipDeleteParams struct {
+	WorkspaceID uuid.UUID
+	UserID      uuid.UUID
+}
+
+// Removes a user from a workspace.
+func (q *Queries) MembershipDelete(ctx context.Context, db DBTX, arg MembershipDeleteParams) (int64, error) {
+	result, err := db.Exec(ctx, membershipDelete, arg.WorkspaceID, arg.UserID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const membershipListUsers = `-- name: MembershipListUsers :many
+SELECT users.id, users.email, users.name, memberships.created_at AS joined_at
+FROM memberships
+JOIN users ON users.id = memberships.user_id
+WHERE memberships.workspace_id = $1
+ORDER BY lower(users.email) LIMIT $2
+`
+
+type MembershipListUsersParams struct {
+	WorkspaceID uuid.UUID
+	RowLimit    int32
+}
+
+type MembershipListUsersRow struct {
+	ID       uuid.UUID
+	Email    string
+	Name     string
+	JoinedAt time.Time
+}
+
+// The members of a workspace, by address.
+func (q *Queries) MembershipListUsers(ctx context.Context, db DBTX, arg MembershipListUsersParams) ([]MembershipListUsersRow, error) {
+	rows, err := db.Query(ctx, membershipListUsers, arg.WorkspaceID, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []MembershipListUsersRow{}
+	for rows.Next() {
+		var i MembershipListUsersRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Email,
+			&i.Name,
+			&i.JoinedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const membershipLock = `-- name: MembershipLock :many
+SELECT user_id FROM memberships
+WHERE workspace_id = $1 AND user_id = ANY($2::uuid[])
+ORDER BY user_id FOR UPDATE
+`
+
+type MembershipLockParams struct {
+	WorkspaceID uuid.UUID
+	UserIds     []uuid.UUID
+}
+
+// Which of the users are members, locked until the transaction ends.
+func (q *Queries) MembershipLock(ctx context.Context, db DBTX, arg MembershipLockParams) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, membershipLock, arg.WorkspaceID, arg.UserIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var user_id uuid.UUID
+		if err := rows.Scan(&user_id); err != nil {
+			return nil, err
+		}
+		items = append(items, user_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const systemMembershipList = `-- name: SystemMembershipList :many
 SELECT workspaces.id, workspaces.slug, workspaces.name, workspaces.rate_limit_per_minute, workspaces.created_at, workspaces.require_scopes_for_knowledge FROM memberships
 JOIN workspaces ON workspaces.id = memberships.workspace_id
@@ -134,7 +230,7 @@ func (q *Queries) SystemSessionSave(ctx context.Context, db DBTX, arg SystemSess
 }
 
 const systemUserByEmail = `-- name: SystemUserByEmail :one
-SELECT id, email, name, password_hash, password_changed_at, created_at FROM users WHERE lower(email) = lower($1::text)
+SELECT id, email, name, password_hash, password_changed_at, created_at, sessions_from FROM users WHERE lower(email) = lower($1::text)
 `
 
 type SystemUserByEmailParams struct {
@@ -152,6 +248,7 @@ func (q *Queries) SystemUserByEmail(ctx context.Context, db DBTX, arg SystemUser
 		&i.PasswordHash,
 		&i.PasswordChangedAt,
 		&i.CreatedAt,
+		&i.SessionsFrom,
 	)
 	return i, err
 }
@@ -159,7 +256,7 @@ func (q *Queries) SystemUserByEmail(ctx context.Context, db DBTX, arg SystemUser
 const systemUserCreate = `-- name: SystemUserCreate :one
 INSERT INTO users (id, email, name, password_hash, password_changed_at, created_at)
 VALUES ($1, $2, $3, $4, $5, $5)
-RETURNING id, email, name, password_hash, password_changed_at, created_at
+RETURNING id, email, name, password_hash, password_changed_at, created_at, sessions_from
 `
 
 type SystemUserCreateParams struct {
@@ -187,12 +284,45 @@ func (q *Queries) SystemUserCreate(ctx context.Context, db DBTX, arg SystemUserC
 		&i.PasswordHash,
 		&i.PasswordChangedAt,
 		&i.CreatedAt,
+		&i.SessionsFrom,
 	)
 	return i, err
 }
 
+const systemUserDelete = `-- name: SystemUserDelete :execrows
+DELETE FROM users WHERE id = $1
+`
+
+type SystemUserDeleteParams struct {
+	ID uuid.UUID
+}
+
+// Deletes a user with their memberships. What they created stays.
+func (q *Queries) SystemUserDelete(ctx context.Context, db DBTX, arg SystemUserDeleteParams) (int64, error) {
+	result, err := db.Exec(ctx, systemUserDelete, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const systemUserEndSessions = `-- name: SystemUserEndSessions :exec
+UPDATE users SET sessions_from = $1 WHERE id = $2
+`
+
+type SystemUserEndSessionsParams struct {
+	SessionsFrom *time.Time
+	ID           uuid.UUID
+}
+
+// Ends all sessions of a user that began before a time.
+func (q *Queries) SystemUserEndSessions(ctx context.Context, db DBTX, arg SystemUserEndSessionsParams) error {
+	_, err := db.Exec(ctx, systemUserEndSessions, arg.SessionsFrom, arg.ID)
+	return err
+}
+
 const systemUserGet = `-- name: SystemUserGet :one
-SELECT id, email, name, password_hash, password_changed_at, created_at FROM users WHERE id = $1
+SELECT id, email, name, password_hash, password_changed_at, created_at, sessions_from FROM users WHERE id = $1
 `
 
 type SystemUserGetParams struct {
@@ -210,8 +340,60 @@ func (q *Queries) SystemUserGet(ctx context.Context, db DBTX, arg SystemUserGetP
 		&i.PasswordHash,
 		&i.PasswordChangedAt,
 		&i.CreatedAt,
+		&i.SessionsFrom,
 	)
 	return i, err
+}
+
+const systemUserList = `-- name: SystemUserList :many
+SELECT users.id, users.email, users.name, users.created_at,
+    coalesce(array_agg(workspaces.slug ORDER BY workspaces.slug) FILTER (WHERE workspaces.id IS NOT NULL), '{}')::text[] AS workspaces
+FROM users
+LEFT JOIN memberships ON memberships.user_id = users.id
+LEFT JOIN workspaces ON workspaces.id = memberships.workspace_id
+GROUP BY users.id
+HAVING $1::text = '' OR bool_or(workspaces.slug = $1::text)
+ORDER BY lower(users.email)
+`
+
+type SystemUserListParams struct {
+	Slug string
+}
+
+type SystemUserListRow struct {
+	ID         uuid.UUID
+	Email      string
+	Name       string
+	CreatedAt  time.Time
+	Workspaces []string
+}
+
+// All users with the slugs of their workspaces, by address. An empty slug selects all users,
+// else the members of that workspace.
+func (q *Queries) SystemUserList(ctx context.Context, db DBTX, arg SystemUserListParams) ([]SystemUserListRow, error) {
+	rows, err := db.Query(ctx, systemUserList, arg.Slug)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SystemUserListRow{}
+	for rows.Next() {
+		var i SystemUserListRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Email,
+			&i.Name,
+			&i.CreatedAt,
+			&i.Workspaces,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const systemUserSetPassword = `-- name: SystemUserSetPassword :execrows

@@ -144,6 +144,9 @@ func (c *console) routes() http.Handler {
 	mux.HandleFunc("POST /app/settings/webhooks/{id}/rotate-secret", c.signedIn(c.rotateSecret))
 	mux.HandleFunc("POST /app/settings/webhooks/{id}/delete", c.signedIn(c.deleteWebhook))
 	mux.HandleFunc("POST /app/settings/webhooks/{id}/deliveries/{delivery}/redeliver", c.signedIn(c.redeliver))
+	mux.HandleFunc("GET /app/settings/members", c.signedIn(c.listMembers))
+	mux.HandleFunc("GET /app/settings/members/{id}/remove", c.signedIn(c.askRemoveMember))
+	mux.HandleFunc("POST /app/settings/members/{id}/remove", c.signedIn(c.removeMember))
 	mux.HandleFunc("GET /app/settings/audit", c.signedIn(c.listAudit))
 	mux.HandleFunc("GET /app/settings/audit.csv", c.signedIn(c.exportAudit))
 	mux.HandleFunc("GET /app", c.signedIn(func(w http.ResponseWriter, r *http.Request, _ visitor) error {
@@ -204,7 +207,7 @@ func (c *console) visitor(ctx context.Context) (visitor, error) {
 	} else if err != nil {
 		return visitor{}, err
 	}
-	if c.sessions.GetInt64(ctx, keySince) < row.PasswordChangedAt.UnixMilli() {
+	if user.SignedOut(row, c.sessions.GetInt64(ctx, keySince)) {
 		return visitor{}, errSignedOut
 	}
 	v := visitor{User: row}

@@ -36,6 +36,7 @@ func TestEveryFormRejectsCrossSiteRequests(t *testing.T) {
 	for _, path := range []string{
 		"/app/sign-in", "/app/sign-out", "/app/workspace", "/app/settings/api-tokens",
 		"/app/settings/api-tokens/" + tokenID + "/rotate", "/app/settings/api-tokens/" + tokenID + "/revoke",
+		"/app/settings/members/" + hook + "/remove",
 		"/app/settings/webhooks", "/app/settings/webhooks/" + hook + "/test", "/app/settings/webhooks/" + hook + "/status",
 		"/app/settings/webhooks/" + hook + "/rotate-secret", "/app/settings/webhooks/" + hook + "/delete",
 		"/app/settings/webhooks/" + hook + "/deliveries/" + uuid.NewString() + "/redeliver",

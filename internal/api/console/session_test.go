@@ -16,7 +16,7 @@ import (
 // pages holds the routes that require a session.
 var pages = []string{
 	"GET /app", "GET /app/analytics", "GET /app/settings/api-tokens", "GET /app/settings/api-tokens/new", "POST /app/settings/api-tokens",
-	"GET /app/settings/webhooks", "GET /app/settings/webhooks/new", "POST /app/settings/webhooks", "GET /app/settings/audit",
+	"GET /app/settings/webhooks", "GET /app/settings/webhooks/new", "POST /app/settings/webhooks", "GET /app/settings/members", "GET /app/settings/audit",
 	"GET /app/settings/audit.csv", "POST /app/workspace", "POST /app/sign-out", "GET /app/nothing",
 }
 

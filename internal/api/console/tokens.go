@@ -48,7 +48,7 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, v visitor) 
 	now := c.Clock.Now()
 	rows := make([]tokenRow, len(listed))
 	for i, one := range listed {
-		row := tokenRow{APIToken: one.APIToken, Creator: "command line", State: "active", Live: token.Live(one.APIToken, now)}
+		row := tokenRow{APIToken: one.APIToken, Creator: "command line or a deleted user", State: "active", Live: token.Live(one.APIToken, now)}
 		if one.Creator != nil {
 			row.Creator = *one.Creator
 		}

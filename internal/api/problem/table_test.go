@@ -86,6 +86,8 @@ var unmapped = map[string]string{
 	"user.ErrCredentials":         "only the console signs users in",
 	"user.ErrTaken":               "only the command line creates users",
 	"user.ErrUnknown":             "only the command line looks users up by address",
+	"user.ErrSelf":                "only the console removes members",
+	"user.ErrNotMember":           "only the console and the command line remove members",
 	"user.ErrEmail":               "only the command line creates users",
 	"user.ErrName":                "only the command line creates users",
 	"user.ErrPassword":            "only the command line creates users",
