@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fails on a dependency under a license that is not on the list: of the Go binary and its
-# tests, of the SDK, and of the npm tools.
+# tests, of the SDK, and of the tools from npm and PyPI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 allowed=MIT,BSD-2-Clause,BSD-3-Clause,Apache-2.0,ISC,MPL-2.0,Unlicense,0BSD,CC0-1.0,Zlib
@@ -14,3 +14,9 @@ if ! output=$(go tool -modfile=scripts/tools/licenses.mod go-licenses check ./..
   exit 1
 fi
 node scripts/licenses/npm.mjs scripts/bench/fastify/package-lock.json sdk/typescript/package-lock.json scripts/tools/package-lock.json scripts/browser/package-lock.json scripts/clients/typescript/package-lock.json
+for tests in contract:.cache/contract clients/python:.cache/clients/python/venv; do
+  requirements=scripts/${tests%%:*}/requirements.txt venv=${tests#*:}
+  mkdir -p "$(dirname "$venv")"
+  scripts/venv.sh "$requirements" "$venv"
+  "$venv/bin/python" scripts/licenses/python.py "$requirements"
+done

@@ -20,11 +20,8 @@ go_client() {
 
 python_client() {
   local dir=$work/python
-  if [ ! -x "$dir/venv/bin/openapi-python-client" ]; then
-    rm -rf "$dir" && mkdir -p "$dir"
-    python3 -m venv "$dir/venv"
-    "$dir/venv/bin/pip" install --quiet --disable-pip-version-check -r scripts/clients/python/requirements.txt
-  fi
+  mkdir -p "$dir"
+  scripts/venv.sh scripts/clients/python/requirements.txt "$dir/venv"
   rm -rf "$dir/convo_client"
   (cd "$dir" && PATH="$dir/venv/bin:$PATH" venv/bin/openapi-python-client generate --path "$document" --config "$root/scripts/clients/python/config.yaml" --meta none --output-path convo_client --overwrite --fail-on-warning)
   "$dir/venv/bin/python" -m compileall -q "$dir/convo_client"
