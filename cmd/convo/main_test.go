@@ -261,6 +261,8 @@ func TestCommandsReportUsageErrors(t *testing.T) {
 		"DATABASE_URL is not set, and no convo dev is running with data in": {"token", "list", "--workspace", "demo"},
 		"unknown flag":           {"serve", "--nonsense"},
 		"missing flags: --scope": {"token", "create", "--workspace", "demo", "--name", "x"},
+		"missing flags: --workspace=WORKSPACE,... or --delete": {"user", "remove", "--email", "x@example.com"},
+		"can't be used together":                               {"user", "remove", "--email", "x@example.com", "--workspace", "demo", "--delete"},
 	} {
 		out, err := command(t, []string{"CONVO_DATA_DIR=" + dir}, args...).CombinedOutput()
 		require.Error(t, err)

@@ -58,8 +58,6 @@ func TestUserAndWorkspaceCommandsRejectInvalidInput(t *testing.T) {
 		"not an email address":     {"user", "create", "--email", "x", "--name", "X", "--workspace", "demo"},
 		"user: unknown":            {"user", "password", "--email", "none@example.com"},
 		"not a member":             {"user", "remove", "--email", "demo@example.com", "--workspace", "demo", "--workspace", "empty"},
-		"can't be used":            {"user", "remove", "--email", "demo@example.com", "--workspace", "demo", "--delete"},
-		"missing flags":            {"user", "remove", "--email", "demo@example.com"},
 	} {
 		refused := command(t, []string{"CONVO_DATA_DIR=" + dir}, args...)
 		var stderr bytes.Buffer
