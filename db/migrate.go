@@ -48,7 +48,7 @@ func Up(ctx context.Context, pool *pgxpool.Pool) error {
 	})
 }
 
-// Down takes the whole schema away, with all data.
+// Down drops the whole schema, with all data.
 func Down(ctx context.Context, pool *pgxpool.Pool) error {
 	return locked(ctx, pool, func() error {
 		return migrate(ctx, pool, func(p *goose.Provider) error {
@@ -60,7 +60,7 @@ func Down(ctx context.Context, pool *pgxpool.Pool) error {
 	})
 }
 
-// Version returns the schema's version and the newest one there is.
+// Version returns the version of the database's schema and the newest version.
 func Version(ctx context.Context, pool *pgxpool.Pool) (current, newest int64, err error) {
 	err = migrate(ctx, pool, func(p *goose.Provider) error {
 		current, newest, err = p.GetVersions(ctx)
@@ -110,7 +110,7 @@ func locked(ctx context.Context, pool *pgxpool.Pool, run func() error) error {
 		return fmt.Errorf("lock to migrate: %w", err)
 	}
 	defer func() {
-		// Left locked, the connection must not go back to the pool.
+		// A connection that still holds the lock must not return to the pool.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
 		defer cancel()
 		if _, err := conn.Exec(ctx, "SELECT pg_advisory_unlock($1)", lockID); err != nil {

@@ -27,7 +27,7 @@ func tables(t *testing.T, pool *pgxpool.Pool) (n int) {
 	return n
 }
 
-func TestTheSchemaGoesUpDownAndUp(t *testing.T) {
+func TestMigrationsRunUpDownAndUp(t *testing.T) {
 	t.Parallel()
 	pool := open(t)
 	require.NoError(t, db.Up(t.Context(), pool))
@@ -58,8 +58,8 @@ func TestReplicasCanMigrateConcurrently(t *testing.T) {
 	require.Positive(t, tables(t, pool))
 }
 
-// TestEveryTenantTableBeginsWithItsWorkspace holds the rule by which tables can be
-// distributed, and by which no key points into another workspace.
+// TestEveryTenantTableBeginsWithItsWorkspace checks that tables can be distributed by
+// workspace, and that no foreign key can point into another workspace.
 func TestEveryTenantTableBeginsWithItsWorkspace(t *testing.T) {
 	t.Parallel()
 	pool := open(t)

@@ -39,8 +39,9 @@ const (
 
 // Run implements the command.
 func (c *devCommand) Run(ctx context.Context) (err error) {
-	// The lock and the address come first: starting PostgreSQL ends one that is left
-	// over in the directory, which must not be that of another process.
+	// Take the lock and the address first: starting PostgreSQL stops a server that an
+	// earlier process left running in the directory, and another process must not lose its
+	// own.
 	release, err := lockDataDir(c.DataDir)
 	if err != nil {
 		return err

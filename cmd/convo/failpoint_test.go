@@ -30,7 +30,8 @@ type keyedCall struct {
 	path, contentType, body string
 	// effects are queries for numbers that must be 1 in the end.
 	effects []string
-	// receiver is the endpoint that a test event is sent to, and pings how often.
+	// receiver is the endpoint that test events are sent to, and pings is how many it must
+	// receive.
 	receiver *apitest.Receiver
 	pings    int
 }

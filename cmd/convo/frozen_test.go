@@ -20,7 +20,7 @@ import (
 
 const (
 	shutdownTimeout = 8 * time.Second
-	// slack is for a busy machine.
+	// slack is extra time for a busy machine.
 	slack = 5 * time.Second
 )
 

@@ -129,7 +129,7 @@ func TestCrawlResumesWhenWorkerCrashes(t *testing.T) {
 	killed := time.Now()
 	start(t, b.environment, "work")
 	require.Eventually(t, func() bool { return b.job(t, job.ID).Status == "COMPLETED" }, 90*time.Second, 50*time.Millisecond)
-	apitest.Tallyf(t, "crawl: taken up and ended %s after its worker was killed", time.Since(killed).Round(time.Second))
+	apitest.Tallyf(t, "crawl: resumed and ended %s after its worker was killed", time.Since(killed).Round(time.Second))
 	require.Less(t, time.Since(killed), time.Minute)
 	require.Equal(t, pages+1, b.job(t, job.ID).Progress.PagesDone)
 	for path, times := range asked {

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/internal/testing/apitest"
+	"github.com/avelto/convo/internal/testing/watch"
 )
 
 func TestListenForwardsSignedEventsAndDeletesItsWebhook(t *testing.T) {
@@ -24,16 +24,12 @@ func TestListenForwardsSignedEventsAndDeletesItsWebhook(t *testing.T) {
 	token := strings.TrimSpace(string(kept))
 	receiver := apitest.NewReceiver(t, nil)
 
-	out := &output{}
+	out := &watch.Text{}
 	listener := command(t, []string{"CONVO_DATA_DIR=" + dir, "CONVO_URL=http://" + server.addr}, "listen", "--forward-to", receiver.URL, "--events", "lead.created,lead.status_changed")
 	listener.Stdout, listener.Stderr = out, out
 	require.NoError(t, listener.Start())
-	secret := ""
-	require.Eventually(t, func() bool {
-		found := regexp.MustCompile(`wh_[0-9a-f]{48}`).FindString(out.String())
-		secret = found
-		return found != ""
-	}, time.Minute, 10*time.Millisecond, "%s", out)
+	signing := regexp.MustCompile(`wh_[0-9a-f]{48}`)
+	secret := signing.FindString(out.Wait(t, signing.MatchString))
 	_, listed := server.get("/api/v1/integrations", token)
 	require.Contains(t, string(listed), `"temporary":true`)
 
@@ -47,9 +43,7 @@ func TestListenForwardsSignedEventsAndDeletesItsWebhook(t *testing.T) {
 	require.Equal(t, http.StatusCreated, response.StatusCode)
 
 	receiver.WaitFor(t, 1)[0].VerifySignatures(t, secret)
-	require.Eventually(t, func() bool {
-		return regexp.MustCompile(`lead\.created +[0-9a-f-]{36} +-> 200 OK in `).MatchString(out.String())
-	}, time.Minute, 10*time.Millisecond, "%s", out)
+	out.Wait(t, regexp.MustCompile(`lead\.created +[0-9a-f-]{36} +-> 200 OK in `).MatchString)
 	require.NoError(t, listener.Process.Signal(syscall.SIGINT))
 	require.NoError(t, listener.Wait(), "%s", out)
 	_, listed = server.get("/api/v1/integrations", token)

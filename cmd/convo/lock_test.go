@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestASecondDevLeavesTheFirstAlone(t *testing.T) {
+func TestSecondDevDoesNotStopTheFirst(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first := dev(t, dir)
@@ -25,7 +25,7 @@ func TestASecondDevLeavesTheFirstAlone(t *testing.T) {
 	said, err = command(t, []string{"CONVO_DATA_DIR=" + elsewhere, "CONVO_ADDR=" + first.addr}, "dev").CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(said), "address already in use")
-	require.NoDirExists(t, filepath.Join(elsewhere, "postgres"), "the address is bound before a database is made")
+	require.NoDirExists(t, filepath.Join(elsewhere, "postgres"), "the address is bound before a database is created")
 
 	status, body := first.get("/readyz", "")
 	require.Equal(t, http.StatusOK, status, "%s", body)

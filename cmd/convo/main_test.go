@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/avelto/convo/internal/testing/watch"
 )
 
 // These tests run the binary in separate processes, as users do.
@@ -49,27 +51,10 @@ func TestMain(m *testing.M) {
 type process struct {
 	*exec.Cmd
 
-	output *output
+	output *watch.Text
 	addr   string
 	dir    string
 	ended  chan struct{}
-}
-
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }
 
 // listens matches the address in the output of dev and in the log of serve.
@@ -108,10 +93,10 @@ func start(t *testing.T, environment []string, args ...string) *process {
 	return startBinary(t, path, environment, args...)
 }
 
-// startBinary is start for a convo that was built in another way.
+// startBinary is start with another convo binary.
 func startBinary(t *testing.T, path string, environment []string, args ...string) *process {
 	t.Helper()
-	p := &process{output: &output{}, ended: make(chan struct{})}
+	p := &process{output: &watch.Text{}, ended: make(chan struct{})}
 	p.Cmd = command(t, append(slices.Clip(environment), "CONVO_ADDR=127.0.0.1:0"), args...)
 	p.Path, p.Args[0] = path, path
 	p.Stdout, p.Stderr = p.output, p.output
@@ -121,12 +106,8 @@ func startBinary(t *testing.T, path string, environment []string, args ...string
 		_ = p.Wait() // its exit code is in ProcessState
 	}()
 	t.Cleanup(func() { p.stop(t, syscall.SIGTERM) })
+	p.addr = listens.FindStringSubmatch(p.output.Wait(t, listens.MatchString))[1]
 	require.Eventually(t, func() bool {
-		found := listens.FindStringSubmatch(p.output.String())
-		if found == nil {
-			return false
-		}
-		p.addr = found[1]
 		status, _ := p.get("/readyz", "")
 		return status == http.StatusOK
 	}, time.Minute, 20*time.Millisecond, "%s", p.output)

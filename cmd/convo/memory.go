@@ -14,7 +14,7 @@ const memoryRatio = 0.9
 
 // limitMemory sets the garbage collector's memory limit from the container's (cgroup
 // v1 or v2), so that it collects more often instead of being killed at the limit.
-// GOMEMLIMIT wins where it is set. A machine without a limit keeps Go's default.
+// GOMEMLIMIT takes precedence. A machine without a limit keeps Go's default.
 func limitMemory(ctx context.Context, log *slog.Logger) {
 	limit, err := memlimit.Set(memlimit.WithRatio(memoryRatio))
 	switch {

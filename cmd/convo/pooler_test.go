@@ -13,7 +13,7 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
-func TestAPoolerNeedsADirectURL(t *testing.T) {
+func TestPoolerRequiresDirectURL(t *testing.T) {
 	t.Parallel()
 	database, err := embedded.Start(t.Context(), embedded.Options{Dir: filepath.Join(t.TempDir(), "postgres"), Volatile: true})
 	require.NoError(t, err)

@@ -14,7 +14,7 @@ import (
 
 const root = "../.."
 
-// readDocs returns the Markdown files that readers meet, by path.
+// readDocs returns the published Markdown files by path.
 func readDocs(t *testing.T) map[string]string {
 	t.Helper()
 	paths := []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md"}
@@ -87,7 +87,7 @@ func TestDocsUseExistingCommands(t *testing.T) {
 }
 
 // isCommand reports whether words begin with the name of a command or of a group. Hidden
-// commands count: decision records name them.
+// commands are included, because decision records mention them.
 func isCommand(node *kong.Node, words []string) bool {
 	for _, child := range node.Children {
 		if child.Name == words[0] {

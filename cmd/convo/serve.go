@@ -82,7 +82,8 @@ func (d daemon) run(ctx context.Context, build build) error {
 	return within(ctx, d.config.ShutdownDelay+d.config.ShutdownTimeout, func() error { return d.serve(ctx, build) })
 }
 
-// within runs fn. It gives up on it a time after ctx is canceled, for the process to exit.
+// within runs fn. If fn has not returned some time after ctx is canceled, it returns an
+// error so that the process can exit.
 func within(ctx context.Context, timeout time.Duration, fn func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- fn() }()

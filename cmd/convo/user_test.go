@@ -51,7 +51,7 @@ func TestUserAndWorkspaceCommandsRejectInvalidInput(t *testing.T) {
 	runCommand(t, dir, "workspace", "create", "--slug", "empty", "--name", "Empty")
 	for want, args := range map[string][]string{
 		"slug is already taken":    {"workspace", "create", "--slug", "demo", "--name", "Again"},
-		"lower-case letters":       {"workspace", "create", "--slug", "Not A Slug", "--name", "X"},
+		"lowercase letters":        {"workspace", "create", "--slug", "Not A Slug", "--name", "X"},
 		"slug \"none\"":            {"workspace", "set-limit", "--slug", "none", "--per-minute", "5"},
 		"unknown slug":             {"user", "create", "--email", "x@example.com", "--name", "X", "--workspace", "none"},
 		"address is already taken": {"user", "create", "--email", "demo@example.com", "--name", "X", "--workspace", "demo"},

@@ -89,7 +89,7 @@ CREATE TABLE messages (
     content          text NOT NULL,
     author_type      text NOT NULL,
     -- One of the three, as author_type says; none for an operator's message that
-    -- an API token sent in a conversation assigned to nobody.
+    -- an API token sent in an unassigned conversation.
     contact_id       uuid,
     agent_id         uuid,
     operator_id      uuid,

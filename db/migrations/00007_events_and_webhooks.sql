@@ -29,7 +29,7 @@ CREATE TABLE integrations (
 
 -- The number of each workspace's latest event. Its row is locked until the end of the
 -- transaction, so that events become visible in the order of their numbers: a client that
--- reads on from a number misses none.
+-- polls the events after a number misses none.
 CREATE TABLE event_counters (
     workspace_id  uuid PRIMARY KEY REFERENCES workspaces (id),
     latest        bigint NOT NULL

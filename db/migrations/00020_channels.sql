@@ -71,7 +71,7 @@ CREATE INDEX contact_identities_contact_idx ON contact_identities (workspace_id,
 ALTER TABLE conversations
     -- The identity that messages are sent to; null for conversations without one.
     ADD COLUMN identity_external_id  text,
-    -- The provider's thread, such as the root of an e-mail or Slack thread.
+    -- The provider's thread, such as the root of an email or Slack thread.
     ADD COLUMN thread_external_id    text,
     ADD COLUMN subject               text,
     -- The last message of the contact: reply windows count from it.

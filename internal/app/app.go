@@ -49,10 +49,10 @@ type App struct {
 	opened []func()
 }
 
-// loop runs until ctx ends, then finishes what it began and returns.
+// loop runs until ctx ends, then finishes its work in progress and returns.
 type loop func(ctx context.Context)
 
-// Parts are what an App is built on.
+// Parts are the dependencies of an App.
 type Parts struct {
 	DB  *postgres.DB
 	Key []byte // secret, at least 32 bytes; see ParseKeys
@@ -70,7 +70,7 @@ type Parts struct {
 	ExtractBinary string
 }
 
-// New builds a server, with workers where Parts.Workers is set. The database must have
+// New builds a server, with workers if Parts.Workers is set. The database must have
 // the newest schema. Nothing runs before Serve or Run.
 func New(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
 	config.PublicURL = strings.TrimRight(config.PublicURL, "/")
@@ -150,9 +150,9 @@ func newRegistry(on *postgres.DB) *prometheus.Registry {
 	return registry
 }
 
-// Run runs the background loops until ctx ends, and returns when all have finished
-// what they began. End ctx only after the last request: requests leave work to the
-// loops, such as the last uses of tokens to write.
+// Run runs the background loops until ctx ends, and returns when all have finished their
+// work in progress. End ctx only after the last request, because requests create work for
+// the loops.
 func (a *App) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, run := range a.loops {

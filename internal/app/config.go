@@ -100,8 +100,8 @@ func ParseKey(text string) ([]byte, error) {
 	return key, nil
 }
 
-// clientIP returns a function that gives the client's address: from X-Forwarded-For
-// where a trusted proxy sent it, else the peer's.
+// clientIP returns a function that gives the client's address: from X-Forwarded-For if a
+// trusted proxy sent it, otherwise the peer's.
 func (c Config) clientIP() (func(*http.Request) string, error) {
 	if len(c.TrustedProxies) == 0 {
 		return echo.ExtractIPDirect(), nil

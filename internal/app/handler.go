@@ -42,7 +42,8 @@ func newHandler(config Config, parts Parts, document *spec.Document, domain *ser
 	return withPages(api, pages, config, parts.Log), nil
 }
 
-// withPages routes the paths of HTML pages and their assets; all else is the API's.
+// withPages routes the paths of HTML pages and their assets; all other paths belong to the
+// API.
 func withPages(api, pages http.Handler, config Config, log *slog.Logger) http.Handler {
 	options := web.Options{Log: log, Timeout: config.RequestTimeout, HTTPS: strings.HasPrefix(config.PublicURL, "https://"), Fault: func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Something went wrong on our side. Request "+web.RequestID(r.Context())+".", http.StatusInternalServerError)

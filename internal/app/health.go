@@ -15,7 +15,7 @@ import (
 
 const (
 	readyTimeout = 2 * time.Second
-	// readyFor is how long the result of a check is used again: anyone can ask.
+	// readyFor is how long the result of a check is reused, because anyone can request it.
 	readyFor = 200 * time.Millisecond
 )
 
@@ -71,7 +71,7 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// check reports whether the database responds, or did less than readyFor ago.
+// check reports whether the database responds, or has responded within readyFor.
 func (h *health) check(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/avelto/convo/internal/platform/ratelimit"
 )
 
-// newLimiter returns a limiter that counts in this process, or in Redis where one is
+// newLimiter returns a limiter that counts in this process, or in Redis if that is
 // configured; while Redis is unavailable, requests are counted in this process.
 func (a *App) newLimiter(config Config, parts Parts) (ratelimit.Limiter, error) {
 	inProcess := ratelimit.NewMemory(parts.Clock)
@@ -31,8 +31,9 @@ func (a *App) newLimiter(config Config, parts Parts) (ratelimit.Limiter, error) 
 	return shared, nil
 }
 
-// newLookups returns what limits guesses of tokens and session cookies, by the limit of
-// callers without a token. A test that chooses its limiter is free of that limit.
+// newLookups returns the limiter of guesses of tokens and session cookies, with the rate
+// limit of unauthenticated callers. A test that replaces the rate limiter has no such
+// limit.
 func newLookups(parts Parts, document *spec.Document) *ratelimit.Lookups {
 	limit := document.RateLimits["anonymous"].Limit
 	if parts.Limiter != nil {

@@ -14,13 +14,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// DefaultOpsAddr is where metrics and profiles are served if the operator does not say.
+// DefaultOpsAddr is the default of CONVO_OPS_ADDR.
 const DefaultOpsAddr = "127.0.0.1:9091"
 
 // opsWriteTimeout bounds a profile, which is taken while its request waits.
 const opsWriteTimeout = 5 * time.Minute
 
-// newOps serves metrics and profiles. They tell about all workspaces and cost CPU time,
+// newOps serves metrics and profiles. They describe all workspaces and cost CPU time,
 // so they are never served on the address of the API.
 func newOps(registry *prometheus.Registry) http.Handler {
 	mux := http.NewServeMux()

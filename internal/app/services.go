@@ -33,7 +33,7 @@ import (
 // at most.
 const reportConns = 3
 
-// services are the domain as the API and the console use it.
+// services holds the domain services that the API and the console use.
 type services struct {
 	leads         *lead.Service
 	conversations *conversation.Service
@@ -51,7 +51,7 @@ type services struct {
 	auditLog      *audit.Log
 }
 
-// newServices builds the domain, and adds the loops that it needs to the app.
+// newServices builds the domain services, and adds the loops that they need to the app.
 func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Document, out *outbound, lookups *ratelimit.Lookups) (*services, error) {
 	// This client only inserts jobs; workers have one of their own.
 	jobs, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{Schema: db.RiverSchema, Logger: warnings(parts.Log)})
@@ -86,13 +86,13 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 	}, nil
 }
 
-// newEventRecorder returns what stores events in the form of the API.
+// newEventRecorder returns a recorder that stores events as the API shows them.
 func (a *App) newEventRecorder(ids *id.Generator) *event.Recorder {
 	return &event.Recorder{IDs: ids, Encode: representation.EncodeEvent, Bell: a.bell}
 }
 
-// newAuthenticator returns what checks tokens. It listens for revoked tokens, and its loop
-// writes when each token was last used.
+// newAuthenticator returns the authenticator of tokens. It listens for revoked tokens, and
+// its loop writes when each token was last used.
 func (a *App) newAuthenticator(parts Parts, lookups *ratelimit.Lookups) *token.Authenticator {
 	uses := token.NewUses(parts.DB)
 	authenticator := token.NewAuthenticator(parts.DB, parts.Clock, uses, lookups)

@@ -178,8 +178,8 @@ func runJobs(ctx context.Context, jobs *river.Client[pgx.Tx], log *slog.Logger) 
 	}
 }
 
-// reportProtections logs what the reader process is kept from on this machine. A kernel
-// without Landlock and seccomp is worth a warning.
+// reportProtections logs which protections isolate the reader process on this machine. It
+// warns if the kernel lacks Landlock or seccomp.
 func reportProtections(ctx context.Context, reader *extract.Runner, log *slog.Logger) {
 	active, err := reader.Protections(ctx)
 	switch {

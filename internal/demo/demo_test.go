@@ -74,8 +74,8 @@ func TestDemoDataIsTheSameEverywhere(t *testing.T) {
 	require.Equal(t, before, dump(t, one), "a database with data is not changed")
 }
 
-// TestDemoDataIsNotLoadedBesideOtherData: it is for empty databases only.
-func TestDemoDataIsNotLoadedBesideOtherData(t *testing.T) {
+// TestDemoDataIsLoadedIntoEmptyDatabasesOnly loads it into a database with a workspace.
+func TestDemoDataIsLoadedIntoEmptyDatabasesOnly(t *testing.T) {
 	t.Parallel()
 	on := testdb.New(t)
 	_, err := on.Exec(t.Context(), "INSERT INTO workspaces (id, slug, name, created_at) VALUES ($1, 'mine', 'Mine', now())", uuid.New())

@@ -16,6 +16,7 @@ import (
 
 	"github.com/avelto/convo/internal/domain/webhook/signature"
 	"github.com/avelto/convo/internal/listen"
+	"github.com/avelto/convo/internal/testing/watch"
 )
 
 const (
@@ -119,33 +120,16 @@ func verify(header http.Header, body []byte) error {
 	return nil
 }
 
-// printed collects the lines that the listener prints.
-type printed struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (p *printed) printf(format string, args ...any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	fmt.Fprintf(&p.text, format, args...)
-}
-
-func (p *printed) String() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.String()
-}
-
 // start runs a listener; the returned function stops it and returns its error.
-func start(t *testing.T, s *server, forwardTo string) (out *printed, stop func() error) {
+func start(t *testing.T, s *server, forwardTo string) (out *watch.Text, stop func() error) {
 	t.Helper()
-	out = &printed{}
+	out = &watch.Text{}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
 		ended <- listen.Run(ctx, listen.Options{
-			Server: s.URL, Token: "convo_token", Events: []string{"lead.created"}, ForwardTo: forwardTo, Print: out.printf,
+			Server: s.URL, Token: "convo_token", Events: []string{"lead.created"}, ForwardTo: forwardTo,
+			Print: func(format string, args ...any) { _, _ = fmt.Fprintf(out, format, args...) }, // it never fails
 		})
 	}()
 	return out, func() error {
@@ -169,7 +153,7 @@ func TestOnlySelectedEventsAreForwarded(t *testing.T) {
 	out, stop := start(t, s, url)
 	require.Equal(t, event(42, "lead.created"), <-received)
 	require.Equal(t, event(44, "lead.created"), <-received, "unchanged, byte for byte")
-	require.Eventually(t, func() bool { return strings.Contains(out.String(), "event-44  -> 200 OK") }, 10*time.Second, time.Millisecond)
+	out.WaitFor(t, "event-44  -> 200 OK")
 	require.NoError(t, stop())
 	require.Empty(t, received)
 	require.Contains(t, out.String(), "malformed event")
@@ -242,13 +226,13 @@ func TestResultOfEndpointIsPrinted(t *testing.T) {
 	failing, received := endpoint(t, http.StatusInternalServerError)
 	out, stop := start(t, newServer(t, one), failing)
 	<-received
-	require.Eventually(t, func() bool { return strings.Contains(out.String(), "-> 500 Internal Server Error") }, 10*time.Second, time.Millisecond)
+	out.WaitFor(t, "-> 500 Internal Server Error")
 	require.NoError(t, stop())
 
 	down := httptest.NewServer(nil)
 	down.Close()
 	out, stop = start(t, newServer(t, one), down.URL)
-	require.Eventually(t, func() bool { return strings.Contains(out.String(), "connection refused") }, 10*time.Second, time.Millisecond)
+	out.WaitFor(t, "connection refused")
 	require.NoError(t, stop(), "an endpoint that is down does not stop the listener")
 }
 

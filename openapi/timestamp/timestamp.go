@@ -1,5 +1,5 @@
-// Package timestamp holds the API's form of a moment: RFC 3339 in UTC with
-// exactly three decimals, 2026-04-30T12:00:00.000Z.
+// Package timestamp formats times as the API shows them: RFC 3339 in UTC with exactly three
+// decimals, 2026-04-30T12:00:00.000Z.
 package timestamp
 
 import (
@@ -7,19 +7,18 @@ import (
 	"time"
 )
 
-// Layout is the form in which every moment is printed.
+// Layout is the format of every time.
 const Layout = "2006-01-02T15:04:05.000Z"
 
-// Time is a moment that marshals in Layout, where time.Time prints as many
-// decimals as there are.
+// Time is a time.Time that marshals in Layout. time.Time itself omits trailing zeros.
 //
 //nolint:recvcheck // Bind must write, and the marshalers must work on values
 type Time struct{ time.Time }
 
-// New returns t as the API prints it: in UTC, cut to the millisecond.
+// New returns t as the API shows it: in UTC, truncated to the millisecond.
 func New(t time.Time) Time { return Time{t.UTC().Truncate(time.Millisecond)} }
 
-// NewPtr is New for a moment that may be missing; nil stays nil.
+// NewPtr is New for an optional time; nil stays nil.
 func NewPtr(t *time.Time) *Time {
 	if t == nil {
 		return nil
@@ -28,7 +27,7 @@ func NewPtr(t *time.Time) *Time {
 	return &moment
 }
 
-// String returns the moment in Layout.
+// String returns the time in Layout.
 func (t Time) String() string { return t.UTC().Format(Layout) }
 
 // MarshalJSON implements json.Marshaler; it never fails.
@@ -39,7 +38,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return append(b, '"'), nil
 }
 
-// AppendFormat appends the moment in Layout to b. It is three
+// AppendFormat appends the time in Layout to b. It is three
 // times as fast as time.AppendFormat: a page of a list has a hundred timestamps.
 func (t Time) AppendFormat(b []byte) []byte {
 	utc := t.UTC()
@@ -70,7 +69,7 @@ func (t Time) MarshalText() ([]byte, error) { return t.AppendFormat(nil), nil }
 func (t *Time) Bind(text string) error {
 	parsed, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return fmt.Errorf("not a moment: %w", err)
+		return fmt.Errorf("not a time: %w", err)
 	}
 	*t = New(parsed)
 	return nil

@@ -28,7 +28,7 @@ func TestExactlyThreeDecimalsInUTC(t *testing.T) {
 	require.Nil(t, timestamp.NewPtr(nil))
 }
 
-// FuzzAppendFormat holds the digits against those of package time.
+// FuzzAppendFormat compares the result with that of package time.
 func FuzzAppendFormat(f *testing.F) {
 	for _, seed := range []int64{0, 1777550400123, -62135596800000, 253402300799999, 253402300800000, -99999999999999} {
 		f.Add(seed)

@@ -134,7 +134,7 @@ func derive(document *spec.Document) (collection, error) {
 		Info: info{Name: about.Title, Description: about.Description, Version: about.Version, Schema: format},
 		Auth: &auth{Type: "bearer", Bearer: []variable{{Key: "token", Value: "{{apiToken}}", Type: "string"}}},
 		Variable: []variable{
-			{Key: "baseUrl", Value: hostedBase, Type: "string", Description: "Where the API is, without a slash at the end."},
+			{Key: "baseUrl", Value: hostedBase, Type: "string", Description: "Base URL of the API, without a trailing slash."},
 			{Key: "apiToken", Value: "", Type: "string", Description: "An API token: convo_ and 32 hexadecimal digits."},
 		},
 	}
@@ -183,7 +183,7 @@ func requestItem(operation *spec.Operation, example spec.Example) (item, error) 
 		r.Header = append(r.Header, variable{Key: header.Name, Value: header.Value})
 	}
 	if operation.Idempotent {
-		r.Header = append(r.Header, variable{Key: "Idempotency-Key", Value: "{{$guid}}", Description: "Does the request once, however often it is sent.", Disabled: true})
+		r.Header = append(r.Header, variable{Key: "Idempotency-Key", Value: "{{$guid}}", Description: "Runs the request at most once, even if it is sent repeatedly.", Disabled: true})
 	}
 	var err error
 	if r.Body, err = requestBody(example, &r); err != nil {

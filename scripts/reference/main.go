@@ -157,7 +157,7 @@ func settings(commands []command) string {
 	return b.String()
 }
 
-// standard returns what a flag is without being set.
+// standard returns the default of a flag.
 func standard(f flag) string {
 	switch {
 	case f.Default != "":

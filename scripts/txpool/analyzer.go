@@ -29,15 +29,15 @@ var transactions = map[string]bool{
 	"github.com/jackc/pgx/v5.Tx": true,
 }
 
-// begun are those of them that are a transaction for certain: a variable of such a type
+// begun are the types that are always a transaction: declaring a variable of such a type
 // begins one.
 var begun = map[string]bool{postgres + ".Tx": true, "github.com/jackc/pgx/v5.Tx": true}
 
-// Analyzer reports uses of the pool in a function that has a transaction: of its value,
-// and calls to functions of this module that use it, however deep. Package postgres,
+// Analyzer reports uses of the pool in a function that has a transaction: of its value, and
+// calls to functions of this module that use it, directly or indirectly. Package postgres,
 // which implements transactions, and tests are exempt.
 var Analyzer = &analysis.Analyzer{
-	Name: "txpool", Doc: "refuse the use of the connection pool inside a transaction",
+	Name: "txpool", Doc: "report the use of the connection pool inside a transaction",
 	Run: run, FactTypes: []analysis.Fact{(*usesPool)(nil)},
 }
 
@@ -207,7 +207,7 @@ func useOf(pass *analysis.Pass, node ast.Node) (use, bool) {
 	return use{}, false
 }
 
-// is reports whether a type, or what it points to, is one of those named.
+// is reports whether a type, or the type that it points to, is one of the named ones.
 func is(t types.Type, names map[string]bool) bool {
 	if t == nil {
 		return false

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/tools/go/analysis/analysistest"
 )
 
-func TestPoolUseInsideATransactionIsRefused(t *testing.T) {
+func TestPoolUseInsideATransactionIsReported(t *testing.T) {
 	t.Parallel()
 	analysistest.Run(t, analysistest.TestData(), Analyzer, module+"/internal/domain/thing", module+"/internal/api/caller")
 }

@@ -1,4 +1,4 @@
-// Command txpool is a vet tool that refuses the use of the connection pool inside a
+// Command txpool is a vet tool that rejects the use of the connection pool inside a
 // transaction: `go vet -vettool=txpool ./...`.
 //
 // A function that holds a transaction holds a connection. If it takes a second one from

@@ -38,7 +38,7 @@ func TestBarsAreProportional(t *testing.T) {
 	floor := c.Lines[0].Y
 	require.Equal(t, "0", c.Lines[0].Label)
 	for _, b := range c.Bars {
-		require.InDelta(t, floor, b.Y+b.Height, 0.11, "bars stand on the zero line")
+		require.InDelta(t, floor, b.Y+b.Height, 0.11, "bars start at the zero line")
 	}
 	require.Equal(t, "day 2: 4", c.Bars[2].Text)
 }

@@ -35,7 +35,7 @@ const (
 // mostForms is the maximum number of open forms per session.
 const mostForms = 20
 
-// accountDelay is how long a sign-in takes longer after many attempts on its account.
+// accountDelay is added to each sign-in after many attempts on its account.
 const accountDelay = 2 * time.Second
 
 // signInForm is the model of the sign-in page.

@@ -83,7 +83,7 @@ func TestSignInDoesNotRevealAccounts(t *testing.T) {
 		var refused int
 		require.NoError(t, s.DB.QueryRow(t.Context(), "SELECT count(*) FROM audit_entries WHERE workspace_id = $1 AND action = 'sign_in.refused'", space).Scan(&refused))
 		return refused == 1
-	}, 10*time.Second, 10*time.Millisecond, "the account's own workspace learns of it")
+	}, 10*time.Second, 10*time.Millisecond, "the attempt is in the audit log of the account's workspace")
 }
 
 func TestSignInIsRateLimited(t *testing.T) {
@@ -101,7 +101,7 @@ func TestSignInIsRateLimited(t *testing.T) {
 	}
 	began := time.Now()
 	try("192.0.2.99", email, password).want(t, http.StatusSeeOther) // others cannot lock the account
-	require.GreaterOrEqual(t, time.Since(began), 2*time.Second, "but they slow its sign-ins")
+	require.GreaterOrEqual(t, time.Since(began), 2*time.Second, "but they delay its sign-ins")
 	for i := range 5 {
 		try("198.51.100.7", fmt.Sprintf("nobody%d@example.com", i), "wrong").want(t, http.StatusUnauthorized)
 	}

@@ -64,7 +64,7 @@ func (l createdLead) VisitCreateLeadResponse(w http.ResponseWriter) error {
 	return writeJSON(w, http.StatusCreated, func(b []byte) []byte { return representation.AppendLead(b, &l.row) })
 }
 
-// buffers are used again: a page of 50 leads takes some 16 KB.
+// buffers are reused: a page of 50 leads takes about 16 KB.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // maxKept bounds the size of buffers that are reused, in bytes.

@@ -250,8 +250,7 @@ func TestEachRequestIsLoggedOnce(t *testing.T) {
 	s, token := setup(t)
 	r := apitest.Request{Method: http.MethodGet, Path: "/leads?limit=1", Token: token, Header: map[string]string{"X-Request-Id": "find-me"}}
 	s.Do(t, r).Want(t, http.StatusOK)
-	require.Eventually(t, func() bool { return strings.Contains(s.LogText(), "find-me") }, time.Second, time.Millisecond)
-	for line := range strings.Lines(s.LogText()) {
+	for line := range strings.Lines(s.WaitForLog(t, "find-me")) {
 		var entry map[string]any
 		require.NoError(t, json.Unmarshal([]byte(line), &entry))
 		if entry["requestId"] == "find-me" {

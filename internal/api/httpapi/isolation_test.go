@@ -19,7 +19,7 @@ func newDatabase(t *testing.T) string {
 	return testdb.URL(t)
 }
 
-// foreign are ids of a workspace that the caller's token does not belong to.
+// foreign holds IDs of a workspace that the caller's token does not belong to.
 type foreign struct {
 	lead, conversation, agent, channel, operator, tag, webhook, delivery, job, source uuid.UUID
 }
@@ -153,7 +153,8 @@ func filtersHide(t *testing.T, s *apitest.Server, token string, ids foreign) {
 	}
 }
 
-// redeliversNothing tries a foreign delivery with the foreign webhook and with an own one.
+// redeliversNothing requests another workspace's delivery under its webhook and under one
+// of the caller's.
 func redeliversNothing(t *testing.T, s *apitest.Server, token string, ids foreign) {
 	t.Helper()
 	own := subscribe(t, s, token, "https://hooks.example.com", api.EventTypeLeadCreated).ID

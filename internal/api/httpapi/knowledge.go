@@ -60,7 +60,7 @@ func (s *knowledgeTag) UploadKnowledge(ctx context.Context, r api.UploadKnowledg
 	return s.accept(ctx, staged)
 }
 
-// accept makes a source of a file that is stored, and discards it otherwise.
+// accept creates a job for a staged file, and discards the file if the job does not use it.
 func (s *knowledgeTag) accept(ctx context.Context, staged *knowledge.Staged) (api.UploadKnowledgeResponseObject, error) {
 	used := false
 	response, err := middleware.Once(ctx, s.log, api.UploadKnowledgeResponseObject.VisitUploadKnowledgeResponse, func(ctx context.Context, on postgres.Conn) (api.UploadKnowledgeResponseObject, error) {
@@ -79,8 +79,8 @@ func (s *knowledgeTag) accept(ctx context.Context, staged *knowledge.Staged) (ap
 	return response, err
 }
 
-// fileName reads X-Original-Name: percent-encoded UTF-8, of which only the last part
-// counts.
+// fileName returns the last path element of X-Original-Name, which is percent-encoded
+// UTF-8.
 func fileName(header *string, kind extract.Kind) (string, error) {
 	if header == nil {
 		for _, accepted := range knowledge.AcceptedTypes {

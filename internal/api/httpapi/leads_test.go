@@ -220,7 +220,7 @@ func TestUpdateLeadMergesFields(t *testing.T) {
 
 	kept := apitest.Decode[map[string]any](t, s.Patch(t, token, path, `{"score":null}`).Want(t, http.StatusOK))
 	require.Nil(t, kept["score"])
-	require.Equal(t, "crm-7", kept["crmExternalId"], "what is left out stays")
+	require.Equal(t, "crm-7", kept["crmExternalId"], "omitted fields are unchanged")
 	require.Equal(t, changed["fields"], kept["fields"])
 	require.Nil(t, apitest.Decode[map[string]any](t, s.Patch(t, token, path, `{"crmExternalId":null}`).Want(t, http.StatusOK))["crmExternalId"])
 }

@@ -35,8 +35,8 @@ const (
 type keyedPost struct {
 	// request is the nth call. The path is below the base path.
 	request func(n int) apitest.Request
-	// effects counts what the calls have changed, one for each key; empty where the
-	// operation changes nothing that can be counted.
+	// effects counts what the calls have changed, one for each key; empty if the operation
+	// changes nothing that can be counted.
 	effects string
 }
 

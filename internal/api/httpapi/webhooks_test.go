@@ -252,7 +252,7 @@ func TestEveryChangeCreatesOneEvent(t *testing.T) {
 	for i, one := range apitest.Decode[[]json.RawMessage](t, polled) {
 		require.Equal(t, string(received[i].Body), string(one), "polled and pushed are the same bytes")
 	}
-	require.Empty(t, foreign.All(), "another workspace hears nothing")
+	require.Empty(t, foreign.All(), "another workspace receives nothing")
 	require.JSONEq(t, "[]", string(s.Get(t, other.Token, "/events").Want(t, http.StatusOK).Body))
 }
 

@@ -29,8 +29,8 @@ type Writer struct {
 	Docs string
 }
 
-// Classify returns the API's error for any error. One that is neither an *Error, nor
-// in the table, nor of the framework, the clock or the database's availability is
+// Classify returns the API's error for any error: an *Error as it is, errors in the table,
+// errors of the framework, timeouts and an unavailable database. Any other error is
 // internal_error, with err as its cause.
 func Classify(err error) *Error {
 	var framework *echo.HTTPError
@@ -103,7 +103,7 @@ func (p *Writer) Write(w http.ResponseWriter, requestID string, e *Error) (int, 
 	return kind.Status, nil
 }
 
-// challenge says how to authenticate (RFC 6750, section 3).
+// challenge returns the value of WWW-Authenticate (RFC 6750, section 3).
 func challenge(header http.Header, e *Error) {
 	switch {
 	case e.Code == api.ErrorCodeUnauthenticated:

@@ -24,8 +24,8 @@ func ListedConversation(row db.ConversationListRow) api.Conversation {
 	return Conversation(row.Conversation, row.Contact)
 }
 
-// ConversationDetail converts a conversation with its tags and operator. It leaves the
-// messages empty: they are read from d.Transcript.
+// ConversationDetail converts a conversation with its tags and operator. Its messages are
+// empty, because they are read from d.Transcript.
 func ConversationDetail(d conversation.Detail) api.ConversationDetail {
 	short := Conversation(d.Conversation, d.Contact)
 	detail := api.ConversationDetail{

@@ -79,7 +79,7 @@ func TestEveryEventMatchesItsSchema(t *testing.T) {
 }
 
 // Events are stored as they are encoded, so an accidental change would mix two forms.
-func TestEventsKeepTheirForm(t *testing.T) {
+func TestEventEncodingIsStable(t *testing.T) {
 	t.Parallel()
 	const (
 		lead = `{"id":"` + someID + `","status":"NEW","fields":{"name":"Anna"},"score":null,"source":null,"conversationId":null,` +

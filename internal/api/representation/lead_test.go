@@ -34,8 +34,8 @@ func reflected(t testing.TB, row db.Lead) []byte {
 	return raw
 }
 
-// FuzzAppendLead holds the appended form against that of encoding/json and against
-// the document's schema.
+// FuzzAppendLead compares the appended form with that of encoding/json and validates it
+// against the document's schema.
 func FuzzAppendLead(f *testing.F) {
 	document, err := spec.Published()
 	require.NoError(f, err)

@@ -19,7 +19,7 @@ import (
 const source = "../../../openapi/src"
 
 // TestOperationsAreShort: an operation is at most 80 lines of source, and a file at most
-// 300. What is longer belongs into a component.
+// 300. Longer parts belong in components.
 func TestOperationsAreShort(t *testing.T) {
 	t.Parallel()
 	start := regexp.MustCompile(`(?m)^(get|post|patch|delete):\n`)
@@ -48,7 +48,7 @@ func sources(t *testing.T) []string {
 	return files
 }
 
-// TestGeneratorsUnderstandTheDocument refuses what breaks client generators: keywords
+// TestGeneratorsUnderstandTheDocument rejects what breaks client generators: keywords
 // next to $ref, and enums without a name.
 func TestGeneratorsUnderstandTheDocument(t *testing.T) {
 	t.Parallel()

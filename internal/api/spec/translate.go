@@ -65,7 +65,7 @@ func translateNull(s *openapi3.Schema) error {
 	listed := slices.Contains(s.Enum, nil)
 	switch {
 	case s.Type.IncludesNull() && (composed || s.Not != nil):
-		return errors.New("the type null beside oneOf, anyOf, allOf or not is not enforced: use another keyword")
+		return errors.New("the type null next to oneOf, anyOf, allOf or not is not enforced: use another keyword")
 	case s.Type == nil && s.Not != nil:
 		return errors.New("not without a type is not enforced: use another keyword")
 	case s.Type.IncludesNull() && len(s.Enum) > 0 && !listed:

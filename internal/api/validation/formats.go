@@ -26,7 +26,7 @@ var formats = []openapi3.SchemaValidationOption{
 
 var errFormat = errors.New("does not have the format")
 
-const uuidLength = 36 // uuid.Parse takes other spellings too
+const uuidLength = 36 // uuid.Parse accepts other forms too
 
 func checkUUID(text string) error {
 	if len(text) != uuidLength {

@@ -49,8 +49,8 @@ func TestCreateFillsDefaults(t *testing.T) {
 	require.Equal(t, row, found)
 }
 
-// TestUpdateChangesOnlyWhatIsGiven changes one setting at a time; zero values are values.
-func TestUpdateChangesOnlyWhatIsGiven(t *testing.T) {
+// TestUpdateChangesOnlyGivenSettings changes one setting at a time, also to its zero value.
+func TestUpdateChangesOnlyGivenSettings(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	want := f.create(t, "Concierge")

@@ -225,9 +225,9 @@ func TestGroupsAreNamedAndBusiestFirst(t *testing.T) {
 	require.Equal(t, "OPEN", *result.Groups[0].Name, "a status is its own name")
 }
 
-// TestTotalsAndGroupsAreOfTheSameMoment reads figures while conversations are inserted:
+// TestTotalsAndGroupsAreReadFromOneSnapshot reads figures while conversations are inserted:
 // the groups add up to the total of their bucket.
-func TestTotalsAndGroupsAreOfTheSameMoment(t *testing.T) {
+func TestTotalsAndGroupsAreReadFromOneSnapshot(t *testing.T) {
 	t.Parallel()
 	w, service := setup(t)
 	agents := []uuid.UUID{w.Agent(t, w.Ours, "One"), w.Agent(t, w.Ours, "Two")}

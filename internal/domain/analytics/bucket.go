@@ -84,7 +84,7 @@ func figures(row db.AnalyticsFiguresRow) Figures {
 }
 
 // groupKeys returns the keys of the rows with figures, those with the highest first.
-// Counts that have moved elsewhere can leave rows of zeros.
+// Counts that were subtracted again can leave rows of zeros.
 func groupKeys(rows []db.AnalyticsFiguresRow) []string {
 	weight := map[string]int64{}
 	var keys []string

@@ -18,9 +18,9 @@ const (
 	foldTimeout = 10 * time.Second
 )
 
-// Folder moves the counts that writes have left into the daily counts. Figures include them
-// either way; folded, they are faster to read. Any number of processes can run one: they
-// take turns.
+// Folder adds the deltas that writes have stored to the daily counts. Figures include
+// deltas as well, but daily counts are faster to read. Any number of processes can run a
+// Folder; they take turns.
 type Folder struct {
 	DB  *postgres.DB
 	Log *slog.Logger

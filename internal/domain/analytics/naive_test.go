@@ -95,7 +95,7 @@ func (h *history) moment(span analytics.Span) time.Time {
 	return at
 }
 
-// idAt returns an id of a moment.
+// idAt returns an ID with a given time.
 func (h *history) idAt(at time.Time) uuid.UUID {
 	made := id.Floor(at)
 	random := uuid.New()
@@ -152,7 +152,7 @@ func (h *history) lead(t *testing.T, span analytics.Span, conversation *uuid.UUI
 	h.facts = append(h.facts, about)
 }
 
-// fill inserts n conversations, and a lead for some of them and for none.
+// fill inserts n conversations, leads for some of them, and leads without a conversation.
 func (h *history) fill(t *testing.T, n int, span analytics.Span) {
 	t.Helper()
 	for range n {

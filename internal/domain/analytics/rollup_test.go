@@ -105,7 +105,7 @@ func (f *traffic) create(ctx context.Context, t *testing.T) uuid.UUID {
 	return row.ID
 }
 
-// change makes one random change, which can be one that a rule refuses.
+// change makes one random change, which a rule may reject.
 func (f *traffic) change(ctx context.Context, random *rand.Rand) error {
 	oneOf := func(ids []uuid.UUID) uuid.UUID { return ids[random.IntN(len(ids))] }
 	var err error

@@ -45,8 +45,8 @@ func TestListPagesTheChannelsOfAWorkspace(t *testing.T) {
 	require.Nil(t, empty.Next)
 }
 
-// TestAChannelCannotReferenceAnAgentElsewhere relies on the composite foreign key.
-func TestAChannelCannotReferenceAnAgentElsewhere(t *testing.T) {
+// TestChannelCannotReferenceAnAgentOfAnotherWorkspace relies on the composite foreign key.
+func TestChannelCannotReferenceAnAgentOfAnotherWorkspace(t *testing.T) {
 	t.Parallel()
 	w := seed.New(t)
 	theirs := w.Agent(t, w.Theirs, "Theirs")

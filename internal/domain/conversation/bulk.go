@@ -60,10 +60,10 @@ type action struct {
 	rows        []db.Conversation
 }
 
-// describe makes the event of one changed conversation.
+// describe creates the event of one changed conversation.
 type describe func(row db.Conversation, contact db.Contact) event.Payload
 
-// changes are the conversations that changed, each with what makes its event.
+// changes holds the changed conversations, each with a function that creates its event.
 type changes map[uuid.UUID]describe
 
 func (a action) run(ctx context.Context) (changes, error) {
@@ -102,7 +102,7 @@ func (a action) events(ctx context.Context, changed changes) ([]event.Payload, e
 	return events, nil
 }
 
-// move brings the rows that can to a status, and records each move.
+// move changes the status of the rows that allow it, and records each change.
 func (a action) move(ctx context.Context, to api.ConversationStatus, kind api.EventType, can func(db.Conversation) bool) (changes, error) {
 	var ids []uuid.UUID
 	var from []string

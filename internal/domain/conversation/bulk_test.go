@@ -87,7 +87,7 @@ func TestBulkSkipsForeignIDs(t *testing.T) {
 	require.Empty(t, foreign.Tags)
 }
 
-func TestBulkRefusesUnknownOperatorsAndTags(t *testing.T) {
+func TestBulkRejectsUnknownOperatorsAndTags(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	subject, known := f.open(t, open), f.Tag(t, f.Ours, "known")
@@ -191,7 +191,7 @@ func TestBulkEventsAreInTheOrderOfTheIDs(t *testing.T) {
 	}
 }
 
-func TestBulkIsUndoneWithItsTransaction(t *testing.T) {
+func TestBulkIsRolledBackWithItsTransaction(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	tag, failed := f.Tag(t, f.Ours, "vip"), errors.New("a later statement failed")

@@ -28,7 +28,7 @@ type Service struct {
 	Events *event.Recorder
 }
 
-// Filter says which conversations to list; all parts must match. A conversation
+// Filter selects conversations; all parts must match. A conversation
 // matches TagIDs when it carries every one of them.
 type Filter struct {
 	AgentID, ChannelID *uuid.UUID
@@ -102,7 +102,7 @@ func (s *Service) row(ctx context.Context, workspaceID, conversationID uuid.UUID
 	return row, postgres.Found("get conversation", err)
 }
 
-// distinct returns ids sorted and each once.
+// distinct returns the ids sorted, without duplicates.
 func distinct(ids []uuid.UUID) []uuid.UUID {
 	sorted := slices.Clone(ids)
 	slices.SortFunc(sorted, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })

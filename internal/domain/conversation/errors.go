@@ -28,7 +28,7 @@ func (e *UnknownOperatorError) Error() string {
 	return fmt.Sprintf("conversation: unknown operator %s", e.ID)
 }
 
-// UnknownTagsError means that the workspace lacks these tags, at least one.
+// UnknownTagsError lists tags that the workspace does not have.
 type UnknownTagsError struct{ IDs []uuid.UUID }
 
 // Error implements error.

@@ -167,7 +167,7 @@ func TestTheOrderOfTagsDoesNotChangeAFilter(t *testing.T) {
 	require.Equal(t, p.matching(again)[1], rest.Rows[0].Conversation.ID)
 }
 
-func TestDetailIsNotFoundElsewhere(t *testing.T) {
+func TestDetailOfAnotherWorkspaceIsNotFound(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	operator := f.Operator(t, f.Ours, "Ola")

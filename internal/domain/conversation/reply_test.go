@@ -73,7 +73,7 @@ func TestAReplyThatCannotBeQueuedIsNotStored(t *testing.T) {
 	require.Empty(t, f.Events(t, f.Ours))
 }
 
-func TestReplyIsRefusedByStatus(t *testing.T) {
+func TestReplyIsRejectedByStatus(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	theirs := f.Conversation(t, f.Theirs, seed.Conversation{Status: handedOff})

@@ -70,7 +70,7 @@ func (f *fixture) get(t *testing.T, integrationID uuid.UUID) db.Integration {
 	return row
 }
 
-// secrets returns what a webhook signs with now.
+// secrets returns the secrets that a webhook signs with now.
 func (f *fixture) secrets(t *testing.T, integrationID uuid.UUID) []string {
 	t.Helper()
 	target, err := sender.OpenTarget(f.integrations.Box, f.get(t, integrationID), f.Clock.Now())

@@ -1,5 +1,5 @@
-// Package integration holds the rules of integrations: webhooks and other
-// connections of a workspace to systems outside.
+// Package integration manages integrations: webhooks and other connections of a workspace
+// to external systems.
 package integration
 
 import (
@@ -24,7 +24,7 @@ import (
 	"github.com/avelto/convo/internal/platform/wake"
 )
 
-// TemporaryFor is how long a temporary webhook lives.
+// TemporaryFor is the lifetime of a temporary webhook.
 const TemporaryFor = 24 * time.Hour
 
 // ErrNotWebhook means that an integration of another type was given a URL or events.
@@ -61,9 +61,8 @@ type NewWebhook struct {
 	Temporary bool
 }
 
-// CreateWebhook stores a subscription and returns it with its secret, which is shown
-// this once. It fails with *event.UnknownTypesError, *token.MissingScopeError or
-// *InvalidURLError.
+// CreateWebhook stores a webhook and returns it with its secret, which is shown only once.
+// It fails with *event.UnknownTypesError, *token.MissingScopeError or *InvalidURLError.
 func (s *Service) CreateWebhook(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, has Has, in NewWebhook) (row db.Integration, secret string, err error) {
 	events, err := s.Types.Check(in.Events, has)
 	if err != nil {
@@ -131,7 +130,7 @@ func (s *Service) lock(ctx context.Context, tx postgres.Tx, workspaceID, integra
 	return row, s.Types.Authorize(row.Events, has)
 }
 
-// Change is what to change of an integration; what is nil stays.
+// Change describes an update of an integration. Nil values change nothing.
 type Change struct {
 	URL    *string
 	Events *[]string

@@ -125,7 +125,7 @@ func TestUpdateRequiresTheScopesOfTheResult(t *testing.T) {
 	require.Equal(t, []string{"message.created"}, got.Events, "each type once")
 }
 
-func TestOtherIntegrationsHaveNoWebhookParts(t *testing.T) {
+func TestOtherIntegrationsHaveNoWebhookSettings(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	crm := f.crm(t, api.IntegrationStatusERROR)

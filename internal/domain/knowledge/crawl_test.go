@@ -105,7 +105,7 @@ func TestASiteIsReadToItsDepth(t *testing.T) {
 		"/b":          page("Returns", "Returns are taken within thirty days.", "/", "/deep"), // the same text again
 		"/deep":       page("Deep", "A page that is two links away speaks of saddles."),
 		"/final":      page("Final", "What was moved speaks of umbrellas."),
-		"/private/x":  page("Private", "nobody should read of submarines"),
+		"/private/x":  page("Private", "This page about submarines is private."),
 		"/listed":     page("Listed", "Only the sitemap knows of telescopes."),
 	})
 	s.set("/sitemap.xml", `<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"><url><loc>`+s.URL+`/listed</loc></url><url><loc>https://elsewhere.example/x</loc></url></urlset>`)
@@ -183,7 +183,7 @@ func TestASiteThatCannotBeReadFails(t *testing.T) {
 	b.Post(t, b.token, "/knowledge/crawl", `{"url":"https://example.com","depth":6}`).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
 }
 
-func TestALongLinkIsLeftOut(t *testing.T) {
+func TestLongLinksAreSkipped(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	s := newSite(t, map[string]string{
@@ -218,7 +218,7 @@ func TestARunningCrawlIsCancelled(t *testing.T) {
 	require.JSONEq(t, "[]", string(b.Get(t, b.token, "/knowledge/sources").Want(t, http.StatusOK).Body))
 }
 
-func TestASlowPageIsGivenUpAndADelayIsHonoured(t *testing.T) {
+func TestSlowPagesTimeOutAndDelaysAreHonored(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	var mu sync.Mutex

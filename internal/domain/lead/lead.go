@@ -1,4 +1,4 @@
-// Package lead holds the rules of leads: people who left their details.
+// Package lead manages leads: people who have left their contact details.
 package lead
 
 import (
@@ -90,7 +90,7 @@ type Change struct {
 }
 
 // Update merges fields and sets score and CRM id. It fails with postgres.ErrNotFound, or
-// with *FieldCountError where no field or too many would be left.
+// with *FieldCountError if no field or too many would be left.
 func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID, leadID uuid.UUID, change Change) (row db.Lead, err error) {
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		before, err := lock(ctx, tx, workspaceID, leadID)
@@ -121,7 +121,7 @@ func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID, lea
 	return row, err
 }
 
-// SetStatus moves a lead to a stage. To the one it is in, nothing changes.
+// SetStatus moves a lead to a stage. If the lead is already in that stage, nothing changes.
 func (s *Service) SetStatus(ctx context.Context, on postgres.Conn, workspaceID, leadID uuid.UUID, status api.LeadStatus) (row db.Lead, err error) {
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		if row, err = lock(ctx, tx, workspaceID, leadID); err != nil || row.Status == status {
@@ -146,7 +146,7 @@ func (s *Service) SetStatus(ctx context.Context, on postgres.Conn, workspaceID, 
 	return row, err
 }
 
-// Delete removes a lead for good, or fails with postgres.ErrNotFound.
+// Delete deletes a lead permanently. It fails with postgres.ErrNotFound.
 func (s *Service) Delete(ctx context.Context, on postgres.Conn, workspaceID, leadID uuid.UUID) error {
 	gone, err := db.New().LeadDelete(ctx, on, db.LeadDeleteParams{WorkspaceID: workspaceID, ID: leadID})
 	if err != nil {
@@ -163,8 +163,8 @@ func lock(ctx context.Context, tx postgres.Tx, workspaceID, leadID uuid.UUID) (d
 	return row, postgres.Found("lock lead", err)
 }
 
-// same reports whether a change left a lead as it was. Stored fields are in
-// PostgreSQL's one form.
+// same reports whether a change left a lead unchanged. PostgreSQL stores equal fields in
+// the same form.
 func same(a, b db.Lead) bool {
 	return bytes.Equal(a.Fields, b.Fields) && equal(a.Score, b.Score) && equal(a.CrmExternalID, b.CrmExternalID)
 }

@@ -13,7 +13,7 @@ import (
 
 const unscored = -1 // ranks a lead without a score below all others
 
-// Filter says which leads to list, and in what order.
+// Filter selects leads and their order.
 type Filter struct {
 	Status *api.LeadStatus
 	Sort   api.LeadSort
@@ -37,8 +37,8 @@ func (s *Service) List(ctx context.Context, workspaceID uuid.UUID, filter Filter
 	return page.Cut(s.Pages, list, request, rows, position), nil
 }
 
-// query runs the statement of the filter and sort at hand: each has its own, and
-// an index for it.
+// query runs the statement for a filter and sort order. Each combination has its own
+// statement and index.
 func (s *Service) query(ctx context.Context, workspaceID uuid.UUID, status api.LeadStatus, sort api.LeadSort, from page.Position, limit int32) ([]db.Lead, error) {
 	q := db.New()
 	switch byScore := sort == api.LeadSortScore; {

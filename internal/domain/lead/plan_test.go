@@ -41,10 +41,9 @@ func (s *spy) Query(_ context.Context, sql string, args ...any) (pgx.Rows, error
 	return nil, errors.New("recorded")
 }
 
-// TestNoListVisitsMoreThanItsPage reads the plan of every list of leads, made
-// without knowing the arguments as PostgreSQL does after a few executions, and
-// counts the rows that it visits: they must not grow with the table, for values
-// without rows and for the last page either.
+// TestNoListVisitsMoreThanItsPage runs every list of leads with its generic plan, which
+// PostgreSQL uses after a few executions, and counts the visited rows. Their number must
+// not grow with the table, even for values without rows and for the last page.
 func TestNoListVisitsMoreThanItsPage(t *testing.T) {
 	t.Parallel()
 	on := testdb.New(t)
@@ -86,7 +85,7 @@ func TestNoListVisitsMoreThanItsPage(t *testing.T) {
 	}
 }
 
-// lists are the statements for a filter, at a position.
+// lists returns the statements for a filter and a position.
 func lists(space uuid.UUID, status api.LeadStatus, score int16, before uuid.UUID) map[string]func(context.Context, db.DBTX) {
 	q := db.New()
 	if status == "" {

@@ -17,11 +17,11 @@ type kind struct {
 }
 
 // kinds returns all kinds, in the order in which they are deleted.
-func (w *worker) kinds() []kind {
-	q, on, now := db.New(), w.on, w.clock.Now()
+func (w *Worker) kinds() []kind {
+	q, on, now := db.New(), w.DB, w.Clock.Now()
 	return []kind{
 		{"idempotency keys", func(ctx context.Context) (int64, error) {
-			return (&idempotency.Store{DB: on, Clock: w.clock}).DeleteExpired(ctx, batchRows)
+			return (&idempotency.Store{DB: on, Clock: w.Clock}).DeleteExpired(ctx, batchRows)
 		}},
 		{"events", func(ctx context.Context) (int64, error) {
 			return q.SystemEventDeleteOld(ctx, on, db.SystemEventDeleteOldParams{Before: now.Add(-event.Kept), MaxRows: batchRows})

@@ -43,24 +43,25 @@ func Schedule() []*river.PeriodicJob {
 // Workers returns workers that run the job; others can be added.
 func Workers(on *postgres.DB, c clock.Clock, log *slog.Logger) *river.Workers {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &worker{on: on, clock: c, log: log})
+	river.AddWorker(workers, &Worker{DB: on, Clock: c, Log: log})
 	return workers
 }
 
-type worker struct {
+// Worker is River's worker for Job.
+type Worker struct {
 	river.WorkerDefaults[Job]
 
-	on    *postgres.DB
-	clock clock.Clock
-	log   *slog.Logger
+	DB    *postgres.DB
+	Clock clock.Clock
+	Log   *slog.Logger
 }
 
 // Timeout implements river.Worker.
-func (*worker) Timeout(*river.Job[Job]) time.Duration { return timeout }
+func (*Worker) Timeout(*river.Job[Job]) time.Duration { return timeout }
 
 // Work implements river.Worker. Each kind of row has an equal share of the job's time,
-// so that a backlog of one does not keep the others.
-func (w *worker) Work(ctx context.Context, _ *river.Job[Job]) error {
+// so that a backlog of one does not delay the others.
+func (w *Worker) Work(ctx context.Context, _ *river.Job[Job]) error {
 	var all error
 	kinds := w.kinds()
 	for _, k := range kinds {
@@ -69,7 +70,7 @@ func (w *worker) Work(ctx context.Context, _ *river.Job[Job]) error {
 			all = errors.Join(all, fmt.Errorf("delete %s: %w", k.name, err))
 		}
 		if deleted > 0 {
-			w.log.InfoContext(ctx, "deleted rows past their retention", "kind", k.name, "count", deleted)
+			w.Log.InfoContext(ctx, "deleted rows past their retention", "kind", k.name, "count", deleted)
 		}
 	}
 	return all

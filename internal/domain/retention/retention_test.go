@@ -1,14 +1,17 @@
 package retention_test
 
 import (
+	"log/slog"
 	"net/http"
 	"testing"
 	"time"
 
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/integration"
+	"github.com/avelto/convo/internal/domain/retention"
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
@@ -75,13 +78,12 @@ func TestABacklogIsDeletedInBatches(t *testing.T) {
 		s.Exec(t, `CREATE TRIGGER counts AFTER DELETE ON `+table+` REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION count_deleted()`)
 	}
 
-	apitest.New(t, apitest.Options{Workers: true, DatabaseURL: s.DatabaseURL})
-	require.Eventually(t, func() bool {
-		var left int
-		err := s.DB.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM sessions)
-			+ (SELECT count(*) FROM webhook_deliveries) + (SELECT count(*) FROM integrations WHERE expires_at IS NOT NULL)`).Scan(&left)
-		return err == nil && left == 0
-	}, time.Minute, 20*time.Millisecond)
+	worker := &retention.Worker{DB: s.DB, Clock: s.Clock, Log: slog.New(slog.DiscardHandler)}
+	require.NoError(t, worker.Work(t.Context(), &river.Job[retention.Job]{}))
+	var left int
+	require.NoError(t, s.DB.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM sessions)
+		+ (SELECT count(*) FROM webhook_deliveries) + (SELECT count(*) FROM integrations WHERE expires_at IS NOT NULL)`).Scan(&left))
+	require.Zero(t, left)
 	var most, total int
 	require.NoError(t, s.DB.QueryRow(t.Context(), "SELECT max(n), sum(n) FROM deleted").Scan(&most, &total))
 	require.Equal(t, 5000, most)

@@ -93,7 +93,7 @@ func (s *Store) rotateBatch(ctx context.Context, tx postgres.Tx, afterWorkspace,
 			done.Lost++
 			continue
 		}
-		// A previous secret that cannot be opened signs nothing anyway.
+		// A previous secret that cannot be opened is not used for signing anyway.
 		previous, err := s.Box.Reseal(row.PreviousSecret, place)
 		if err != nil {
 			previous = nil

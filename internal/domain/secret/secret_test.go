@@ -137,8 +137,8 @@ func TestRotateWithAWrongKeyNeedsConsent(t *testing.T) {
 	require.NoError(t, v.store(t, newKey).Check(t.Context()), "servers start with the new key")
 }
 
-// TestSecretsFitTheirWebhookOnly copies a secret into another row.
-func TestSecretsFitTheirWebhookOnly(t *testing.T) {
+// TestSecretsOpenOnlyForTheirWebhook copies a secret into another row.
+func TestSecretsOpenOnlyForTheirWebhook(t *testing.T) {
 	t.Parallel()
 	v, old := newVault(t), box(t, oldKey)
 	require.NoError(t, v.store(t, oldKey).Check(t.Context()))

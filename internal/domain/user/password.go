@@ -10,8 +10,8 @@ import (
 	"github.com/alexedwards/argon2id"
 )
 
-// params are the second of the configurations that OWASP's Password Storage Cheat
-// Sheet recommends for argon2id: 19 MiB, two passes, no parallelism.
+// params is the second configuration that OWASP's Password Storage Cheat Sheet recommends
+// for argon2id: 19 MiB, two passes, no parallelism.
 var params = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 // maxConcurrent bounds the memory of concurrent hashing.

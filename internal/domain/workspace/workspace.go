@@ -21,7 +21,7 @@ var (
 	// ErrTaken means that another workspace has this slug.
 	ErrTaken = errors.New("workspace: the slug is already taken")
 	// ErrSlug means that a slug is not valid.
-	ErrSlug = errors.New("workspace: a slug must have 1 to 63 lower-case letters, digits or hyphens, and must not begin or end with a hyphen")
+	ErrSlug = errors.New("workspace: a slug must have 1 to 63 lowercase letters, digits or hyphens, and must not begin or end with a hyphen")
 	// ErrName means that a name is empty or longer than 100 characters.
 	ErrName = errors.New("workspace: a name must have 1 to 100 characters")
 )

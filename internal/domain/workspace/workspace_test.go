@@ -62,7 +62,7 @@ func TestCreateChecksSlugAndName(t *testing.T) {
 	require.Equal(t, []string{"0-9", "a", strings.Repeat("a", 63), "taken"}, slugs, "by slug")
 }
 
-func TestEnsureReturnsTheWorkspaceThatExists(t *testing.T) {
+func TestEnsureReturnsAnExistingWorkspace(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	first, err := s.Ensure(t.Context(), "acme", "Acme")
@@ -72,8 +72,8 @@ func TestEnsureReturnsTheWorkspaceThatExists(t *testing.T) {
 	require.Equal(t, first, again)
 }
 
-// TestConcurrentEnsuresShareAWorkspace starts several processes' worth of Ensure: one
-// creates the workspace, the others return it.
+// TestConcurrentEnsuresShareAWorkspace calls Ensure concurrently: one call creates the
+// workspace, the others return it.
 func TestConcurrentEnsuresShareAWorkspace(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -60,7 +60,7 @@ func TestDirectoryKeepsFilesOfEverySizeAndDepth(t *testing.T) {
 	require.Equal(t, "x", content(t, again, "top"), "files outlive the process")
 }
 
-func TestDirectoryRefusesKeysOutsideOfIt(t *testing.T) {
+func TestDirectoryRejectsKeysOutsideIt(t *testing.T) {
 	t.Parallel()
 	store, dir := newDirectory(t)
 	outside := filepath.Join(filepath.Dir(dir), "secret")

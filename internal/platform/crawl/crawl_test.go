@@ -58,7 +58,7 @@ func TestFetchReturnsTextAndLinks(t *testing.T) {
 	require.Equal(t, []string{address + "/a", address + "/c"}, page.Links)
 }
 
-func TestFetchHonoursBaseAndMetaRobots(t *testing.T) {
+func TestFetchHonorsBaseAndMetaRobots(t *testing.T) {
 	t.Parallel()
 	address := serve(t, "", `<p>x`, map[string]string{
 		"/base":     `<base href="/docs/"><p>x<a href="a">a</a>`,
@@ -108,7 +108,7 @@ func TestIdentityIsNoContentEncoding(t *testing.T) {
 	}
 }
 
-func TestRobotsTxtIsHonoured(t *testing.T) {
+func TestRobotsTxtIsHonored(t *testing.T) {
 	t.Parallel()
 	address := serve(t, "", "<p>x", map[string]string{
 		"/robots.txt": "User-agent: *\nDisallow: /\n\nUser-agent: ConvoBot\nDisallow: /private\nCrawl-delay: 99\n", "/private/a": "<p>x",

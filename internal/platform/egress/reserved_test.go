@@ -127,7 +127,7 @@ func TestAllowedNetworksOpenNothingElse(t *testing.T) {
 	require.NotEmpty(t, guard.CheckURL("http://localhost/"))
 }
 
-func TestParsePrefixesRefusesWhatIsNotCIDR(t *testing.T) {
+func TestParsePrefixesRejectsInvalidCIDR(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "10.0.0.0", "10.0.0.0/33", "10.0.0/8", "::/129", "localhost/8", "fe80::%eth0/64", " 10.0.0.0/8"} {
 		_, err := egress.ParsePrefixes([]string{"10.0.0.0/8", text})

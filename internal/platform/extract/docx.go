@@ -28,7 +28,7 @@ var errUnpacked = errors.New("extract: archive unpacks to too much")
 
 // readDOCX reads the paragraphs of a Word document; their styles tell which are
 // headings. Parts are decoded as they unpack, so a small file that unpacks to gigabytes
-// costs neither memory nor, beyond maxUnpacked, time.
+// costs no memory, and no time beyond maxUnpacked.
 func readDOCX(content []byte) (Document, error) {
 	if bytes.HasPrefix(content, []byte(oleMagic)) {
 		return Document{}, failed(Encrypted, "It is protected by a password.")
@@ -56,7 +56,7 @@ func readDOCX(content []byte) (Document, error) {
 	return body.out.document(), nil
 }
 
-// blameXML turns an error of decoding a part into one for the owner of the file.
+// blameXML converts an error of decoding a part to one for the owner of the file.
 func blameXML(err error) error {
 	if errors.Is(err, errUnpacked) {
 		return failed(TooLarge, "It unpacks to more than %d MiB.", maxUnpacked>>20)

@@ -12,13 +12,13 @@ type wordParagraph struct {
 	level int
 }
 
-// wordBody collects paragraphs. They nest: a text box stands within one.
+// wordBody collects paragraphs. They nest: a text box is inside a paragraph.
 type wordBody struct {
 	styles map[string]int
 	open   []*wordParagraph
 	inText bool
-	// fallback counts the open mc:Fallback elements: they repeat, for old readers,
-	// what stands before them.
+	// fallback counts the open mc:Fallback elements, which repeat the content before them
+	// for old readers.
 	fallback int
 	out      *builder
 }
@@ -81,8 +81,8 @@ func (b *wordBody) write(text string) {
 	}
 }
 
-// style makes the paragraph a heading if its style is one. Where the document defines
-// no styles, their ids are the English names.
+// style makes the paragraph a heading if its style is one. If the document defines no
+// styles, their IDs are the English names.
 func (b *wordBody) style(id string) {
 	if len(b.open) == 0 {
 		return
@@ -100,8 +100,7 @@ func isWord(name xml.Name) bool {
 	return strings.Contains(name.Space, "/wordprocessingml/")
 }
 
-// headingLevel returns the level, from 1, that the name of a style stands for; 0 for
-// text.
+// headingLevel returns the level of a heading style by its name, from 1, or 0 for text.
 func headingLevel(style string) int {
 	style = strings.ToLower(strings.ReplaceAll(style, " ", ""))
 	if style == "title" {

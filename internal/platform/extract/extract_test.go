@@ -12,7 +12,7 @@ import (
 	"github.com/avelto/convo/internal/platform/extract"
 )
 
-// module returns where a dependency lies: its own test files are real ones.
+// module returns the directory of a dependency, whose test files are read.
 func module(t *testing.T, path string) string {
 	t.Helper()
 	said, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", path).Output()
@@ -20,9 +20,8 @@ func module(t *testing.T, path string) string {
 	return strings.TrimSpace(string(said))
 }
 
-// TestRealFilesOfOthers reads public test files that come with dependencies: none may
-// do worse than be refused.
-func TestRealFilesOfOthers(t *testing.T) {
+// TestRealFiles reads the test files of dependencies: each must be read or rejected.
+func TestRealFiles(t *testing.T) {
 	t.Parallel()
 	for _, set := range []struct {
 		module, pattern string

@@ -107,7 +107,7 @@ func TestHTMLReadsWhatAVisitorSees(t *testing.T) {
 	require.NotContains(t, all.String(), "color")
 }
 
-func TestHostileHTMLIsReadOrRefused(t *testing.T) {
+func TestHostileHTMLIsReadOrRejected(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		content string
@@ -155,7 +155,7 @@ func TestPDFSectionsAreItsPages(t *testing.T) {
 	require.Equal(t, []extract.Section{{Page: 1, Text: "First page"}, {Page: 3, Text: "Third page"}}, document.Sections)
 }
 
-func TestHostilePDFsAreRefused(t *testing.T) {
+func TestHostilePDFsAreRejected(t *testing.T) {
 	t.Parallel()
 	whole := pdf("text")
 	for name, test := range map[string]struct {

@@ -13,9 +13,9 @@ import (
 
 const maxFile = 10 << 20
 
-// Main is the reader process. The first line of in is the Task, as JSON; the bytes to
-// read follow. It writes its reply to out. Before the first of the stranger's bytes is
-// looked at, the process gives up the file system, the network and starting programs.
+// Main is the reader process. The first line of in is the Task, as JSON; the bytes to read
+// follow. It writes its reply to out. Before it reads the first byte of the content, the
+// process gives up the file system, the network and starting programs.
 func Main(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err := limitResources(); err != nil {
 		return err

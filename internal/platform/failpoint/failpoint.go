@@ -1,12 +1,12 @@
-// Package failpoint lets tests kill the process at a named point of the program, to
-// prove what survives. It does nothing in a program built without the tag failpoint.
+// Package failpoint lets tests kill the process at a named point of the program, to test
+// recovery. It does nothing in a program built without the tag failpoint.
 package failpoint
 
 // Variable is the environment variable that names the point at which a program built
 // with the tag failpoint kills itself.
 const Variable = "CONVO_FAILPOINT"
 
-// Points on the way of a request with an Idempotency-Key.
+// Points in the processing of a request with an Idempotency-Key.
 const (
 	// KeyReserved: the key is leased, nothing has been done.
 	KeyReserved = "key-reserved"

@@ -15,7 +15,7 @@ import (
 	"github.com/avelto/convo/internal/platform/page"
 )
 
-func TestDecodeRefusesEveryOtherSpellingOfACursor(t *testing.T) {
+func TestDecodeRejectsOtherSpellingsOfACursor(t *testing.T) {
 	t.Parallel()
 	codec := page.NewCodec([]byte("key"))
 	cursor := codec.Encode(list(), page.Position{Score: 5, ID: uuid.New()})

@@ -37,8 +37,8 @@ func Violates(err error, constraint string) bool {
 	return errors.As(err, &pg) && pg.ConstraintName == constraint
 }
 
-// IsUnavailable reports whether the database could not be reached or would not
-// serve: a later try may succeed.
+// IsUnavailable reports whether the database could not be reached or was not ready: a retry
+// may succeed.
 func IsUnavailable(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		// Class 08 connection exception, 53 insufficient resources, 57P operator

@@ -25,7 +25,7 @@ type DB struct {
 	direct *pgxpool.Config // that of the pool, unless there is a pooler
 }
 
-// Options of a pool. The zero value takes pgx's defaults.
+// Options of a pool. The zero value uses pgx's defaults.
 type Options struct {
 	MaxConns int32
 	Tracing  bool // OpenTelemetry spans for each statement
@@ -137,15 +137,15 @@ func (d *DB) Sessions(ctx context.Context, applicationName string) (n int, err e
 	return n, nil
 }
 
-// Unflushed opens another pool on the same database, whose commits do not wait for
-// the disk (synchronous_commit): a crash of PostgreSQL may undo the latest. It is
-// for what is done again then. The caller closes it.
+// Unflushed opens another pool on the same database, whose commits do not wait for the disk
+// (synchronous_commit): a crash of PostgreSQL may undo the latest. It is for work that is
+// repeated after a crash. The caller closes it.
 func (d *DB) Unflushed(ctx context.Context, maxConns int32) (*DB, error) {
 	return d.apart(ctx, d.direct.Copy(), maxConns, map[string]string{"synchronous_commit": "off"})
 }
 
-// Apart opens another pool on the same database, for what must neither wait for the
-// requests nor keep them waiting. The caller closes it.
+// Apart opens another pool on the same database, for work that must neither wait for
+// requests nor delay them. The caller closes it.
 func (d *DB) Apart(ctx context.Context, maxConns int32) (*DB, error) {
 	return d.apart(ctx, d.pool.Config(), maxConns, nil)
 }
@@ -203,8 +203,8 @@ func (d *DB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []strin
 	return d.pool.CopyFrom(ctx, table, columns, rows)
 }
 
-// PlanEachTime runs queries with a plan made for their very arguments, where
-// PostgreSQL would after five executions settle for one plan that suits all.
+// PlanEachTime runs queries with a plan for their arguments. By default, PostgreSQL may use
+// one generic plan after five executions.
 func PlanEachTime(on db.DBTX) db.DBTX { return eachTime{on} }
 
 type eachTime struct{ db.DBTX }

@@ -56,7 +56,7 @@ func TestATransactionIsAllOrNothing(t *testing.T) {
 	require.Equal(t, 2, count(t, on))
 }
 
-func TestACallInsideJoinsTheTransaction(t *testing.T) {
+func TestNestedCallsJoinTheTransaction(t *testing.T) {
 	t.Parallel()
 	on := counter(t)
 	fault := errors.New("fault")
@@ -72,7 +72,7 @@ func TestACallInsideJoinsTheTransaction(t *testing.T) {
 	require.Zero(t, count(t, on))
 }
 
-func TestACancelledCallerLeavesNothingBehind(t *testing.T) {
+func TestCanceledCallersAreRolledBack(t *testing.T) {
 	t.Parallel()
 	on := counter(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -17,8 +17,8 @@ const (
 )
 
 // Conn is where statements run: the pool (*DB), one transaction each, or a transaction
-// (Tx). A method that takes a Conn leaves the choice to its caller, who can so compose
-// several in one transaction.
+// (Tx). A method that accepts a Conn lets its caller combine several methods in one
+// transaction.
 type Conn interface {
 	db.DBTX
 
@@ -92,12 +92,12 @@ func (d *DB) runTx(ctx context.Context, fn func(ctx context.Context, tx Tx) erro
 	return nil
 }
 
-// rollback ends what was not committed, even if the caller has gone.
+// rollback rolls back the transaction even if the caller's context is canceled.
 func rollback(ctx context.Context, tx pgx.Tx) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
-	// After a commit there is nothing to roll back; the pool closes a connection that
-	// cannot, and the server rolls back.
+	// After a commit there is nothing to roll back. If the rollback fails, the pool closes
+	// the connection and the server rolls back.
 	if err := tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
 		return
 	}

@@ -89,8 +89,8 @@ func TestFailedLookupsAreNotCounted(t *testing.T) {
 	require.False(t, over)
 }
 
-// TestASecretThatIsGoneIsCountedAgain: a revoked token must not be looked up forever.
-func TestASecretThatIsGoneIsCountedAgain(t *testing.T) {
+// TestDeletedSecretsAreCounted: a revoked token must not be looked up forever.
+func TestDeletedSecretsAreCounted(t *testing.T) {
 	t.Parallel()
 	l := newLookups()
 	l.Remember(sha256.Sum256([]byte("gone")))

@@ -11,12 +11,12 @@ import (
 
 const (
 	shards = 32
-	// sweepAt is how many keys a shard holds before windows that have ended are
-	// cleared from it; the mark then moves to twice of what is left.
+	// sweepAt is the number of keys at which a shard deletes windows that have ended. The
+	// threshold is then set to twice the number of remaining keys.
 	sweepAt = 1024
 )
 
-// Memory counts in the process: for a single replica.
+// Memory counts in this process, for a single replica.
 type Memory struct {
 	clock  clock.Clock
 	seed   maphash.Seed

@@ -1,7 +1,7 @@
-// Package ratelimit counts requests in windows: the first request of a key opens
-// one, and it takes a number of requests until it ends. So a limit of 600 a
-// minute admits exactly 600 in the minute from the first, and the caller can
-// tell from each response what is left and when the next window begins.
+// Package ratelimit counts requests in windows. The first request of a key opens a window,
+// which allows a number of requests until it ends. A limit of 600 per minute allows exactly
+// 600 requests in the minute after the first one, and each response says how many are left
+// and when the window ends.
 package ratelimit
 
 import (
@@ -38,8 +38,8 @@ func result(count int64, limit Limit, resetAfter time.Duration) Result {
 	}
 }
 
-// Network is what callers are counted by: an address, or of an IPv6 address its /64,
-// which one household or server has to itself.
+// Network returns the key by which callers are counted: an IPv4 address, or the /64 of an
+// IPv6 address, which usually belongs to one household or server.
 func Network(ip string) string {
 	address, err := netip.ParseAddr(ip)
 	if err != nil || address.Unmap().Is4() {

@@ -50,7 +50,7 @@ func age(t *testing.T, client *redis.Client, d time.Duration) {
 	}
 }
 
-func TestAWindowTakesItsNumberAndNoMore(t *testing.T) {
+func TestWindowAllowsExactlyItsLimit(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s subject) {
 		limit := ratelimit.Limit{Requests: 3, Window: time.Minute}
@@ -68,7 +68,7 @@ func TestAWindowTakesItsNumberAndNoMore(t *testing.T) {
 		s.advance(refused.ResetAfter)
 		again, err := s.limiter.Take(t.Context(), "a", limit)
 		require.NoError(t, err)
-		require.True(t, again.Allowed, "honouring the wait succeeds")
+		require.True(t, again.Allowed, "honoring the wait succeeds")
 		require.Equal(t, 2, again.Remaining)
 	})
 }

@@ -20,7 +20,7 @@ end
 return {count, redis.call('PTTL', KEYS[1])}
 `)
 
-// keyPrefix keeps the counts apart from what else is in the database.
+// keyPrefix separates the counts from other keys of the database.
 const keyPrefix = "convo:ratelimit:"
 
 // OpenRedis returns a client for a Redis URL (redis://, rediss:// or unix://) whose
@@ -47,13 +47,13 @@ type noLog struct{}
 // Printf implements go-redis's logger.
 func (noLog) Printf(context.Context, string, ...any) {}
 
-// Redis counts in a Redis server: for replicas that share their limits.
+// Redis counts in a Redis server, for replicas that share their limits.
 type Redis struct{ client redis.Scripter }
 
 // NewRedis returns a limiter over a client.
 func NewRedis(client redis.Scripter) *Redis { return &Redis{client: client} }
 
-// Take implements Limiter. It fails where Redis cannot be reached.
+// Take implements Limiter. It fails if Redis cannot be reached.
 func (r *Redis) Take(ctx context.Context, key string, limit Limit) (Result, error) {
 	reply, err := take.Run(ctx, r.client, []string{keyPrefix + key}, limit.Window.Milliseconds()).Int64Slice()
 	if err != nil {

@@ -40,7 +40,7 @@ func (s *Shared) Take(ctx context.Context, key string, limit Limit) (Result, err
 		if err == nil {
 			return taken, nil
 		}
-		if ctx.Err() == nil { // else the caller has gone, which says nothing about the limiter
+		if ctx.Err() == nil { // otherwise the caller has gone, and the limiter may be available
 			s.open(ctx, err)
 		}
 	}

@@ -84,7 +84,7 @@ func TestOnlyRequestsInFlightWaitForASharedLimiterThatHangs(t *testing.T) {
 	})
 }
 
-func TestOneProbeASecondFindsASharedLimiterThatIsBack(t *testing.T) {
+func TestProbesDetectRecoveryWithinASecond(t *testing.T) {
 	t.Parallel()
 	breaker(t, func(t *testing.T, first *remote, take func() ratelimit.Result) {
 		for range 3 { // outages
@@ -101,7 +101,7 @@ func TestOneProbeASecondFindsASharedLimiterThatIsBack(t *testing.T) {
 	})
 }
 
-func TestACallerWhoGoesAwayOpensNoBreaker(t *testing.T) {
+func TestCanceledCallersDoNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 	first := &remote{}
 	limiter := ratelimit.NewShared(first, ratelimit.NewMemory(clock.System{}), slog.New(slog.DiscardHandler))

@@ -39,7 +39,7 @@ func TestAnyReplicaOpensASecret(t *testing.T) {
 	require.Equal(t, "wh_secret", opened)
 }
 
-func TestOpenRefusesWhatWasNotSealed(t *testing.T) {
+func TestOpenRejectsBytesThatWereNotSealed(t *testing.T) {
 	t.Parallel()
 	box := newBox(t)
 	sealed := box.Seal("wh_secret", []byte("here"))

@@ -17,8 +17,7 @@ const (
 	version = 1
 )
 
-// ErrBroken means that sealed bytes were altered, or sealed with another key or for
-// another place.
+// ErrBroken means that sealed bytes were altered, or sealed with another key or place.
 var ErrBroken = errors.New("seal: cannot be opened with this key")
 
 // Box seals with one key and opens with several: AES-256-GCM with keys derived from the

@@ -12,7 +12,7 @@ import (
 	"github.com/avelto/convo/internal/platform/seal"
 )
 
-// The IDs of the document's examples.
+// IDs of the document's examples.
 var (
 	exampleID  = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e01")
 	deliveryID = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e04")

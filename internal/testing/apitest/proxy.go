@@ -54,8 +54,8 @@ func (p *Proxy) Cut() {
 	p.links = nil
 }
 
-// FreezeOpen makes the connections that are open swallow all bytes, and new ones not: as
-// when a firewall has forgotten them. It returns how many there were.
+// FreezeOpen discards all bytes on the connections that are open, but not on new ones, like
+// a firewall that has lost its state. It returns how many were open.
 func (p *Proxy) FreezeOpen() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,7 +65,7 @@ func (p *Proxy) FreezeOpen() int {
 	return len(p.links)
 }
 
-// Freeze makes all connections swallow all bytes, also new ones.
+// Freeze discards all bytes on all connections, including new ones.
 func (p *Proxy) Freeze() {
 	p.FreezeOpen()
 	p.mu.Lock()

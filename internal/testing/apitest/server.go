@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +28,7 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/ratelimit"
 	"github.com/avelto/convo/internal/testing/testdb"
+	"github.com/avelto/convo/internal/testing/watch"
 )
 
 // Key is the secret key of every test server.
@@ -50,7 +50,7 @@ type Server struct {
 	IDs         *id.Generator
 	Tokens      *token.Service
 	Document    *spec.Document
-	log         *lockedBuffer
+	log         *watch.Text
 	checker     *checker
 }
 
@@ -104,7 +104,7 @@ func New(t testing.TB, options Options) *Server {
 	}
 	s := &Server{
 		DB: on, Document: document, Clock: clock.NewFake(time.Date(2026, time.April, 30, 12, 0, 0, 0, time.UTC)),
-		log: &lockedBuffer{}, checker: shared(), DatabaseURL: options.DatabaseURL, Storage: options.Config.Storage,
+		log: &watch.Text{}, checker: shared(), DatabaseURL: options.DatabaseURL, Storage: options.Config.Storage,
 	}
 	parts := app.Parts{DB: on, Key: Key, OldKeys: options.OldKeys, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
 	if options.Key != nil {
@@ -251,21 +251,10 @@ var client = &http.Client{
 }
 
 // LogText returns the server's log so far, as JSON lines.
-func (s *Server) LogText() string {
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	return s.log.text.String()
-}
+func (s *Server) LogText() string { return s.log.String() }
 
-// lockedBuffer is a log that is safe for concurrent use.
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-// Write implements io.Writer.
-func (l *lockedBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
+// WaitForLog waits until the server's log contains a part, and returns the log.
+func (s *Server) WaitForLog(t testing.TB, part string) string {
+	t.Helper()
+	return s.log.WaitFor(t, part)
 }

@@ -1,4 +1,4 @@
-"""Lists, creates, misses and uploads something by the client that openapi-python-client has made."""
+"""Lists leads, creates one, requests a missing one and uploads a file with the generated client."""
 
 import os
 import sys

@@ -89,7 +89,7 @@ func TestTextIsSent(t *testing.T) {
 	require.JSONEq(t, `{"chat_id":"1111","text":"Cześć 🙂","reply_parameters":{"message_id":5,"allow_sending_without_reply":true}}`, string(b.body))
 }
 
-func TestFilesAreSentAsWhatTheyAre(t *testing.T) {
+func TestFilesAreSentByTheirType(t *testing.T) {
 	t.Parallel()
 	for contentType, want := range map[string][2]string{
 		"image/png": {"sendPhoto", "photo"}, "audio/ogg": {"sendVoice", "voice"}, "audio/mpeg": {"sendAudio", "audio"},

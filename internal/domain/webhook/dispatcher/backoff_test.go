@@ -28,7 +28,7 @@ func TestBackoffFollowsTheScheduleWithJitter(t *testing.T) {
 	require.True(t, different, "waits vary")
 }
 
-func TestBackoffHonoursRetryAfterUpToADay(t *testing.T) {
+func TestBackoffHonorsRetryAfterUpToADay(t *testing.T) {
 	t.Parallel()
 	wait, again := backoff(Schedule, 0, time.Hour)
 	require.True(t, again)

@@ -22,7 +22,8 @@ func (a Attempt) OK() bool {
 	return a.Error == "" && a.Status >= http.StatusOK && a.Status < http.StatusMultipleChoices
 }
 
-// Gone reports whether the endpoint responded 410: it wants no more events.
+// Gone reports whether the endpoint responded 410, which means that it wants no more
+// events.
 func (a Attempt) Gone() bool { return a.Status == http.StatusGone }
 
 // Stored is an attempt as the database stores it and the API shows it. ResponseStatus and

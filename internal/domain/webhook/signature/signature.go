@@ -1,5 +1,4 @@
-// Package signature signs webhook requests. It is pure: it knows neither the database
-// nor the network.
+// Package signature signs webhook requests. It uses neither the database nor the network.
 package signature
 
 import (

@@ -1,6 +1,6 @@
-// Package embedded runs a private PostgreSQL server in a directory, for
-// development and tests: with the machine's own binaries where there are any,
-// else with downloaded ones. It works for root too, whom PostgreSQL refuses.
+// Package embedded runs a private PostgreSQL server in a directory, for development and
+// tests: with installed binaries if there are any, otherwise with downloaded ones. It also
+// works for root, as which PostgreSQL refuses to run.
 package embedded
 
 import (
@@ -27,13 +27,13 @@ const (
 
 // Options of a server.
 type Options struct {
-	// Dir holds the cluster and is made where it is absent. Data is kept in it.
+	// Dir holds the cluster and its data. It is created if it does not exist.
 	Dir string
-	// Port to listen on; 0 takes a free one.
+	// Port to listen on; 0 chooses a free one.
 	Port int
-	// Volatile gives up durability for speed: for tests.
+	// Volatile trades durability for speed, for tests.
 	Volatile bool
-	// Logf tells what takes long, such as a download. It may be nil.
+	// Logf reports slow steps, such as a download. It may be nil.
 	Logf func(format string, args ...any)
 }
 
@@ -46,8 +46,8 @@ type Server struct {
 	password string
 }
 
-// Start starts the server of a directory, after a crash too, and returns once it
-// takes connections.
+// Start starts the server of a directory, also after a crash, and returns once it accepts
+// connections.
 func Start(ctx context.Context, options Options) (*Server, error) {
 	if options.Logf == nil {
 		options.Logf = func(string, ...any) {}
@@ -73,7 +73,7 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	if err := s.initialize(ctx, dir); err != nil {
 		return nil, err
 	}
-	// A server that outlived a killed process holds the directory: end it first.
+	// A server whose parent process was killed still uses the directory: stop it first.
 	if _, err := os.Stat(filepath.Join(s.data, "postmaster.pid")); err == nil {
 		_ = s.Stop(ctx) // a stale file, which the server clears itself, makes this fail
 	}
@@ -90,7 +90,7 @@ func (s *Server) URL(database string) string {
 	return u.String()
 }
 
-// Stop ends the server cleanly; open connections are cut.
+// Stop shuts the server down cleanly and closes open connections.
 func (s *Server) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()

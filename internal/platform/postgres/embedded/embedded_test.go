@@ -40,7 +40,7 @@ func TestDataIsKeptBetweenStarts(t *testing.T) {
 	require.NoError(t, second.Stop(t.Context()))
 }
 
-func TestAServerThatOutlivedItsProcessIsReplaced(t *testing.T) {
+func TestOrphanedServerIsReplaced(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	exec(t, start(t, dir), "CREATE TABLE kept ()")

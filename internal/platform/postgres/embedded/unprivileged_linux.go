@@ -17,10 +17,10 @@ const (
 	nobody   = 65534 // where there is no account named postgres
 )
 
-// unprivileged returns what lets root run a server in dir. Best is a user
-// namespace in which root is an ordinary user: files stay root's and no other
-// account is needed. Where a container forbids that, the directory is given to
-// an unprivileged system account.
+// unprivileged returns a function that lets root run a server in dir. It prefers a user
+// namespace in which root is an ordinary user: files stay root's and no other account is
+// needed. If a container forbids that, the directory is given to an unprivileged system
+// account.
 func unprivileged(ctx context.Context, dir string) (func(*exec.Cmd), error) {
 	if os.Geteuid() != 0 {
 		return func(*exec.Cmd) {}, nil
