@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 # Size of the large workspace of bench-growth; 1 is 5 million leads.
 GROWTH ?= 1
 
-.PHONY: help run build bench bench-verify bench-growth bench-search bench-webhooks bench-neighbors profile bin/bench test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
+.PHONY: help run build bench bench-verify bench-growth bench-search bench-knowledge bench-webhooks bench-neighbors profile bin/bench test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
 
 help: ## List all targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ profile: bin/bench ## Profile the server under load, and print the functions tha
 
 bench-search: ## Benchmark search over 100,000 passages.
 	@go run ./scripts/withpostgres go test -run NONE -bench Search -benchtime 500x ./internal/domain/knowledge
+
+bench-knowledge: ## Benchmark an upload next to a workspace with slow crawls, and to one with many uploads.
+	@go run ./scripts/withpostgres go test -run NONE -bench Neighbor -benchtime 20x ./internal/domain/knowledge
 
 bench-webhooks: bin/bench ## Benchmark webhook delivery against two references; updates docs/webhooks.md.
 	@bin/bench webhooks

@@ -2,20 +2,20 @@
 -- Creates a source. Returns no row if the workspace has a source with the same bytes.
 INSERT INTO knowledge_sources (workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, created_at, updated_at)
 VALUES (@workspace_id, @id, @kind, sqlc.narg('file_name'), sqlc.narg('content_type'), sqlc.narg('size_bytes'), sqlc.narg('sha256'), sqlc.narg('url'), sqlc.narg('depth'), @created_at, @created_at)
-ON CONFLICT (workspace_id, sha256) DO NOTHING
+ON CONFLICT (workspace_id, sha256) WHERE deleted_at IS NULL DO NOTHING
 RETURNING *;
 
 -- name: KnowledgeSourceGet :one
 -- One source of the workspace.
-SELECT * FROM knowledge_sources WHERE workspace_id = @workspace_id AND id = @id;
+SELECT * FROM knowledge_sources WHERE workspace_id = @workspace_id AND id = @id AND deleted_at IS NULL;
 
 -- name: KnowledgeSourceLock :one
 -- One source, locked until the transaction ends.
-SELECT * FROM knowledge_sources WHERE workspace_id = @workspace_id AND id = @id FOR NO KEY UPDATE;
+SELECT * FROM knowledge_sources WHERE workspace_id = @workspace_id AND id = @id AND deleted_at IS NULL FOR NO KEY UPDATE;
 
 -- name: KnowledgeSourceLockBySHA256 :one
 -- The source with the same bytes, locked until the transaction ends.
-SELECT * FROM knowledge_sources WHERE workspace_id = @workspace_id AND sha256 = @sha256 FOR NO KEY UPDATE;
+SELECT * FROM knowledge_sources WHERE workspace_id = @workspace_id AND sha256 = @sha256 AND deleted_at IS NULL FOR NO KEY UPDATE;
 
 -- name: KnowledgeSourceRename :one
 -- Gives a source the name and type under which its bytes were uploaded again.
@@ -26,12 +26,56 @@ RETURNING *;
 -- name: KnowledgeSourceList :many
 -- Sources before before_id, newest first.
 SELECT * FROM knowledge_sources
-WHERE workspace_id = @workspace_id AND id < @before_id
+WHERE workspace_id = @workspace_id AND id < @before_id AND deleted_at IS NULL
 ORDER BY id DESC LIMIT @row_limit;
 
 -- name: KnowledgeSourceDelete :one
--- Deletes a source and its index. Returns the deleted row.
-DELETE FROM knowledge_sources WHERE workspace_id = @workspace_id AND id = @id RETURNING *;
+-- Marks a source as deleted: from now on nothing finds it. Its rows are deleted later, in
+-- batches, since there may be too many for one statement.
+UPDATE knowledge_sources SET deleted_at = @deleted_at::timestamptz
+WHERE workspace_id = @workspace_id AND id = @id AND deleted_at IS NULL
+RETURNING *;
+
+-- name: KnowledgeSourceListDeleted :many
+-- Which of some sources are deleted.
+SELECT id FROM knowledge_sources WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[]) AND deleted_at IS NOT NULL;
+
+-- name: SystemKnowledgeChunkDeleteOfDeleted :execrows
+-- Deletes up to max_rows passages of deleted sources.
+DELETE FROM knowledge_chunks WHERE (workspace_id, source_id, id) IN (
+    SELECT gone.workspace_id, gone.source_id, gone.id FROM knowledge_sources AS source
+    JOIN knowledge_chunks AS gone ON gone.workspace_id = source.workspace_id AND gone.source_id = source.id
+    WHERE source.deleted_at IS NOT NULL LIMIT @max_rows
+);
+
+-- name: SystemKnowledgeDocumentDeleteOfDeleted :execrows
+-- Deletes up to max_rows pages of deleted sources whose passages are deleted.
+DELETE FROM knowledge_documents WHERE (workspace_id, source_id, url) IN (
+    SELECT gone.workspace_id, gone.source_id, gone.url FROM knowledge_sources AS source
+    JOIN knowledge_documents AS gone ON gone.workspace_id = source.workspace_id AND gone.source_id = source.id
+    WHERE source.deleted_at IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM knowledge_chunks AS chunk
+        WHERE chunk.workspace_id = gone.workspace_id AND chunk.source_id = gone.source_id AND chunk.document_url = gone.url
+    ) LIMIT @max_rows
+);
+
+-- name: SystemKnowledgeJobDetachOfDeleted :execrows
+-- Takes the reference to its deleted source from up to max_rows jobs.
+UPDATE knowledge_jobs SET source_id = NULL WHERE (workspace_id, id) IN (
+    SELECT job.workspace_id, job.id FROM knowledge_sources AS source
+    JOIN knowledge_jobs AS job ON job.workspace_id = source.workspace_id AND job.source_id = source.id
+    WHERE source.deleted_at IS NOT NULL LIMIT @max_rows
+);
+
+-- name: SystemKnowledgeSourceDeleteDeleted :execrows
+-- Deletes up to max_rows sources that are marked as deleted and have no rows left.
+DELETE FROM knowledge_sources WHERE (workspace_id, id) IN (
+    SELECT source.workspace_id, source.id FROM knowledge_sources AS source
+    WHERE source.deleted_at IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM knowledge_documents AS page WHERE page.workspace_id = source.workspace_id AND page.source_id = source.id)
+      AND NOT EXISTS (SELECT 1 FROM knowledge_jobs AS job WHERE job.workspace_id = source.workspace_id AND job.source_id = source.id)
+    LIMIT @max_rows
+);
 
 -- name: KnowledgeSourceRecount :exec
 -- Updates the number of passages.
@@ -59,19 +103,64 @@ SELECT * FROM knowledge_jobs
 WHERE workspace_id = @workspace_id AND id < @before_id
 ORDER BY id DESC LIMIT @row_limit;
 
--- name: KnowledgeJobClaim :one
--- Leases an unclaimed job. Returns no row if it is leased or has ended.
-UPDATE knowledge_jobs SET status = 'PROCESSING', started_at = coalesce(started_at, @now::timestamptz), leased_until = @until::timestamptz
-WHERE workspace_id = @workspace_id AND id = @id AND status IN ('PENDING', 'PROCESSING') AND (leased_until IS NULL OR leased_until <= @now::timestamptz)
-RETURNING *;
+-- name: KnowledgeJobCountOpen :one
+-- The number of jobs of a type that have not ended, counted up to max_jobs.
+SELECT count(*) FROM (
+    SELECT 1 FROM knowledge_jobs
+    WHERE workspace_id = @workspace_id AND type = @kind AND status IN ('PENDING', 'PROCESSING') LIMIT @max_jobs
+) AS open;
+
+-- name: SystemKnowledgeJobClaim :many
+-- Leases up to max_jobs jobs of a type that no worker has. Each workspace gets up to share
+-- leases, its oldest jobs first. Workspaces with fewer leases come first, then those whose
+-- job has waited longest. Jobs that another claim has locked are skipped; claims at the same
+-- moment may exceed a share by one job each. spaces jumps through the index from workspace
+-- to workspace, so that a long queue costs no more than a short one.
+WITH RECURSIVE spaces AS (
+    (SELECT first.workspace_id FROM knowledge_jobs AS first
+     WHERE first.type = @kind AND first.status IN ('PENDING', 'PROCESSING') ORDER BY first.workspace_id LIMIT 1)
+    UNION ALL
+    SELECT next.workspace_id FROM spaces CROSS JOIN LATERAL (
+        SELECT after.workspace_id FROM knowledge_jobs AS after
+        WHERE after.type = @kind AND after.status IN ('PENDING', 'PROCESSING') AND after.workspace_id > spaces.workspace_id
+        ORDER BY after.workspace_id LIMIT 1
+    ) AS next
+), running AS (
+    SELECT busy.workspace_id, count(*) AS jobs FROM knowledge_jobs AS busy
+    WHERE busy.type = @kind AND busy.status = 'PROCESSING' AND busy.leased_until > @now::timestamptz
+    GROUP BY busy.workspace_id
+), candidates AS (
+    SELECT waiting.workspace_id, waiting.id, coalesce(running.jobs, 0) + waiting.nth AS turn
+    FROM spaces
+    LEFT JOIN running ON running.workspace_id = spaces.workspace_id
+    CROSS JOIN LATERAL (
+        SELECT job.workspace_id, job.id, row_number() OVER (ORDER BY job.id) AS nth FROM knowledge_jobs AS job
+        WHERE job.type = @kind AND job.workspace_id = spaces.workspace_id AND job.status IN ('PENDING', 'PROCESSING')
+          AND (job.leased_until IS NULL OR job.leased_until <= @now::timestamptz) AND (job.available_at IS NULL OR job.available_at <= @now::timestamptz)
+        ORDER BY job.id LIMIT @share
+    ) AS waiting
+    WHERE coalesce(running.jobs, 0) + waiting.nth <= @share
+), claimed AS (
+    SELECT job.workspace_id, job.id FROM candidates
+    JOIN knowledge_jobs AS job ON job.workspace_id = candidates.workspace_id AND job.id = candidates.id
+    WHERE job.status IN ('PENDING', 'PROCESSING')
+      AND (job.leased_until IS NULL OR job.leased_until <= @now::timestamptz) AND (job.available_at IS NULL OR job.available_at <= @now::timestamptz)
+    ORDER BY candidates.turn, coalesce(greatest(job.leased_until, job.available_at), job.created_at), job.id
+    LIMIT @max_jobs FOR UPDATE OF job SKIP LOCKED
+)
+UPDATE knowledge_jobs
+SET status = 'PROCESSING', started_at = coalesce(knowledge_jobs.started_at, @now::timestamptz), leased_until = @until::timestamptz, available_at = NULL
+FROM claimed WHERE knowledge_jobs.workspace_id = claimed.workspace_id AND knowledge_jobs.id = claimed.id
+RETURNING knowledge_jobs.*;
 
 -- name: KnowledgeJobProlong :execrows
 -- Extends the lease of a job. Affects no row if the job was canceled.
 UPDATE knowledge_jobs SET leased_until = @until::timestamptz WHERE workspace_id = @workspace_id AND id = @id AND status = 'PROCESSING';
 
 -- name: KnowledgeJobRelease :exec
--- Ends the lease of a job that has not ended.
-UPDATE knowledge_jobs SET leased_until = @now::timestamptz WHERE workspace_id = @workspace_id AND id = @id AND status = 'PROCESSING';
+-- Ends the lease of a job that has not ended. It can be claimed from available_at on.
+UPDATE knowledge_jobs SET leased_until = @now::timestamptz, available_at = @available_at::timestamptz, failures = @failures
+WHERE workspace_id = @workspace_id AND id = @id AND status = 'PROCESSING';
 
 -- name: KnowledgeJobEnd :one
 -- Ends a job that has not ended.
@@ -84,14 +173,6 @@ RETURNING *;
 UPDATE knowledge_jobs SET status = 'CANCELLED', finished_at = @now::timestamptz, leased_until = NULL
 WHERE workspace_id = @workspace_id AND source_id = @source_id::uuid AND status IN ('PENDING', 'PROCESSING');
 
--- name: SystemKnowledgeJobListOrphaned :many
--- Orphaned jobs, to queue again: no worker has leased them for a while. Each is returned
--- once per period, so that a job that is waiting in the queue is not queued repeatedly.
-UPDATE knowledge_jobs SET leased_until = @now::timestamptz
-WHERE status = 'PENDING' AND coalesce(leased_until, created_at) <= @pending_before::timestamptz
-  OR status = 'PROCESSING' AND coalesce(leased_until, created_at) <= @processing_before::timestamptz
-RETURNING workspace_id, id;
-
 -- name: KnowledgePageAdd :exec
 -- Adds pages to visit. Pages that the job has already are not changed.
 INSERT INTO knowledge_pages (workspace_id, job_id, url, depth)
@@ -103,6 +184,10 @@ ON CONFLICT DO NOTHING;
 SELECT url, depth FROM knowledge_pages
 WHERE workspace_id = @workspace_id AND job_id = @job_id AND state = 'FOUND'
 ORDER BY depth, position LIMIT 1;
+
+-- name: KnowledgePageAnyEnded :one
+-- Whether a page of a job has been read.
+SELECT EXISTS (SELECT 1 FROM knowledge_pages WHERE workspace_id = @workspace_id AND job_id = @job_id AND state <> 'FOUND');
 
 -- name: KnowledgePageEnd :exec
 -- Records the result of a page.
@@ -147,9 +232,13 @@ UPDATE knowledge_documents SET job_id = @job_id::uuid WHERE workspace_id = @work
 -- Removes a page from the index.
 DELETE FROM knowledge_documents WHERE workspace_id = @workspace_id AND source_id = @source_id AND url = @url;
 
--- name: KnowledgeDocumentDeleteUnvisited :exec
--- Removes the pages from the index that a job has not visited.
-DELETE FROM knowledge_documents WHERE workspace_id = @workspace_id AND source_id = @source_id AND job_id IS DISTINCT FROM @job_id::uuid;
+-- name: KnowledgeDocumentDeleteUnvisited :execrows
+-- Removes up to max_rows pages from the index that a job has not visited.
+DELETE FROM knowledge_documents
+WHERE knowledge_documents.workspace_id = @workspace_id AND knowledge_documents.source_id = @source_id AND knowledge_documents.url IN (
+    SELECT gone.url FROM knowledge_documents AS gone
+    WHERE gone.workspace_id = @workspace_id AND gone.source_id = @source_id AND gone.job_id IS DISTINCT FROM @job_id::uuid LIMIT @max_rows
+);
 
 -- name: KnowledgeDocumentCreate :exec
 -- Creates an indexed page.
@@ -172,6 +261,7 @@ SELECT found.id, found.source_id, found.document_url, found.heading, found.page,
 FROM (
     SELECT chunk.* FROM knowledge_chunks AS chunk
     WHERE chunk.workspace_id = @workspace_id AND chunk.terms @@ to_tsquery('simple', @query::text)
+      AND chunk.source_id NOT IN (SELECT gone.id FROM knowledge_sources AS gone WHERE gone.workspace_id = @workspace_id AND gone.deleted_at IS NOT NULL)
       AND (cardinality(@source_ids::uuid[]) = 0 OR chunk.source_id = ANY(@source_ids::uuid[]))
     LIMIT @candidates
 ) AS found

@@ -168,7 +168,7 @@ func (b *killBed) calls(t *testing.T) (calls []*keyedCall) {
 func databaseCalls(handedOff, tag uuid.UUID) []*keyedCall {
 	const (
 		isJSON = "application/json"
-		job    = "SELECT count(*) FROM knowledge_jobs AS job JOIN knowledge_sources AS source ON source.id = job.source_id JOIN river.river_job AS queued ON queued.args ->> 'jobId' = job.id::text WHERE "
+		job    = "SELECT count(*) FROM knowledge_jobs AS job JOIN knowledge_sources AS source ON source.id = job.source_id WHERE job.status = 'PENDING' AND "
 	)
 	return []*keyedCall{
 		{operation: "createLead", path: "/leads", contentType: isJSON, body: `{"fields":{"name":"KEY"}}`, effects: []string{

@@ -225,6 +225,7 @@ const (
 	ErrorCodeServiceUnavailable                             = model.ErrorCodeServiceUnavailable
 	ErrorCodeTagExists                                      = model.ErrorCodeTagExists
 	ErrorCodeTimeout                                        = model.ErrorCodeTimeout
+	ErrorCodeTooManyJobs                                    = model.ErrorCodeTooManyJobs
 	ErrorCodeURITooLong                                     = model.ErrorCodeURITooLong
 	ErrorCodeUnauthenticated                                = model.ErrorCodeUnauthenticated
 	ErrorCodeUnknownEvent                                   = model.ErrorCodeUnknownEvent

@@ -59,6 +59,7 @@ SELECT found.id, found.source_id, found.document_url, found.heading, found.page,
 FROM (
     SELECT chunk.workspace_id, chunk.source_id, chunk.id, chunk.document_url, chunk.heading, chunk.page, chunk.content, chunk.terms FROM knowledge_chunks AS chunk
     WHERE chunk.workspace_id = $2 AND chunk.terms @@ to_tsquery('simple', $3::text)
+      AND chunk.source_id NOT IN (SELECT gone.id FROM knowledge_sources AS gone WHERE gone.workspace_id = $2 AND gone.deleted_at IS NOT NULL)
       AND (cardinality($4::uuid[]) = 0 OR chunk.source_id = ANY($4::uuid[]))
     LIMIT $5
 ) AS found
@@ -161,20 +162,33 @@ func (q *Queries) KnowledgeDocumentDelete(ctx context.Context, db DBTX, arg Know
 	return err
 }
 
-const knowledgeDocumentDeleteUnvisited = `-- name: KnowledgeDocumentDeleteUnvisited :exec
-DELETE FROM knowledge_documents WHERE workspace_id = $1 AND source_id = $2 AND job_id IS DISTINCT FROM $3::uuid
+const knowledgeDocumentDeleteUnvisited = `-- name: KnowledgeDocumentDeleteUnvisited :execrows
+DELETE FROM knowledge_documents
+WHERE knowledge_documents.workspace_id = $1 AND knowledge_documents.source_id = $2 AND knowledge_documents.url IN (
+    SELECT gone.url FROM knowledge_documents AS gone
+    WHERE gone.workspace_id = $1 AND gone.source_id = $2 AND gone.job_id IS DISTINCT FROM $3::uuid LIMIT $4
+)
 `
 
 type KnowledgeDocumentDeleteUnvisitedParams struct {
 	WorkspaceID uuid.UUID
 	SourceID    uuid.UUID
 	JobID       uuid.UUID
+	MaxRows     int32
 }
 
-// Removes the pages from the index that a job has not visited.
-func (q *Queries) KnowledgeDocumentDeleteUnvisited(ctx context.Context, db DBTX, arg KnowledgeDocumentDeleteUnvisitedParams) error {
-	_, err := db.Exec(ctx, knowledgeDocumentDeleteUnvisited, arg.WorkspaceID, arg.SourceID, arg.JobID)
-	return err
+// Removes up to max_rows pages from the index that a job has not visited.
+func (q *Queries) KnowledgeDocumentDeleteUnvisited(ctx context.Context, db DBTX, arg KnowledgeDocumentDeleteUnvisitedParams) (int64, error) {
+	result, err := db.Exec(ctx, knowledgeDocumentDeleteUnvisited,
+		arg.WorkspaceID,
+		arg.SourceID,
+		arg.JobID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const knowledgeDocumentFind = `-- name: KnowledgeDocumentFind :one
@@ -252,51 +266,31 @@ func (q *Queries) KnowledgeJobCancelBySource(ctx context.Context, db DBTX, arg K
 	return err
 }
 
-const knowledgeJobClaim = `-- name: KnowledgeJobClaim :one
-UPDATE knowledge_jobs SET status = 'PROCESSING', started_at = coalesce(started_at, $1::timestamptz), leased_until = $2::timestamptz
-WHERE workspace_id = $3 AND id = $4 AND status IN ('PENDING', 'PROCESSING') AND (leased_until IS NULL OR leased_until <= $1::timestamptz)
-RETURNING workspace_id, id, source_id, type, status, file_name, url, refresh, error_code, error_message, leased_until, created_at, started_at, finished_at
+const knowledgeJobCountOpen = `-- name: KnowledgeJobCountOpen :one
+SELECT count(*) FROM (
+    SELECT 1 FROM knowledge_jobs
+    WHERE workspace_id = $1 AND type = $2 AND status IN ('PENDING', 'PROCESSING') LIMIT $3
+) AS open
 `
 
-type KnowledgeJobClaimParams struct {
-	Now         time.Time
-	Until       time.Time
+type KnowledgeJobCountOpenParams struct {
 	WorkspaceID uuid.UUID
-	ID          uuid.UUID
+	Kind        model.KnowledgeType
+	MaxJobs     int32
 }
 
-// Leases an unclaimed job. Returns no row if it is leased or has ended.
-func (q *Queries) KnowledgeJobClaim(ctx context.Context, db DBTX, arg KnowledgeJobClaimParams) (KnowledgeJob, error) {
-	row := db.QueryRow(ctx, knowledgeJobClaim,
-		arg.Now,
-		arg.Until,
-		arg.WorkspaceID,
-		arg.ID,
-	)
-	var i KnowledgeJob
-	err := row.Scan(
-		&i.WorkspaceID,
-		&i.ID,
-		&i.SourceID,
-		&i.Type,
-		&i.Status,
-		&i.FileName,
-		&i.URL,
-		&i.Refresh,
-		&i.ErrorCode,
-		&i.ErrorMessage,
-		&i.LeasedUntil,
-		&i.CreatedAt,
-		&i.StartedAt,
-		&i.FinishedAt,
-	)
-	return i, err
+// The number of jobs of a type that have not ended, counted up to max_jobs.
+func (q *Queries) KnowledgeJobCountOpen(ctx context.Context, db DBTX, arg KnowledgeJobCountOpenParams) (int64, error) {
+	row := db.QueryRow(ctx, knowledgeJobCountOpen, arg.WorkspaceID, arg.Kind, arg.MaxJobs)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const knowledgeJobCreate = `-- name: KnowledgeJobCreate :one
 INSERT INTO knowledge_jobs (workspace_id, id, source_id, type, file_name, url, refresh, created_at)
 VALUES ($1, $2, $3::uuid, $4, $5, $6, $7, $8)
-RETURNING workspace_id, id, source_id, type, status, file_name, url, refresh, error_code, error_message, leased_until, created_at, started_at, finished_at
+RETURNING workspace_id, id, source_id, type, status, file_name, url, refresh, error_code, error_message, leased_until, created_at, started_at, finished_at, failures, available_at
 `
 
 type KnowledgeJobCreateParams struct {
@@ -338,6 +332,8 @@ func (q *Queries) KnowledgeJobCreate(ctx context.Context, db DBTX, arg Knowledge
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
+		&i.Failures,
+		&i.AvailableAt,
 	)
 	return i, err
 }
@@ -345,7 +341,7 @@ func (q *Queries) KnowledgeJobCreate(ctx context.Context, db DBTX, arg Knowledge
 const knowledgeJobEnd = `-- name: KnowledgeJobEnd :one
 UPDATE knowledge_jobs SET status = $1, error_code = $2, error_message = $3, finished_at = $4::timestamptz, leased_until = NULL
 WHERE workspace_id = $5 AND id = $6 AND status IN ('PENDING', 'PROCESSING')
-RETURNING workspace_id, id, source_id, type, status, file_name, url, refresh, error_code, error_message, leased_until, created_at, started_at, finished_at
+RETURNING workspace_id, id, source_id, type, status, file_name, url, refresh, error_code, error_message, leased_until, created_at, started_at, finished_at, failures, available_at
 `
 
 type KnowledgeJobEndParams struct {
@@ -383,12 +379,14 @@ func (q *Queries) KnowledgeJobEnd(ctx context.Context, db DBTX, arg KnowledgeJob
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
+		&i.Failures,
+		&i.AvailableAt,
 	)
 	return i, err
 }
 
 const knowledgeJobGet = `-- name: KnowledgeJobGet :one
-SELECT workspace_id, id, source_id, type, status, file_name, url, refresh, error_code, error_message, leased_until, created_at, started_at, finished_at FROM knowledge_jobs WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, source_id, type, status, file_name, url, refresh, error_code, error_message, leased_until, created_at, started_at, finished_at, failures, available_at FROM knowledge_jobs WHERE workspace_id = $1 AND id = $2
 `
 
 type KnowledgeJobGetParams struct {
@@ -415,12 +413,14 @@ func (q *Queries) KnowledgeJobGet(ctx context.Context, db DBTX, arg KnowledgeJob
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
+		&i.Failures,
+		&i.AvailableAt,
 	)
 	return i, err
 }
 
 const knowledgeJobLatest = `-- name: KnowledgeJobLatest :one
-SELECT workspace_id, id, source_id, type, status, file_name, url, refresh, error_code, error_message, leased_until, created_at, started_at, finished_at FROM knowledge_jobs WHERE workspace_id = $1 AND source_id = $2::uuid ORDER BY id DESC LIMIT 1
+SELECT workspace_id, id, source_id, type, status, file_name, url, refresh, error_code, error_message, leased_until, created_at, started_at, finished_at, failures, available_at FROM knowledge_jobs WHERE workspace_id = $1 AND source_id = $2::uuid ORDER BY id DESC LIMIT 1
 `
 
 type KnowledgeJobLatestParams struct {
@@ -447,12 +447,14 @@ func (q *Queries) KnowledgeJobLatest(ctx context.Context, db DBTX, arg Knowledge
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
+		&i.Failures,
+		&i.AvailableAt,
 	)
 	return i, err
 }
 
 const knowledgeJobList = `-- name: KnowledgeJobList :many
-SELECT workspace_id, id, source_id, type, status, file_name, url, refresh, error_code, error_message, leased_until, created_at, started_at, finished_at FROM knowledge_jobs
+SELECT workspace_id, id, source_id, type, status, file_name, url, refresh, error_code, error_message, leased_until, created_at, started_at, finished_at, failures, available_at FROM knowledge_jobs
 WHERE workspace_id = $1 AND id < $2
 ORDER BY id DESC LIMIT $3
 `
@@ -488,6 +490,8 @@ func (q *Queries) KnowledgeJobList(ctx context.Context, db DBTX, arg KnowledgeJo
 			&i.CreatedAt,
 			&i.StartedAt,
 			&i.FinishedAt,
+			&i.Failures,
+			&i.AvailableAt,
 		); err != nil {
 			return nil, err
 		}
@@ -519,18 +523,27 @@ func (q *Queries) KnowledgeJobProlong(ctx context.Context, db DBTX, arg Knowledg
 }
 
 const knowledgeJobRelease = `-- name: KnowledgeJobRelease :exec
-UPDATE knowledge_jobs SET leased_until = $1::timestamptz WHERE workspace_id = $2 AND id = $3 AND status = 'PROCESSING'
+UPDATE knowledge_jobs SET leased_until = $1::timestamptz, available_at = $2::timestamptz, failures = $3
+WHERE workspace_id = $4 AND id = $5 AND status = 'PROCESSING'
 `
 
 type KnowledgeJobReleaseParams struct {
 	Now         time.Time
+	AvailableAt time.Time
+	Failures    int32
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
 }
 
-// Ends the lease of a job that has not ended.
+// Ends the lease of a job that has not ended. It can be claimed from available_at on.
 func (q *Queries) KnowledgeJobRelease(ctx context.Context, db DBTX, arg KnowledgeJobReleaseParams) error {
-	_, err := db.Exec(ctx, knowledgeJobRelease, arg.Now, arg.WorkspaceID, arg.ID)
+	_, err := db.Exec(ctx, knowledgeJobRelease,
+		arg.Now,
+		arg.AvailableAt,
+		arg.Failures,
+		arg.WorkspaceID,
+		arg.ID,
+	)
 	return err
 }
 
@@ -556,6 +569,23 @@ func (q *Queries) KnowledgePageAdd(ctx context.Context, db DBTX, arg KnowledgePa
 		arg.URLs,
 	)
 	return err
+}
+
+const knowledgePageAnyEnded = `-- name: KnowledgePageAnyEnded :one
+SELECT EXISTS (SELECT 1 FROM knowledge_pages WHERE workspace_id = $1 AND job_id = $2 AND state <> 'FOUND')
+`
+
+type KnowledgePageAnyEndedParams struct {
+	WorkspaceID uuid.UUID
+	JobID       uuid.UUID
+}
+
+// Whether a page of a job has been read.
+func (q *Queries) KnowledgePageAnyEnded(ctx context.Context, db DBTX, arg KnowledgePageAnyEndedParams) (bool, error) {
+	row := db.QueryRow(ctx, knowledgePageAnyEnded, arg.WorkspaceID, arg.JobID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const knowledgePageCounts = `-- name: KnowledgePageCounts :many
@@ -737,8 +767,8 @@ func (q *Queries) KnowledgePageTotal(ctx context.Context, db DBTX, arg Knowledge
 const knowledgeSourceCreate = `-- name: KnowledgeSourceCreate :one
 INSERT INTO knowledge_sources (workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
-ON CONFLICT (workspace_id, sha256) DO NOTHING
-RETURNING workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at
+ON CONFLICT (workspace_id, sha256) WHERE deleted_at IS NULL DO NOTHING
+RETURNING workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at, deleted_at
 `
 
 type KnowledgeSourceCreateParams struct {
@@ -782,22 +812,27 @@ func (q *Queries) KnowledgeSourceCreate(ctx context.Context, db DBTX, arg Knowle
 		&i.ChunkCount,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DeletedAt,
 	)
 	return i, err
 }
 
 const knowledgeSourceDelete = `-- name: KnowledgeSourceDelete :one
-DELETE FROM knowledge_sources WHERE workspace_id = $1 AND id = $2 RETURNING workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at
+UPDATE knowledge_sources SET deleted_at = $1::timestamptz
+WHERE workspace_id = $2 AND id = $3 AND deleted_at IS NULL
+RETURNING workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at, deleted_at
 `
 
 type KnowledgeSourceDeleteParams struct {
+	DeletedAt   time.Time
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
 }
 
-// Deletes a source and its index. Returns the deleted row.
+// Marks a source as deleted: from now on nothing finds it. Its rows are deleted later, in
+// batches, since there may be too many for one statement.
 func (q *Queries) KnowledgeSourceDelete(ctx context.Context, db DBTX, arg KnowledgeSourceDeleteParams) (KnowledgeSource, error) {
-	row := db.QueryRow(ctx, knowledgeSourceDelete, arg.WorkspaceID, arg.ID)
+	row := db.QueryRow(ctx, knowledgeSourceDelete, arg.DeletedAt, arg.WorkspaceID, arg.ID)
 	var i KnowledgeSource
 	err := row.Scan(
 		&i.WorkspaceID,
@@ -812,12 +847,13 @@ func (q *Queries) KnowledgeSourceDelete(ctx context.Context, db DBTX, arg Knowle
 		&i.ChunkCount,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DeletedAt,
 	)
 	return i, err
 }
 
 const knowledgeSourceGet = `-- name: KnowledgeSourceGet :one
-SELECT workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at FROM knowledge_sources WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at, deleted_at FROM knowledge_sources WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
 `
 
 type KnowledgeSourceGetParams struct {
@@ -842,13 +878,14 @@ func (q *Queries) KnowledgeSourceGet(ctx context.Context, db DBTX, arg Knowledge
 		&i.ChunkCount,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DeletedAt,
 	)
 	return i, err
 }
 
 const knowledgeSourceList = `-- name: KnowledgeSourceList :many
-SELECT workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at FROM knowledge_sources
-WHERE workspace_id = $1 AND id < $2
+SELECT workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at, deleted_at FROM knowledge_sources
+WHERE workspace_id = $1 AND id < $2 AND deleted_at IS NULL
 ORDER BY id DESC LIMIT $3
 `
 
@@ -881,6 +918,7 @@ func (q *Queries) KnowledgeSourceList(ctx context.Context, db DBTX, arg Knowledg
 			&i.ChunkCount,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.DeletedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -892,8 +930,38 @@ func (q *Queries) KnowledgeSourceList(ctx context.Context, db DBTX, arg Knowledg
 	return items, nil
 }
 
+const knowledgeSourceListDeleted = `-- name: KnowledgeSourceListDeleted :many
+SELECT id FROM knowledge_sources WHERE workspace_id = $1 AND id = ANY($2::uuid[]) AND deleted_at IS NOT NULL
+`
+
+type KnowledgeSourceListDeletedParams struct {
+	WorkspaceID uuid.UUID
+	IDs         []uuid.UUID
+}
+
+// Which of some sources are deleted.
+func (q *Queries) KnowledgeSourceListDeleted(ctx context.Context, db DBTX, arg KnowledgeSourceListDeletedParams) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, knowledgeSourceListDeleted, arg.WorkspaceID, arg.IDs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const knowledgeSourceLock = `-- name: KnowledgeSourceLock :one
-SELECT workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at FROM knowledge_sources WHERE workspace_id = $1 AND id = $2 FOR NO KEY UPDATE
+SELECT workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at, deleted_at FROM knowledge_sources WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL FOR NO KEY UPDATE
 `
 
 type KnowledgeSourceLockParams struct {
@@ -918,12 +986,13 @@ func (q *Queries) KnowledgeSourceLock(ctx context.Context, db DBTX, arg Knowledg
 		&i.ChunkCount,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DeletedAt,
 	)
 	return i, err
 }
 
 const knowledgeSourceLockBySHA256 = `-- name: KnowledgeSourceLockBySHA256 :one
-SELECT workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at FROM knowledge_sources WHERE workspace_id = $1 AND sha256 = $2 FOR NO KEY UPDATE
+SELECT workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at, deleted_at FROM knowledge_sources WHERE workspace_id = $1 AND sha256 = $2 AND deleted_at IS NULL FOR NO KEY UPDATE
 `
 
 type KnowledgeSourceLockBySHA256Params struct {
@@ -948,6 +1017,7 @@ func (q *Queries) KnowledgeSourceLockBySHA256(ctx context.Context, db DBTX, arg 
 		&i.ChunkCount,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DeletedAt,
 	)
 	return i, err
 }
@@ -973,7 +1043,7 @@ func (q *Queries) KnowledgeSourceRecount(ctx context.Context, db DBTX, arg Knowl
 const knowledgeSourceRename = `-- name: KnowledgeSourceRename :one
 UPDATE knowledge_sources SET file_name = $1::text, content_type = $2::text, updated_at = $3
 WHERE workspace_id = $4 AND id = $5
-RETURNING workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at
+RETURNING workspace_id, id, type, file_name, content_type, size_bytes, sha256, url, depth, chunk_count, created_at, updated_at, deleted_at
 `
 
 type KnowledgeSourceRenameParams struct {
@@ -1007,40 +1077,141 @@ func (q *Queries) KnowledgeSourceRename(ctx context.Context, db DBTX, arg Knowle
 		&i.ChunkCount,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DeletedAt,
 	)
 	return i, err
 }
 
-const systemKnowledgeJobListOrphaned = `-- name: SystemKnowledgeJobListOrphaned :many
-UPDATE knowledge_jobs SET leased_until = $1::timestamptz
-WHERE status = 'PENDING' AND coalesce(leased_until, created_at) <= $2::timestamptz
-  OR status = 'PROCESSING' AND coalesce(leased_until, created_at) <= $3::timestamptz
-RETURNING workspace_id, id
+const systemKnowledgeChunkDeleteOfDeleted = `-- name: SystemKnowledgeChunkDeleteOfDeleted :execrows
+DELETE FROM knowledge_chunks WHERE (workspace_id, source_id, id) IN (
+    SELECT gone.workspace_id, gone.source_id, gone.id FROM knowledge_sources AS source
+    JOIN knowledge_chunks AS gone ON gone.workspace_id = source.workspace_id AND gone.source_id = source.id
+    WHERE source.deleted_at IS NOT NULL LIMIT $1
+)
 `
 
-type SystemKnowledgeJobListOrphanedParams struct {
-	Now              time.Time
-	PendingBefore    time.Time
-	ProcessingBefore time.Time
+type SystemKnowledgeChunkDeleteOfDeletedParams struct {
+	MaxRows int32
 }
 
-type SystemKnowledgeJobListOrphanedRow struct {
-	WorkspaceID uuid.UUID
-	ID          uuid.UUID
+// Deletes up to max_rows passages of deleted sources.
+func (q *Queries) SystemKnowledgeChunkDeleteOfDeleted(ctx context.Context, db DBTX, arg SystemKnowledgeChunkDeleteOfDeletedParams) (int64, error) {
+	result, err := db.Exec(ctx, systemKnowledgeChunkDeleteOfDeleted, arg.MaxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
-// Orphaned jobs, to queue again: no worker has leased them for a while. Each is returned
-// once per period, so that a job that is waiting in the queue is not queued repeatedly.
-func (q *Queries) SystemKnowledgeJobListOrphaned(ctx context.Context, db DBTX, arg SystemKnowledgeJobListOrphanedParams) ([]SystemKnowledgeJobListOrphanedRow, error) {
-	rows, err := db.Query(ctx, systemKnowledgeJobListOrphaned, arg.Now, arg.PendingBefore, arg.ProcessingBefore)
+const systemKnowledgeDocumentDeleteOfDeleted = `-- name: SystemKnowledgeDocumentDeleteOfDeleted :execrows
+DELETE FROM knowledge_documents WHERE (workspace_id, source_id, url) IN (
+    SELECT gone.workspace_id, gone.source_id, gone.url FROM knowledge_sources AS source
+    JOIN knowledge_documents AS gone ON gone.workspace_id = source.workspace_id AND gone.source_id = source.id
+    WHERE source.deleted_at IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM knowledge_chunks AS chunk
+        WHERE chunk.workspace_id = gone.workspace_id AND chunk.source_id = gone.source_id AND chunk.document_url = gone.url
+    ) LIMIT $1
+)
+`
+
+type SystemKnowledgeDocumentDeleteOfDeletedParams struct {
+	MaxRows int32
+}
+
+// Deletes up to max_rows pages of deleted sources whose passages are deleted.
+func (q *Queries) SystemKnowledgeDocumentDeleteOfDeleted(ctx context.Context, db DBTX, arg SystemKnowledgeDocumentDeleteOfDeletedParams) (int64, error) {
+	result, err := db.Exec(ctx, systemKnowledgeDocumentDeleteOfDeleted, arg.MaxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const systemKnowledgeJobClaim = `-- name: SystemKnowledgeJobClaim :many
+WITH RECURSIVE spaces AS (
+    (SELECT first.workspace_id FROM knowledge_jobs AS first
+     WHERE first.type = $3 AND first.status IN ('PENDING', 'PROCESSING') ORDER BY first.workspace_id LIMIT 1)
+    UNION ALL
+    SELECT next.workspace_id FROM spaces CROSS JOIN LATERAL (
+        SELECT after.workspace_id FROM knowledge_jobs AS after
+        WHERE after.type = $3 AND after.status IN ('PENDING', 'PROCESSING') AND after.workspace_id > spaces.workspace_id
+        ORDER BY after.workspace_id LIMIT 1
+    ) AS next
+), running AS (
+    SELECT busy.workspace_id, count(*) AS jobs FROM knowledge_jobs AS busy
+    WHERE busy.type = $3 AND busy.status = 'PROCESSING' AND busy.leased_until > $1::timestamptz
+    GROUP BY busy.workspace_id
+), candidates AS (
+    SELECT waiting.workspace_id, waiting.id, coalesce(running.jobs, 0) + waiting.nth AS turn
+    FROM spaces
+    LEFT JOIN running ON running.workspace_id = spaces.workspace_id
+    CROSS JOIN LATERAL (
+        SELECT job.workspace_id, job.id, row_number() OVER (ORDER BY job.id) AS nth FROM knowledge_jobs AS job
+        WHERE job.type = $3 AND job.workspace_id = spaces.workspace_id AND job.status IN ('PENDING', 'PROCESSING')
+          AND (job.leased_until IS NULL OR job.leased_until <= $1::timestamptz) AND (job.available_at IS NULL OR job.available_at <= $1::timestamptz)
+        ORDER BY job.id LIMIT $4
+    ) AS waiting
+    WHERE coalesce(running.jobs, 0) + waiting.nth <= $4
+), claimed AS (
+    SELECT job.workspace_id, job.id FROM candidates
+    JOIN knowledge_jobs AS job ON job.workspace_id = candidates.workspace_id AND job.id = candidates.id
+    WHERE job.status IN ('PENDING', 'PROCESSING')
+      AND (job.leased_until IS NULL OR job.leased_until <= $1::timestamptz) AND (job.available_at IS NULL OR job.available_at <= $1::timestamptz)
+    ORDER BY candidates.turn, coalesce(greatest(job.leased_until, job.available_at), job.created_at), job.id
+    LIMIT $5 FOR UPDATE OF job SKIP LOCKED
+)
+UPDATE knowledge_jobs
+SET status = 'PROCESSING', started_at = coalesce(knowledge_jobs.started_at, $1::timestamptz), leased_until = $2::timestamptz, available_at = NULL
+FROM claimed WHERE knowledge_jobs.workspace_id = claimed.workspace_id AND knowledge_jobs.id = claimed.id
+RETURNING knowledge_jobs.workspace_id, knowledge_jobs.id, knowledge_jobs.source_id, knowledge_jobs.type, knowledge_jobs.status, knowledge_jobs.file_name, knowledge_jobs.url, knowledge_jobs.refresh, knowledge_jobs.error_code, knowledge_jobs.error_message, knowledge_jobs.leased_until, knowledge_jobs.created_at, knowledge_jobs.started_at, knowledge_jobs.finished_at, knowledge_jobs.failures, knowledge_jobs.available_at
+`
+
+type SystemKnowledgeJobClaimParams struct {
+	Now     time.Time
+	Until   time.Time
+	Kind    model.KnowledgeType
+	Share   int32
+	MaxJobs int32
+}
+
+// Leases up to max_jobs jobs of a type that no worker has. Each workspace gets up to share
+// leases, its oldest jobs first. Workspaces with fewer leases come first, then those whose
+// job has waited longest. Jobs that another claim has locked are skipped; claims at the same
+// moment may exceed a share by one job each. spaces jumps through the index from workspace
+// to workspace, so that a long queue costs no more than a short one.
+func (q *Queries) SystemKnowledgeJobClaim(ctx context.Context, db DBTX, arg SystemKnowledgeJobClaimParams) ([]KnowledgeJob, error) {
+	rows, err := db.Query(ctx, systemKnowledgeJobClaim,
+		arg.Now,
+		arg.Until,
+		arg.Kind,
+		arg.Share,
+		arg.MaxJobs,
+	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []SystemKnowledgeJobListOrphanedRow{}
+	items := []KnowledgeJob{}
 	for rows.Next() {
-		var i SystemKnowledgeJobListOrphanedRow
-		if err := rows.Scan(&i.WorkspaceID, &i.ID); err != nil {
+		var i KnowledgeJob
+		if err := rows.Scan(
+			&i.WorkspaceID,
+			&i.ID,
+			&i.SourceID,
+			&i.Type,
+			&i.Status,
+			&i.FileName,
+			&i.URL,
+			&i.Refresh,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.LeasedUntil,
+			&i.CreatedAt,
+			&i.StartedAt,
+			&i.FinishedAt,
+			&i.Failures,
+			&i.AvailableAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -1049,4 +1220,48 @@ func (q *Queries) SystemKnowledgeJobListOrphaned(ctx context.Context, db DBTX, a
 		return nil, err
 	}
 	return items, nil
+}
+
+const systemKnowledgeJobDetachOfDeleted = `-- name: SystemKnowledgeJobDetachOfDeleted :execrows
+UPDATE knowledge_jobs SET source_id = NULL WHERE (workspace_id, id) IN (
+    SELECT job.workspace_id, job.id FROM knowledge_sources AS source
+    JOIN knowledge_jobs AS job ON job.workspace_id = source.workspace_id AND job.source_id = source.id
+    WHERE source.deleted_at IS NOT NULL LIMIT $1
+)
+`
+
+type SystemKnowledgeJobDetachOfDeletedParams struct {
+	MaxRows int32
+}
+
+// Takes the reference to its deleted source from up to max_rows jobs.
+func (q *Queries) SystemKnowledgeJobDetachOfDeleted(ctx context.Context, db DBTX, arg SystemKnowledgeJobDetachOfDeletedParams) (int64, error) {
+	result, err := db.Exec(ctx, systemKnowledgeJobDetachOfDeleted, arg.MaxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const systemKnowledgeSourceDeleteDeleted = `-- name: SystemKnowledgeSourceDeleteDeleted :execrows
+DELETE FROM knowledge_sources WHERE (workspace_id, id) IN (
+    SELECT source.workspace_id, source.id FROM knowledge_sources AS source
+    WHERE source.deleted_at IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM knowledge_documents AS page WHERE page.workspace_id = source.workspace_id AND page.source_id = source.id)
+      AND NOT EXISTS (SELECT 1 FROM knowledge_jobs AS job WHERE job.workspace_id = source.workspace_id AND job.source_id = source.id)
+    LIMIT $1
+)
+`
+
+type SystemKnowledgeSourceDeleteDeletedParams struct {
+	MaxRows int32
+}
+
+// Deletes up to max_rows sources that are marked as deleted and have no rows left.
+func (q *Queries) SystemKnowledgeSourceDeleteDeleted(ctx context.Context, db DBTX, arg SystemKnowledgeSourceDeleteDeletedParams) (int64, error) {
+	result, err := db.Exec(ctx, systemKnowledgeSourceDeleteDeleted, arg.MaxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

@@ -291,6 +291,8 @@ type KnowledgeJob struct {
 	CreatedAt    time.Time
 	StartedAt    *time.Time
 	FinishedAt   *time.Time
+	Failures     int32
+	AvailableAt  *time.Time
 }
 
 type KnowledgePage struct {
@@ -316,6 +318,7 @@ type KnowledgeSource struct {
 	ChunkCount  int32
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	DeletedAt   *time.Time
 }
 
 type Lead struct {

@@ -98,7 +98,7 @@ func New(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
 			return nil, err
 		}
 	}
-	domain, err := a.newServices(ctx, parts, document, out, lookups)
+	domain, err := a.newServices(ctx, config, parts, document, out, lookups)
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,11 @@ type Config struct {
 	WebhookRetries  []time.Duration `env:"CONVO_WEBHOOK_RETRIES" help:"Backoff after each failed delivery to a webhook, comma-separated. If empty: 5s,5m,30m,2h,5h,10h,14h,20h,24h." placeholder:"5s,5m,…"`
 	Storage         string          `env:"CONVO_STORAGE" default:"${storage}" help:"Storage for uploaded files, shared by all servers and workers: a directory, or s3://KEY:SECRET@HOST/BUCKET?region=R."`
 	CrawlPages      int             `default:"200" env:"CONVO_CRAWL_PAGES" help:"Maximum number of pages that a crawl reads."`
+	UploadWorkers   int             `default:"3" env:"CONVO_UPLOAD_WORKERS" help:"Number of uploaded files that a process ingests at a time."`
+	CrawlWorkers    int             `default:"4" env:"CONVO_CRAWL_WORKERS" help:"Number of crawls that a process works on at a time."`
+	KnowledgeShare  int             `default:"2" env:"CONVO_KNOWLEDGE_SHARE" help:"Number of uploads, and of crawls, of one workspace that all processes together work on at a time."`
+	MaxUploads      int             `default:"1000" env:"CONVO_MAX_UPLOADS" help:"Maximum number of unfinished upload jobs of a workspace. More return status 429."`
+	MaxCrawls       int             `default:"100" env:"CONVO_MAX_CRAWLS" help:"Maximum number of unfinished crawl jobs of a workspace. More return status 429."`
 	LogLevel        string          `default:"info" enum:"debug,info,warn,error" env:"CONVO_LOG_LEVEL" help:"Minimum log level: debug, info, warn or error."`
 }
 

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -52,7 +53,7 @@ type services struct {
 }
 
 // newServices builds the domain services, and adds the loops that they need to the app.
-func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Document, out *outbound, lookups *ratelimit.Lookups) (*services, error) {
+func (a *App) newServices(ctx context.Context, config Config, parts Parts, document *spec.Document, out *outbound, lookups *ratelimit.Lookups) (*services, error) {
 	// This client only inserts jobs; workers have one of their own.
 	jobs, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{Schema: db.RiverSchema, Logger: warnings(parts.Log)})
 	if err != nil {
@@ -75,7 +76,10 @@ func (a *App) newServices(ctx context.Context, parts Parts, document *spec.Docum
 			DB: on, IDs: ids, Clock: now, Pages: pages, Events: events, Types: document.Events,
 			Guard: out.guard, Box: out.box, Sender: out.sender, Bell: a.bell,
 		},
-		knowledge:     &knowledge.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Blobs: out.blobs, Guard: out.guard, Jobs: jobs, Log: parts.Log},
+		knowledge: &knowledge.Service{
+			DB: on, IDs: ids, Clock: now, Pages: pages, Blobs: out.blobs, Guard: out.guard, Jobs: jobs, Log: parts.Log, Bell: a.bell,
+			MaxUploads: cmp.Or(config.MaxUploads, defaultMaxUploads), MaxCrawls: cmp.Or(config.MaxCrawls, defaultMaxCrawls),
+		},
 		events:        &event.Feed{DB: on, Types: document.Events},
 		idempotency:   &idempotency.Store{DB: on, Clock: now},
 		tokens:        &token.Service{DB: on, IDs: ids, Clock: now},

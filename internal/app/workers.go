@@ -19,7 +19,6 @@ import (
 	"github.com/avelto/convo/internal/domain/retention"
 	"github.com/avelto/convo/internal/domain/webhook/dispatcher"
 	"github.com/avelto/convo/internal/platform/extract"
-	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/wake"
 )
@@ -28,22 +27,19 @@ const (
 	// webhookConns is the dispatcher's pool: one claims, one records, one is spare.
 	webhookConns = 3
 	// jobConns is the pool of the job queue, which listens on one of them.
-	jobConns         = 4
-	jobPoll          = time.Second
-	jobRetention     = time.Hour // of completed jobs
-	jobStopTimeout   = 20 * time.Second
-	knowledgeWorkers = 4 // sources ingested at a time by a process
+	jobConns       = 4
+	jobPoll        = time.Second
+	jobRetention   = time.Hour // of completed jobs
+	jobStopTimeout = 20 * time.Second
 
 	defaultPoll = time.Second
 	// foldPolls is how many polls of other workers are between two of the analytics, which
 	// are in no hurry.
 	foldPolls = 30
-
-	defaultCrawlPages = 200
 )
 
-// addWorkers adds to the app's loops what numbers events, delivers webhooks, counts, and
-// runs jobs. Any number of processes can run them on one database.
+// addWorkers adds to the app's loops what numbers events, delivers webhooks, counts,
+// ingests knowledge and runs jobs. Any number of processes can run them on one database.
 func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *outbound, metrics prometheus.Registerer) error {
 	if parts.Poll == 0 {
 		parts.Poll = defaultPoll
@@ -55,7 +51,11 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *o
 		return err
 	}
 	a.addFolder(parts)
-	return a.addJobs(ctx, config, parts, out)
+	reader := &extract.Runner{Binary: parts.ExtractBinary}
+	if err := a.addKnowledge(ctx, config, parts, out, reader); err != nil {
+		return err
+	}
+	return a.addJobs(ctx, parts, out, reader)
 }
 
 // addSequencer adds what numbers events. It has a connection of its own, so that it
@@ -103,14 +103,13 @@ func (a *App) addFolder(parts Parts) {
 }
 
 // addJobs adds the job queue.
-func (a *App) addJobs(ctx context.Context, config Config, parts Parts, out *outbound) error {
-	reader := &extract.Runner{Binary: parts.ExtractBinary}
+func (a *App) addJobs(ctx context.Context, parts Parts, out *outbound, reader *extract.Runner) error {
 	queue, err := parts.DB.Direct(ctx, jobConns)
 	if err != nil {
 		return err
 	}
 	a.opened = append(a.opened, queue.Close)
-	jobs, err := a.newJobWorkers(config, parts, out, reader, queue)
+	jobs, err := newJobWorkers(parts, out, queue)
 	if err != nil {
 		return err
 	}
@@ -134,26 +133,14 @@ func (a *App) addNotifications(parts Parts) {
 }
 
 // newJobWorkers returns a River client that works on jobs once started.
-func (a *App) newJobWorkers(config Config, parts Parts, out *outbound, reader *extract.Runner, queue *postgres.DB) (*river.Client[pgx.Tx], error) {
-	pages := config.CrawlPages
-	if pages == 0 {
-		pages = defaultCrawlPages
-	}
+func newJobWorkers(parts Parts, out *outbound, queue *postgres.DB) (*river.Client[pgx.Tx], error) {
 	workers := retention.Workers(parts.DB, parts.Clock, parts.Log)
-	river.AddWorker(workers, &knowledge.RequeueWorker{DB: parts.DB, Clock: parts.Clock})
 	river.AddWorker(workers, &knowledge.DeleteFileWorker{Blobs: out.blobs})
-	ids := id.NewGenerator(parts.Clock)
-	river.AddWorker(workers, &knowledge.Worker{
-		DB: parts.DB, IDs: ids, Events: a.newEventRecorder(ids), Clock: parts.Clock, Blobs: out.blobs, Guard: out.guard,
-		Extract: reader, MaxPages: pages, Log: parts.Log,
-	})
 	client, err := river.NewClient(riverpgxv5.New(queue.Pool()), &river.Config{
 		Schema: db.RiverSchema, Logger: warnings(parts.Log), FetchPollInterval: jobPoll, CompletedJobRetentionPeriod: jobRetention,
-		Queues: map[string]river.QueueConfig{
-			retention.Queue: {MaxWorkers: 1}, knowledge.Queue: {MaxWorkers: knowledgeWorkers}, knowledge.FileQueue: {MaxWorkers: 1},
-		},
+		Queues:       map[string]river.QueueConfig{retention.Queue: {MaxWorkers: 1}, knowledge.FileQueue: {MaxWorkers: 1}},
 		Workers:      workers,
-		PeriodicJobs: append(retention.Schedule(), knowledge.Schedule()...),
+		PeriodicJobs: retention.Schedule(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("job queue: %w", err)

@@ -308,6 +308,7 @@ const (
 	ErrorCodeServiceUnavailable       ErrorCode = "service_unavailable"
 	ErrorCodeTagExists                ErrorCode = "tag_exists"
 	ErrorCodeTimeout                  ErrorCode = "timeout"
+	ErrorCodeTooManyJobs              ErrorCode = "too_many_jobs"
 	ErrorCodeURITooLong               ErrorCode = "uri_too_long"
 	ErrorCodeUnauthenticated          ErrorCode = "unauthenticated"
 	ErrorCodeUnknownEvent             ErrorCode = "unknown_event"
@@ -363,6 +364,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeTagExists:
 		return true
 	case ErrorCodeTimeout:
+		return true
+	case ErrorCodeTooManyJobs:
 		return true
 	case ErrorCodeURITooLong:
 		return true

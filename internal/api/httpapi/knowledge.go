@@ -41,6 +41,10 @@ type knowledgeTag struct {
 // UploadKnowledge implements api.StrictServerInterface.
 func (s *knowledgeTag) UploadKnowledge(ctx context.Context, r api.UploadKnowledgeRequestObject) (api.UploadKnowledgeResponseObject, error) {
 	call := middleware.CallFrom(ctx)
+	// Checked again in the transaction: this is before the file is stored.
+	if err := s.service.CheckJobs(ctx, s.service.DB, middleware.WorkspaceID(ctx), api.KnowledgeTypeUPLOAD); err != nil {
+		return nil, err
+	}
 	media, _, err := mime.ParseMediaType(call.ContentType)
 	if err != nil {
 		return nil, problem.New(api.ErrorCodeUnsupportedMediaType, "Send the file's media type as Content-Type.").WithCause(err)

@@ -22,6 +22,9 @@ import (
 	"github.com/avelto/convo/internal/platform/share"
 )
 
+// jobsRetryAfter is when to retry if a workspace has too many unfinished jobs.
+const jobsRetryAfter = 30 * time.Second
+
 // table maps the errors of domain and platform packages to what the caller reads.
 // The first row that matches wins; an error that no row matches is internal_error.
 // Status and title of each code are in the published document.
@@ -73,6 +76,11 @@ var table = []mapping{
 	is(knowledge.ErrEmptyFile, api.ErrorCodeMalformedRequest, "The file is empty."),
 	as(func(e *knowledge.WrongTypeError) *Error {
 		return New(api.ErrorCodeUnsupportedMediaType, "The file's content is not %s.", e.Kind)
+	}),
+	as(func(e *knowledge.TooManyJobsError) *Error {
+		many := New(api.ErrorCodeTooManyJobs, "The workspace has %d unfinished jobs of type %s. Retry when some have ended.", e.Max, e.Type)
+		many.RetryAfter = jobsRetryAfter
+		return many
 	}),
 	as(func(e *knowledge.InvalidURLError) *Error { return invalidURL(api.ErrorCodeInvalidCrawlURL, e.Reason) }),
 

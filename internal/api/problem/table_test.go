@@ -60,6 +60,7 @@ var domainErrors = map[string]struct {
 	"knowledge.ErrJobFinished":          {knowledge.ErrJobFinished, api.ErrorCodeJobFinished},
 	"knowledge.ErrEmptyFile":            {knowledge.ErrEmptyFile, api.ErrorCodeMalformedRequest},
 	"knowledge.WrongTypeError":          {&knowledge.WrongTypeError{Kind: extract.PDF}, api.ErrorCodeUnsupportedMediaType},
+	"knowledge.TooManyJobsError":        {&knowledge.TooManyJobsError{Type: api.KnowledgeTypeCRAWL, Max: 100}, api.ErrorCodeTooManyJobs},
 	"knowledge.InvalidURLError":         {&knowledge.InvalidURLError{Reason: "must use https"}, api.ErrorCodeInvalidCrawlURL},
 	"share.ErrBusy":                     {share.ErrBusy, api.ErrorCodeRateLimited},
 	"analytics.SpanError":               {&analytics.SpanError{Reason: "must be before query.to"}, api.ErrorCodeValidationFailed},

@@ -67,7 +67,7 @@ func newAccepting(t *testing.T) *accepting {
 	files, err := blob.Directory(t.TempDir())
 	require.NoError(t, err)
 	a := &accepting{
-		Service: &knowledge.Service{DB: on, IDs: ids, Clock: now, Blobs: files, Jobs: unqueued{}, Log: slog.New(slog.DiscardHandler)},
+		Service: &knowledge.Service{DB: on, IDs: ids, Clock: now, Blobs: files, Jobs: unqueued{}, Log: slog.New(slog.DiscardHandler), MaxUploads: 100},
 		space:   space.ID,
 	}
 	a.first, err = a.Accept(t.Context(), on, a.stage(t))

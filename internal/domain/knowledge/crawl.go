@@ -27,48 +27,87 @@ type walk struct {
 	site   *crawl.Site
 }
 
-// crawl reads a site page by page. The links of a page are stored together with its
-// outcome, so that another worker can resume the crawl without reading a page twice.
-func (w *Worker) crawl(ctx context.Context, job db.KnowledgeJob, source db.KnowledgeSource) error {
-	start, err := url.Parse(*source.URL)
+// maxWait is the longest wait between two pages for which a crawl keeps its worker.
+const maxWait = 2 * time.Second
+
+// crawl reads a site page by page, for a turn. The links of a page are stored together with
+// its outcome, so that another worker can resume the crawl without reading a page twice.
+func (w *Worker) crawl(ctx context.Context, job db.KnowledgeJob, source db.KnowledgeSource) (turn, error) {
+	visit := walk{Worker: w, job: job, source: source, site: w.sites.take(job.ID)}
+	defer visit.close()
+	if visit.site == nil {
+		if ended, err := visit.open(ctx); ended || err != nil {
+			return turn{ended: ended}, err
+		}
+	}
+	began, delay := w.Clock.Now(), visit.site.Delay()
+	for first := true; ; first = false {
+		page, err := db.New().KnowledgePageNext(ctx, w.DB, db.KnowledgePageNextParams{WorkspaceID: job.WorkspaceID, JobID: job.ID})
+		if postgres.IsNotFound(err) {
+			return turn{ended: true}, visit.finish(ctx)
+		} else if err != nil {
+			return turn{}, fmt.Errorf("next page: %w", err)
+		}
+		if !first {
+			if delay > maxWait || w.Clock.Now().Sub(began) >= turnTime {
+				w.sites.keep(job.ID, visit.site, w.Clock.Now())
+				return turn{wait: delay}, nil
+			}
+			if err := pause(ctx, delay); err != nil {
+				return turn{}, err
+			}
+		}
+		if err := visit.page(ctx, page.URL, page.Depth); err != nil {
+			return turn{}, err
+		}
+	}
+}
+
+func pause(ctx context.Context, delay time.Duration) error {
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// open opens the site, and reads its sitemap unless an earlier turn has read it. If the site
+// cannot be opened, it ends the job.
+func (v *walk) open(ctx context.Context) (ended bool, err error) {
+	start, err := url.Parse(*v.source.URL)
 	if err != nil {
-		return fmt.Errorf("address of source: %w", err)
+		return false, fmt.Errorf("address of source: %w", err)
 	}
 	accepts := make([]string, len(AcceptedTypes))
 	for i, one := range AcceptedTypes {
 		accepts[i] = string(one.Kind)
 	}
-	site, err := crawl.Open(ctx, crawl.Options{Guard: w.Guard, Reader: w.Extract, Start: start, Accepts: accepts})
+	v.site, err = crawl.Open(ctx, crawl.Options{Guard: v.Guard, Reader: v.Extract, Start: start, Accepts: accepts})
 	if failure, ok := errors.AsType[*crawl.PageError](err); ok && ctx.Err() == nil {
-		return w.end(ctx, job, &extract.Error{Code: extract.Code(api.KnowledgeJobErrorCodeCrawlFailed), Message: "The site " + failure.Reason + "."},
+		return true, v.end(ctx, v.job, &extract.Error{Code: extract.Code(api.KnowledgeJobErrorCodeCrawlFailed), Message: "The site " + failure.Reason + "."},
 			func(ctx context.Context, tx postgres.Tx) error {
-				return endPage(ctx, tx, job, *source.URL, pageFailed, failure.Reason)
+				return endPage(ctx, tx, v.job, *v.source.URL, pageFailed, failure.Reason)
 			})
 	} else if err != nil {
-		return err
+		return false, err
 	}
-	defer site.Close()
-	visit := walk{Worker: w, job: job, source: source, site: site}
-	if *source.Depth > 0 {
-		if err := visit.add(ctx, w.DB, 1, site.Sitemap(ctx, w.MaxPages)); err != nil {
-			return err
-		}
+	begun, err := db.New().KnowledgePageAnyEnded(ctx, v.DB, db.KnowledgePageAnyEndedParams{WorkspaceID: v.job.WorkspaceID, JobID: v.job.ID})
+	if err != nil {
+		return false, fmt.Errorf("pages that have ended: %w", err)
 	}
-	for {
-		page, err := db.New().KnowledgePageNext(ctx, w.DB, db.KnowledgePageNextParams{WorkspaceID: job.WorkspaceID, JobID: job.ID})
-		if postgres.IsNotFound(err) {
-			return visit.finish(ctx)
-		} else if err != nil {
-			return fmt.Errorf("next page: %w", err)
-		}
-		if err := visit.page(ctx, page.URL, page.Depth); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(site.Delay()):
-		}
+	if begun || *v.source.Depth == 0 {
+		return false, nil
+	}
+	return false, v.add(ctx, v.DB, 1, v.site.Sitemap(ctx, v.MaxPages))
+}
+
+// close closes idle connections. The site can be used again.
+func (v *walk) close() {
+	if v.site != nil {
+		v.site.Close()
 	}
 }
 
@@ -169,13 +208,10 @@ func (v walk) finish(ctx context.Context) error {
 	if job[0].Done == 0 && job[0].Skipped == 0 {
 		return v.end(ctx, v.job, &extract.Error{Code: extract.Code(api.KnowledgeJobErrorCodeCrawlFailed), Message: "No page of the site could be read."}, nil)
 	}
-	return v.end(ctx, v.job, nil, func(ctx context.Context, tx postgres.Tx) error {
-		err := db.New().KnowledgeDocumentDeleteUnvisited(ctx, tx, db.KnowledgeDocumentDeleteUnvisitedParams{
-			WorkspaceID: v.source.WorkspaceID, SourceID: v.source.ID, JobID: v.job.ID,
-		})
-		if err != nil {
-			return fmt.Errorf("drop pages that are gone: %w", err)
+	for deleted := int64(maxDeleted); deleted == maxDeleted; {
+		if deleted, err = deleteUnvisited(ctx, v.DB, v.job, v.source); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return v.end(ctx, v.job, nil, nil)
 }

@@ -14,8 +14,7 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// FileQueue is the queue of the jobs that delete files. It is separate from Queue, so that
-// long crawls do not delay them.
+// FileQueue is the queue of the jobs that delete files.
 const FileQueue = "knowledge_files"
 
 // deleteTimeout bounds the deletion of a file.
@@ -50,10 +49,10 @@ func (w *DeleteFileWorker) Work(ctx context.Context, queued *river.Job[DeleteFil
 	return w.Blobs.Delete(ctx, key(queued.Args.WorkspaceID, queued.Args.SourceID))
 }
 
-// deleteSource deletes a source with its index, and queues the deletion of its file. It
-// fails with postgres.ErrNotFound.
+// deleteSource marks a source as deleted, and queues the deletion of its file. It fails
+// with postgres.ErrNotFound.
 func (s *Service) deleteSource(ctx context.Context, tx postgres.Tx, workspaceID, sourceID uuid.UUID) error {
-	source, err := db.New().KnowledgeSourceDelete(ctx, tx, db.KnowledgeSourceDeleteParams{WorkspaceID: workspaceID, ID: sourceID})
+	source, err := db.New().KnowledgeSourceDelete(ctx, tx, db.KnowledgeSourceDeleteParams{WorkspaceID: workspaceID, ID: sourceID, DeletedAt: s.Clock.Now()})
 	if err := postgres.Found("delete source", err); err != nil || source.Type != api.KnowledgeTypeUPLOAD {
 		return err
 	}

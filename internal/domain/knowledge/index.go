@@ -11,8 +11,12 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// maxBatch is how many passages one statement stores: each statement has a deadline.
-const maxBatch = 500
+// Each statement has a deadline. maxBatch is how many passages one stores, and maxDeleted
+// how many pages one deletes, with up to 5,000 passages each.
+const (
+	maxBatch   = 500
+	maxDeleted = 20
+)
 
 // indexed is a page that is ready to be stored in the index.
 type indexed struct {
@@ -64,9 +68,20 @@ func (page indexed) storeAlone(ctx context.Context, tx postgres.Tx, job db.Knowl
 	if _, err := q.KnowledgeSourceLock(ctx, tx, db.KnowledgeSourceLockParams{WorkspaceID: source.WorkspaceID, ID: source.ID}); err != nil {
 		return fmt.Errorf("lock source: %w", err)
 	}
-	err := q.KnowledgeDocumentDeleteUnvisited(ctx, tx, db.KnowledgeDocumentDeleteUnvisitedParams{WorkspaceID: source.WorkspaceID, SourceID: source.ID, JobID: job.ID})
-	if err != nil {
-		return fmt.Errorf("replace file: %w", err)
+	if _, err := deleteUnvisited(ctx, tx, job, source); err != nil {
+		return err
 	}
 	return page.store(ctx, tx, source)
+}
+
+// deleteUnvisited removes pages from the index that a job has not visited, up to
+// maxDeleted. It returns how many.
+func deleteUnvisited(ctx context.Context, on db.DBTX, job db.KnowledgeJob, source db.KnowledgeSource) (int64, error) {
+	deleted, err := db.New().KnowledgeDocumentDeleteUnvisited(ctx, on, db.KnowledgeDocumentDeleteUnvisitedParams{
+		WorkspaceID: source.WorkspaceID, SourceID: source.ID, JobID: job.ID, MaxRows: maxDeleted,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("delete pages that are gone: %w", err)
+	}
+	return deleted, nil
 }

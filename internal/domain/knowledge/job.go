@@ -3,6 +3,7 @@ package knowledge
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -102,7 +103,30 @@ func withPages(ctx context.Context, on db.DBTX, workspaceID uuid.UUID, rows []db
 	for _, one := range failures {
 		at[one.JobID].Failures = append(at[one.JobID].Failures, one)
 	}
-	return jobs, nil
+	return jobs, withoutDeleted(ctx, on, workspaceID, jobs)
+}
+
+// withoutDeleted removes references to deleted sources from jobs.
+func withoutDeleted(ctx context.Context, on db.DBTX, workspaceID uuid.UUID, jobs []Job) error {
+	var sources []uuid.UUID
+	for _, job := range jobs {
+		if job.SourceID != nil {
+			sources = append(sources, *job.SourceID)
+		}
+	}
+	if len(sources) == 0 {
+		return nil
+	}
+	deleted, err := db.New().KnowledgeSourceListDeleted(ctx, on, db.KnowledgeSourceListDeletedParams{WorkspaceID: workspaceID, IDs: sources})
+	if err != nil {
+		return fmt.Errorf("deleted sources: %w", err)
+	}
+	for i, job := range jobs {
+		if job.SourceID != nil && slices.Contains(deleted, *job.SourceID) {
+			jobs[i].SourceID = nil
+		}
+	}
+	return nil
 }
 
 // Cancel stops a job that has not ended. Canceling the first job of a source deletes the

@@ -23,6 +23,7 @@ import (
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/wake"
 	"github.com/avelto/convo/internal/platform/weburl"
 )
 
@@ -39,32 +40,27 @@ type InvalidURLError struct{ Reason string }
 // Error implements error.
 func (e *InvalidURLError) Error() string { return "knowledge: url " + e.Reason }
 
+// TooManyJobsError means that a workspace has as many unfinished jobs of a type as it may
+// have.
+type TooManyJobsError struct {
+	Type api.KnowledgeType
+	Max  int
+}
+
+// Error implements error.
+func (e *TooManyJobsError) Error() string {
+	return fmt.Sprintf("knowledge: %d unfinished jobs of type %s", e.Max, e.Type)
+}
+
 // WrongTypeError means that the content of an upload is not of its declared type.
 type WrongTypeError struct{ Kind extract.Kind }
 
 // Error implements error.
 func (e *WrongTypeError) Error() string { return "knowledge: content is not " + string(e.Kind) }
 
-// Queue is the name of the queue, and of the kind of its jobs.
-const Queue = "knowledge"
-
-// Jobs inserts jobs in a transaction. *river.Client implements it.
+// Jobs inserts River jobs in a transaction. *river.Client implements it.
 type Jobs interface {
 	InsertTx(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) (*rivertype.JobInsertResult, error)
-}
-
-// Run is the River job that ingests a source.
-type Run struct {
-	WorkspaceID uuid.UUID `json:"workspaceId"`
-	JobID       uuid.UUID `json:"jobId"`
-}
-
-// Kind names the job in the queue.
-func (Run) Kind() string { return Queue }
-
-// InsertOpts implements river.JobArgsWithInsertOpts.
-func (Run) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: Queue, MaxAttempts: maxAttempts}
 }
 
 // Service reads and changes the knowledge base.
@@ -77,10 +73,14 @@ type Service struct {
 	Guard *egress.Guard
 	Jobs  Jobs
 	Log   *slog.Logger
+	// Bell wakes the pools when a job is created.
+	Bell *wake.Bell
+	// MaxUploads and MaxCrawls are how many unfinished jobs of a type a workspace may have.
+	MaxUploads, MaxCrawls int
 }
 
 // Crawl creates a source for a site and the job that reads it to a depth of links. It fails with
-// *InvalidURLError.
+// *InvalidURLError and *TooManyJobsError.
 func (s *Service) Crawl(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, address string, depth int32) (job Job, err error) {
 	if reason := s.Guard.CheckPage(address); reason != "" {
 		return job, &InvalidURLError{Reason: reason}
@@ -107,8 +107,28 @@ func (s *Service) Crawl(ctx context.Context, on postgres.Conn, workspaceID uuid.
 	return job, err
 }
 
-// begin creates and queues a job for a source.
+// CheckJobs fails with *TooManyJobsError if a workspace has as many unfinished jobs of a type
+// as it may have. Requests at the same moment may exceed that by one job each.
+func (s *Service) CheckJobs(ctx context.Context, on db.DBTX, workspaceID uuid.UUID, kind api.KnowledgeType) error {
+	limit := s.MaxUploads
+	if kind == api.KnowledgeTypeCRAWL {
+		limit = s.MaxCrawls
+	}
+	open, err := db.New().KnowledgeJobCountOpen(ctx, on, db.KnowledgeJobCountOpenParams{WorkspaceID: workspaceID, Kind: kind, MaxJobs: int32(limit)})
+	if err != nil {
+		return fmt.Errorf("count unfinished jobs: %w", err)
+	}
+	if int(open) >= limit {
+		return &TooManyJobsError{Type: kind, Max: limit}
+	}
+	return nil
+}
+
+// begin creates a job for a source. It fails with *TooManyJobsError.
 func (s *Service) begin(ctx context.Context, tx postgres.Tx, source db.KnowledgeSource, refresh bool) (Job, error) {
+	if err := s.CheckJobs(ctx, tx, source.WorkspaceID, source.Type); err != nil {
+		return Job{}, err
+	}
 	jobID, now := s.IDs.New()
 	row, err := db.New().KnowledgeJobCreate(ctx, tx, db.KnowledgeJobCreateParams{
 		WorkspaceID: source.WorkspaceID, ID: jobID, SourceID: source.ID, Kind: source.Type, FileName: source.FileName, URL: source.URL,
@@ -125,9 +145,7 @@ func (s *Service) begin(ctx context.Context, tx postgres.Tx, source db.Knowledge
 	if err != nil {
 		return Job{}, fmt.Errorf("add page: %w", err)
 	}
-	if _, err := s.Jobs.InsertTx(ctx, tx, Run{WorkspaceID: source.WorkspaceID, JobID: jobID}, nil); err != nil {
-		return Job{}, fmt.Errorf("queue job: %w", err)
-	}
+	s.Bell.Ring(tx, wake.Knowledge)
 	return Job{KnowledgeJob: row, Found: 1}, nil
 }
 
@@ -139,21 +157,27 @@ func (s *Service) ListSources(ctx context.Context, workspaceID uuid.UUID, reques
 	}, func(row db.KnowledgeSource) uuid.UUID { return row.ID })
 }
 
-// DeleteSource deletes a source with its index, cancels its job, and queues the deletion of
-// its file. It fails with postgres.ErrNotFound.
+// DeleteSource deletes a source, cancels its job, and queues the deletion of its file. Its
+// index is no longer found, and is deleted in batches by package retention. It fails with
+// postgres.ErrNotFound.
 func (s *Service) DeleteSource(ctx context.Context, on postgres.Conn, workspaceID, sourceID uuid.UUID) error {
 	return postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
-		now := s.Clock.Now()
-		err := db.New().KnowledgeJobCancelBySource(ctx, tx, db.KnowledgeJobCancelBySourceParams{WorkspaceID: workspaceID, SourceID: sourceID, Now: now})
+		if err := s.deleteSource(ctx, tx, workspaceID, sourceID); err != nil {
+			return err
+		}
+		// Afterwards, since a refresh that has the source's lock may create a job.
+		err := db.New().KnowledgeJobCancelBySource(ctx, tx, db.KnowledgeJobCancelBySourceParams{
+			WorkspaceID: workspaceID, SourceID: sourceID, Now: s.Clock.Now(),
+		})
 		if err != nil {
 			return fmt.Errorf("cancel jobs: %w", err)
 		}
-		return s.deleteSource(ctx, tx, workspaceID, sourceID)
+		return nil
 	})
 }
 
 // Refresh ingests a source again. If a job is in progress, it returns that job. It fails
-// with postgres.ErrNotFound.
+// with postgres.ErrNotFound and *TooManyJobsError.
 func (s *Service) Refresh(ctx context.Context, on postgres.Conn, workspaceID, sourceID uuid.UUID) (job Job, err error) {
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		source, err := db.New().KnowledgeSourceLock(ctx, tx, db.KnowledgeSourceLockParams{WorkspaceID: workspaceID, ID: sourceID})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -15,17 +16,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/egress"
 	"github.com/avelto/convo/internal/platform/extract"
+	"github.com/avelto/convo/internal/platform/wake"
 	"github.com/avelto/convo/internal/testing/seed"
 )
 
 // queued records the jobs that are inserted, or fails with err.
 type queued struct {
 	mu    sync.Mutex
-	runs  []knowledge.Run
 	files []knowledge.DeleteFile
 	err   error
 }
@@ -37,11 +39,8 @@ func (q *queued) InsertTx(_ context.Context, _ pgx.Tx, args river.JobArgs, _ *ri
 	if q.err != nil {
 		return nil, q.err
 	}
-	switch args := args.(type) {
-	case knowledge.Run:
-		q.runs = append(q.runs, args)
-	case knowledge.DeleteFile:
-		q.files = append(q.files, args)
+	if file, ok := args.(knowledge.DeleteFile); ok {
+		q.files = append(q.files, file)
 	}
 	return &rivertype.JobInsertResult{}, nil
 }
@@ -62,7 +61,9 @@ func newShelf(t *testing.T) *shelf {
 	blobs, err := blob.Directory(t.TempDir())
 	require.NoError(t, err)
 	s, guard := &shelf{World: w, queue: &queued{}, blobs: blobs}, egress.NewGuard(nil)
-	s.service = &knowledge.Service{DB: w.DB, IDs: w.IDs, Clock: w.Clock, Pages: w.Pages, Blobs: blobs, Guard: guard, Jobs: s.queue, Log: slog.New(slog.DiscardHandler)}
+	s.service = &knowledge.Service{
+		DB: w.DB, IDs: w.IDs, Clock: w.Clock, Pages: w.Pages, Blobs: blobs, Guard: guard, Jobs: s.queue, Log: slog.New(slog.DiscardHandler), MaxUploads: 100, MaxCrawls: 100,
+	}
 	s.worker = &knowledge.Worker{
 		DB: w.DB, IDs: w.IDs, Clock: w.Clock, Blobs: blobs, Guard: guard, Extract: &extract.Runner{}, MaxPages: 10, Events: w.Recorder, Log: slog.New(slog.DiscardHandler),
 	}
@@ -79,10 +80,27 @@ func (s *shelf) upload(t *testing.T, space uuid.UUID, name, text string) knowled
 	return job
 }
 
-func (s *shelf) work(t *testing.T, job knowledge.Job, attempt int) error {
+// pool returns the pool of a type.
+func (s *shelf) pool(kind api.KnowledgeType, share int) *knowledge.Pool {
+	return &knowledge.Pool{Worker: s.worker, Type: kind, Size: 10, Share: share, Wake: wake.NewSignal(), Poll: time.Second}
+}
+
+// claim leases up to limit jobs.
+func (s *shelf) claim(t *testing.T, kind api.KnowledgeType, share, limit int) []db.KnowledgeJob {
 	t.Helper()
-	args := knowledge.Run{WorkspaceID: job.WorkspaceID, JobID: job.ID}
-	return s.worker.Work(t.Context(), &river.Job[knowledge.Run]{JobRow: &rivertype.JobRow{Attempt: attempt}, Args: args})
+	jobs, err := s.pool(kind, share).Claim(t.Context(), limit)
+	require.NoError(t, err)
+	return jobs
+}
+
+// work runs the jobs that can be claimed, and returns how many there were.
+func (s *shelf) work(t *testing.T) int {
+	t.Helper()
+	jobs := append(s.claim(t, api.KnowledgeTypeUPLOAD, 10, 10), s.claim(t, api.KnowledgeTypeCRAWL, 10, 10)...)
+	for _, job := range jobs {
+		s.worker.Work(t.Context(), job)
+	}
+	return len(jobs)
 }
 
 // deleteFiles runs the queued jobs that delete files.
@@ -98,7 +116,7 @@ func (s *shelf) deleteFiles(t *testing.T) {
 func (s *shelf) ingest(t *testing.T, space uuid.UUID, name, text string) uuid.UUID {
 	t.Helper()
 	job := s.upload(t, space, name, text)
-	require.NoError(t, s.work(t, job, 1))
+	require.Equal(t, 1, s.work(t))
 	done := s.job(t, job)
 	require.Equal(t, api.KnowledgeJobStatusCOMPLETED, done.Status)
 	return *done.SourceID

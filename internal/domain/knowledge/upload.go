@@ -100,7 +100,7 @@ const acceptTries = 5
 
 // Accept creates the source of a staged file, and the job that ingests it. If a source
 // has the same bytes, it takes the file's name and is ingested again, and the staged file
-// must be discarded.
+// must be discarded. It fails with *TooManyJobsError.
 func (s *Service) Accept(ctx context.Context, on postgres.Conn, staged *Staged) (job Job, err error) {
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		for range acceptTries {

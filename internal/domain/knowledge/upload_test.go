@@ -25,6 +25,12 @@ import (
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
+// How long to wait for a job, and how often to look.
+const (
+	waitFor = time.Minute
+	tick    = 10 * time.Millisecond
+)
+
 // bed is a server that takes knowledge in.
 type bed struct {
 	*apitest.Server
@@ -71,7 +77,7 @@ func (b *bed) wait(t *testing.T, job api.KnowledgeJob) api.KnowledgeJob {
 	require.Eventually(t, func() bool {
 		job = apitest.Decode[api.KnowledgeJob](t, b.Get(t, b.token, "/knowledge/jobs/"+job.ID.String()).Want(t, http.StatusOK))
 		return job.FinishedAt != nil
-	}, time.Minute, 10*time.Millisecond)
+	}, waitFor, tick)
 	return job
 }
 

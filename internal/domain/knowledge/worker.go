@@ -7,9 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
-
 	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/event"
@@ -22,25 +19,20 @@ import (
 )
 
 const (
-	maxAttempts = 5
+	// maxErrors is after how many errors of the server in a row a job fails.
+	maxErrors = 5
 	// lease is how long a job belongs to a worker that stops renewing it. Afterwards the job
 	// is orphaned and resumed by another worker.
 	lease     = 20 * time.Second
 	heartbeat = 5 * time.Second
-	// pendingGrace and processingGrace are how long a job may wait in the queue, or for its
-	// own retries, before it is considered orphaned.
-	pendingGrace    = 45 * time.Second
-	processingGrace = 5 * time.Second
-	// RequeueInterval is how often orphaned jobs are looked up.
-	RequeueInterval = 5 * time.Second
+	// turnTime is how long a crawl runs while others may be waiting.
+	turnTime = 15 * time.Second
 )
 
 var errCancelled = errors.New("knowledge: the job was cancelled")
 
-// Worker ingests sources. It is River's worker for Run.
+// Worker ingests sources.
 type Worker struct {
-	river.WorkerDefaults[Run]
-
 	DB       *postgres.DB
 	IDs      *id.Generator
 	Events   *event.Recorder
@@ -50,41 +42,63 @@ type Worker struct {
 	Extract  *extract.Runner
 	MaxPages int
 	Log      *slog.Logger
+
+	sites sites
 }
 
-// Timeout implements river.Worker: a job has no overall timeout.
-func (*Worker) Timeout(*river.Job[Run]) time.Duration { return -1 }
+// turn says how a worker left a job: ended, or to be continued after a wait.
+type turn struct {
+	ended bool
+	wait  time.Duration
+}
 
-// Work implements river.Worker. It does nothing for a job that another worker has leased,
-// or that has ended.
-func (w *Worker) Work(ctx context.Context, queued *river.Job[Run]) error {
-	args, now := queued.Args, w.Clock.Now()
-	job, err := db.New().KnowledgeJobClaim(ctx, w.DB, db.KnowledgeJobClaimParams{
-		WorkspaceID: args.WorkspaceID, ID: args.JobID, Now: now, Until: now.Add(lease),
-	})
-	if postgres.IsNotFound(err) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("claim job: %w", err)
-	}
+// Work runs a claimed job: an upload to its end, a crawl for a turn. A job that does not end
+// is released.
+func (w *Worker) Work(ctx context.Context, job db.KnowledgeJob) {
 	alive, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	go w.beat(alive, job, stop)
-	err = w.run(alive, job)
+	left, err := w.run(alive, job)
 	switch {
-	case err == nil || errors.Is(context.Cause(alive), errCancelled):
-		return nil
-	case ctx.Err() == nil && queued.Attempt >= maxAttempts:
-		w.Log.ErrorContext(ctx, "knowledge job failed", "jobId", job.ID, "error", err)
-		return w.end(ctx, job, &extract.Error{Code: extract.Code(api.KnowledgeJobErrorCodeInternalError), Message: "The server failed to process the source."}, nil)
+	case errors.Is(context.Cause(alive), errCancelled), err == nil && left.ended:
+	case err == nil:
+		w.release(ctx, job, left.wait, 0)
+	case ctx.Err() != nil:
+		w.release(ctx, job, 0, job.Failures)
+	default:
+		w.retry(ctx, job, err)
 	}
-	// Released: another worker resumes it.
-	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), heartbeat)
+}
+
+// retry releases a job after an error of the server, or fails it after the last one.
+func (w *Worker) retry(ctx context.Context, job db.KnowledgeJob, cause error) {
+	failures := job.Failures + 1
+	w.Log.ErrorContext(ctx, "knowledge job failed", "jobId", job.ID, "failures", failures, "error", cause)
+	if failures < maxErrors {
+		w.release(ctx, job, backoff(failures), failures)
+		return
+	}
+	err := w.end(ctx, job, &extract.Error{Code: extract.Code(api.KnowledgeJobErrorCodeInternalError), Message: "The server failed to process the source."}, nil)
+	if err != nil {
+		w.Log.ErrorContext(ctx, "knowledge job not ended", "jobId", job.ID, "error", err)
+	}
+}
+
+// backoff returns the wait after a failure: 1, 4, 9 and 16 seconds.
+func backoff(failures int32) time.Duration { return time.Duration(failures*failures) * time.Second }
+
+// release gives a job back: a worker can claim it after a wait. If that fails, the lease
+// expires.
+func (w *Worker) release(ctx context.Context, job db.KnowledgeJob, wait time.Duration, failures int32) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), heartbeat)
 	defer cancel()
-	if err := db.New().KnowledgeJobRelease(back, w.DB, db.KnowledgeJobReleaseParams{WorkspaceID: job.WorkspaceID, ID: job.ID, Now: w.Clock.Now()}); err != nil {
-		w.Log.WarnContext(ctx, "knowledge job not given back", "jobId", job.ID, "error", err)
+	now := w.Clock.Now()
+	err := db.New().KnowledgeJobRelease(ctx, w.DB, db.KnowledgeJobReleaseParams{
+		WorkspaceID: job.WorkspaceID, ID: job.ID, Now: now, AvailableAt: now.Add(wait), Failures: failures,
+	})
+	if err != nil {
+		w.Log.WarnContext(ctx, "knowledge job not released", "jobId", job.ID, "error", err)
 	}
-	return err
 }
 
 // beat renews the lease while the job runs, and stops the job once it is canceled.
@@ -107,18 +121,24 @@ func (w *Worker) beat(ctx context.Context, job db.KnowledgeJob, stop context.Can
 	}
 }
 
-func (w *Worker) run(ctx context.Context, job db.KnowledgeJob) error {
+func (w *Worker) run(ctx context.Context, job db.KnowledgeJob) (turn, error) {
 	if job.SourceID == nil {
-		return w.end(ctx, job, &extract.Error{Code: extract.Corrupt, Message: "The source was deleted."}, nil)
+		return w.endWithoutSource(ctx, job)
 	}
 	source, err := db.New().KnowledgeSourceGet(ctx, w.DB, db.KnowledgeSourceGetParams{WorkspaceID: job.WorkspaceID, ID: *job.SourceID})
-	if err != nil {
-		return fmt.Errorf("source of job: %w", err)
+	if postgres.IsNotFound(err) {
+		return w.endWithoutSource(ctx, job)
+	} else if err != nil {
+		return turn{}, fmt.Errorf("source of job: %w", err)
 	}
 	if source.Type == api.KnowledgeTypeCRAWL {
 		return w.crawl(ctx, job, source)
 	}
-	return w.upload(ctx, job, source)
+	return turn{ended: true}, w.upload(ctx, job, source)
+}
+
+func (w *Worker) endWithoutSource(ctx context.Context, job db.KnowledgeJob) (turn, error) {
+	return turn{ended: true}, w.end(ctx, job, &extract.Error{Code: extract.Corrupt, Message: "The source was deleted."}, nil)
 }
 
 // upload reads a file and indexes it.
@@ -189,49 +209,4 @@ func endPage(ctx context.Context, tx postgres.Tx, job db.KnowledgeJob, address, 
 		return fmt.Errorf("end page: %w", err)
 	}
 	return nil
-}
-
-// Schedule is when orphaned jobs are looked up.
-func Schedule() []*river.PeriodicJob {
-	return []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(RequeueInterval), func() (river.JobArgs, *river.InsertOpts) {
-		return Requeue{}, &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByPeriod: RequeueInterval}}
-	}, nil)}
-}
-
-// Requeue is the periodic job that queues orphaned jobs again.
-type Requeue struct{}
-
-// Kind names the job in the queue.
-func (Requeue) Kind() string { return "knowledge_requeue" }
-
-// InsertOpts implements river.JobArgsWithInsertOpts.
-func (Requeue) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: Queue, MaxAttempts: 1} }
-
-// RequeueWorker queues jobs whose worker has died.
-type RequeueWorker struct {
-	river.WorkerDefaults[Requeue]
-
-	DB    *postgres.DB
-	Clock clock.Clock
-}
-
-// Work implements river.Worker.
-func (w *RequeueWorker) Work(ctx context.Context, _ *river.Job[Requeue]) error {
-	jobs := river.ClientFromContext[pgx.Tx](ctx)
-	return postgres.WithTx(ctx, w.DB, func(ctx context.Context, tx postgres.Tx) error {
-		now := w.Clock.Now()
-		rows, err := db.New().SystemKnowledgeJobListOrphaned(ctx, tx, db.SystemKnowledgeJobListOrphanedParams{
-			Now: now, PendingBefore: now.Add(-pendingGrace), ProcessingBefore: now.Add(-processingGrace),
-		})
-		if err != nil {
-			return fmt.Errorf("orphaned jobs: %w", err)
-		}
-		for _, row := range rows {
-			// A duplicate does no harm: only one worker gets the lease.
-			if _, err := jobs.InsertTx(ctx, tx, Run{WorkspaceID: row.WorkspaceID, JobID: row.ID}, nil); err != nil {
-				return fmt.Errorf("queue orphaned job: %w", err)
-			}
-		}
-		return nil
-	})
 }

@@ -42,5 +42,18 @@ func (w *Worker) kinds() []kind {
 		{"temporary webhooks", func(ctx context.Context) (int64, error) {
 			return q.SystemIntegrationDeleteExpired(ctx, on, db.SystemIntegrationDeleteExpiredParams{Now: now, MaxRows: batchRows})
 		}},
+		// What a deleted source has left, before the source itself.
+		{"passages of deleted sources", func(ctx context.Context) (int64, error) {
+			return q.SystemKnowledgeChunkDeleteOfDeleted(ctx, on, db.SystemKnowledgeChunkDeleteOfDeletedParams{MaxRows: batchRows})
+		}},
+		{"pages of deleted sources", func(ctx context.Context) (int64, error) {
+			return q.SystemKnowledgeDocumentDeleteOfDeleted(ctx, on, db.SystemKnowledgeDocumentDeleteOfDeletedParams{MaxRows: batchRows})
+		}},
+		{"references to deleted sources", func(ctx context.Context) (int64, error) {
+			return q.SystemKnowledgeJobDetachOfDeleted(ctx, on, db.SystemKnowledgeJobDetachOfDeletedParams{MaxRows: batchRows})
+		}},
+		{"deleted sources", func(ctx context.Context) (int64, error) {
+			return q.SystemKnowledgeSourceDeleteDeleted(ctx, on, db.SystemKnowledgeSourceDeleteDeletedParams{MaxRows: batchRows})
+		}},
 	}
 }

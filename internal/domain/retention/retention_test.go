@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
+	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/integration"
 	"github.com/avelto/convo/internal/domain/retention"
@@ -88,4 +89,61 @@ func TestABacklogIsDeletedInBatches(t *testing.T) {
 	require.NoError(t, s.DB.QueryRow(t.Context(), "SELECT max(n), sum(n) FROM deleted").Scan(&most, &total))
 	require.Equal(t, 5000, most)
 	require.Equal(t, 4*backlog+1, total)
+}
+
+// TestADeletedSourceDisappearsAtOnceAndIsRemovedInBatches deletes a source with more rows
+// than one statement should delete.
+func TestADeletedSourceDisappearsAtOnceAndIsRemovedInBatches(t *testing.T) {
+	t.Parallel()
+	const backlog, file = 12_001, "Shoes can be returned within thirty days."
+	s := apitest.New(t, apitest.Options{})
+	token := s.Token(t, s.Workspace(t, "acme"))
+	upload := func() api.KnowledgeJob {
+		response := s.Do(t, apitest.Request{
+			Method: http.MethodPost, Path: "/knowledge/upload", Token: token, Body: file, Header: map[string]string{"Content-Type": "text/plain"},
+		})
+		return apitest.Decode[api.KnowledgeJob](t, response.Want(t, http.StatusAccepted))
+	}
+	job := upload()
+	for _, insert := range []string{
+		`INSERT INTO knowledge_documents (workspace_id, source_id, url, content_hash)
+			SELECT workspace_id, id, n::text, '' FROM knowledge_sources, generate_series(1, $1) AS n`,
+		`INSERT INTO knowledge_chunks (workspace_id, source_id, id, document_url, content, terms)
+			SELECT workspace_id, id, gen_random_uuid(), n::text, 'returned', to_tsvector('simple', 'return') || array_to_tsvector(ARRAY['w' || replace(workspace_id::text, '-', '')])
+			FROM knowledge_sources, generate_series(1, $1) AS n`,
+		`INSERT INTO knowledge_jobs (workspace_id, id, source_id, type, status, file_name, refresh, created_at)
+			SELECT workspace_id, gen_random_uuid(), id, 'UPLOAD', 'COMPLETED', 'a.txt', true, created_at FROM knowledge_sources, generate_series(1, $1) AS n`,
+	} {
+		s.Exec(t, insert, backlog)
+	}
+	s.Exec(t, "CREATE TABLE changed (source text, n int)")
+	s.Exec(t, `CREATE FUNCTION count_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN INSERT INTO changed SELECT TG_TABLE_NAME, count(*) FROM gone HAVING count(*) > 1; RETURN NULL; END $$`)
+	for _, table := range []string{"knowledge_documents", "knowledge_chunks"} {
+		s.Exec(t, `CREATE TRIGGER counts AFTER DELETE ON `+table+` REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION count_changed()`)
+	}
+	s.Exec(t, `CREATE TRIGGER counts AFTER UPDATE ON knowledge_jobs REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION count_changed()`)
+	count := func(query string) (n int) {
+		require.NoError(t, s.DB.QueryRow(t.Context(), query).Scan(&n))
+		return n
+	}
+
+	path := "/knowledge/sources/" + job.SourceID.String()
+	s.Delete(t, token, path).Want(t, http.StatusNoContent)
+	require.Zero(t, count("SELECT count(*) FROM changed"), "the request changes no more than single rows")
+	s.Delete(t, token, path).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
+	s.Post(t, token, path+"/refresh", nil).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
+	require.JSONEq(t, "[]", string(s.Get(t, token, "/knowledge/sources").Want(t, http.StatusOK).Body))
+	require.JSONEq(t, "[]", string(s.Post(t, token, "/knowledge/search", `{"query":"returned"}`).Want(t, http.StatusOK).Body))
+	ended := apitest.Decode[api.KnowledgeJob](t, s.Get(t, token, "/knowledge/jobs/"+job.ID.String()).Want(t, http.StatusOK))
+	require.Nil(t, ended.SourceID)
+	require.Equal(t, api.KnowledgeJobStatusCANCELLED, ended.Status)
+	again := upload()
+	require.NotEqual(t, job.SourceID, again.SourceID, "the same bytes are a new source")
+
+	apitest.New(t, apitest.Options{Workers: true, DatabaseURL: s.DatabaseURL, Config: apitest.Config{Storage: s.Storage}})
+	require.Eventually(t, func() bool { return count("SELECT count(*) FROM knowledge_sources") == 1 }, time.Minute, 20*time.Millisecond)
+	require.Equal(t, 5000, count("SELECT max(n) FROM changed"))
+	require.Equal(t, backlog+1, count("SELECT count(*) FROM knowledge_jobs WHERE source_id IS NULL"), "jobs stay readable")
+	require.Zero(t, count("SELECT count(*) FROM knowledge_chunks WHERE content = 'returned'"))
 }

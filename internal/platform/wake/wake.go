@@ -20,6 +20,8 @@ const (
 	Events Topic = "events"
 	// Deliveries to webhooks are due.
 	Deliveries Topic = "deliveries"
+	// Knowledge has jobs that wait for a worker.
+	Knowledge Topic = "knowledge"
 )
 
 const (
@@ -124,6 +126,7 @@ func (b *Bell) Channel() postgres.Channel {
 		Up: func() {
 			b.wake(Events)
 			b.wake(Deliveries)
+			b.wake(Knowledge)
 		},
 		Notice: func(payload string) { b.wake(Topic(payload)) },
 	}
