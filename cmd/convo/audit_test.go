@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -153,7 +154,7 @@ func TestAChangeAndItsAuditEntryAreCommittedTogether(t *testing.T) {
 	} {
 		id := strings.Trim(c.point+c.path+c.key, "/")
 		id = strings.ReplaceAll(id, "/", ".")
-		doomed := startBinary(t, killer, append(b.environment[:len(b.environment):len(b.environment)], failpoint.Variable+"="+c.point), "serve", "--workers=false")
+		doomed := startBinary(t, killer, append(slices.Clip(b.environment), failpoint.Variable+"="+c.point), "serve", "--workers=false")
 		require.False(t, b.send(t.Context(), doomed, c.path, id, c.key, c.body), id)
 		<-doomed.ended
 		require.Equal(t, c.want, b.recorded(t)[id], id)

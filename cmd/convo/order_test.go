@@ -112,17 +112,20 @@ func (b *orderBed) write(ctx context.Context, writer int) error {
 	if err != nil || json.Unmarshal(body, &lead) != nil {
 		return fmt.Errorf("writer %d: %w", writer, err)
 	}
-	for n := 0; ; n++ {
-		b.mu.Lock()
-		b.acked[change{lead.ID, n}] = time.Now()
-		b.mu.Unlock()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if _, err := b.send(whole, http.MethodPatch, "/leads/"+lead.ID.String(), fmt.Sprintf(`{"fields":{"n":"%d"}}`, n+1)); err != nil {
+	b.acknowledge(change{lead.ID, 0})
+	for n := 1; ctx.Err() == nil; n++ {
+		if _, err := b.send(whole, http.MethodPatch, "/leads/"+lead.ID.String(), fmt.Sprintf(`{"fields":{"n":"%d"}}`, n)); err != nil {
 			return fmt.Errorf("writer %d: %w", writer, err)
 		}
+		b.acknowledge(change{lead.ID, n})
 	}
+	return nil
+}
+
+func (b *orderBed) acknowledge(done change) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.acked[done] = time.Now()
 }
 
 func (b *orderBed) send(ctx context.Context, method, path, body string) ([]byte, error) {

@@ -34,7 +34,7 @@ func TestMembersAreListedAndRemoved(t *testing.T) {
 		require.Contains(t, list.Body, part)
 	}
 	require.NotContains(t, list.Body, "Eve", "a member of another workspace")
-	require.NotContains(t, list.Body, me.ID.String(), "nobody can remove themselves")
+	require.NotContains(t, list.Body, me.ID.String(), "no one can remove themselves")
 	for _, other := range []string{stranger, uuid.NewString(), "x"} {
 		p.get(t, "/app/settings/members/"+other+"/remove").want(t, http.StatusNotFound)
 		p.post(t, "/app/settings/members/"+other+"/remove", nil).want(t, http.StatusNotFound)

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"maps"
 	"net/http"
 	"testing"
 
@@ -30,7 +31,7 @@ func writingCalls(t *testing.T, s *apitest.Server, in apitest.Space) map[string]
 	doomed := "/integrations/" + subscribe(t, s, in.Token, "https://hooks.example.com", "lead.created").ID.String()
 	crawl := s.Post(t, in.Token, "/knowledge/crawl", `{"url":"https://docs.example.com/doomed"}`).Want(t, http.StatusAccepted)
 	source := "/knowledge/sources/" + apitest.Decode[api.KnowledgeJob](t, crawl).SourceID.String()
-	for operation, r := range map[string]apitest.Request{
+	maps.Copy(calls, map[string]apitest.Request{
 		"updateLead":            {Method: http.MethodPatch, Path: lead(), Body: `{"score":7}`},
 		"updateLeadStatus":      {Method: http.MethodPatch, Path: lead() + "/status", Body: `{"status":"WON"}`},
 		"deleteLead":            {Method: http.MethodDelete, Path: lead()},
@@ -38,9 +39,7 @@ func writingCalls(t *testing.T, s *apitest.Server, in apitest.Space) map[string]
 		"updateIntegration":     {Method: http.MethodPatch, Path: webhook, Body: `{"status":"DISABLED"}`},
 		"deleteIntegration":     {Method: http.MethodDelete, Path: doomed},
 		"deleteKnowledgeSource": {Method: http.MethodDelete, Path: source},
-	} {
-		calls[operation] = r
-	}
+	})
 	return calls
 }
 
@@ -75,9 +74,7 @@ func TestEveryChangeIsCommittedWithItsAuditEntry(t *testing.T) {
 		r.Token = rich.Token
 		withID := func(requestID string) apitest.Response {
 			header := map[string]string{"X-Request-Id": requestID}
-			for name, value := range r.Header {
-				header[name] = value
-			}
+			maps.Copy(header, r.Header)
 			refused := r
 			refused.Header = header
 			return s.Do(t, refused)

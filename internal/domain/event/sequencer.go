@@ -73,17 +73,17 @@ func (s *Sequencer) Sequence(ctx context.Context) error {
 	return nil
 }
 
-// pace is when to number the next batch.
-type pace int
+// schedule is when to number the next batch.
+type schedule int
 
 const (
-	immediately pace = iota // more events are waiting
-	shortly                 // another session holds workspaces with events
-	whenWoken               // no events are waiting
+	immediately schedule = iota // more events are waiting
+	shortly                     // another session holds workspaces with events
+	whenWoken                   // no events are waiting
 )
 
 // batch numbers a batch of events.
-func (s *Sequencer) batch(ctx context.Context) (next pace, err error) {
+func (s *Sequencer) batch(ctx context.Context) (next schedule, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sequenceTimeout)
 	defer cancel()
 	done, err := db.New().SystemEventSequence(ctx, s.DB, db.SystemEventSequenceParams{

@@ -112,7 +112,7 @@ func (v *walk) close() {
 }
 
 // add stores pages that were found, up to the page limit. Only one worker has the job.
-func (v walk) add(ctx context.Context, on db.DBTX, depth int32, urls []string) error {
+func (v *walk) add(ctx context.Context, on db.DBTX, depth int32, urls []string) error {
 	if len(urls) == 0 {
 		return nil
 	}
@@ -138,7 +138,7 @@ func (v walk) add(ctx context.Context, on db.DBTX, depth int32, urls []string) e
 }
 
 // page reads one page and stores the outcome.
-func (v walk) page(ctx context.Context, address string, depth int32) error {
+func (v *walk) page(ctx context.Context, address string, depth int32) error {
 	found, err := v.site.Fetch(ctx, address)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -174,7 +174,7 @@ func (v walk) page(ctx context.Context, address string, depth int32) error {
 }
 
 // store indexes a page, unless the same content is there already.
-func (v walk) store(ctx context.Context, tx postgres.Tx, page indexed) (state, reason string, err error) {
+func (v *walk) store(ctx context.Context, tx postgres.Tx, page indexed) (state, reason string, err error) {
 	known, err := db.New().KnowledgeDocumentFind(ctx, tx, db.KnowledgeDocumentFindParams{
 		WorkspaceID: v.source.WorkspaceID, SourceID: v.source.ID, URL: page.url, ContentHash: page.hash, JobID: v.job.ID,
 	})
@@ -200,7 +200,7 @@ func (v walk) store(ctx context.Context, tx postgres.Tx, page indexed) (state, r
 
 // finish ends the job and removes pages that no longer exist from the index. If no page
 // could be read, the job fails and the index is kept.
-func (v walk) finish(ctx context.Context) error {
+func (v *walk) finish(ctx context.Context) error {
 	job, err := withPages(ctx, v.DB, v.job.WorkspaceID, []db.KnowledgeJob{v.job})
 	if err != nil {
 		return err

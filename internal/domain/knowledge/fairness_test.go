@@ -66,9 +66,9 @@ func (h *hanging) count() int {
 	return h.waiting
 }
 
-// TestSlowCrawlsDelayNobodyElse has a workspace crawl 16 sites that do not respond. Another
+// TestSlowCrawlsDelayNoOneElse has a workspace crawl 16 sites that do not respond. Another
 // workspace's upload and crawl end while all of those still hang.
-func TestSlowCrawlsDelayNobodyElse(t *testing.T) {
+func TestSlowCrawlsDelayNoOneElse(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	sites := make([]*hanging, 16)

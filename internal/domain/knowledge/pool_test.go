@@ -218,7 +218,7 @@ func TestAStoppedPoolReleasesItsJobs(t *testing.T) {
 	released := s.job(t, job)
 	require.Equal(t, api.KnowledgeJobStatusPROCESSING, released.Status)
 	require.Zero(t, released.Failures, "a shutdown is no failure")
-	require.Equal(t, []uuid.UUID{job.ID}, ids(s.claim(t, api.KnowledgeTypeCRAWL, 1, 1)), "another process continues at once")
+	require.Equal(t, []uuid.UUID{job.ID}, ids(s.claim(t, api.KnowledgeTypeCRAWL, 1, 1)), "another process continues immediately")
 }
 
 func TestUnfinishedJobsOfAWorkspaceAreBounded(t *testing.T) {

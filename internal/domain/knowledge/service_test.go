@@ -63,14 +63,14 @@ func TestAnErrorOfTheServerIsRetriedThenFailsTheJob(t *testing.T) {
 	s := newShelf(t)
 	job := s.upload(t, s.Ours, "a.md", "Shoes can be returned.")
 	require.NoError(t, s.blobs.Delete(t.Context(), s.Ours.String()+"/"+job.SourceID.String()))
-	for _, wait := range []time.Duration{1, 4, 9, 16} {
+	for _, wait := range []time.Duration{time.Second, 4 * time.Second, 9 * time.Second, 16 * time.Second} {
 		require.Equal(t, 1, s.work(t))
 		waiting := s.job(t, job)
 		require.Equal(t, api.KnowledgeJobStatusPROCESSING, waiting.Status)
 		require.Equal(t, s.Clock.Now(), waiting.LeasedUntil.UTC(), "released for the retry")
-		require.Equal(t, s.Clock.Now().Add(wait*time.Second), waiting.AvailableAt.UTC())
+		require.Equal(t, s.Clock.Now().Add(wait), waiting.AvailableAt.UTC())
 		require.Empty(t, s.Events(t, s.Ours))
-		s.Clock.Advance(wait*time.Second - time.Millisecond)
+		s.Clock.Advance(wait - time.Millisecond)
 		require.Zero(t, s.work(t), "not before the backoff")
 		s.Clock.Advance(time.Millisecond)
 	}

@@ -91,9 +91,9 @@ func TestABacklogIsDeletedInBatches(t *testing.T) {
 	require.Equal(t, 4*backlog+1, total)
 }
 
-// TestADeletedSourceDisappearsAtOnceAndIsRemovedInBatches deletes a source with more rows
+// TestADeletedSourceDisappearsImmediatelyAndIsRemovedInBatches deletes a source with more rows
 // than one statement should delete.
-func TestADeletedSourceDisappearsAtOnceAndIsRemovedInBatches(t *testing.T) {
+func TestADeletedSourceDisappearsImmediatelyAndIsRemovedInBatches(t *testing.T) {
 	t.Parallel()
 	const backlog, file = 12_001, "Shoes can be returned within thirty days."
 	s := apitest.New(t, apitest.Options{})

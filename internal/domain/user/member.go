@@ -57,7 +57,7 @@ func (s *Service) Remove(ctx context.Context, on postgres.Conn, workspaceID, use
 	})
 }
 
-// RemoveBy is Remove by another member. Nobody can remove themselves, so that a workspace
+// RemoveBy is Remove by another member. No one can remove themselves, so that a workspace
 // that has members keeps one, also if two remove each other at the same time. It fails with
 // ErrSelf, and with ErrNotMember if either is no member (any more).
 func (s *Service) RemoveBy(ctx context.Context, on postgres.Conn, workspaceID, userID, by uuid.UUID) error {

@@ -69,9 +69,9 @@ func TestARemovedMemberIsSignedOut(t *testing.T) {
 	require.True(t, user.SignedOut(row, before))
 	require.False(t, user.SignedOut(row, w.Clock.Now().UnixMilli()), "they can sign in to their other workspaces")
 	require.ErrorIs(t, s.RemoveBy(t.Context(), w.DB, w.Ours, ola.ID, jan.ID), user.ErrNotMember)
-	require.ErrorIs(t, s.RemoveBy(t.Context(), w.DB, w.Ours, jan.ID, ola.ID), user.ErrNotMember, "who was removed removes nobody")
+	require.ErrorIs(t, s.RemoveBy(t.Context(), w.DB, w.Ours, jan.ID, ola.ID), user.ErrNotMember, "a removed member removes no one")
 	require.ErrorIs(t, s.RemoveBy(t.Context(), w.DB, w.Ours, jan.ID, jan.ID), user.ErrSelf)
-	require.ErrorIs(t, s.RemoveBy(t.Context(), w.DB, w.Theirs, ola.ID, jan.ID), user.ErrNotMember, "nor does a stranger")
+	require.ErrorIs(t, s.RemoveBy(t.Context(), w.DB, w.Theirs, ola.ID, jan.ID), user.ErrNotMember, "nor does a user of another workspace")
 	require.ErrorIs(t, s.Remove(t.Context(), w.DB, w.Ours, uuid.New()), user.ErrNotMember)
 }
 

@@ -38,8 +38,8 @@ func (x *Text) String() string {
 }
 
 // Wait waits until the text is enough, and returns it. Afterwards it fails the test.
-func (x *Text) Wait(t testing.TB, enough func(text string) bool) string {
-	t.Helper()
+func (x *Text) Wait(tb testing.TB, enough func(text string) bool) string {
+	tb.Helper()
 	deadline := time.After(patience)
 	for {
 		text, changed := x.next()
@@ -49,15 +49,15 @@ func (x *Text) Wait(t testing.TB, enough func(text string) bool) string {
 		select {
 		case <-changed:
 		case <-deadline:
-			t.Fatalf("not enough was written within %s: %s", patience, text)
+			tb.Fatalf("not enough was written within %s: %s", patience, text)
 		}
 	}
 }
 
 // WaitFor waits until the text contains a part, and returns it.
-func (x *Text) WaitFor(t testing.TB, part string) string {
-	t.Helper()
-	return x.Wait(t, func(text string) bool { return strings.Contains(text, part) })
+func (x *Text) WaitFor(tb testing.TB, part string) string {
+	tb.Helper()
+	return x.Wait(tb, func(text string) bool { return strings.Contains(text, part) })
 }
 
 // next returns the text, and a channel that is closed when it changes.

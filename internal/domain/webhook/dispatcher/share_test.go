@@ -41,9 +41,9 @@ func TestAWorkspaceWithManyHostsGetsHalf(t *testing.T) {
 	require.Equal(t, size/2, total)
 }
 
-// TestOthersGetCapacityBesideThoseWhoTakeAllTheyCan lets some workspaces take turns until
+// TestOthersGetCapacityNextToThoseWhoTakeAllTheyCan lets some workspaces take turns until
 // none gets more, and then another one come.
-func TestOthersGetCapacityBesideThoseWhoTakeAllTheyCan(t *testing.T) {
+func TestOthersGetCapacityNextToThoseWhoTakeAllTheyCan(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		workspaces int
