@@ -91,7 +91,7 @@ bench-knowledge: ## Benchmark an upload next to a workspace with slow crawls, an
 bench-webhooks: bin/bench ## Benchmark webhook delivery against two references; updates docs/webhooks.md.
 	@bin/bench webhooks
 
-bench-neighbors: bin/bench ## Benchmark webhook delivery beside a greedy workspace; updates docs/webhooks.md.
+bench-neighbors: bin/bench ## Benchmark webhook delivery next to a greedy workspace; updates docs/webhooks.md.
 	@bin/bench neighbors
 
 ledger: ## Kill, freeze, cut and restart everything under load, and compare what was acknowledged with what is kept; updates docs/reliability.md.

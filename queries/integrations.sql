@@ -1,3 +1,8 @@
+-- name: IntegrationCountWebhooks :one
+-- The number of the workspace's webhooks, without those that have expired.
+SELECT count(*) FROM integrations
+WHERE workspace_id = @workspace_id AND type = 'WEBHOOK' AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > @now::timestamptz);
+
 -- name: IntegrationCreateWebhook :one
 -- Creates a webhook.
 INSERT INTO integrations (workspace_id, id, type, url, events, status, secret, expires_at, created_at, updated_at)
@@ -7,16 +12,16 @@ RETURNING *;
 -- name: IntegrationList :many
 -- Integrations before before_id, latest first.
 SELECT * FROM integrations
-WHERE workspace_id = @workspace_id AND id < @before_id
+WHERE workspace_id = @workspace_id AND id < @before_id AND deleted_at IS NULL
 ORDER BY id DESC LIMIT @row_limit;
 
 -- name: IntegrationGet :one
 -- One integration of the workspace.
-SELECT * FROM integrations WHERE workspace_id = @workspace_id AND id = @id;
+SELECT * FROM integrations WHERE workspace_id = @workspace_id AND id = @id AND deleted_at IS NULL;
 
 -- name: IntegrationLock :one
 -- One integration, locked until the transaction ends.
-SELECT * FROM integrations WHERE workspace_id = @workspace_id AND id = @id FOR NO KEY UPDATE;
+SELECT * FROM integrations WHERE workspace_id = @workspace_id AND id = @id AND deleted_at IS NULL FOR NO KEY UPDATE;
 
 -- name: IntegrationUpdate :one
 -- Sets URL, event types and status; clears the error and the failure count.
@@ -40,9 +45,13 @@ UPDATE integrations SET
     previous_secret_expires_at = sqlc.narg('previous_secret_expires_at'), updated_at = @updated_at
 WHERE workspace_id = @workspace_id AND id = @id;
 
--- name: IntegrationDelete :execrows
--- Deletes an integration with its deliveries; 0 rows if there is none.
-DELETE FROM integrations WHERE workspace_id = @workspace_id AND id = @id;
+-- name: IntegrationDelete :exec
+-- Makes an integration disappear. It is disabled too, so that no event is sent to it.
+UPDATE integrations SET deleted_at = @now::timestamptz, status = 'DISABLED' WHERE workspace_id = @workspace_id AND id = @id;
+
+-- name: IntegrationRemove :exec
+-- Removes a deleted integration from the database, with the deliveries that are left.
+DELETE FROM integrations WHERE workspace_id = @workspace_id AND id = @id AND deleted_at IS NOT NULL;
 
 -- name: SystemIntegrationSetUnreadable :exec
 -- Reports a webhook whose secret cannot be decrypted.
@@ -50,31 +59,56 @@ UPDATE integrations SET status = 'ERROR', error_code = 'webhook.secret_unreadabl
 WHERE workspace_id = @workspace_id AND id = @id AND status <> 'DISABLED' AND error_code IS DISTINCT FROM 'webhook.secret_unreadable';
 
 -- name: SystemIntegrationRecordSuccess :exec
--- Resets the failure count of an endpoint.
+-- Resets the failure counts of endpoints. Here and below, rows are locked in order, since
+-- other processes update them too.
+WITH locked AS (
+    SELECT integrations.workspace_id, integrations.id FROM integrations
+    WHERE (integrations.workspace_id, integrations.id) IN (SELECT unnest(@workspace_ids::uuid[]), unnest(@integration_ids::uuid[]))
+      AND integrations.failures > 0 AND integrations.status <> 'DISABLED'
+    ORDER BY integrations.workspace_id, integrations.id FOR NO KEY UPDATE
+)
 UPDATE integrations SET
     status = CASE status WHEN 'ERROR' THEN 'CONNECTED' ELSE status END,
     error_code = NULL, error_message = NULL, error_at = NULL,
     failures = 0, failing_since = NULL, paused_until = NULL
-WHERE workspace_id = @workspace_id AND id = @id AND failures > 0 AND status <> 'DISABLED';
+FROM locked WHERE integrations.workspace_id = locked.workspace_id AND integrations.id = locked.id;
 
--- name: SystemIntegrationRecordFailures :one
--- Adds to the failure count. Up to down_after each failure counts; then one for each
--- test after a pause. Failures during a pause are of attempts that were in flight when
--- it began, and do not count.
+-- name: SystemIntegrationRecordFailures :many
+-- Adds to the failure counts of endpoints. Up to down_after each failure counts; then one
+-- for each test after a pause. Failures during a pause are of attempts that were in flight
+-- when it began, and do not count.
+WITH failed AS (
+    SELECT unnest(@workspace_ids::uuid[]) AS workspace_id, unnest(@integration_ids::uuid[]) AS id,
+        unnest(@messages::text[]) AS message, unnest(@counts::integer[]) AS attempts
+), locked AS (
+    SELECT integrations.workspace_id, integrations.id, failed.message, failed.attempts FROM integrations
+    JOIN failed ON failed.workspace_id = integrations.workspace_id AND failed.id = integrations.id
+    WHERE integrations.status <> 'DISABLED'
+    ORDER BY integrations.workspace_id, integrations.id FOR NO KEY UPDATE OF integrations
+)
 UPDATE integrations SET
-    status = 'ERROR', error_code = 'webhook.failing', error_message = @message::text,
-    error_at = coalesce(failing_since, @at::timestamptz), failing_since = coalesce(failing_since, @at::timestamptz),
+    status = 'ERROR', error_code = 'webhook.failing', error_message = locked.message,
+    error_at = coalesce(integrations.failing_since, @at::timestamptz), failing_since = coalesce(integrations.failing_since, @at::timestamptz),
     failures = CASE
-        WHEN paused_until > @at::timestamptz THEN failures
-        WHEN failures >= @down_after::integer THEN failures + 1
-        ELSE least(failures + @count::integer, @down_after::integer)
+        WHEN integrations.paused_until > @at::timestamptz THEN integrations.failures
+        WHEN integrations.failures >= @down_after::integer THEN integrations.failures + 1
+        ELSE least(integrations.failures + locked.attempts, @down_after::integer)
     END
-WHERE workspace_id = @workspace_id AND id = @id AND status <> 'DISABLED'
-RETURNING failures, failing_since::timestamptz AS failing_since, coalesce(paused_until > @at::timestamptz, false)::boolean AS paused;
+FROM locked WHERE integrations.workspace_id = locked.workspace_id AND integrations.id = locked.id
+RETURNING integrations.workspace_id, integrations.id, integrations.failures, integrations.failing_since::timestamptz AS failing_since,
+    coalesce(integrations.paused_until > @at::timestamptz, false)::boolean AS paused;
 
 -- name: SystemIntegrationPause :exec
--- Pauses deliveries to a webhook.
-UPDATE integrations SET paused_until = @until::timestamptz WHERE workspace_id = @workspace_id AND id = @id;
+-- Pauses deliveries to webhooks, each until its own time.
+WITH pause AS (
+    SELECT unnest(@workspace_ids::uuid[]) AS workspace_id, unnest(@integration_ids::uuid[]) AS id, unnest(@untils::timestamptz[]) AS until
+), locked AS (
+    SELECT integrations.workspace_id, integrations.id, pause.until FROM integrations
+    JOIN pause ON pause.workspace_id = integrations.workspace_id AND pause.id = integrations.id
+    ORDER BY integrations.workspace_id, integrations.id FOR NO KEY UPDATE OF integrations
+)
+UPDATE integrations SET paused_until = locked.until
+FROM locked WHERE integrations.workspace_id = locked.workspace_id AND integrations.id = locked.id;
 
 -- name: SystemIntegrationDisable :exec
 -- Disables a webhook and records the reason.

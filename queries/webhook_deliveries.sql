@@ -22,10 +22,20 @@ UPDATE webhook_deliveries SET
     status = 'PENDING', next_attempt_at = @now, tries = 0
 WHERE workspace_id = @workspace_id AND integration_id = @integration_id AND id = @id;
 
--- name: WebhookDeliveryRecord :exec
--- Creates a delivery whose only attempt was made during the request.
+-- name: WebhookDeliveryRecord :execrows
+-- Creates a delivery whose only attempt was made during the request; 0 rows if the webhook
+-- was deleted meanwhile.
 INSERT INTO webhook_deliveries (workspace_id, integration_id, id, event_sequence, status, next_attempt_at, tries, attempts, created_at)
-VALUES (@workspace_id, @integration_id, @id, @event_sequence, @status, @created_at, 1, @attempts, @created_at);
+SELECT webhook.workspace_id, webhook.id, @id::uuid, @event_sequence::bigint, @status::text, @created_at::timestamptz, 1, @attempts::jsonb, @created_at::timestamptz
+FROM integrations AS webhook
+WHERE webhook.workspace_id = @workspace_id AND webhook.id = @integration_id AND webhook.deleted_at IS NULL;
+
+-- name: WebhookDeliveryDeleteSome :execrows
+-- Deletes up to max_rows deliveries to a webhook.
+DELETE FROM webhook_deliveries WHERE (workspace_id, integration_id, id) IN (
+  SELECT few.workspace_id, few.integration_id, few.id FROM webhook_deliveries AS few
+  WHERE few.workspace_id = @workspace_id AND few.integration_id = @integration_id LIMIT @max_rows
+);
 
 -- name: SystemWebhookDueList :many
 -- Webhooks that have a delivery due and are neither disabled nor paused.

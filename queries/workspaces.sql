@@ -21,3 +21,7 @@ UPDATE workspaces SET rate_limit_per_minute = sqlc.narg('rate_limit_per_minute')
 -- name: SystemWorkspaceSetKnowledgeScopes :execrows
 -- Sets whether changes to knowledge need a scope; 0 rows if no workspace has the slug.
 UPDATE workspaces SET require_scopes_for_knowledge = @require WHERE slug = @slug;
+
+-- name: WorkspaceLock :exec
+-- Locks the workspace until the transaction ends, for what is counted before it is added to.
+SELECT id AS workspace_id FROM workspaces WHERE id = @workspace_id FOR NO KEY UPDATE;

@@ -226,6 +226,7 @@ const (
 	ErrorCodeTagExists                                      = model.ErrorCodeTagExists
 	ErrorCodeTimeout                                        = model.ErrorCodeTimeout
 	ErrorCodeTooManyJobs                                    = model.ErrorCodeTooManyJobs
+	ErrorCodeTooManyWebhooks                                = model.ErrorCodeTooManyWebhooks
 	ErrorCodeURITooLong                                     = model.ErrorCodeURITooLong
 	ErrorCodeUnauthenticated                                = model.ErrorCodeUnauthenticated
 	ErrorCodeUnknownEvent                                   = model.ErrorCodeUnknownEvent

@@ -13,10 +13,28 @@ import (
 	"github.com/google/uuid"
 )
 
+const integrationCountWebhooks = `-- name: IntegrationCountWebhooks :one
+SELECT count(*) FROM integrations
+WHERE workspace_id = $1 AND type = 'WEBHOOK' AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > $2::timestamptz)
+`
+
+type IntegrationCountWebhooksParams struct {
+	WorkspaceID uuid.UUID
+	Now         time.Time
+}
+
+// The number of the workspace's webhooks, without those that have expired.
+func (q *Queries) IntegrationCountWebhooks(ctx context.Context, db DBTX, arg IntegrationCountWebhooksParams) (int64, error) {
+	row := db.QueryRow(ctx, integrationCountWebhooks, arg.WorkspaceID, arg.Now)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const integrationCreateWebhook = `-- name: IntegrationCreateWebhook :one
 INSERT INTO integrations (workspace_id, id, type, url, events, status, secret, expires_at, created_at, updated_at)
 VALUES ($1, $2, 'WEBHOOK', $3::text, $4, 'CONNECTED', $5, $6, $7, $7)
-RETURNING workspace_id, id, type, url, events, status, secret, previous_secret, previous_secret_expires_at, expires_at, error_code, error_message, error_at, failures, failing_since, paused_until, created_at, updated_at
+RETURNING workspace_id, id, type, url, events, status, secret, previous_secret, previous_secret_expires_at, expires_at, error_code, error_message, error_at, failures, failing_since, paused_until, created_at, updated_at, deleted_at
 `
 
 type IntegrationCreateWebhookParams struct {
@@ -60,30 +78,29 @@ func (q *Queries) IntegrationCreateWebhook(ctx context.Context, db DBTX, arg Int
 		&i.PausedUntil,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DeletedAt,
 	)
 	return i, err
 }
 
-const integrationDelete = `-- name: IntegrationDelete :execrows
-DELETE FROM integrations WHERE workspace_id = $1 AND id = $2
+const integrationDelete = `-- name: IntegrationDelete :exec
+UPDATE integrations SET deleted_at = $1::timestamptz, status = 'DISABLED' WHERE workspace_id = $2 AND id = $3
 `
 
 type IntegrationDeleteParams struct {
+	Now         time.Time
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
 }
 
-// Deletes an integration with its deliveries; 0 rows if there is none.
-func (q *Queries) IntegrationDelete(ctx context.Context, db DBTX, arg IntegrationDeleteParams) (int64, error) {
-	result, err := db.Exec(ctx, integrationDelete, arg.WorkspaceID, arg.ID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+// Makes an integration disappear. It is disabled too, so that no event is sent to it.
+func (q *Queries) IntegrationDelete(ctx context.Context, db DBTX, arg IntegrationDeleteParams) error {
+	_, err := db.Exec(ctx, integrationDelete, arg.Now, arg.WorkspaceID, arg.ID)
+	return err
 }
 
 const integrationGet = `-- name: IntegrationGet :one
-SELECT workspace_id, id, type, url, events, status, secret, previous_secret, previous_secret_expires_at, expires_at, error_code, error_message, error_at, failures, failing_since, paused_until, created_at, updated_at FROM integrations WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, type, url, events, status, secret, previous_secret, previous_secret_expires_at, expires_at, error_code, error_message, error_at, failures, failing_since, paused_until, created_at, updated_at, deleted_at FROM integrations WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
 `
 
 type IntegrationGetParams struct {
@@ -114,13 +131,14 @@ func (q *Queries) IntegrationGet(ctx context.Context, db DBTX, arg IntegrationGe
 		&i.PausedUntil,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DeletedAt,
 	)
 	return i, err
 }
 
 const integrationList = `-- name: IntegrationList :many
-SELECT workspace_id, id, type, url, events, status, secret, previous_secret, previous_secret_expires_at, expires_at, error_code, error_message, error_at, failures, failing_since, paused_until, created_at, updated_at FROM integrations
-WHERE workspace_id = $1 AND id < $2
+SELECT workspace_id, id, type, url, events, status, secret, previous_secret, previous_secret_expires_at, expires_at, error_code, error_message, error_at, failures, failing_since, paused_until, created_at, updated_at, deleted_at FROM integrations
+WHERE workspace_id = $1 AND id < $2 AND deleted_at IS NULL
 ORDER BY id DESC LIMIT $3
 `
 
@@ -159,6 +177,7 @@ func (q *Queries) IntegrationList(ctx context.Context, db DBTX, arg IntegrationL
 			&i.PausedUntil,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.DeletedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -171,7 +190,7 @@ func (q *Queries) IntegrationList(ctx context.Context, db DBTX, arg IntegrationL
 }
 
 const integrationLock = `-- name: IntegrationLock :one
-SELECT workspace_id, id, type, url, events, status, secret, previous_secret, previous_secret_expires_at, expires_at, error_code, error_message, error_at, failures, failing_since, paused_until, created_at, updated_at FROM integrations WHERE workspace_id = $1 AND id = $2 FOR NO KEY UPDATE
+SELECT workspace_id, id, type, url, events, status, secret, previous_secret, previous_secret_expires_at, expires_at, error_code, error_message, error_at, failures, failing_since, paused_until, created_at, updated_at, deleted_at FROM integrations WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL FOR NO KEY UPDATE
 `
 
 type IntegrationLockParams struct {
@@ -202,8 +221,24 @@ func (q *Queries) IntegrationLock(ctx context.Context, db DBTX, arg IntegrationL
 		&i.PausedUntil,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DeletedAt,
 	)
 	return i, err
+}
+
+const integrationRemove = `-- name: IntegrationRemove :exec
+DELETE FROM integrations WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NOT NULL
+`
+
+type IntegrationRemoveParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Removes a deleted integration from the database, with the deliveries that are left.
+func (q *Queries) IntegrationRemove(ctx context.Context, db DBTX, arg IntegrationRemoveParams) error {
+	_, err := db.Exec(ctx, integrationRemove, arg.WorkspaceID, arg.ID)
+	return err
 }
 
 const integrationSetSecret = `-- name: IntegrationSetSecret :exec
@@ -247,7 +282,7 @@ UPDATE integrations SET
     failures = 0, failing_since = NULL, paused_until = NULL,
     updated_at = $4
 WHERE workspace_id = $5 AND id = $6
-RETURNING workspace_id, id, type, url, events, status, secret, previous_secret, previous_secret_expires_at, expires_at, error_code, error_message, error_at, failures, failing_since, paused_until, created_at, updated_at
+RETURNING workspace_id, id, type, url, events, status, secret, previous_secret, previous_secret_expires_at, expires_at, error_code, error_message, error_at, failures, failing_since, paused_until, created_at, updated_at, deleted_at
 `
 
 type IntegrationUpdateParams struct {
@@ -289,6 +324,7 @@ func (q *Queries) IntegrationUpdate(ctx context.Context, db DBTX, arg Integratio
 		&i.PausedUntil,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DeletedAt,
 	)
 	return i, err
 }
@@ -340,82 +376,128 @@ func (q *Queries) SystemIntegrationDisable(ctx context.Context, db DBTX, arg Sys
 }
 
 const systemIntegrationPause = `-- name: SystemIntegrationPause :exec
-UPDATE integrations SET paused_until = $1::timestamptz WHERE workspace_id = $2 AND id = $3
+WITH pause AS (
+    SELECT unnest($1::uuid[]) AS workspace_id, unnest($2::uuid[]) AS id, unnest($3::timestamptz[]) AS until
+), locked AS (
+    SELECT integrations.workspace_id, integrations.id, pause.until FROM integrations
+    JOIN pause ON pause.workspace_id = integrations.workspace_id AND pause.id = integrations.id
+    ORDER BY integrations.workspace_id, integrations.id FOR NO KEY UPDATE OF integrations
+)
+UPDATE integrations SET paused_until = locked.until
+FROM locked WHERE integrations.workspace_id = locked.workspace_id AND integrations.id = locked.id
 `
 
 type SystemIntegrationPauseParams struct {
-	Until       time.Time
-	WorkspaceID uuid.UUID
-	ID          uuid.UUID
+	WorkspaceIDs   []uuid.UUID
+	IntegrationIDs []uuid.UUID
+	Untils         []time.Time
 }
 
-// Pauses deliveries to a webhook.
+// Pauses deliveries to webhooks, each until its own time.
 func (q *Queries) SystemIntegrationPause(ctx context.Context, db DBTX, arg SystemIntegrationPauseParams) error {
-	_, err := db.Exec(ctx, systemIntegrationPause, arg.Until, arg.WorkspaceID, arg.ID)
+	_, err := db.Exec(ctx, systemIntegrationPause, arg.WorkspaceIDs, arg.IntegrationIDs, arg.Untils)
 	return err
 }
 
-const systemIntegrationRecordFailures = `-- name: SystemIntegrationRecordFailures :one
+const systemIntegrationRecordFailures = `-- name: SystemIntegrationRecordFailures :many
+WITH failed AS (
+    SELECT unnest($3::uuid[]) AS workspace_id, unnest($4::uuid[]) AS id,
+        unnest($5::text[]) AS message, unnest($6::integer[]) AS attempts
+), locked AS (
+    SELECT integrations.workspace_id, integrations.id, failed.message, failed.attempts FROM integrations
+    JOIN failed ON failed.workspace_id = integrations.workspace_id AND failed.id = integrations.id
+    WHERE integrations.status <> 'DISABLED'
+    ORDER BY integrations.workspace_id, integrations.id FOR NO KEY UPDATE OF integrations
+)
 UPDATE integrations SET
-    status = 'ERROR', error_code = 'webhook.failing', error_message = $1::text,
-    error_at = coalesce(failing_since, $2::timestamptz), failing_since = coalesce(failing_since, $2::timestamptz),
+    status = 'ERROR', error_code = 'webhook.failing', error_message = locked.message,
+    error_at = coalesce(integrations.failing_since, $1::timestamptz), failing_since = coalesce(integrations.failing_since, $1::timestamptz),
     failures = CASE
-        WHEN paused_until > $2::timestamptz THEN failures
-        WHEN failures >= $3::integer THEN failures + 1
-        ELSE least(failures + $4::integer, $3::integer)
+        WHEN integrations.paused_until > $1::timestamptz THEN integrations.failures
+        WHEN integrations.failures >= $2::integer THEN integrations.failures + 1
+        ELSE least(integrations.failures + locked.attempts, $2::integer)
     END
-WHERE workspace_id = $5 AND id = $6 AND status <> 'DISABLED'
-RETURNING failures, failing_since::timestamptz AS failing_since, coalesce(paused_until > $2::timestamptz, false)::boolean AS paused
+FROM locked WHERE integrations.workspace_id = locked.workspace_id AND integrations.id = locked.id
+RETURNING integrations.workspace_id, integrations.id, integrations.failures, integrations.failing_since::timestamptz AS failing_since,
+    coalesce(integrations.paused_until > $1::timestamptz, false)::boolean AS paused
 `
 
 type SystemIntegrationRecordFailuresParams struct {
-	Message     string
-	At          time.Time
-	DownAfter   int32
-	Count       int32
-	WorkspaceID uuid.UUID
-	ID          uuid.UUID
+	At             time.Time
+	DownAfter      int32
+	WorkspaceIDs   []uuid.UUID
+	IntegrationIDs []uuid.UUID
+	Messages       []string
+	Counts         []int32
 }
 
 type SystemIntegrationRecordFailuresRow struct {
+	WorkspaceID  uuid.UUID
+	ID           uuid.UUID
 	Failures     int32
 	FailingSince time.Time
 	Paused       bool
 }
 
-// Adds to the failure count. Up to down_after each failure counts; then one for each
-// test after a pause. Failures during a pause are of attempts that were in flight when
-// it began, and do not count.
-func (q *Queries) SystemIntegrationRecordFailures(ctx context.Context, db DBTX, arg SystemIntegrationRecordFailuresParams) (SystemIntegrationRecordFailuresRow, error) {
-	row := db.QueryRow(ctx, systemIntegrationRecordFailures,
-		arg.Message,
+// Adds to the failure counts of endpoints. Up to down_after each failure counts; then one
+// for each test after a pause. Failures during a pause are of attempts that were in flight
+// when it began, and do not count.
+func (q *Queries) SystemIntegrationRecordFailures(ctx context.Context, db DBTX, arg SystemIntegrationRecordFailuresParams) ([]SystemIntegrationRecordFailuresRow, error) {
+	rows, err := db.Query(ctx, systemIntegrationRecordFailures,
 		arg.At,
 		arg.DownAfter,
-		arg.Count,
-		arg.WorkspaceID,
-		arg.ID,
+		arg.WorkspaceIDs,
+		arg.IntegrationIDs,
+		arg.Messages,
+		arg.Counts,
 	)
-	var i SystemIntegrationRecordFailuresRow
-	err := row.Scan(&i.Failures, &i.FailingSince, &i.Paused)
-	return i, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SystemIntegrationRecordFailuresRow{}
+	for rows.Next() {
+		var i SystemIntegrationRecordFailuresRow
+		if err := rows.Scan(
+			&i.WorkspaceID,
+			&i.ID,
+			&i.Failures,
+			&i.FailingSince,
+			&i.Paused,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const systemIntegrationRecordSuccess = `-- name: SystemIntegrationRecordSuccess :exec
+WITH locked AS (
+    SELECT integrations.workspace_id, integrations.id FROM integrations
+    WHERE (integrations.workspace_id, integrations.id) IN (SELECT unnest($1::uuid[]), unnest($2::uuid[]))
+      AND integrations.failures > 0 AND integrations.status <> 'DISABLED'
+    ORDER BY integrations.workspace_id, integrations.id FOR NO KEY UPDATE
+)
 UPDATE integrations SET
     status = CASE status WHEN 'ERROR' THEN 'CONNECTED' ELSE status END,
     error_code = NULL, error_message = NULL, error_at = NULL,
     failures = 0, failing_since = NULL, paused_until = NULL
-WHERE workspace_id = $1 AND id = $2 AND failures > 0 AND status <> 'DISABLED'
+FROM locked WHERE integrations.workspace_id = locked.workspace_id AND integrations.id = locked.id
 `
 
 type SystemIntegrationRecordSuccessParams struct {
-	WorkspaceID uuid.UUID
-	ID          uuid.UUID
+	WorkspaceIDs   []uuid.UUID
+	IntegrationIDs []uuid.UUID
 }
 
-// Resets the failure count of an endpoint.
+// Resets the failure counts of endpoints. Here and below, rows are locked in order, since
+// other processes update them too.
 func (q *Queries) SystemIntegrationRecordSuccess(ctx context.Context, db DBTX, arg SystemIntegrationRecordSuccessParams) error {
-	_, err := db.Exec(ctx, systemIntegrationRecordSuccess, arg.WorkspaceID, arg.ID)
+	_, err := db.Exec(ctx, systemIntegrationRecordSuccess, arg.WorkspaceIDs, arg.IntegrationIDs)
 	return err
 }
 

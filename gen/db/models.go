@@ -255,6 +255,7 @@ type Integration struct {
 	PausedUntil             *time.Time
 	CreatedAt               time.Time
 	UpdatedAt               time.Time
+	DeletedAt               *time.Time
 }
 
 type KnowledgeChunk struct {

@@ -187,7 +187,7 @@ func (q *Queries) SystemWebhookDeliveryRequeue(ctx context.Context, db DBTX, arg
 }
 
 const systemWebhookDueList = `-- name: SystemWebhookDueList :many
-SELECT workspace_id, id, type, url, events, status, secret, previous_secret, previous_secret_expires_at, expires_at, error_code, error_message, error_at, failures, failing_since, paused_until, created_at, updated_at FROM integrations
+SELECT workspace_id, id, type, url, events, status, secret, previous_secret, previous_secret_expires_at, expires_at, error_code, error_message, error_at, failures, failing_since, paused_until, created_at, updated_at, deleted_at FROM integrations
 WHERE (workspace_id, id) IN (SELECT due.of_workspace, due.webhook FROM due_webhooks($1::timestamptz) AS due)
   AND status <> 'DISABLED' AND (paused_until IS NULL OR paused_until <= $1::timestamptz)
 `
@@ -225,6 +225,7 @@ func (q *Queries) SystemWebhookDueList(ctx context.Context, db DBTX, arg SystemW
 			&i.PausedUntil,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.DeletedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -234,6 +235,28 @@ func (q *Queries) SystemWebhookDueList(ctx context.Context, db DBTX, arg SystemW
 		return nil, err
 	}
 	return items, nil
+}
+
+const webhookDeliveryDeleteSome = `-- name: WebhookDeliveryDeleteSome :execrows
+DELETE FROM webhook_deliveries WHERE (workspace_id, integration_id, id) IN (
+  SELECT few.workspace_id, few.integration_id, few.id FROM webhook_deliveries AS few
+  WHERE few.workspace_id = $1 AND few.integration_id = $2 LIMIT $3
+)
+`
+
+type WebhookDeliveryDeleteSomeParams struct {
+	WorkspaceID   uuid.UUID
+	IntegrationID uuid.UUID
+	MaxRows       int32
+}
+
+// Deletes up to max_rows deliveries to a webhook.
+func (q *Queries) WebhookDeliveryDeleteSome(ctx context.Context, db DBTX, arg WebhookDeliveryDeleteSomeParams) (int64, error) {
+	result, err := db.Exec(ctx, webhookDeliveryDeleteSome, arg.WorkspaceID, arg.IntegrationID, arg.MaxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const webhookDeliveryGet = `-- name: WebhookDeliveryGet :one
@@ -338,33 +361,39 @@ func (q *Queries) WebhookDeliveryList(ctx context.Context, db DBTX, arg WebhookD
 	return items, nil
 }
 
-const webhookDeliveryRecord = `-- name: WebhookDeliveryRecord :exec
+const webhookDeliveryRecord = `-- name: WebhookDeliveryRecord :execrows
 INSERT INTO webhook_deliveries (workspace_id, integration_id, id, event_sequence, status, next_attempt_at, tries, attempts, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $6)
+SELECT webhook.workspace_id, webhook.id, $1::uuid, $2::bigint, $3::text, $4::timestamptz, 1, $5::jsonb, $4::timestamptz
+FROM integrations AS webhook
+WHERE webhook.workspace_id = $6 AND webhook.id = $7 AND webhook.deleted_at IS NULL
 `
 
 type WebhookDeliveryRecordParams struct {
-	WorkspaceID   uuid.UUID
-	IntegrationID uuid.UUID
 	ID            uuid.UUID
 	EventSequence int64
-	Status        model.WebhookDeliveryStatus
+	Status        string
 	CreatedAt     time.Time
 	Attempts      []byte
+	WorkspaceID   uuid.UUID
+	IntegrationID uuid.UUID
 }
 
-// Creates a delivery whose only attempt was made during the request.
-func (q *Queries) WebhookDeliveryRecord(ctx context.Context, db DBTX, arg WebhookDeliveryRecordParams) error {
-	_, err := db.Exec(ctx, webhookDeliveryRecord,
-		arg.WorkspaceID,
-		arg.IntegrationID,
+// Creates a delivery whose only attempt was made during the request; 0 rows if the webhook
+// was deleted meanwhile.
+func (q *Queries) WebhookDeliveryRecord(ctx context.Context, db DBTX, arg WebhookDeliveryRecordParams) (int64, error) {
+	result, err := db.Exec(ctx, webhookDeliveryRecord,
 		arg.ID,
 		arg.EventSequence,
 		arg.Status,
 		arg.CreatedAt,
 		arg.Attempts,
+		arg.WorkspaceID,
+		arg.IntegrationID,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const webhookDeliveryRepeat = `-- name: WebhookDeliveryRepeat :execrows

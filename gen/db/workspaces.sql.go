@@ -145,3 +145,17 @@ func (q *Queries) SystemWorkspaceSetRateLimit(ctx context.Context, db DBTX, arg 
 	}
 	return result.RowsAffected(), nil
 }
+
+const workspaceLock = `-- name: WorkspaceLock :exec
+SELECT id AS workspace_id FROM workspaces WHERE id = $1 FOR NO KEY UPDATE
+`
+
+type WorkspaceLockParams struct {
+	WorkspaceID uuid.UUID
+}
+
+// Locks the workspace until the transaction ends, for what is counted before it is added to.
+func (q *Queries) WorkspaceLock(ctx context.Context, db DBTX, arg WorkspaceLockParams) error {
+	_, err := db.Exec(ctx, workspaceLock, arg.WorkspaceID)
+	return err
+}

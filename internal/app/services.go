@@ -74,7 +74,7 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 		analytics:     &analytics.Service{DB: reports, Clock: now, Shares: reportShares},
 		integrations: &integration.Service{
 			DB: on, IDs: ids, Clock: now, Pages: pages, Events: events, Types: document.Events,
-			Guard: out.guard, Box: out.box, Sender: out.sender, Bell: a.bell,
+			Guard: out.guard, Box: out.box, Sender: out.sender, Bell: a.bell, Jobs: jobs,
 		},
 		knowledge: &knowledge.Service{
 			DB: on, IDs: ids, Clock: now, Pages: pages, Blobs: out.blobs, Guard: out.guard, Jobs: jobs, Log: parts.Log, Bell: a.bell,

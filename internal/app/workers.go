@@ -15,6 +15,7 @@ import (
 	"github.com/avelto/convo/db"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/event"
+	"github.com/avelto/convo/internal/domain/integration"
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/domain/retention"
 	"github.com/avelto/convo/internal/domain/webhook/dispatcher"
@@ -136,9 +137,12 @@ func (a *App) addNotifications(parts Parts) {
 func newJobWorkers(parts Parts, out *outbound, queue *postgres.DB) (*river.Client[pgx.Tx], error) {
 	workers := retention.Workers(parts.DB, parts.Clock, parts.Log)
 	river.AddWorker(workers, &knowledge.DeleteFileWorker{Blobs: out.blobs})
+	river.AddWorker(workers, &integration.PurgeWorker{DB: parts.DB})
 	client, err := river.NewClient(riverpgxv5.New(queue.Pool()), &river.Config{
 		Schema: db.RiverSchema, Logger: warnings(parts.Log), FetchPollInterval: jobPoll, CompletedJobRetentionPeriod: jobRetention,
-		Queues:       map[string]river.QueueConfig{retention.Queue: {MaxWorkers: 1}, knowledge.FileQueue: {MaxWorkers: 1}},
+		Queues: map[string]river.QueueConfig{
+			retention.Queue: {MaxWorkers: 1}, knowledge.FileQueue: {MaxWorkers: 1}, integration.PurgeQueue: {MaxWorkers: 1},
+		},
 		Workers:      workers,
 		PeriodicJobs: retention.Schedule(),
 	})

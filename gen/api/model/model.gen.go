@@ -309,6 +309,7 @@ const (
 	ErrorCodeTagExists                ErrorCode = "tag_exists"
 	ErrorCodeTimeout                  ErrorCode = "timeout"
 	ErrorCodeTooManyJobs              ErrorCode = "too_many_jobs"
+	ErrorCodeTooManyWebhooks          ErrorCode = "too_many_webhooks"
 	ErrorCodeURITooLong               ErrorCode = "uri_too_long"
 	ErrorCodeUnauthenticated          ErrorCode = "unauthenticated"
 	ErrorCodeUnknownEvent             ErrorCode = "unknown_event"
@@ -366,6 +367,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeTimeout:
 		return true
 	case ErrorCodeTooManyJobs:
+		return true
+	case ErrorCodeTooManyWebhooks:
 		return true
 	case ErrorCodeURITooLong:
 		return true

@@ -93,6 +93,9 @@ func (c *console) createWebhook(w http.ResponseWriter, r *http.Request, v visito
 	})
 	if invalid, ok := errors.AsType[*integration.InvalidURLError](err); ok {
 		return c.showWebhookForm(w, r, v, http.StatusUnprocessableEntity, in.URL, in.Events, "The URL "+invalid.Reason+".")
+	} else if errors.Is(err, integration.ErrTooManyWebhooks) {
+		fault := fmt.Sprintf("The workspace has %d webhooks. Delete one first.", integration.MaxWebhooks)
+		return c.showWebhookForm(w, r, v, http.StatusConflict, in.URL, in.Events, fault)
 	} else if err != nil {
 		return err
 	}

@@ -88,8 +88,8 @@ func TestAuditLogRecordsTokenChanges(t *testing.T) {
 	s.Post(t, key, "/knowledge/search", map[string]any{"query": "shoes"}).Want(t, http.StatusOK)
 	s.Post(t, key, "/leads", map[string]any{}).Want(t, http.StatusBadRequest)
 	s.Post(t, key, "/tags", map[string]any{"name": "vip"}).Want(t, http.StatusCreated)
-	p := signedIn(t, s)
 	s.Sequence(t)
+	p := signedIn(t, s)
 	exported := p.get(t, "/app/settings/audit.csv?by=TOKEN").want(t, http.StatusOK)
 	require.Equal(t, 3, strings.Count(exported.Body, "\n"), "two changes and the header row")
 	require.Contains(t, exported.Header.Get("Content-Disposition"), `filename="audit-acme.csv"`)
@@ -124,4 +124,18 @@ func TestAuditLogIsPaginated(t *testing.T) {
 	second := p.get(t, "/app/settings/audit"+first.find(t, `href="(\?by=&amp;before=[^"]+)"`))
 	require.Equal(t, 10, strings.Count(second.Body, "audit.exported"))
 	require.NotContains(t, second.Body, "before=")
+}
+
+func TestTheFormSaysThatThereAreTooManyWebhooks(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	space := s.Workspace(t, "acme")
+	member(t, s, space)
+	p := signedIn(t, s)
+	s.Exec(t, `INSERT INTO integrations (workspace_id, id, type, url, events, status, secret, created_at, updated_at)
+		SELECT $1, gen_random_uuid(), 'WEBHOOK', 'https://hooks.example.com', '{lead.created}', 'CONNECTED', '', now(), now() FROM generate_series(1, 100)`, space)
+	form := url.Values{"url": {"https://hooks.example.com/mine"}, "event": {"lead.created"}}
+	refused := p.send(t, "/app/settings/webhooks/new", "/app/settings/webhooks", form).want(t, http.StatusConflict)
+	require.Contains(t, refused.Body, "The workspace has 100 webhooks.")
+	require.Contains(t, refused.Body, "https://hooks.example.com/mine")
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -433,4 +434,64 @@ func TestURLSchemesAreCaseInsensitive(t *testing.T) {
 	subscribe(t, s, token, "HTTPS://hooks.example.com/x", "lead.created")
 	s.Post(t, token, "/knowledge/crawl", `{"url":"HTTPS://docs.example.com"}`).Want(t, http.StatusAccepted)
 	s.Post(t, token, "/knowledge/crawl", `{"url":"FTP://docs.example.com"}`).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
+}
+
+// TestAWorkspaceHasAtMost100Webhooks creates more concurrently.
+func TestAWorkspaceHasAtMost100Webhooks(t *testing.T) {
+	t.Parallel()
+	s, token := setup(t)
+	const tries = 120
+	responses := make(chan apitest.Response, tries)
+	for range tries {
+		go func() {
+			responses <- s.Post(t, token, "/integrations/webhook", subscription("https://hooks.example.com", "lead.created"))
+		}()
+	}
+	created := 0
+	for range tries {
+		response := <-responses
+		if response.Status == http.StatusCreated {
+			created++
+			continue
+		}
+		response.Problem(t, http.StatusConflict, api.ErrorCodeTooManyWebhooks)
+	}
+	require.Equal(t, 100, created)
+	subscribe(t, s, s.Token(t, s.Workspace(t, "other")), "https://hooks.example.com", "lead.created")
+
+	rows := apitest.Decode[[]api.Integration](t, s.Get(t, token, "/integrations?limit=1").Want(t, http.StatusOK))
+	s.Delete(t, token, "/integrations/"+rows[0].ID.String()).Want(t, http.StatusNoContent)
+	temporary := `{"type":"WEBHOOK","url":"http://localhost:1","events":["lead.created"],"temporary":true}`
+	s.Post(t, token, "/integrations/webhook", temporary).Want(t, http.StatusCreated)
+	s.Post(t, token, "/integrations/webhook", temporary).Problem(t, http.StatusConflict, api.ErrorCodeTooManyWebhooks)
+	s.Clock.Advance(25 * time.Hour)
+	subscribe(t, s, token, "https://hooks.example.com", "lead.created")
+}
+
+// TestTestsOfHangingWebhooksAreBounded keeps five of them waiting.
+func TestTestsOfHangingWebhooksAreBounded(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{Workers: true, Config: apitest.Config{WebhookTimeout: time.Minute}})
+	token, other := s.Token(t, s.Workspace(t, "acme")), s.Token(t, s.Workspace(t, "other"))
+	hangs := make(chan struct{})
+	release := sync.OnceFunc(func() { close(hangs) })
+	slow := apitest.NewReceiver(t, func(int, http.ResponseWriter, *http.Request) { <-hangs })
+	t.Cleanup(release)
+	path := "/integrations/" + subscribe(t, s, token, slow.URL, "lead.created").ID.String() + "/test"
+	responses := make(chan apitest.Response)
+	for range 5 {
+		go func() { responses <- s.Post(t, token, path, nil) }()
+	}
+	slow.WaitFor(t, 5)
+	refused := s.Post(t, token, path, nil)
+	refused.Problem(t, http.StatusTooManyRequests, api.ErrorCodeRateLimited)
+	require.Equal(t, "1", refused.Header.Get("Retry-After"))
+	require.Len(t, slow.All(), 5)
+	healthy := subscribe(t, s, other, apitest.NewReceiver(t, nil).URL, "lead.created")
+	s.Post(t, other, "/integrations/"+healthy.ID.String()+"/test", nil).Want(t, http.StatusOK)
+	release()
+	for range 5 {
+		(<-responses).Want(t, http.StatusOK)
+	}
+	s.Post(t, token, path, nil).Want(t, http.StatusOK)
 }

@@ -67,6 +67,9 @@ var table = []mapping{
 	is(label.ErrInvisible, api.ErrorCodeValidationFailed, "").field("body.name", "must not have invisible characters"),
 
 	as(unknownEvents),
+	is(integration.ErrTooManyWebhooks, api.ErrorCodeTooManyWebhooks,
+		fmt.Sprintf("The workspace has %d webhooks. Delete one first.", integration.MaxWebhooks)),
+	is(integration.ErrTooManyTests, api.ErrorCodeRateLimited, "Too many test events of this workspace are in flight.").retryAfter(time.Second),
 	is(integration.ErrNotWebhook, api.ErrorCodeNotAWebhook, "Only integrations of type WEBHOOK have url and events."),
 	as(func(e *integration.InvalidURLError) *Error {
 		return invalidURL(api.ErrorCodeInvalidWebhookURL, e.Reason)

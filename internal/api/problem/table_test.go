@@ -55,6 +55,8 @@ var domainErrors = map[string]struct {
 	"conversation.UnknownOperatorError": {&conversation.UnknownOperatorError{ID: uuid.New()}, api.ErrorCodeUnknownOperator},
 	"conversation.UnknownTagsError":     {&conversation.UnknownTagsError{IDs: []uuid.UUID{uuid.New()}}, api.ErrorCodeUnknownTag},
 	"event.UnknownTypesError":           {&event.UnknownTypesError{Indexes: []int{1}, Known: []string{"a", "b"}}, api.ErrorCodeUnknownEvent},
+	"integration.ErrTooManyWebhooks":    {integration.ErrTooManyWebhooks, api.ErrorCodeTooManyWebhooks},
+	"integration.ErrTooManyTests":       {integration.ErrTooManyTests, api.ErrorCodeRateLimited},
 	"integration.ErrNotWebhook":         {integration.ErrNotWebhook, api.ErrorCodeNotAWebhook},
 	"integration.InvalidURLError":       {&integration.InvalidURLError{Reason: "must use https"}, api.ErrorCodeInvalidWebhookURL},
 	"knowledge.ErrJobFinished":          {knowledge.ErrJobFinished, api.ErrorCodeJobFinished},

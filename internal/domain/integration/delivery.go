@@ -2,34 +2,69 @@ package integration
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
 
-	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
-	"github.com/avelto/convo/internal/domain/event"
-	"github.com/avelto/convo/internal/domain/webhook/sender"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
-	"github.com/avelto/convo/internal/platform/seal"
 	"github.com/avelto/convo/internal/platform/wake"
 )
 
-// Deliveries returns a page of the deliveries to a webhook, newest first. It fails with
-// postgres.ErrNotFound, *token.MissingScopeError and page.ErrInvalidCursor.
+// maxVisited is about how many deliveries a request for a page reads: those of events that
+// the token cannot read could be millions.
+const maxVisited = 1000
+
+// Deliveries returns a page of the deliveries to a webhook, newest first, without those of
+// events that the token cannot read: the webhook may have been subscribed to others before.
+// Such a page may have fewer rows than requested, and a next one nevertheless. It fails
+// with postgres.ErrNotFound, *token.MissingScopeError and page.ErrInvalidCursor.
 func (s *Service) Deliveries(ctx context.Context, workspaceID, integrationID uuid.UUID, has Has, request page.Request) (page.Page[db.WebhookDeliveryListRow], error) {
 	if _, err := s.webhook(ctx, workspaceID, integrationID, has); err != nil {
 		return page.Page[db.WebhookDeliveryListRow]{}, err
 	}
 	list := page.List{Workspace: workspaceID, Name: "deliveries", Filters: []string{integrationID.String()}}
-	return page.ByID(ctx, s.Pages, list, request, func(ctx context.Context, before uuid.UUID, limit int32) ([]db.WebhookDeliveryListRow, error) {
-		return db.New().WebhookDeliveryList(ctx, s.DB, db.WebhookDeliveryListParams{
-			WorkspaceID: workspaceID, IntegrationID: integrationID, BeforeID: before, RowLimit: limit,
+	from, err := s.Pages.Decode(list, request)
+	if err != nil {
+		return page.Page[db.WebhookDeliveryListRow]{}, err
+	}
+	rows, last, err := s.readable(ctx, workspaceID, integrationID, has, from.ID, int(request.Size()))
+	found := page.Page[db.WebhookDeliveryListRow]{Rows: rows}
+	if err == nil && last != uuid.Nil {
+		next := s.Pages.Encode(list, page.Position{ID: last})
+		found.Next = &next
+	}
+	return found, err
+}
+
+// readable returns up to size deliveries before a position that the token can read, and the
+// last one that was visited; none if there are no more.
+func (s *Service) readable(ctx context.Context, workspaceID, integrationID uuid.UUID, has Has, before uuid.UUID, size int) (rows []db.WebhookDeliveryListRow, last uuid.UUID, err error) {
+	limit := size + 1 // all of them are readable, as a rule
+	for visited := 0; visited < maxVisited; {
+		batch, err := db.New().WebhookDeliveryList(ctx, s.DB, db.WebhookDeliveryListParams{
+			WorkspaceID: workspaceID, IntegrationID: integrationID, BeforeID: before, RowLimit: int32(limit),
 		})
-	}, func(row db.WebhookDeliveryListRow) uuid.UUID { return row.WebhookDelivery.ID })
+		if err != nil {
+			return nil, uuid.Nil, fmt.Errorf("list deliveries: %w", err)
+		}
+		for _, row := range batch {
+			if s.Types.Authorize([]string{string(row.EventType)}, has) != nil {
+				continue
+			}
+			if len(rows) == size {
+				return rows, rows[size-1].WebhookDelivery.ID, nil
+			}
+			rows = append(rows, row)
+		}
+		if len(batch) < limit {
+			return rows, uuid.Nil, nil
+		}
+		visited += len(batch)
+		before, limit = batch[len(batch)-1].WebhookDelivery.ID, maxVisited/4
+	}
+	return rows, before, nil
 }
 
 // Redeliver queues a delivery again. It fails with postgres.ErrNotFound, and with
@@ -59,68 +94,4 @@ func (s *Service) Redeliver(ctx context.Context, on postgres.Conn, workspaceID, 
 		return s.Types.Authorize([]string{string(row.EventType)}, has)
 	})
 	return row, err
-}
-
-// Ping sends webhook.ping to a webhook immediately and returns the attempt, which is
-// listed among the deliveries and not retried. Nothing is sent to a temporary webhook. It
-// fails with postgres.ErrNotFound and *token.MissingScopeError.
-func (s *Service) Ping(ctx context.Context, workspaceID, integrationID uuid.UUID, has Has) (sender.Attempt, error) {
-	row, err := s.webhook(ctx, workspaceID, integrationID, has)
-	if err != nil {
-		return sender.Attempt{}, err
-	}
-	target, err := sender.OpenTarget(s.Box, row, s.Clock.Now())
-	unreadable := errors.Is(err, seal.ErrBroken)
-	if err != nil && !unreadable {
-		return sender.Attempt{}, err
-	}
-	recorded, err := s.Events.RecordNumbered(ctx, s.DB, workspaceID, event.WebhookPing{IntegrationID: integrationID})
-	if err != nil {
-		return sender.Attempt{}, err
-	}
-	attempt := sender.Attempt{At: s.Clock.Now(), Error: "nothing is sent to a temporary webhook: its events are read from GET /events"}
-	switch {
-	case unreadable:
-		attempt.Error = sender.Unreadable
-		if err := s.reportUnreadable(ctx, row); err != nil {
-			return attempt, err
-		}
-	case row.ExpiresAt == nil:
-		attempt = s.Sender.Post(ctx, target, recorded.ID.String(), event.AppendJSON(nil, recorded))
-	}
-	return attempt, s.recordAttempt(ctx, row, recorded, attempt)
-}
-
-// reportUnreadable reports a webhook whose secret cannot be decrypted.
-func (s *Service) reportUnreadable(ctx context.Context, row db.Integration) error {
-	err := db.New().SystemIntegrationSetUnreadable(ctx, s.DB, db.SystemIntegrationSetUnreadableParams{
-		WorkspaceID: row.WorkspaceID, ID: row.ID, Message: sender.Unreadable, At: s.Clock.Now(),
-	})
-	if err != nil {
-		return fmt.Errorf("report unreadable secret: %w", err)
-	}
-	return nil
-}
-
-// recordAttempt stores a delivery with its only attempt.
-func (s *Service) recordAttempt(ctx context.Context, row db.Integration, sent db.Event, attempt sender.Attempt) error {
-	raw, err := json.Marshal([]sender.Stored{attempt.Stored()})
-	if err != nil {
-		return fmt.Errorf("attempt: %w", err)
-	}
-	status := api.WebhookDeliveryStatusFAILED
-	if attempt.OK() {
-		status = api.WebhookDeliveryStatusSUCCEEDED
-	}
-	deliveryID, now := s.IDs.New()
-	err = db.New().WebhookDeliveryRecord(ctx, s.DB, db.WebhookDeliveryRecordParams{
-		WorkspaceID: row.WorkspaceID, IntegrationID: row.ID, ID: deliveryID, EventSequence: sent.Sequence,
-		Status: status, Attempts: raw, CreatedAt: now,
-	})
-	if postgres.Violates(err, db.WebhookDeliveriesIntegrationFkey) {
-		return fmt.Errorf("webhook deleted while it was tested: %w", postgres.ErrNotFound)
-	} else if err != nil {
-		return fmt.Errorf("record delivery: %w", err)
-	}
-	return nil
 }

@@ -102,6 +102,44 @@ func TestDeliveriesArePagedPerWebhook(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
+// TestDeliveriesOfEventsThatATokenCannotReadAreOmitted has many of them between the others.
+func TestDeliveriesOfEventsThatATokenCannotReadAreOmitted(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	webhook, _ := f.webhook(t, address) // subscribed to lead.created
+	const rows = 2500
+	f.Exec(t, `INSERT INTO events (workspace_id, sequence, id, type, data, occurred_at)
+		SELECT $1, n, gen_random_uuid(), CASE WHEN n IN (3, 1200, 2499, 2500) THEN 'lead.created' ELSE 'message.created' END, '{}', $2
+		FROM generate_series(1, $3::int) AS n`, f.Ours, f.Clock.Now(), rows)
+	f.Exec(t, `INSERT INTO webhook_deliveries (workspace_id, integration_id, id, event_sequence, status, next_attempt_at, created_at)
+		SELECT workspace_id, $1, ('00000000-0000-7000-8000-' || lpad(sequence::text, 12, '0'))::uuid, sequence, 'SUCCEEDED', occurred_at, occurred_at
+		FROM events`, webhook.ID)
+	read := func(has integration.Has, limit int32) (sequences []int64, pages int) {
+		request := page.Request{Limit: &limit}
+		for {
+			found, err := f.integrations.Deliveries(t.Context(), f.Ours, webhook.ID, has, request)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(found.Rows), int(limit))
+			for _, row := range found.Rows {
+				sequences = append(sequences, row.WebhookDelivery.EventSequence)
+			}
+			pages++
+			if request.Cursor = found.Next; request.Cursor == nil {
+				return sequences, pages
+			}
+		}
+	}
+	for _, limit := range []int32{1, 2, 3, 200} {
+		sequences, pages := read(only(api.ScopeLeadsRead), limit)
+		require.Equal(t, []int64{2500, 2499, 1200, 3}, sequences)
+		require.LessOrEqual(t, pages, 6)
+		require.Greater(t, pages, 1, "a page visits a bounded number of deliveries")
+	}
+	sequences, pages := read(all, 200)
+	require.Len(t, sequences, rows)
+	require.Equal(t, 13, pages, "only the last page is short")
+}
+
 // TestPingIsSentToOneWebhookAndRecorded also checks that a failed ping is not retried.
 func TestPingIsSentToOneWebhookAndRecorded(t *testing.T) {
 	t.Parallel()

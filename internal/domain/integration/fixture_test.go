@@ -1,12 +1,16 @@
 package integration_test
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
@@ -25,6 +29,24 @@ type fixture struct {
 	*seed.World
 
 	integrations *integration.Service
+	jobs         *jobs
+}
+
+// jobs records the jobs that are queued.
+type jobs struct{ queued []river.JobArgs }
+
+// InsertTx implements integration.Jobs.
+func (j *jobs) InsertTx(_ context.Context, _ pgx.Tx, args river.JobArgs, _ *river.InsertOpts) (*rivertype.JobInsertResult, error) {
+	j.queued = append(j.queued, args)
+	return &rivertype.JobInsertResult{}, nil
+}
+
+// purge runs the latest job.
+func (f *fixture) purge(t *testing.T) error {
+	t.Helper()
+	args, ok := f.jobs.queued[len(f.jobs.queued)-1].(integration.Purge)
+	require.True(t, ok)
+	return (&integration.PurgeWorker{DB: f.DB}).Work(t.Context(), &river.Job[integration.Purge]{Args: args})
 }
 
 // setup returns a service that may connect to loopback addresses.
@@ -36,8 +58,9 @@ func setup(t *testing.T) *fixture {
 	guard := egress.NewGuard(egress.Loopback())
 	post := sender.New(guard, w.Clock, slog.New(slog.DiscardHandler), time.Minute, 1)
 	t.Cleanup(post.Close)
-	return &fixture{World: w, integrations: &integration.Service{
-		DB: w.DB, IDs: w.IDs, Clock: w.Clock, Pages: w.Pages, Guard: guard, Box: box, Sender: post, Events: w.Recorder,
+	queue := &jobs{}
+	return &fixture{World: w, jobs: queue, integrations: &integration.Service{
+		DB: w.DB, IDs: w.IDs, Clock: w.Clock, Pages: w.Pages, Guard: guard, Box: box, Sender: post, Events: w.Recorder, Jobs: queue,
 		Types: event.Types{api.EventTypeLeadCreated: api.ScopeLeadsRead, api.EventTypeMessageCreated: api.ScopeConversationsRead, api.EventTypeWebhookPing: ""},
 	}}
 }

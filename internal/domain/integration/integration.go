@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
@@ -30,6 +33,12 @@ const TemporaryFor = 24 * time.Hour
 // ErrNotWebhook means that an integration of another type was given a URL or events.
 var ErrNotWebhook = errors.New("integration: not a webhook")
 
+// MaxWebhooks is how many webhooks a workspace may have.
+const MaxWebhooks = 100
+
+// ErrTooManyWebhooks means that the workspace has MaxWebhooks.
+var ErrTooManyWebhooks = errors.New("integration: too many webhooks")
+
 // InvalidURLError means that nothing may be sent to a webhook's URL. Reason completes
 // the sentence "url …".
 type InvalidURLError struct{ Reason string }
@@ -49,6 +58,14 @@ type Service struct {
 	Box    *seal.Box
 	Sender *sender.Sender
 	Bell   *wake.Bell // wakes those who send deliveries
+	Jobs   Jobs
+
+	tests tests
+}
+
+// Jobs queues background jobs in the transaction of the change.
+type Jobs interface {
+	InsertTx(ctx context.Context, tx pgx.Tx, args river.JobArgs, options *river.InsertOpts) (*rivertype.JobInsertResult, error)
 }
 
 // Has reports whether the caller's token has a scope.
@@ -62,7 +79,8 @@ type NewWebhook struct {
 }
 
 // CreateWebhook stores a webhook and returns it with its secret, which is shown only once.
-// It fails with *event.UnknownTypesError, *token.MissingScopeError or *InvalidURLError.
+// It fails with *event.UnknownTypesError, *token.MissingScopeError, *InvalidURLError and
+// ErrTooManyWebhooks.
 func (s *Service) CreateWebhook(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, has Has, in NewWebhook) (row db.Integration, secret string, err error) {
 	events, err := s.Types.Check(in.Events, has)
 	if err != nil {
@@ -78,11 +96,30 @@ func (s *Service) CreateWebhook(ctx context.Context, on postgres.Conn, workspace
 	}
 	secret = signature.NewSecret()
 	params.Secret = s.Box.Seal(secret, sender.SecretContext(workspaceID, integrationID))
-	row, err = db.New().IntegrationCreateWebhook(ctx, on, params)
-	if err != nil {
-		return db.Integration{}, "", fmt.Errorf("create webhook: %w", err)
-	}
-	return row, secret, nil
+	row, err = insertWebhook(ctx, on, params)
+	return row, secret, err
+}
+
+// insertWebhook stores a webhook if the workspace may have one more. The workspace is
+// locked, so that concurrent requests do not all count the same webhooks.
+func insertWebhook(ctx context.Context, on postgres.Conn, params db.IntegrationCreateWebhookParams) (row db.Integration, err error) {
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
+		if err := db.New().WorkspaceLock(ctx, tx, db.WorkspaceLockParams{WorkspaceID: params.WorkspaceID}); err != nil {
+			return fmt.Errorf("lock workspace: %w", err)
+		}
+		webhooks, err := db.New().IntegrationCountWebhooks(ctx, tx, db.IntegrationCountWebhooksParams{WorkspaceID: params.WorkspaceID, Now: params.CreatedAt})
+		if err != nil {
+			return fmt.Errorf("count webhooks: %w", err)
+		}
+		if webhooks >= MaxWebhooks {
+			return ErrTooManyWebhooks
+		}
+		if row, err = db.New().IntegrationCreateWebhook(ctx, tx, params); err != nil {
+			return fmt.Errorf("create webhook: %w", err)
+		}
+		return nil
+	})
+	return row, err
 }
 
 func (s *Service) checkURL(raw string) error {
@@ -187,20 +224,6 @@ func (s *Service) changed(before db.Integration, has Has, change Change) (db.Int
 	events, err := s.Types.Check(params.Events, has)
 	params.Events = events
 	return params, err
-}
-
-// Delete deletes an integration with its deliveries. It fails with postgres.ErrNotFound
-// and *token.MissingScopeError.
-func (s *Service) Delete(ctx context.Context, on postgres.Conn, workspaceID, integrationID uuid.UUID, has Has) error {
-	return postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
-		if _, err := s.lock(ctx, tx, workspaceID, integrationID, has); err != nil {
-			return err
-		}
-		if _, err := db.New().IntegrationDelete(ctx, tx, db.IntegrationDeleteParams{WorkspaceID: workspaceID, ID: integrationID}); err != nil {
-			return fmt.Errorf("delete integration: %w", err)
-		}
-		return nil
-	})
 }
 
 // RotateSecret gives a webhook a new secret, which is shown only once. Requests are also

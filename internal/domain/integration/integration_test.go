@@ -205,17 +205,3 @@ func TestIntegrationsOfAnotherWorkspaceAreNotFound(t *testing.T) {
 	require.Empty(t, f.Events(t, f.Theirs))
 	require.Equal(t, "FAILED", f.status(t, delivery))
 }
-
-func TestDeleteRemovesTheDeliveriesOfThatWebhookOnly(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	gone, _ := f.webhook(t, address)
-	kept, _ := f.webhook(t, address)
-	f.deliver(t, gone.ID, api.WebhookDeliveryStatusPENDING, nil)
-	other := f.deliver(t, kept.ID, api.WebhookDeliveryStatusPENDING, nil)
-	require.NoError(t, f.integrations.Delete(t.Context(), f.DB, f.Ours, gone.ID, all))
-	require.Equal(t, 1, f.Count(t, "SELECT count(*) FROM webhook_deliveries"))
-	require.Equal(t, "PENDING", f.status(t, other))
-	require.Len(t, f.Events(t, f.Ours), 2, "events stay")
-	require.ErrorIs(t, f.integrations.Delete(t.Context(), f.DB, f.Ours, gone.ID, all), postgres.ErrNotFound)
-}

@@ -559,7 +559,7 @@ export interface paths {
         put?: never;
         /**
          * Subscribe to outbound webhook events
-         * @description Creates a webhook. From now on, the selected events are sent to your URL, signed and at least once each. The response contains the signing secret, which is never shown again. Each event needs the scope that reads its data.
+         * @description Creates a webhook. From now on, the selected events are sent to your URL, signed and at least once each. The response contains the signing secret, which is never shown again. Each event needs the scope that reads its data. A workspace has at most 100 webhooks.
          */
         post: operations["createWebhook"];
         delete?: never;
@@ -647,7 +647,7 @@ export interface paths {
         put?: never;
         /**
          * Send a test event
-         * @description Sends a `webhook.ping` event immediately, even if the webhook is disabled, and returns the delivery attempt. The event is not retried. The token needs the scopes that read the events of the webhook.
+         * @description Sends a `webhook.ping` event immediately, even if the webhook is disabled, and returns the delivery attempt. The event is not retried. The token needs the scopes that read the events of the webhook. At most 5 test events of a workspace are in flight; further requests get a 429 response.
          */
         post: operations["testIntegration"];
         delete?: never;
@@ -665,7 +665,7 @@ export interface paths {
         };
         /**
          * List deliveries
-         * @description Returns the events sent to a webhook, newest first, with all delivery attempts. The token needs the scopes that read the events of the webhook.
+         * @description Returns the events sent to a webhook, newest first, with all delivery attempts. The token needs the scopes that read the events of the webhook. Deliveries of events that it can't read, from before the webhook's events were changed, are omitted, and a page can then have fewer items than `limit`.
          */
         get: operations["listIntegrationDeliveries"];
         put?: never;
@@ -1107,7 +1107,7 @@ export interface components {
          * @description Stable, machine-readable error code. New codes may be added: handle unknown codes by their HTTP status.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "tag_exists" | "job_finished" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "rate_limited" | "too_many_jobs" | "headers_too_large" | "internal_error" | "service_unavailable" | "timeout";
+        ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "tag_exists" | "job_finished" | "too_many_webhooks" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "rate_limited" | "too_many_jobs" | "headers_too_large" | "internal_error" | "service_unavailable" | "timeout";
         /**
          * @description A permission of a token.
          * @enum {string}
@@ -2667,6 +2667,21 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The workspace has the maximum number of webhooks, or the `Idempotency-Key` is in use. */
+        TooManyWebhooks: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description An event is unknown, the URL can't be used for webhooks, or the `Idempotency-Key` was already used with a different request. */
         WebhookRefused: {
             headers: {
@@ -2904,6 +2919,7 @@ export type ResponseTagExists = components['responses']['TagExists'];
 export type ResponseTooManyJobs = components['responses']['TooManyJobs'];
 export type ResponseCrawlRefused = components['responses']['CrawlRefused'];
 export type ResponseJobFinished = components['responses']['JobFinished'];
+export type ResponseTooManyWebhooks = components['responses']['TooManyWebhooks'];
 export type ResponseWebhookRefused = components['responses']['WebhookRefused'];
 export type ResponseIntegrationRefused = components['responses']['IntegrationRefused'];
 export type ResponseEventReceived = components['responses']['EventReceived'];
@@ -4459,7 +4475,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            409: components["responses"]["IdempotencyConflict"];
+            409: components["responses"]["TooManyWebhooks"];
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];

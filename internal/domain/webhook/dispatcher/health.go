@@ -2,12 +2,12 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/webhook/sender"
-	"github.com/avelto/convo/internal/platform/postgres"
 )
 
 // summary is what a batch says about one endpoint.
@@ -18,14 +18,23 @@ type summary struct {
 }
 
 // updateHealth updates the state of the endpoints in a batch: failing, paused,
-// disabled or recovered. Most batches change nothing.
+// disabled or recovered. Most batches change nothing. The number of statements does not
+// grow with the number of failing endpoints, since all workspaces wait for a batch.
 func (d *Dispatcher) updateHealth(ctx context.Context, batch []result) error {
+	var recovered []endpointID
+	failed := map[endpointID]*summary{}
+	var errs error
 	for id, s := range summarize(batch) {
-		if err := d.updateEndpoint(ctx, id, s); err != nil {
-			return err
+		switch {
+		case s.gone:
+			errs = errors.Join(errs, d.disable(ctx, id, "The endpoint responded 410 Gone."))
+		case s.failed > 0:
+			failed[id] = s
+		case d.setFailures(id, 0) > 0:
+			recovered = append(recovered, id)
 		}
 	}
-	return nil
+	return errors.Join(errs, d.recover(ctx, recovered), d.fail(ctx, failed))
 }
 
 func summarize(batch []result) map[endpointID]*summary {
@@ -48,53 +57,71 @@ func summarize(batch []result) map[endpointID]*summary {
 	return summaries
 }
 
-func (d *Dispatcher) updateEndpoint(ctx context.Context, id endpointID, s *summary) error {
-	if s.gone {
-		return d.disable(ctx, id, "The endpoint responded 410 Gone.")
-	}
-	if s.failed == 0 {
-		return d.recover(ctx, id)
-	}
-	return d.fail(ctx, id, s)
-}
-
-// recover resets the count of failures, if there were any.
-func (d *Dispatcher) recover(ctx context.Context, id endpointID) error {
-	if d.setFailures(id, 0) == 0 {
+// recover resets the counts of failures.
+func (d *Dispatcher) recover(ctx context.Context, recovered []endpointID) error {
+	if len(recovered) == 0 {
 		return nil
 	}
-	err := db.New().SystemIntegrationRecordSuccess(ctx, d.DB, db.SystemIntegrationRecordSuccessParams{WorkspaceID: id.workspace, ID: id.integration})
-	if err != nil {
-		return fmt.Errorf("record recovery of an endpoint: %w", err)
+	var params db.SystemIntegrationRecordSuccessParams
+	for _, id := range recovered {
+		params.WorkspaceIDs = append(params.WorkspaceIDs, id.workspace)
+		params.IntegrationIDs = append(params.IntegrationIDs, id.integration)
+	}
+	if err := db.New().SystemIntegrationRecordSuccess(ctx, d.DB, params); err != nil {
+		return fmt.Errorf("record recovery of endpoints: %w", err)
 	}
 	return nil
 }
 
-// fail adds to the count of failures, and pauses or disables the endpoint when they
-// are too many or have lasted too long.
-func (d *Dispatcher) fail(ctx context.Context, id endpointID, s *summary) error {
-	now := d.Clock.Now()
-	row, err := db.New().SystemIntegrationRecordFailures(ctx, d.DB, db.SystemIntegrationRecordFailuresParams{
-		WorkspaceID: id.workspace, ID: id.integration, Message: describe(s.last), At: now, Count: s.failed, DownAfter: downAfter,
-	})
-	if postgres.IsNotFound(err) {
-		return nil // deleted or disabled in the meantime
-	} else if err != nil {
-		return fmt.Errorf("record failures of an endpoint: %w", err)
-	}
-	d.setFailures(id, row.Failures)
-	if now.Sub(row.FailingSince) >= DisableAfter {
-		return d.disable(ctx, id, "Every attempt failed for five days. The latest: "+describe(s.last))
-	}
-	length := pause(d.Schedule, int(row.Failures))
-	if length == 0 || row.Paused {
+// fail adds to the counts of failures, and pauses or disables the endpoints for which they
+// are too many or have lasted too long. Those deleted or disabled in the meantime are left.
+func (d *Dispatcher) fail(ctx context.Context, failed map[endpointID]*summary) error {
+	if len(failed) == 0 {
 		return nil
 	}
-	err = db.New().SystemIntegrationPause(ctx, d.DB, db.SystemIntegrationPauseParams{WorkspaceID: id.workspace, ID: id.integration, Until: now.Add(length)})
-	if err != nil {
-		return fmt.Errorf("pause an endpoint: %w", err)
+	now := d.Clock.Now()
+	params := db.SystemIntegrationRecordFailuresParams{At: now, DownAfter: downAfter}
+	for id, s := range failed {
+		params.WorkspaceIDs = append(params.WorkspaceIDs, id.workspace)
+		params.IntegrationIDs = append(params.IntegrationIDs, id.integration)
+		params.Messages, params.Counts = append(params.Messages, describe(s.last)), append(params.Counts, s.failed)
 	}
-	d.wakeAfter(map[time.Duration]bool{step(length): true})
+	rows, err := db.New().SystemIntegrationRecordFailures(ctx, d.DB, params)
+	if err != nil {
+		return fmt.Errorf("record failures of endpoints: %w", err)
+	}
+	var errs error
+	pauses := map[endpointID]time.Duration{}
+	for _, row := range rows {
+		id := endpointID{row.WorkspaceID, row.ID}
+		d.setFailures(id, row.Failures)
+		length := pause(d.Schedule, int(row.Failures))
+		switch {
+		case now.Sub(row.FailingSince) >= DisableAfter:
+			errs = errors.Join(errs, d.disable(ctx, id, "Every attempt failed for five days. The latest: "+describe(failed[id].last)))
+		case length > 0 && !row.Paused:
+			pauses[id] = length
+		}
+	}
+	return errors.Join(errs, d.pause(ctx, now, pauses))
+}
+
+// pause pauses endpoints from now on, each for its own time.
+func (d *Dispatcher) pause(ctx context.Context, now time.Time, pauses map[endpointID]time.Duration) error {
+	if len(pauses) == 0 {
+		return nil
+	}
+	var params db.SystemIntegrationPauseParams
+	waits := map[time.Duration]bool{}
+	for id, length := range pauses {
+		params.WorkspaceIDs, params.IntegrationIDs = append(params.WorkspaceIDs, id.workspace), append(params.IntegrationIDs, id.integration)
+		params.Untils = append(params.Untils, now.Add(length))
+		waits[step(length)] = true
+	}
+	if err := db.New().SystemIntegrationPause(ctx, d.DB, params); err != nil {
+		return fmt.Errorf("pause endpoints: %w", err)
+	}
+	d.wakeAfter(waits)
 	return nil
 }
 
