@@ -74,8 +74,8 @@ func (b *killBed) callsOnRows(t *testing.T) []*keyedCall {
 		},
 		{
 			operation: "cancelKnowledgeJob", path: fmt.Sprintf("/knowledge/jobs/%s/cancel", uploaded.ID), effects: []string{
-				fmt.Sprintf("SELECT count(*) FROM knowledge_jobs WHERE id = '%s' AND status = 'CANCELLED' AND source_id IS NULL", uploaded.ID),
-				fmt.Sprintf("SELECT 1 - count(*) FROM knowledge_sources WHERE id = '%s'", uploaded.SourceID),
+				fmt.Sprintf("SELECT count(*) FROM knowledge_jobs WHERE id = '%s' AND status = 'CANCELLED'", uploaded.ID),
+				fmt.Sprintf("SELECT 1 - count(*) FROM knowledge_sources WHERE id = '%s' AND deleted_at IS NULL", uploaded.SourceID),
 				fmt.Sprintf("SELECT count(*) FROM river.river_job WHERE kind = 'knowledge_file_delete' AND args ->> 'sourceId' = '%s'", uploaded.SourceID),
 			},
 		},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,37 +18,84 @@ import (
 
 type item struct{ key, value int }
 
-// bed runs a buffer on a fake clock. Its fields are read after synctest.Wait only.
+// bed runs a buffer on a fake clock. The test and the buffer's goroutine share what mu
+// guards: synctest.Wait orders what they did before it, but not what the test does after.
 type bed struct {
 	*batch.Buffer[item, int]
 
+	stop func()
+
+	mu      sync.Mutex
 	written [][]item
 	fail    error
 	hang    bool
 	log     bytes.Buffer
-	stop    func()
+}
+
+func (b *bed) write(ctx context.Context, items []item) error {
+	if b.hangs() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fail == nil {
+		b.written = append(b.written, slices.Clone(items))
+	}
+	return b.fail
+}
+
+// Write implements io.Writer for the log.
+func (b *bed) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.log.Write(p)
+}
+
+// failing makes writes fail with err, or succeed if it is nil.
+func (b *bed) failing(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fail = err
+}
+
+// hanging makes writes wait until their context ends.
+func (b *bed) hanging() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hang = true
+}
+
+func (b *bed) hangs() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.hang
+}
+
+// batches returns what was written.
+func (b *bed) batches() [][]item {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.written)
+}
+
+func (b *bed) logged() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.log.String()
 }
 
 func start(t *testing.T, options batch.Options[item, int]) *bed {
 	t.Helper()
 	b := &bed{}
 	options.Name, options.Interval = "items", time.Second
-	options.Write = func(ctx context.Context, items []item) error {
-		if b.hang {
-			<-ctx.Done()
-			return ctx.Err()
-		}
-		if b.fail == nil {
-			b.written = append(b.written, slices.Clone(items))
-		}
-		return b.fail
-	}
+	options.Write = b.write
 	b.Buffer = batch.New(options)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		b.Run(ctx, slog.New(slog.NewTextHandler(&b.log, nil)))
+		b.Run(ctx, slog.New(slog.NewTextHandler(b, nil)))
 	}()
 	b.stop = func() { cancel(); <-done }
 	t.Cleanup(b.stop)
@@ -68,11 +116,11 @@ func TestItemsAreWrittenInBatchesAtEachInterval(t *testing.T) {
 			b.Add(item{value: i})
 		}
 		synctest.Wait()
-		require.Empty(t, b.written, "not before the interval")
+		require.Empty(t, b.batches(), "not before the interval")
 		tick()
-		require.Equal(t, [][]item{{{value: 0}, {value: 1}}, {{value: 2}}}, b.written)
+		require.Equal(t, [][]item{{{value: 0}, {value: 1}}, {{value: 2}}}, b.batches())
 		tick()
-		require.Len(t, b.written, 2, "each item is written once")
+		require.Len(t, b.batches(), 2, "each item is written once")
 	})
 }
 
@@ -82,7 +130,7 @@ func TestItemsAreWrittenWhenRunEnds(t *testing.T) {
 		b := start(t, batch.Options[item, int]{Capacity: 10, MaxBatch: 10})
 		b.Add(item{value: 1})
 		b.stop()
-		require.Equal(t, [][]item{{{value: 1}}}, b.written)
+		require.Equal(t, [][]item{{{value: 1}}}, b.batches())
 	})
 }
 
@@ -90,14 +138,14 @@ func TestItemsAreKeptWhileWritingFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, batch.Options[item, int]{Capacity: 10, MaxBatch: 10})
-		b.fail = errors.New("no database")
+		b.failing(errors.New("no database"))
 		b.Add(item{value: 1})
 		tick()
-		require.Contains(t, b.log.String(), "items not written yet")
-		b.fail = nil
+		require.Contains(t, b.logged(), "items not written yet")
+		b.failing(nil)
 		b.Add(item{value: 2})
 		tick()
-		require.Equal(t, [][]item{{{value: 1}, {value: 2}}}, b.written, "in order")
+		require.Equal(t, [][]item{{{value: 1}, {value: 2}}}, b.batches(), "in order")
 	})
 }
 
@@ -109,8 +157,8 @@ func TestItemsOverTheCapacityAreDroppedAndLogged(t *testing.T) {
 			b.Add(item{value: i})
 		}
 		tick()
-		require.Equal(t, [][]item{{{value: 0}, {value: 1}}}, b.written)
-		require.Contains(t, b.log.String(), "items dropped: the buffer is full\" count=3")
+		require.Equal(t, [][]item{{{value: 0}, {value: 1}}}, b.batches())
+		require.Contains(t, b.logged(), "items dropped: the buffer is full\" count=3")
 	})
 }
 
@@ -121,13 +169,13 @@ func TestALaterItemReplacesAnEarlierOneOfItsKey(t *testing.T) {
 		b.Add(item{1, 1})
 		b.Add(item{2, 1})
 		b.Add(item{1, 2})
-		b.fail = errors.New("no database")
+		b.failing(errors.New("no database"))
 		tick()
-		b.fail = nil
+		b.failing(nil)
 		b.Add(item{2, 2})
 		tick()
-		require.Equal(t, [][]item{{{1, 2}, {2, 2}}}, b.written)
-		require.NotContains(t, b.log.String(), "dropped")
+		require.Equal(t, [][]item{{{1, 2}, {2, 2}}}, b.batches())
+		require.NotContains(t, b.logged(), "dropped")
 	})
 }
 
@@ -135,7 +183,7 @@ func TestAFlushHasADeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, batch.Options[item, int]{Capacity: 10, MaxBatch: 10})
-		b.hang = true
+		b.hanging()
 		b.Add(item{value: 1})
 		began := time.Now()
 		b.stop()
