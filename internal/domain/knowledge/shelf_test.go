@@ -22,6 +22,7 @@ import (
 	"github.com/avelto/convo/internal/platform/egress"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/wake"
+	"github.com/avelto/convo/internal/testing/reader"
 	"github.com/avelto/convo/internal/testing/seed"
 )
 
@@ -64,8 +65,10 @@ func newShelf(t *testing.T) *shelf {
 	s.service = &knowledge.Service{
 		DB: w.DB, IDs: w.IDs, Clock: w.Clock, Pages: w.Pages, Blobs: blobs, Guard: guard, Jobs: s.queue, Log: slog.New(slog.DiscardHandler), MaxUploads: 100, MaxCrawls: 100,
 	}
+	program, err := reader.Path()
+	require.NoError(t, err)
 	s.worker = &knowledge.Worker{
-		DB: w.DB, IDs: w.IDs, Clock: w.Clock, Blobs: blobs, Guard: guard, Extract: &extract.Runner{}, MaxPages: 10, Events: w.Recorder, Log: slog.New(slog.DiscardHandler),
+		DB: w.DB, IDs: w.IDs, Clock: w.Clock, Blobs: blobs, Guard: guard, Extract: &extract.Runner{Binary: program}, MaxPages: 10, Events: w.Recorder, Log: slog.New(slog.DiscardHandler),
 	}
 	return s
 }

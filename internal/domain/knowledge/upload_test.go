@@ -23,6 +23,8 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/testing/apitest"
+	"github.com/avelto/convo/internal/testing/bomb"
+	"github.com/avelto/convo/internal/testing/reader"
 )
 
 // How long to wait for a job, and how often to look.
@@ -47,7 +49,11 @@ func newBed(t *testing.T) *bed {
 // warm compiles PDFium, which takes seconds the first time: once, and not in every
 // process at the same time.
 var warm = sync.OnceValue(func() error {
-	_, err := (&extract.Runner{}).Read(context.Background(), extract.PDF, strings.NewReader("%PDF-1.7"))
+	program, err := reader.Path()
+	if err != nil {
+		return err
+	}
+	_, err = (&extract.Runner{Binary: program}).Read(context.Background(), extract.PDF, strings.NewReader("%PDF-1.7"))
 	if blame, ok := errors.AsType[*extract.Error](err); ok && blame.Code == extract.Corrupt {
 		return nil
 	}
@@ -177,30 +183,6 @@ func TestEachKindOfFileIsReadAndFound(t *testing.T) {
 	}
 }
 
-// bomb is a document that unpacks to far more than it is.
-func bomb(t *testing.T) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	archive := zip.NewWriter(&b)
-	for _, name := range []string{"[Content_Types].xml", "word/document.xml"} {
-		part, err := archive.Create(name)
-		require.NoError(t, err)
-		_, err = io.Copy(part, io.LimitReader(zeros{}, 200<<20))
-		require.NoError(t, err)
-	}
-	require.NoError(t, archive.Close())
-	return b.Bytes()
-}
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = ' '
-	}
-	return len(p), nil
-}
-
 func TestABadFileFailsWithAReason(t *testing.T) {
 	t.Parallel()
 	many := make([]string, 2001)
@@ -215,7 +197,7 @@ func TestABadFileFailsWithAReason(t *testing.T) {
 		"corrupt":     {extract.PDF, []byte("%PDF-1.7\n" + strings.Repeat("garbage ", 100)), api.KnowledgeJobErrorCodeCorruptFile},
 		"no-text":     {extract.PDF, pdf(t, false, ""), api.KnowledgeJobErrorCodeNoText},
 		"many-pages":  {extract.PDF, pdf(t, false, many...), api.KnowledgeJobErrorCodeTooManyPages},
-		"zip-bomb":    {extract.DOCX, bomb(t), api.KnowledgeJobErrorCodeTooLargeUnpacked},
+		"zip-bomb":    {extract.DOCX, bomb.Zip(t, 200, "[Content_Types].xml", "word/document.xml"), api.KnowledgeJobErrorCodeTooLargeUnpacked},
 		"broken-docx": {extract.DOCX, cut, api.KnowledgeJobErrorCodeCorruptFile},
 		"no-words":    {extract.Markdown, []byte("\n\n   \n"), api.KnowledgeJobErrorCodeNoText},
 	} {

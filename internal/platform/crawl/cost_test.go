@@ -1,8 +1,6 @@
 package crawl_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -13,10 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/avelto/convo/internal/platform/crawl"
 	"github.com/avelto/convo/internal/platform/extract"
+	"github.com/avelto/convo/internal/testing/bomb"
 	"github.com/avelto/convo/internal/testing/cost"
 )
 
@@ -89,20 +86,6 @@ func patterns(pattern string) map[string]string {
 	return map[string]string{"/robots.txt": "User-agent: *\n" + strings.Repeat(line, 500_000/len(line))}
 }
 
-// bomb is 600 MiB of spaces, packed.
-func bomb(t *testing.T) string {
-	t.Helper()
-	var b bytes.Buffer
-	packer := gzip.NewWriter(&b)
-	spaces := bytes.Repeat([]byte(" "), 1<<20)
-	for range 600 {
-		_, err := packer.Write(spaces)
-		require.NoError(t, err)
-	}
-	require.NoError(t, packer.Close())
-	return b.String()
-}
-
 // fonts are elements of which the parser of HTML copies all that are open into each
 // paragraph.
 func fonts() string {
@@ -126,7 +109,7 @@ func manyLinks() string {
 
 func TestHostilePagesCostTheServerLittle(t *testing.T) { //nolint:tparallel // each attack is measured alone
 	t.Parallel()
-	packed := bomb(t)
+	packed := string(bomb.Gzip(t, 600))
 	quiet := serve(t, "", "<p>Hello.</p>", nil) + "/"
 	sitemap := "<urlset>" + strings.Repeat("<url><loc>/a</loc></url>", (5<<20)/25) + "</urlset>"
 	for _, test := range []struct {

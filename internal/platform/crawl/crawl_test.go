@@ -14,6 +14,7 @@ import (
 	"github.com/avelto/convo/internal/platform/crawl"
 	"github.com/avelto/convo/internal/platform/egress"
 	"github.com/avelto/convo/internal/platform/extract"
+	"github.com/avelto/convo/internal/testing/reader"
 )
 
 // open opens a site on this machine.
@@ -22,8 +23,12 @@ func open(ctx context.Context, address string) (*crawl.Site, error) {
 	if err != nil {
 		return nil, err
 	}
+	program, err := reader.Path()
+	if err != nil {
+		return nil, err
+	}
 	return crawl.Open(ctx, crawl.Options{
-		Guard: egress.NewGuard(egress.Loopback()), Reader: &extract.Runner{}, Start: start, Accepts: []string{"text/html", "text/plain"},
+		Guard: egress.NewGuard(egress.Loopback()), Reader: &extract.Runner{Binary: program}, Start: start, Accepts: []string{"text/html", "text/plain"},
 	})
 }
 

@@ -27,8 +27,9 @@ const (
 var errUnpacked = errors.New("extract: archive unpacks to too much")
 
 // readDOCX reads the paragraphs of a Word document; their styles tell which are
-// headings. Parts are decoded as they unpack, so a small file that unpacks to gigabytes
-// costs no memory, and no time beyond maxUnpacked.
+// headings. A part that unpacks to more than may still be unpacked is refused by the size
+// that it declares, before it is opened; package zip returns an error as soon as a part
+// unpacks to more than it declares. So a bomb costs neither memory nor time.
 func readDOCX(content []byte) (Document, error) {
 	if bytes.HasPrefix(content, []byte(oleMagic)) {
 		return Document{}, failed(Encrypted, "It is protected by a password.")
@@ -67,7 +68,7 @@ func blameXML(err error) error {
 // archive is the ZIP file that a DOCX document is.
 type archive struct {
 	parts map[string]*zip.File
-	left  int64 // bytes that may still be unpacked
+	left  uint64 // bytes that may still be unpacked
 }
 
 func openArchive(content []byte) (*archive, error) {
@@ -88,34 +89,22 @@ func openArchive(content []byte) (*archive, error) {
 	return a, nil
 }
 
-// limit counts what is unpacked against the limit of the whole archive.
-func (a *archive) limit(r io.Reader) io.Reader {
-	return readerFunc(func(p []byte) (int, error) {
-		n, err := r.Read(p)
-		if a.left -= int64(n); a.left < 0 {
-			return 0, errUnpacked
-		}
-		return n, err //nolint:wrapcheck // an io.Reader returns io.EOF itself
-	})
-}
-
-type readerFunc func(p []byte) (int, error)
-
-// Read implements io.Reader.
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
 // decode calls each with the tokens of a part. It reports whether there is such a part.
 func (a *archive) decode(name string, each func(xml.Token)) (found bool, err error) {
 	part, ok := a.parts[name]
 	if !ok {
 		return false, nil
 	}
+	if part.UncompressedSize64 > a.left {
+		return true, errUnpacked
+	}
+	a.left -= part.UncompressedSize64
 	content, err := part.Open()
 	if err != nil {
 		return true, err
 	}
 	defer content.Close()
-	decoder := xml.NewDecoder(a.limit(content))
+	decoder := xml.NewDecoder(content)
 	decoder.CharsetReader = charset.NewReaderLabel
 	depth := 0
 	for {

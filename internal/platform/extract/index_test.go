@@ -13,11 +13,12 @@ import (
 
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/testing/cost"
+	"github.com/avelto/convo/internal/testing/reader"
 )
 
 func index(t *testing.T, kind extract.Kind, text string) extract.Index {
 	t.Helper()
-	got, err := (&extract.Runner{}).Read(t.Context(), kind, strings.NewReader(text))
+	got, err := newRunner(t).Read(t.Context(), kind, strings.NewReader(text))
 	require.NoError(t, err)
 	return got
 }
@@ -43,7 +44,7 @@ func TestLongHeadingsAreCut(t *testing.T) {
 func TestTextOfTooManyPassagesIsRefused(t *testing.T) {
 	t.Parallel()
 	for passages, code := range map[int]extract.Code{20_000: "", 20_001: extract.TooLarge} {
-		_, err := (&extract.Runner{}).Read(t.Context(), extract.Markdown, strings.NewReader(strings.Repeat("# a\n\nb\n\n", passages)))
+		_, err := newRunner(t).Read(t.Context(), extract.Markdown, strings.NewReader(strings.Repeat("# a\n\nb\n\n", passages)))
 		if code == "" {
 			require.NoError(t, err)
 			continue
@@ -57,12 +58,16 @@ func TestTextOfTooManyPassagesIsRefused(t *testing.T) {
 
 // readFile is what a server does with an uploaded file.
 func readFile(path string) string {
+	program, err := reader.Path()
+	if err != nil {
+		return err.Error()
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return err.Error()
 	}
 	defer file.Close()
-	got, err := (&extract.Runner{}).Read(context.Background(), extract.Text, file)
+	got, err := (&extract.Runner{Binary: program}).Read(context.Background(), extract.Text, file)
 	if err != nil {
 		return err.Error()
 	}

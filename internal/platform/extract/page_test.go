@@ -35,7 +35,7 @@ func gzipped(t *testing.T, content string) []byte {
 
 func readPage(t *testing.T, content string) extract.Page {
 	t.Helper()
-	page, err := (&extract.Runner{}).ReadPage(t.Context(), extract.Task{Kind: extract.HTML, Address: address}, strings.NewReader(content))
+	page, err := newRunner(t).ReadPage(t.Context(), extract.Task{Kind: extract.HTML, Address: address}, strings.NewReader(content))
 	require.NoError(t, err)
 	return page
 }
@@ -75,7 +75,7 @@ func TestRobotsMetaElements(t *testing.T) {
 
 func TestCompressedPagesAreBounded(t *testing.T) {
 	t.Parallel()
-	runner, task := &extract.Runner{}, extract.Task{Kind: extract.HTML, Address: address, Encoding: "gzip"}
+	runner, task := newRunner(t), extract.Task{Kind: extract.HTML, Address: address, Encoding: "gzip"}
 	page, err := runner.ReadPage(t.Context(), task, bytes.NewReader(gzipped(t, "<p>text")))
 	require.NoError(t, err)
 	require.Equal(t, "text", page.Index.Passages[0].Text)
@@ -98,7 +98,7 @@ func TestCompressedPagesAreBounded(t *testing.T) {
 
 func TestSitemapsThatAreHostileAreRefusedOrCut(t *testing.T) {
 	t.Parallel()
-	runner, task := &extract.Runner{}, extract.Task{Address: "https://example.com/sitemap.xml"}
+	runner, task := newRunner(t), extract.Task{Address: "https://example.com/sitemap.xml"}
 	var b strings.Builder
 	for i := range 3000 {
 		fmt.Fprintf(&b, "<url><loc> https://example.com/%d </loc></url><url><loc>/%d#again</loc></url><url><loc>https://other.example/%d</loc></url>", i, i, i)

@@ -12,7 +12,7 @@ import (
 
 func readRobots(t *testing.T, content string) extract.Robots {
 	t.Helper()
-	robots, err := (&extract.Runner{}).ReadRobots(t.Context(), extract.Task{Robot: "ConvoBot"}, strings.NewReader(content))
+	robots, err := newRunner(t).ReadRobots(t.Context(), extract.Task{Robot: "ConvoBot"}, strings.NewReader(content))
 	require.NoError(t, err)
 	return robots
 }

@@ -9,7 +9,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/internal/platform/extract"
+	"github.com/avelto/convo/internal/testing/reader"
 )
+
+// newRunner returns a runner of the program that is the reader process of tests.
+func newRunner(t *testing.T) *extract.Runner {
+	t.Helper()
+	program, err := reader.Path()
+	require.NoError(t, err)
+	return &extract.Runner{Binary: program}
+}
 
 // TestAReaderThatDiesBlamesTheFile puts other programs in the place of the reader.
 func TestAReaderThatDiesBlamesTheFile(t *testing.T) {

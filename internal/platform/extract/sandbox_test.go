@@ -13,7 +13,7 @@ import (
 
 func TestReaderCannotOpenFilesConnectOrStartPrograms(t *testing.T) {
 	t.Parallel()
-	active, err := (&extract.Runner{}).Protections(t.Context())
+	active, err := newRunner(t).Protections(t.Context())
 	require.NoError(t, err)
 	if active.Landlock == 0 && !active.Seccomp {
 		t.Skip("this kernel has neither Landlock nor seccomp")
@@ -52,7 +52,7 @@ func TestReaderReadsEveryKindInItsSandbox(t *testing.T) {
 		extract.HTML:     "<p>text",
 		extract.Markdown: "# title\n\ntext",
 	} {
-		index, err := (&extract.Runner{}).Read(t.Context(), kind, strings.NewReader(file))
+		index, err := newRunner(t).Read(t.Context(), kind, strings.NewReader(file))
 		require.NoError(t, err, kind)
 		require.NotEmpty(t, index.Passages, kind)
 	}

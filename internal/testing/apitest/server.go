@@ -27,6 +27,7 @@ import (
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/ratelimit"
+	"github.com/avelto/convo/internal/testing/reader"
 	"github.com/avelto/convo/internal/testing/testdb"
 	"github.com/avelto/convo/internal/testing/watch"
 )
@@ -113,6 +114,8 @@ func New(t testing.TB, options Options) *Server {
 	if parts.Workers = options.Workers; options.Workers {
 		parts.Poll = 20 * time.Millisecond // what is due by the fake clock is found by polling
 		require.True(t, isReader, "TestMain must call apitest.Main: workers start this binary as the reader process")
+		parts.ExtractBinary, err = reader.Path()
+		require.NoError(t, err)
 		options.Config.AllowedTargets = []string{"127.0.0.0/8", "::1/128"}
 	}
 	if !options.RateLimits && options.Config.RedisURL == "" {

@@ -16,6 +16,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/avelto/convo/internal/testing/race"
+	"github.com/avelto/convo/internal/testing/reader"
 )
 
 const (
@@ -39,7 +42,7 @@ func (c Cost) within(limit Cost) bool { return c.Memory <= limit.Memory && c.CPU
 // Limit returns a cost. The race detector multiplies CPU time by some ten, and memory by
 // some five.
 func Limit(memory int64, cpu time.Duration) Cost {
-	if raceDetector {
+	if race.Enabled {
 		return Cost{Memory: 5 * memory, CPU: 10 * cpu}
 	}
 	return Cost{Memory: memory, CPU: cpu}
@@ -69,10 +72,12 @@ func Report(perform func(work string) string) error {
 // no more than limit.
 func Require(t *testing.T, warm, work, result string, limit Cost) {
 	t.Helper()
+	program, err := reader.Path()
+	require.NoError(t, err)
 	var got Cost
 	for range attempts {
 		cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this very program
-		cmd.Env = append(os.Environ(), warmVariable+"="+warm, workVariable+"="+work)
+		cmd.Env = append(os.Environ(), warmVariable+"="+warm, workVariable+"="+work, reader.Variable+"="+program)
 		said, err := cmd.Output()
 		require.NoError(t, err)
 		require.NoError(t, json.Unmarshal(said, &got))
