@@ -1,5 +1,6 @@
 //go:build !race
 
+// Package race tells whether this program was built with the race detector.
 package race
 
 // Enabled reports whether the race detector is on.

@@ -41,7 +41,7 @@ var Path = sync.OnceValues(func() (string, error) {
 	}
 	defer func() { _ = lock.Close() }() // the system unlocks it when the process ends
 	path := filepath.Join(dir, "reader")
-	said, err := exec.Command("go", "build", "-race=false", "-o", path, "github.com/avelto/convo/internal/testing/reader/program").CombinedOutput()
+	said, err := exec.Command("go", "build", "-race=false", "-o", path, "github.com/avelto/convo/internal/testing/reader/program").CombinedOutput() //nolint:gosec // a path of the module
 	if err != nil {
 		return "", fmt.Errorf("build the reader: %w: %s", err, said)
 	}
