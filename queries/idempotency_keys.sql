@@ -17,6 +17,11 @@ SELECT * FROM idempotency_keys WHERE workspace_id = @workspace_id AND key = @key
 UPDATE idempotency_keys SET fingerprint = @fingerprint, status = @status::integer, header = @header, body = @body
 WHERE workspace_id = @workspace_id AND key = @key AND owner = @owner::uuid AND status IS NULL;
 
+-- name: IdempotencyKeyReplace :exec
+-- Replaces the response of a request by a later one of the same request.
+UPDATE idempotency_keys SET status = @status::integer, header = @header, body = @body
+WHERE workspace_id = @workspace_id AND key = @key AND owner = @owner::uuid AND status IS NOT NULL;
+
 -- name: IdempotencyKeyRelease :exec
 -- Frees a key whose request did not complete.
 DELETE FROM idempotency_keys WHERE workspace_id = @workspace_id AND key = @key AND owner = @owner::uuid AND status IS NULL;

@@ -87,6 +87,33 @@ func (q *Queries) IdempotencyKeyRelease(ctx context.Context, db DBTX, arg Idempo
 	return err
 }
 
+const idempotencyKeyReplace = `-- name: IdempotencyKeyReplace :exec
+UPDATE idempotency_keys SET status = $1::integer, header = $2, body = $3
+WHERE workspace_id = $4 AND key = $5 AND owner = $6::uuid AND status IS NOT NULL
+`
+
+type IdempotencyKeyReplaceParams struct {
+	Status      int32
+	Header      []byte
+	Body        []byte
+	WorkspaceID uuid.UUID
+	Key         string
+	Owner       uuid.UUID
+}
+
+// Replaces the response of a request by a later one of the same request.
+func (q *Queries) IdempotencyKeyReplace(ctx context.Context, db DBTX, arg IdempotencyKeyReplaceParams) error {
+	_, err := db.Exec(ctx, idempotencyKeyReplace,
+		arg.Status,
+		arg.Header,
+		arg.Body,
+		arg.WorkspaceID,
+		arg.Key,
+		arg.Owner,
+	)
+	return err
+}
+
 const idempotencyKeyReserve = `-- name: IdempotencyKeyReserve :execrows
 INSERT INTO idempotency_keys AS held (workspace_id, key, owner, leased_until, created_at)
 VALUES ($1, $2, $3::uuid, $4::timestamptz, $5)

@@ -91,7 +91,7 @@ func listedHeaders(o *spec.Operation, status int) openapi3.Headers {
 }
 
 // TestOperationsThatWriteAreRecorded reads the handlers: each response of an operation that
-// writes must be one of Once, OnceByStatement or Afterwards, which record it in the audit
+// writes must be one of Once, OnceByStatement, Afterwards or Amend, which record it in the audit
 // log, and store the response if there is an Idempotency-Key.
 func TestOperationsThatWriteAreRecorded(t *testing.T) {
 	t.Parallel()
@@ -143,7 +143,7 @@ func records(methods map[string]*ast.FuncDecl, f *ast.FuncDecl) bool {
 				return false
 			}
 			if from, isName := called.X.(*ast.Ident); isName && from.Name == "middleware" {
-				return slices.Contains([]string{"Once", "OnceByStatement", "Afterwards"}, called.Sel.Name)
+				return slices.Contains([]string{"Once", "OnceByStatement", "Afterwards", "Amend"}, called.Sel.Name)
 			}
 			own := methods[called.Sel.Name]
 			return own != nil && own != f && records(methods, own)

@@ -145,6 +145,21 @@ func (r *Reservation) Complete(ctx context.Context, on postgres.Conn, fingerprin
 	return nil
 }
 
+// Replace replaces the stored response, which was not the last of the request.
+func (r *Reservation) Replace(ctx context.Context, on postgres.Conn, response Response) error {
+	header, err := json.Marshal(response.Header)
+	if err != nil {
+		return fmt.Errorf("replace response: %w", err)
+	}
+	err = db.New().IdempotencyKeyReplace(ctx, on, db.IdempotencyKeyReplaceParams{
+		WorkspaceID: r.workspaceID, Key: r.key, Owner: r.owner, Status: int32(response.Status), Header: header, Body: response.Body,
+	})
+	if err != nil {
+		return fmt.Errorf("replace response: %w", err)
+	}
+	return nil
+}
+
 // Release frees the key of a request that did not complete, even if its caller has gone.
 // A completed one keeps its response.
 func (r *Reservation) Release(ctx context.Context) error {

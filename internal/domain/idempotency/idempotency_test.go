@@ -118,6 +118,27 @@ func TestALostLeaseStoresNothing(t *testing.T) {
 	require.ErrorIs(t, next.Complete(t.Context(), f.DB, []byte("f"), response), idempotency.ErrLeaseLost, "once")
 }
 
+func TestAResponseIsReplacedByItsOwner(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	later := idempotency.Response{Status: 201, Header: map[string][]string{"Location": {"/later"}}, Body: []byte("later")}
+	slow := f.reserve(t)
+	require.NoError(t, slow.Replace(t.Context(), f.DB, later))
+	f.requireInUse(t, lease)
+	f.clock.Advance(lease)
+	next := f.reserve(t)
+	require.NoError(t, next.Complete(t.Context(), f.DB, []byte("f"), response))
+	require.NoError(t, slow.Replace(t.Context(), f.DB, later))
+	_, stored, err := f.Reserve(t.Context(), f.space, "k", lease)
+	require.NoError(t, err)
+	require.Equal(t, response, stored.Response, "another request's response stays")
+	require.NoError(t, next.Replace(t.Context(), f.DB, later))
+	_, stored, err = f.Reserve(t.Context(), f.space, "k", lease)
+	require.NoError(t, err)
+	require.Equal(t, later, stored.Response)
+	require.NoError(t, stored.Matches([]byte("f")))
+}
+
 func TestManyConcurrentReservationsAreOne(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -169,6 +169,31 @@ func Afterwards[R any](ctx context.Context, log *audit.Log, visit func(R, http.R
 	return response, err
 }
 
+// Amend runs fn after Once, to change the database again by the outcome of a call to another
+// system. The response of fn, as visit renders it, replaces that of Once for the
+// Idempotency-Key, if there is one. After a crash between the two, a request with the key
+// receives the first response.
+func Amend[R any](ctx context.Context, log *audit.Log, visit func(R, http.ResponseWriter) error, fn func(context.Context, postgres.Conn) (R, error)) (response R, err error) {
+	call := CallFrom(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwardsTimeout)
+	defer cancel()
+	err = postgres.WithTx(ctx, log.DB, func(ctx context.Context, tx postgres.Tx) error {
+		if response, err = fn(ctx, tx); err != nil || call.keyed == nil {
+			return err
+		}
+		rendered, err := render(response, visit)
+		if err != nil {
+			return err
+		}
+		stored, err := call.keyed.storable(rendered)
+		if err != nil {
+			return err
+		}
+		return call.keyed.reservation.Replace(ctx, tx, stored)
+	})
+	return response, err
+}
+
 // render returns a response as visit writes it.
 func render[R any](response R, visit func(R, http.ResponseWriter) error) (*recorder, error) {
 	rendered := &recorder{header: http.Header{}, status: http.StatusOK}
@@ -214,13 +239,21 @@ func (k *keyed) store(ctx context.Context, tx postgres.Tx, fingerprint []byte, r
 	if k == nil {
 		return nil
 	}
-	response := idempotency.Response{Status: rendered.status, Header: rendered.header, Body: rendered.body.Bytes()}
+	response, err := k.storable(rendered)
+	if err != nil {
+		return err
+	}
+	return k.reservation.Complete(ctx, tx, fingerprint, response)
+}
+
+// storable returns a response as it is stored: without what is shown once.
+func (k *keyed) storable(rendered *recorder) (response idempotency.Response, err error) {
+	response = idempotency.Response{Status: rendered.status, Header: rendered.header, Body: rendered.body.Bytes()}
 	if len(k.shownOnce) > 0 {
-		var err error
 		if response.Body, err = without(response.Body, k.shownOnce); err != nil {
-			return err
+			return response, err
 		}
 		delete(response.Header, "Content-Length")
 	}
-	return k.reservation.Complete(ctx, tx, fingerprint, response)
+	return response, nil
 }
