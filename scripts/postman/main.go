@@ -243,21 +243,22 @@ func target(operation *spec.Operation, example spec.Example) address {
 
 // check asserts that the response matches the documented success response.
 func check(operation *spec.Operation) event {
-	status, typed := "", false
+	status, typed, empty := "", false, false
 	for code, response := range operation.Definition.Responses.Map() {
 		if strings.HasPrefix(code, "2") {
-			status, typed = code, response.Value.Content.Get("application/json") != nil
+			status, typed, empty = code, response.Value.Content.Get("application/json") != nil, len(response.Value.Content) == 0
 		}
 	}
 	lines := []string{
 		fmt.Sprintf("pm.test('returns status %s', () => pm.response.to.have.status(%s));", status, status),
 		"pm.test('has a request ID', () => pm.response.to.have.header('X-Request-Id'));",
 	}
-	if typed {
+	switch {
+	case typed:
 		lines = append(lines,
 			"pm.test('is JSON', () => pm.expect(pm.response.headers.get('Content-Type')).to.match(/^application\\/json/));",
 			"pm.test('can be parsed', () => pm.response.json());")
-	} else {
+	case empty:
 		lines = append(lines, "pm.test('has no body', () => pm.expect(pm.response.text()).to.equal(''));")
 	}
 	return event{Listen: "test", Script: script{Type: "text/javascript", Exec: lines}}
