@@ -20,3 +20,13 @@ ORDER BY workspace_id, id LIMIT @row_limit FOR NO KEY UPDATE;
 -- Stores the secrets of a webhook encrypted with another key.
 UPDATE integrations SET secret = @secret, previous_secret = sqlc.narg('previous_secret')
 WHERE workspace_id = @workspace_id AND id = @id;
+
+-- name: SystemChannelSecretList :many
+-- Encrypted credentials of channels after a position, locked until the transaction ends.
+SELECT workspace_id, id, credentials FROM channels
+WHERE (workspace_id, id) > (@after_workspace_id, @after_id) AND credentials IS NOT NULL
+ORDER BY workspace_id, id LIMIT @row_limit FOR NO KEY UPDATE;
+
+-- name: ChannelSecretReplace :exec
+-- Stores the credentials of a channel encrypted with another key.
+UPDATE channels SET credentials = @credentials WHERE workspace_id = @workspace_id AND id = @id;

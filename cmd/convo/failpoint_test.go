@@ -147,9 +147,11 @@ func (b *killBed) calls(t *testing.T) (calls []*keyedCall) {
 	t.Helper()
 	handedOff := collect(t, b.connection, "SELECT id FROM conversations WHERE status = 'HANDED_OFF' AND workspace_id = (SELECT id FROM workspaces WHERE slug = 'demo') LIMIT 1")
 	require.NotEmpty(t, handedOff)
-	for _, point := range []string{failpoint.KeyReserved, failpoint.ChangeMade, failpoint.ResponseStored, failpoint.Committed} {
+	agent := b.create(t, "/agents", `{"name":"A","modelProvider":"openai","modelName":"gpt-4o-mini"}`)
+	for n, point := range []string{failpoint.KeyReserved, failpoint.ChangeMade, failpoint.ResponseStored, failpoint.Committed} {
 		tag := b.create(t, "/tags", fmt.Sprintf(`{"name":%q}`, point))
-		for _, call := range append(databaseCalls(handedOff[0], tag), b.callsOnRows(t)...) {
+		all := slices.Concat(databaseCalls(handedOff[0], tag), b.callsOnRows(t), b.callsOnChannels(t, agent), b.callsOnConversations(t, handedOff[0], n))
+		for _, call := range all {
 			call.point = point
 			calls = append(calls, call)
 		}
@@ -184,7 +186,7 @@ func databaseCalls(handedOff, tag uuid.UUID) []*keyedCall {
 		}, body: `{"type":"WEBHOOK","url":"https://hooks.example.com/KEY","events":["conversation.closed"]}`},
 		{operation: "sendOperatorMessage", path: "/conversations/" + handedOff.String() + "/operator-message", contentType: isJSON, body: `{"content":"KEY"}`, effects: []string{
 			"SELECT count(*) FROM messages WHERE content = 'KEY'",
-			"SELECT count(*) FROM river.river_job WHERE kind = 'message_send' AND args ->> 'messageId' IN (SELECT id::text FROM messages WHERE content = 'KEY')",
+			"SELECT count(*) FROM outbound_messages WHERE message_id IN (SELECT id FROM messages WHERE content = 'KEY')",
 		}},
 		{operation: "bulkUpdateConversations", path: "/conversations/bulk", contentType: isJSON, effects: []string{
 			"SELECT count(*) FROM event_outbox WHERE type = 'conversation.tags_changed' AND data::text LIKE '%" + tag.String() + "%'",

@@ -23,7 +23,8 @@ func requireEachOperation(t *testing.T, calls []*keyedCall) {
 	require.NoError(t, err)
 	var documented, called []string
 	for _, o := range document.Operations {
-		if o.Method == http.MethodPost && !o.ReadOnly {
+		// No channel type of this build lets operators write first.
+		if o.Method == http.MethodPost && !o.ReadOnly && o.ID != "createConversation" {
 			documented = append(documented, o.ID)
 		}
 	}
@@ -43,6 +44,7 @@ func (b *killBed) countUpdates(t *testing.T) {
 		"CREATE TABLE updates (id uuid NOT NULL)",
 		"CREATE FUNCTION count_update() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO updates VALUES (NEW.id); RETURN NULL; END $$",
 		"CREATE TRIGGER counts AFTER UPDATE OF secret ON integrations FOR EACH ROW EXECUTE FUNCTION count_update()",
+		"CREATE TRIGGER counts AFTER UPDATE OF error_code ON channels FOR EACH ROW EXECUTE FUNCTION count_update()",
 		"CREATE TRIGGER counts AFTER UPDATE ON webhook_deliveries FOR EACH ROW EXECUTE FUNCTION count_update()",
 	} {
 		_, err := b.connection.Exec(t.Context(), statement)
@@ -84,6 +86,42 @@ func (b *killBed) callsOnRows(t *testing.T) []*keyedCall {
 				fmt.Sprintf("SELECT count(*) FROM knowledge_jobs WHERE source_id = '%s' AND refresh", crawled.SourceID),
 			},
 		},
+	}
+}
+
+// callsOnChannels are requests about channels and operators.
+func (b *killBed) callsOnChannels(t *testing.T, agent uuid.UUID) []*keyedCall {
+	t.Helper()
+	const isJSON = "application/json"
+	checked := b.create(t, "/channels", fmt.Sprintf(`{"type":"WEBSITE","name":"Checked","agentId":%q}`, agent))
+	return []*keyedCall{
+		{operation: "createChannel", path: "/channels", contentType: isJSON, body: fmt.Sprintf(`{"type":"WEBSITE","name":"KEY","agentId":%q}`, agent), effects: []string{
+			"SELECT count(*) FROM channels WHERE name = 'KEY'",
+		}},
+		{operation: "checkChannel", path: fmt.Sprintf("/channels/%s/check", checked), effects: []string{
+			fmt.Sprintf("SELECT count(*) - 1 FROM updates WHERE id = '%s'", checked), // it was checked when it was created
+		}},
+		{operation: "createOperator", path: "/operators", contentType: isJSON, body: `{"name":"KEY"}`, effects: []string{"SELECT count(*) FROM operators WHERE name = 'KEY'"}},
+	}
+}
+
+// callsOnConversations are requests that change the status of conversations: the nth of each
+// status, and not the one that is used for other requests.
+func (b *killBed) callsOnConversations(t *testing.T, used uuid.UUID, n int) []*keyedCall {
+	t.Helper()
+	call := func(operation, action, status string, offset int, event string) *keyedCall {
+		found := collect(t, b.connection, fmt.Sprintf(`SELECT id FROM conversations WHERE status = '%s' AND id <> '%s'
+			AND workspace_id = (SELECT id FROM workspaces WHERE slug = 'demo') ORDER BY id LIMIT 1 OFFSET %d`, status, used, offset))
+		require.Len(t, found, 1, status)
+		return &keyedCall{operation: operation, path: fmt.Sprintf("/conversations/%s/%s", found[0], action), effects: []string{fmt.Sprintf(
+			"SELECT count(*) FROM event_outbox WHERE type = '%s' AND data -> 'conversation' ->> 'id' = '%s'", event, found[0],
+		)}}
+	}
+	return []*keyedCall{
+		call("handOffConversation", "hand-off", "OPEN", 2*n, "conversation.handed_off"),
+		call("closeConversation", "close", "OPEN", 2*n+1, "conversation.closed"),
+		call("releaseConversation", "release", "HANDED_OFF", n, "conversation.released"),
+		call("reopenConversation", "reopen", "CLOSED", n, "conversation.reopened"),
 	}
 }
 

@@ -17,7 +17,7 @@ type secretsRotateCommand struct {
 	database
 	secretKeys
 
-	AcceptLost bool `help:"Continue if no key opens a secret. Its webhook reports an error until its secret is rotated."`
+	AcceptLost bool `help:"Continue if no key opens a secret. Its webhook or channel reports an error until the secret is replaced."`
 }
 
 // Run implements the command.
@@ -39,9 +39,12 @@ func (c *secretsRotateCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("The secrets of %d webhooks are encrypted with the newest key.\n", done.Resealed)
-	if done.Lost > 0 {
-		fmt.Printf("The secrets of %d webhooks can't be decrypted: rotate them.\n", done.Lost)
+	fmt.Printf("The secrets of %d webhooks and %d channels are encrypted with the newest key.\n", done.Webhooks.Resealed, done.Channels.Resealed)
+	if done.Webhooks.Lost > 0 {
+		fmt.Printf("The secrets of %d webhooks can't be decrypted: rotate them.\n", done.Webhooks.Lost)
+	}
+	if done.Channels.Lost > 0 {
+		fmt.Printf("The credentials of %d channels can't be decrypted: set them again.\n", done.Channels.Lost)
 	}
 	return nil
 }

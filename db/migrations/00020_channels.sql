@@ -16,6 +16,8 @@ ALTER TABLE channels
     ADD COLUMN credentials    bytea,
     -- Where the provider's API is; null for the provider's own.
     ADD COLUMN api_base_url   text,
+    -- Who the credentials belong to at the provider, as of the latest check.
+    ADD COLUMN account        text,
     ADD COLUMN error_code     text,
     ADD COLUMN error_message  text,
     ADD COLUMN error_at       timestamptz(3),
@@ -45,6 +47,8 @@ UPDATE contacts SET updated_at = created_at;
 ALTER TABLE contacts ALTER COLUMN updated_at SET NOT NULL, ALTER COLUMN updated_at SET DEFAULT now();
 CREATE INDEX contacts_email_idx ON contacts (workspace_id, lower(email)) WHERE email IS NOT NULL;
 CREATE INDEX contacts_phone_idx ON contacts (workspace_id, phone) WHERE phone IS NOT NULL;
+-- For names that begin with a text.
+CREATE INDEX contacts_name_idx ON contacts (workspace_id, lower(name) text_pattern_ops) WHERE name IS NOT NULL;
 
 -- How a contact is known to a channel: a chat, an address, a phone number. A contact can
 -- have several.
@@ -85,6 +89,8 @@ ALTER TABLE conversations
 CREATE INDEX conversations_identity_idx ON conversations (workspace_id, channel_id, identity_external_id, id)
     WHERE identity_external_id IS NOT NULL;
 CREATE INDEX conversations_contact_idx ON conversations (workspace_id, contact_id, id);
+CREATE INDEX conversations_thread_idx ON conversations (workspace_id, channel_id, thread_external_id, id)
+    WHERE thread_external_id IS NOT NULL;
 
 ALTER TABLE messages
     -- The provider's ID, once it is known.
@@ -107,6 +113,8 @@ ALTER TABLE messages
     ADD CONSTRAINT messages_delivery_status_check CHECK (
         delivery_status IN ('RECEIVED', 'QUEUED', 'SENT', 'DELIVERED', 'READ', 'FAILED', 'UNCONFIRMED'));
 CREATE INDEX messages_revision_idx ON messages (workspace_id, conversation_id, revision);
+-- What a contact wrote, in any conversation.
+CREATE INDEX messages_contact_idx ON messages (workspace_id, contact_id) WHERE contact_id IS NOT NULL;
 
 -- The provider's IDs of messages, of both directions: what was received is not stored
 -- twice, and a delivery report finds its message. A long message can have several.
@@ -167,10 +175,36 @@ CREATE TABLE attachments (
 CREATE INDEX attachments_message_idx ON attachments (workspace_id, message_id);
 CREATE INDEX attachments_pending_idx ON attachments (workspace_id, id) WHERE state = 'PENDING';
 
+-- Whether the data of an event is about a contact, or one of the contact's conversations.
+-- +goose StatementBegin
+CREATE FUNCTION event_is_about(data json, contact text, conversations text[]) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(data -> 'conversation' -> 'contact' ->> 'id' = contact, false) OR coalesce(data -> 'contact' ->> 'id' = contact, false)
+        OR coalesce(data -> 'message' -> 'author' ->> 'id' = contact, false)
+        OR coalesce(data ->> 'conversationId' = ANY(conversations), false)
+        OR coalesce(data -> 'lead' ->> 'conversationId' = ANY(conversations), false)
+$$;
+-- +goose StatementEnd
+
+-- The data of an event without the person that it is about, still as its schema demands.
+-- +goose StatementBegin
+CREATE FUNCTION redacted_event(type text, data json, moment text) RETURNS json LANGUAGE sql IMMUTABLE AS $$
+    SELECT (CASE
+        WHEN type LIKE 'lead.%' THEN jsonb_set(data::jsonb, '{lead,fields}', '{"name": ""}')
+        WHEN type LIKE 'contact.%' THEN jsonb_set(data::jsonb, '{contact}', (data -> 'contact')::jsonb || '{"name": null, "email": null, "phone": null}')
+        WHEN type LIKE 'message.%' THEN jsonb_set(jsonb_set(data::jsonb, '{message,content}', '""'), '{message,redactedAt}', to_jsonb(moment))
+            #- '{message,attachments}' #- '{message,externalId}' #- '{message,clientMessageId}'
+        ELSE jsonb_set(data::jsonb, '{conversation,contact}', (data -> 'conversation' -> 'contact')::jsonb || '{"name": null, "email": null, "phone": null}') - 'reason'
+    END)::json
+$$;
+-- +goose StatementEnd
+
 -- +goose Down
+DROP FUNCTION redacted_event;
+DROP FUNCTION event_is_about;
 DROP TABLE attachments;
 DROP TABLE outbound_messages;
 DROP TABLE message_external_ids;
+DROP INDEX messages_contact_idx;
 DROP INDEX messages_revision_idx;
 ALTER TABLE messages
     DROP COLUMN external_id, DROP COLUMN client_message_id, DROP COLUMN reply_to_id, DROP COLUMN revision, DROP COLUMN attempts,
@@ -179,12 +213,14 @@ ALTER TABLE messages
 UPDATE messages SET delivery_status = 'SENT' WHERE delivery_status = 'UNCONFIRMED';
 ALTER TABLE messages ADD CONSTRAINT messages_delivery_status_check CHECK (
     delivery_status IN ('RECEIVED', 'QUEUED', 'SENT', 'DELIVERED', 'READ', 'FAILED'));
+DROP INDEX conversations_thread_idx;
 DROP INDEX conversations_contact_idx;
 DROP INDEX conversations_identity_idx;
 ALTER TABLE conversations
     DROP CONSTRAINT conversations_identity_fkey,
     DROP COLUMN identity_external_id, DROP COLUMN thread_external_id, DROP COLUMN subject, DROP COLUMN last_inbound_at, DROP COLUMN revision;
 DROP TABLE contact_identities;
+DROP INDEX contacts_name_idx;
 DROP INDEX contacts_phone_idx;
 DROP INDEX contacts_email_idx;
 ALTER TABLE contacts DROP COLUMN updated_at, DROP COLUMN erased_at;
@@ -193,7 +229,7 @@ ALTER TABLE operators DROP COLUMN user_id;
 DROP INDEX channels_id_idx;
 ALTER TABLE channels
     DROP CONSTRAINT channels_status_check,
-    DROP COLUMN status, DROP COLUMN config, DROP COLUMN credentials, DROP COLUMN api_base_url, DROP COLUMN error_code,
+    DROP COLUMN status, DROP COLUMN config, DROP COLUMN credentials, DROP COLUMN api_base_url, DROP COLUMN account, DROP COLUMN error_code,
     DROP COLUMN error_message, DROP COLUMN error_at, DROP COLUMN failures, DROP COLUMN next_send_at, DROP COLUMN state,
     DROP COLUMN updated_at, DROP COLUMN deleted_at,
     ALTER COLUMN agent_id DROP NOT NULL;

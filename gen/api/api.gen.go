@@ -37,24 +37,75 @@ type ServerInterface interface {
 	// GetAnalyticsTimeseries Fetch metrics over time
 	// (GET /analytics/timeseries)
 	GetAnalyticsTimeseries(ctx echo.Context, params GetAnalyticsTimeseriesParams) error
+	// GetAttachment Download an attachment
+	// (GET /attachments/{id})
+	GetAttachment(ctx echo.Context, id ID) error
 	// ListChannels List channels
 	// (GET /channels)
 	ListChannels(ctx echo.Context, params ListChannelsParams) error
+	// CreateChannel Create a channel
+	// (POST /channels)
+	CreateChannel(ctx echo.Context) error
+	// DeleteChannel Delete a channel
+	// (DELETE /channels/{id})
+	DeleteChannel(ctx echo.Context, id ID) error
+	// GetChannel Fetch a channel
+	// (GET /channels/{id})
+	GetChannel(ctx echo.Context, id ID) error
+	// UpdateChannel Update a channel
+	// (PATCH /channels/{id})
+	UpdateChannel(ctx echo.Context, id ID) error
+	// CheckChannel Check a channel
+	// (POST /channels/{id}/check)
+	CheckChannel(ctx echo.Context, id ID) error
+	// ListContacts List contacts
+	// (GET /contacts)
+	ListContacts(ctx echo.Context, params ListContactsParams) error
+	// DeleteContact Delete a contact
+	// (DELETE /contacts/{id})
+	DeleteContact(ctx echo.Context, id ID) error
+	// GetContact Fetch a contact
+	// (GET /contacts/{id})
+	GetContact(ctx echo.Context, id ID) error
+	// UpdateContact Update a contact
+	// (PATCH /contacts/{id})
+	UpdateContact(ctx echo.Context, id ID) error
+	// ExportContact Export a contact
+	// (GET /contacts/{id}/export)
+	ExportContact(ctx echo.Context, id ID) error
 	// ListConversations List conversations
 	// (GET /conversations)
 	ListConversations(ctx echo.Context, params ListConversationsParams) error
+	// CreateConversation Start a conversation
+	// (POST /conversations)
+	CreateConversation(ctx echo.Context) error
 	// BulkUpdateConversations Bulk close / reopen conversations
 	// (POST /conversations/bulk)
 	BulkUpdateConversations(ctx echo.Context) error
 	// GetConversation Fetch a conversation
 	// (GET /conversations/{id})
 	GetConversation(ctx echo.Context, id ID) error
+	// CloseConversation Close a conversation
+	// (POST /conversations/{id}/close)
+	CloseConversation(ctx echo.Context, id ID) error
+	// HandOffConversation Hand off a conversation
+	// (POST /conversations/{id}/hand-off)
+	HandOffConversation(ctx echo.Context, id ID) error
 	// ListConversationMessages List messages
 	// (GET /conversations/{id}/messages)
 	ListConversationMessages(ctx echo.Context, id ID, params ListConversationMessagesParams) error
+	// GetConversationMessage Fetch a message
+	// (GET /conversations/{id}/messages/{messageId})
+	GetConversationMessage(ctx echo.Context, id ID, messageID uuid.UUID) error
 	// SendOperatorMessage Send an operator reply
 	// (POST /conversations/{id}/operator-message)
 	SendOperatorMessage(ctx echo.Context, id ID) error
+	// ReleaseConversation Release a conversation
+	// (POST /conversations/{id}/release)
+	ReleaseConversation(ctx echo.Context, id ID) error
+	// ReopenConversation Reopen a conversation
+	// (POST /conversations/{id}/reopen)
+	ReopenConversation(ctx echo.Context, id ID) error
 	// ListEvents Poll events
 	// (GET /events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
@@ -139,6 +190,15 @@ type ServerInterface interface {
 	// ListOperators List operators
 	// (GET /operators)
 	ListOperators(ctx echo.Context, params ListOperatorsParams) error
+	// CreateOperator Create an operator
+	// (POST /operators)
+	CreateOperator(ctx echo.Context) error
+	// GetOperator Fetch an operator
+	// (GET /operators/{id})
+	GetOperator(ctx echo.Context, id ID) error
+	// UpdateOperator Update an operator
+	// (PATCH /operators/{id})
+	UpdateOperator(ctx echo.Context, id ID) error
 	// GetPostmanCollection Fetch the Postman collection
 	// (GET /postman.json)
 	GetPostmanCollection(ctx echo.Context, params GetPostmanCollectionParams) error
@@ -295,6 +355,22 @@ func (w *ServerInterfaceWrapper) GetAnalyticsTimeseries(ctx echo.Context) error 
 	return err
 }
 
+// GetAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAttachment(ctx, id)
+	return err
+}
+
 // ListChannels converts echo context to params.
 func (w *ServerInterfaceWrapper) ListChannels(ctx echo.Context) error {
 	var err error
@@ -317,6 +393,189 @@ func (w *ServerInterfaceWrapper) ListChannels(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListChannels(ctx, params)
+	return err
+}
+
+// CreateChannel converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateChannel(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateChannel(ctx)
+	return err
+}
+
+// DeleteChannel converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteChannel(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteChannel(ctx, id)
+	return err
+}
+
+// GetChannel converts echo context to params.
+func (w *ServerInterfaceWrapper) GetChannel(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetChannel(ctx, id)
+	return err
+}
+
+// UpdateChannel converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateChannel(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateChannel(ctx, id)
+	return err
+}
+
+// CheckChannel converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckChannel(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckChannel(ctx, id)
+	return err
+}
+
+// ListContacts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListContacts(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListContactsParams
+	// ------------- Optional query parameter "email" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "email", ctx.QueryParams(), &params.Email, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter email: %s", err))
+	}
+
+	// ------------- Optional query parameter "phone" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "phone", ctx.QueryParams(), &params.Phone, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter phone: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListContacts(ctx, params)
+	return err
+}
+
+// DeleteContact converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteContact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteContact(ctx, id)
+	return err
+}
+
+// GetContact converts echo context to params.
+func (w *ServerInterfaceWrapper) GetContact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetContact(ctx, id)
+	return err
+}
+
+// UpdateContact converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateContact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateContact(ctx, id)
+	return err
+}
+
+// ExportContact converts echo context to params.
+func (w *ServerInterfaceWrapper) ExportContact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExportContact(ctx, id)
 	return err
 }
 
@@ -373,6 +632,15 @@ func (w *ServerInterfaceWrapper) ListConversations(ctx echo.Context) error {
 	return err
 }
 
+// CreateConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateConversation(ctx)
+	return err
+}
+
 // BulkUpdateConversations converts echo context to params.
 func (w *ServerInterfaceWrapper) BulkUpdateConversations(ctx echo.Context) error {
 	var err error
@@ -395,6 +663,38 @@ func (w *ServerInterfaceWrapper) GetConversation(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetConversation(ctx, id)
+	return err
+}
+
+// CloseConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseConversation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseConversation(ctx, id)
+	return err
+}
+
+// HandOffConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) HandOffConversation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HandOffConversation(ctx, id)
 	return err
 }
 
@@ -437,6 +737,30 @@ func (w *ServerInterfaceWrapper) ListConversationMessages(ctx echo.Context) erro
 	return err
 }
 
+// GetConversationMessage converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversationMessage(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "messageId" -------------
+	var messageID uuid.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "messageId", ctx.Param("messageId"), &messageID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter messageId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversationMessage(ctx, id, messageID)
+	return err
+}
+
 // SendOperatorMessage converts echo context to params.
 func (w *ServerInterfaceWrapper) SendOperatorMessage(ctx echo.Context) error {
 	var err error
@@ -450,6 +774,38 @@ func (w *ServerInterfaceWrapper) SendOperatorMessage(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SendOperatorMessage(ctx, id)
+	return err
+}
+
+// ReleaseConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) ReleaseConversation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReleaseConversation(ctx, id)
+	return err
+}
+
+// ReopenConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) ReopenConversation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReopenConversation(ctx, id)
 	return err
 }
 
@@ -984,6 +1340,47 @@ func (w *ServerInterfaceWrapper) ListOperators(ctx echo.Context) error {
 	return err
 }
 
+// CreateOperator converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateOperator(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateOperator(ctx)
+	return err
+}
+
+// GetOperator converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOperator(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOperator(ctx, id)
+	return err
+}
+
+// UpdateOperator converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateOperator(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateOperator(ctx, id)
+	return err
+}
+
 // GetPostmanCollection converts echo context to params.
 func (w *ServerInterfaceWrapper) GetPostmanCollection(ctx echo.Context) error {
 	var err error
@@ -1116,11 +1513,28 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/agents/:id", wrapper.UpdateAgent, options.OperationMiddlewares["updateAgent"]...)
 	router.GET(options.BaseURL+"/analytics/overview", wrapper.GetAnalyticsOverview, options.OperationMiddlewares["getAnalyticsOverview"]...)
 	router.GET(options.BaseURL+"/analytics/timeseries", wrapper.GetAnalyticsTimeseries, options.OperationMiddlewares["getAnalyticsTimeseries"]...)
+	router.GET(options.BaseURL+"/attachments/:id", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
 	router.GET(options.BaseURL+"/channels", wrapper.ListChannels, options.OperationMiddlewares["listChannels"]...)
+	router.POST(options.BaseURL+"/channels", wrapper.CreateChannel, options.OperationMiddlewares["createChannel"]...)
+	router.DELETE(options.BaseURL+"/channels/:id", wrapper.DeleteChannel, options.OperationMiddlewares["deleteChannel"]...)
+	router.GET(options.BaseURL+"/channels/:id", wrapper.GetChannel, options.OperationMiddlewares["getChannel"]...)
+	router.PATCH(options.BaseURL+"/channels/:id", wrapper.UpdateChannel, options.OperationMiddlewares["updateChannel"]...)
+	router.POST(options.BaseURL+"/channels/:id/check", wrapper.CheckChannel, options.OperationMiddlewares["checkChannel"]...)
+	router.GET(options.BaseURL+"/contacts", wrapper.ListContacts, options.OperationMiddlewares["listContacts"]...)
+	router.DELETE(options.BaseURL+"/contacts/:id", wrapper.DeleteContact, options.OperationMiddlewares["deleteContact"]...)
+	router.GET(options.BaseURL+"/contacts/:id", wrapper.GetContact, options.OperationMiddlewares["getContact"]...)
+	router.PATCH(options.BaseURL+"/contacts/:id", wrapper.UpdateContact, options.OperationMiddlewares["updateContact"]...)
+	router.GET(options.BaseURL+"/contacts/:id/export", wrapper.ExportContact, options.OperationMiddlewares["exportContact"]...)
 	router.GET(options.BaseURL+"/conversations", wrapper.ListConversations, options.OperationMiddlewares["listConversations"]...)
+	router.POST(options.BaseURL+"/conversations", wrapper.CreateConversation, options.OperationMiddlewares["createConversation"]...)
 	router.GET(options.BaseURL+"/conversations/:id", wrapper.GetConversation, options.OperationMiddlewares["getConversation"]...)
+	router.POST(options.BaseURL+"/conversations/:id/close", wrapper.CloseConversation, options.OperationMiddlewares["closeConversation"]...)
+	router.POST(options.BaseURL+"/conversations/:id/hand-off", wrapper.HandOffConversation, options.OperationMiddlewares["handOffConversation"]...)
 	router.GET(options.BaseURL+"/conversations/:id/messages", wrapper.ListConversationMessages, options.OperationMiddlewares["listConversationMessages"]...)
+	router.GET(options.BaseURL+"/conversations/:id/messages/:messageId", wrapper.GetConversationMessage, options.OperationMiddlewares["getConversationMessage"]...)
 	router.POST(options.BaseURL+"/conversations/:id/operator-message", wrapper.SendOperatorMessage, options.OperationMiddlewares["sendOperatorMessage"]...)
+	router.POST(options.BaseURL+"/conversations/:id/release", wrapper.ReleaseConversation, options.OperationMiddlewares["releaseConversation"]...)
+	router.POST(options.BaseURL+"/conversations/:id/reopen", wrapper.ReopenConversation, options.OperationMiddlewares["reopenConversation"]...)
 	router.POST(options.BaseURL+"/conversations/bulk", wrapper.BulkUpdateConversations, options.OperationMiddlewares["bulkUpdateConversations"]...)
 	router.GET(options.BaseURL+"/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
 	router.GET(options.BaseURL+"/integrations", wrapper.ListIntegrations, options.OperationMiddlewares["listIntegrations"]...)
@@ -1150,6 +1564,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/leads/:id/status", wrapper.UpdateLeadStatus, options.OperationMiddlewares["updateLeadStatus"]...)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.GetOpenAPIDocument, options.OperationMiddlewares["getOpenAPIDocument"]...)
 	router.GET(options.BaseURL+"/operators", wrapper.ListOperators, options.OperationMiddlewares["listOperators"]...)
+	router.POST(options.BaseURL+"/operators", wrapper.CreateOperator, options.OperationMiddlewares["createOperator"]...)
+	router.GET(options.BaseURL+"/operators/:id", wrapper.GetOperator, options.OperationMiddlewares["getOperator"]...)
+	router.PATCH(options.BaseURL+"/operators/:id", wrapper.UpdateOperator, options.OperationMiddlewares["updateOperator"]...)
 	router.GET(options.BaseURL+"/postman.json", wrapper.GetPostmanCollection, options.OperationMiddlewares["getPostmanCollection"]...)
 	router.GET(options.BaseURL+"/tags", wrapper.ListTags, options.OperationMiddlewares["listTags"]...)
 	router.POST(options.BaseURL+"/tags", wrapper.CreateTag, options.OperationMiddlewares["createTag"]...)
@@ -1314,6 +1731,46 @@ func (response GetAnalyticsTimeseries200JSONResponse) VisitGetAnalyticsTimeserie
 	return err
 }
 
+type GetAttachmentRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetAttachmentResponseObject interface {
+	VisitGetAttachmentResponse(w http.ResponseWriter) error
+}
+
+type GetAttachment200ResponseHeaders struct {
+	CacheControl       *string
+	ContentDisposition *string
+}
+
+type GetAttachment200ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetAttachment200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetAttachment200ApplicationOctetStreamResponse) VisitGetAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type ListChannelsRequestObject struct {
 	Params ListChannelsParams
 }
@@ -1345,6 +1802,240 @@ func (response ListChannels200JSONResponse) VisitListChannelsResponse(w http.Res
 	if response.Headers.XNextCursor != nil {
 		w.Header().Set("X-Next-Cursor", fmt.Sprint(*response.Headers.XNextCursor))
 	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateChannelRequestObject struct {
+	Body *CreateChannelJSONRequestBody
+}
+
+type CreateChannelResponseObject interface {
+	VisitCreateChannelResponse(w http.ResponseWriter) error
+}
+
+type CreateChannel201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateChannel201JSONResponse struct {
+	Body    ChannelDetail
+	Headers CreateChannel201ResponseHeaders
+}
+
+func (response CreateChannel201JSONResponse) VisitCreateChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteChannelRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type DeleteChannelResponseObject interface {
+	VisitDeleteChannelResponse(w http.ResponseWriter) error
+}
+
+type DeleteChannel204Response struct {
+}
+
+func (response DeleteChannel204Response) VisitDeleteChannelResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type GetChannelRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetChannelResponseObject interface {
+	VisitGetChannelResponse(w http.ResponseWriter) error
+}
+
+type GetChannel200JSONResponse ChannelDetail
+
+func (response GetChannel200JSONResponse) VisitGetChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateChannelRequestObject struct {
+	ID   ID `json:"id"`
+	Body *UpdateChannelJSONRequestBody
+}
+
+type UpdateChannelResponseObject interface {
+	VisitUpdateChannelResponse(w http.ResponseWriter) error
+}
+
+type UpdateChannel200JSONResponse ChannelDetail
+
+func (response UpdateChannel200JSONResponse) VisitUpdateChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckChannelRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type CheckChannelResponseObject interface {
+	VisitCheckChannelResponse(w http.ResponseWriter) error
+}
+
+type CheckChannel200JSONResponse ChannelDetail
+
+func (response CheckChannel200JSONResponse) VisitCheckChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListContactsRequestObject struct {
+	Params ListContactsParams
+}
+
+type ListContactsResponseObject interface {
+	VisitListContactsResponse(w http.ResponseWriter) error
+}
+
+type ListContacts200ResponseHeaders struct {
+	Link        *string
+	XNextCursor *string
+}
+
+type ListContacts200JSONResponse struct {
+	Body    []ContactProfile
+	Headers ListContacts200ResponseHeaders
+}
+
+func (response ListContacts200JSONResponse) VisitListContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XNextCursor != nil {
+		w.Header().Set("X-Next-Cursor", fmt.Sprint(*response.Headers.XNextCursor))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteContactRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type DeleteContactResponseObject interface {
+	VisitDeleteContactResponse(w http.ResponseWriter) error
+}
+
+type DeleteContact204Response struct {
+}
+
+func (response DeleteContact204Response) VisitDeleteContactResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type GetContactRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetContactResponseObject interface {
+	VisitGetContactResponse(w http.ResponseWriter) error
+}
+
+type GetContact200JSONResponse ContactDetail
+
+func (response GetContact200JSONResponse) VisitGetContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateContactRequestObject struct {
+	ID   ID `json:"id"`
+	Body *UpdateContactJSONRequestBody
+}
+
+type UpdateContactResponseObject interface {
+	VisitUpdateContactResponse(w http.ResponseWriter) error
+}
+
+type UpdateContact200JSONResponse ContactDetail
+
+func (response UpdateContact200JSONResponse) VisitUpdateContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportContactRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type ExportContactResponseObject interface {
+	VisitExportContactResponse(w http.ResponseWriter) error
+}
+
+type ExportContact200JSONResponse ContactExport
+
+func (response ExportContact200JSONResponse) VisitExportContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1382,6 +2073,38 @@ func (response ListConversations200JSONResponse) VisitListConversationsResponse(
 		w.Header().Set("X-Next-Cursor", fmt.Sprint(*response.Headers.XNextCursor))
 	}
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateConversationRequestObject struct {
+	Body *CreateConversationJSONRequestBody
+}
+
+type CreateConversationResponseObject interface {
+	VisitCreateConversationResponse(w http.ResponseWriter) error
+}
+
+type CreateConversation201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateConversation201JSONResponse struct {
+	Body    ConversationDetail
+	Headers CreateConversation201ResponseHeaders
+}
+
+func (response CreateConversation201JSONResponse) VisitCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1430,6 +2153,51 @@ func (response GetConversation200JSONResponse) VisitGetConversationResponse(w ht
 	return err
 }
 
+type CloseConversationRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type CloseConversationResponseObject interface {
+	VisitCloseConversationResponse(w http.ResponseWriter) error
+}
+
+type CloseConversation200JSONResponse Conversation
+
+func (response CloseConversation200JSONResponse) VisitCloseConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOffConversationRequestObject struct {
+	ID   ID `json:"id"`
+	Body *HandOffConversationJSONRequestBody
+}
+
+type HandOffConversationResponseObject interface {
+	VisitHandOffConversationResponse(w http.ResponseWriter) error
+}
+
+type HandOffConversation200JSONResponse Conversation
+
+func (response HandOffConversation200JSONResponse) VisitHandOffConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListConversationMessagesRequestObject struct {
 	ID     ID `json:"id"`
 	Params ListConversationMessagesParams
@@ -1467,6 +2235,29 @@ func (response ListConversationMessages200JSONResponse) VisitListConversationMes
 	return err
 }
 
+type GetConversationMessageRequestObject struct {
+	ID        ID        `json:"id"`
+	MessageID uuid.UUID `json:"messageId"`
+}
+
+type GetConversationMessageResponseObject interface {
+	VisitGetConversationMessageResponse(w http.ResponseWriter) error
+}
+
+type GetConversationMessage200JSONResponse MessageDetail
+
+func (response GetConversationMessage200JSONResponse) VisitGetConversationMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendOperatorMessageRequestObject struct {
 	ID   ID `json:"id"`
 	Body *SendOperatorMessageJSONRequestBody
@@ -1496,6 +2287,50 @@ func (response SendOperatorMessage201JSONResponse) VisitSendOperatorMessageRespo
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseConversationRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type ReleaseConversationResponseObject interface {
+	VisitReleaseConversationResponse(w http.ResponseWriter) error
+}
+
+type ReleaseConversation200JSONResponse Conversation
+
+func (response ReleaseConversation200JSONResponse) VisitReleaseConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReopenConversationRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type ReopenConversationResponseObject interface {
+	VisitReopenConversationResponse(w http.ResponseWriter) error
+}
+
+type ReopenConversation200JSONResponse Conversation
+
+func (response ReopenConversation200JSONResponse) VisitReopenConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2292,6 +3127,83 @@ func (response ListOperators200JSONResponse) VisitListOperatorsResponse(w http.R
 	return err
 }
 
+type CreateOperatorRequestObject struct {
+	Body *CreateOperatorJSONRequestBody
+}
+
+type CreateOperatorResponseObject interface {
+	VisitCreateOperatorResponse(w http.ResponseWriter) error
+}
+
+type CreateOperator201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateOperator201JSONResponse struct {
+	Body    OperatorDetail
+	Headers CreateOperator201ResponseHeaders
+}
+
+func (response CreateOperator201JSONResponse) VisitCreateOperatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOperatorRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetOperatorResponseObject interface {
+	VisitGetOperatorResponse(w http.ResponseWriter) error
+}
+
+type GetOperator200JSONResponse OperatorDetail
+
+func (response GetOperator200JSONResponse) VisitGetOperatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOperatorRequestObject struct {
+	ID   ID `json:"id"`
+	Body *UpdateOperatorJSONRequestBody
+}
+
+type UpdateOperatorResponseObject interface {
+	VisitUpdateOperatorResponse(w http.ResponseWriter) error
+}
+
+type UpdateOperator200JSONResponse OperatorDetail
+
+func (response UpdateOperator200JSONResponse) VisitUpdateOperatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetPostmanCollectionRequestObject struct {
 	Params GetPostmanCollectionParams
 }
@@ -2454,24 +3366,75 @@ type StrictServerInterface interface {
 	// GetAnalyticsTimeseries Fetch metrics over time
 	// (GET /analytics/timeseries)
 	GetAnalyticsTimeseries(ctx context.Context, request GetAnalyticsTimeseriesRequestObject) (GetAnalyticsTimeseriesResponseObject, error)
+	// GetAttachment Download an attachment
+	// (GET /attachments/{id})
+	GetAttachment(ctx context.Context, request GetAttachmentRequestObject) (GetAttachmentResponseObject, error)
 	// ListChannels List channels
 	// (GET /channels)
 	ListChannels(ctx context.Context, request ListChannelsRequestObject) (ListChannelsResponseObject, error)
+	// CreateChannel Create a channel
+	// (POST /channels)
+	CreateChannel(ctx context.Context, request CreateChannelRequestObject) (CreateChannelResponseObject, error)
+	// DeleteChannel Delete a channel
+	// (DELETE /channels/{id})
+	DeleteChannel(ctx context.Context, request DeleteChannelRequestObject) (DeleteChannelResponseObject, error)
+	// GetChannel Fetch a channel
+	// (GET /channels/{id})
+	GetChannel(ctx context.Context, request GetChannelRequestObject) (GetChannelResponseObject, error)
+	// UpdateChannel Update a channel
+	// (PATCH /channels/{id})
+	UpdateChannel(ctx context.Context, request UpdateChannelRequestObject) (UpdateChannelResponseObject, error)
+	// CheckChannel Check a channel
+	// (POST /channels/{id}/check)
+	CheckChannel(ctx context.Context, request CheckChannelRequestObject) (CheckChannelResponseObject, error)
+	// ListContacts List contacts
+	// (GET /contacts)
+	ListContacts(ctx context.Context, request ListContactsRequestObject) (ListContactsResponseObject, error)
+	// DeleteContact Delete a contact
+	// (DELETE /contacts/{id})
+	DeleteContact(ctx context.Context, request DeleteContactRequestObject) (DeleteContactResponseObject, error)
+	// GetContact Fetch a contact
+	// (GET /contacts/{id})
+	GetContact(ctx context.Context, request GetContactRequestObject) (GetContactResponseObject, error)
+	// UpdateContact Update a contact
+	// (PATCH /contacts/{id})
+	UpdateContact(ctx context.Context, request UpdateContactRequestObject) (UpdateContactResponseObject, error)
+	// ExportContact Export a contact
+	// (GET /contacts/{id}/export)
+	ExportContact(ctx context.Context, request ExportContactRequestObject) (ExportContactResponseObject, error)
 	// ListConversations List conversations
 	// (GET /conversations)
 	ListConversations(ctx context.Context, request ListConversationsRequestObject) (ListConversationsResponseObject, error)
+	// CreateConversation Start a conversation
+	// (POST /conversations)
+	CreateConversation(ctx context.Context, request CreateConversationRequestObject) (CreateConversationResponseObject, error)
 	// BulkUpdateConversations Bulk close / reopen conversations
 	// (POST /conversations/bulk)
 	BulkUpdateConversations(ctx context.Context, request BulkUpdateConversationsRequestObject) (BulkUpdateConversationsResponseObject, error)
 	// GetConversation Fetch a conversation
 	// (GET /conversations/{id})
 	GetConversation(ctx context.Context, request GetConversationRequestObject) (GetConversationResponseObject, error)
+	// CloseConversation Close a conversation
+	// (POST /conversations/{id}/close)
+	CloseConversation(ctx context.Context, request CloseConversationRequestObject) (CloseConversationResponseObject, error)
+	// HandOffConversation Hand off a conversation
+	// (POST /conversations/{id}/hand-off)
+	HandOffConversation(ctx context.Context, request HandOffConversationRequestObject) (HandOffConversationResponseObject, error)
 	// ListConversationMessages List messages
 	// (GET /conversations/{id}/messages)
 	ListConversationMessages(ctx context.Context, request ListConversationMessagesRequestObject) (ListConversationMessagesResponseObject, error)
+	// GetConversationMessage Fetch a message
+	// (GET /conversations/{id}/messages/{messageId})
+	GetConversationMessage(ctx context.Context, request GetConversationMessageRequestObject) (GetConversationMessageResponseObject, error)
 	// SendOperatorMessage Send an operator reply
 	// (POST /conversations/{id}/operator-message)
 	SendOperatorMessage(ctx context.Context, request SendOperatorMessageRequestObject) (SendOperatorMessageResponseObject, error)
+	// ReleaseConversation Release a conversation
+	// (POST /conversations/{id}/release)
+	ReleaseConversation(ctx context.Context, request ReleaseConversationRequestObject) (ReleaseConversationResponseObject, error)
+	// ReopenConversation Reopen a conversation
+	// (POST /conversations/{id}/reopen)
+	ReopenConversation(ctx context.Context, request ReopenConversationRequestObject) (ReopenConversationResponseObject, error)
 	// ListEvents Poll events
 	// (GET /events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
@@ -2556,6 +3519,15 @@ type StrictServerInterface interface {
 	// ListOperators List operators
 	// (GET /operators)
 	ListOperators(ctx context.Context, request ListOperatorsRequestObject) (ListOperatorsResponseObject, error)
+	// CreateOperator Create an operator
+	// (POST /operators)
+	CreateOperator(ctx context.Context, request CreateOperatorRequestObject) (CreateOperatorResponseObject, error)
+	// GetOperator Fetch an operator
+	// (GET /operators/{id})
+	GetOperator(ctx context.Context, request GetOperatorRequestObject) (GetOperatorResponseObject, error)
+	// UpdateOperator Update an operator
+	// (PATCH /operators/{id})
+	UpdateOperator(ctx context.Context, request UpdateOperatorRequestObject) (UpdateOperatorResponseObject, error)
 	// GetPostmanCollection Fetch the Postman collection
 	// (GET /postman.json)
 	GetPostmanCollection(ctx context.Context, request GetPostmanCollectionRequestObject) (GetPostmanCollectionResponseObject, error)
@@ -2776,6 +3748,31 @@ func (sh *strictHandler) GetAnalyticsTimeseries(ctx echo.Context, params GetAnal
 	return nil
 }
 
+// GetAttachment operation middleware
+func (sh *strictHandler) GetAttachment(ctx echo.Context, id ID) error {
+	var request GetAttachmentRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAttachment(ctx.Request().Context(), request.(GetAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAttachmentResponseObject); ok {
+		return validResponse.VisitGetAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListChannels operation middleware
 func (sh *strictHandler) ListChannels(ctx echo.Context, params ListChannelsParams) error {
 	var request ListChannelsRequestObject
@@ -2801,6 +3798,323 @@ func (sh *strictHandler) ListChannels(ctx echo.Context, params ListChannelsParam
 	return nil
 }
 
+// CreateChannel operation middleware
+func (sh *strictHandler) CreateChannel(ctx echo.Context) error {
+	var request CreateChannelRequestObject
+
+	var body CreateChannelJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateChannel(ctx.Request().Context(), request.(CreateChannelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateChannel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateChannelResponseObject); ok {
+		return validResponse.VisitCreateChannelResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteChannel operation middleware
+func (sh *strictHandler) DeleteChannel(ctx echo.Context, id ID) error {
+	var request DeleteChannelRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteChannel(ctx.Request().Context(), request.(DeleteChannelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteChannel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteChannelResponseObject); ok {
+		return validResponse.VisitDeleteChannelResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetChannel operation middleware
+func (sh *strictHandler) GetChannel(ctx echo.Context, id ID) error {
+	var request GetChannelRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetChannel(ctx.Request().Context(), request.(GetChannelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetChannel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetChannelResponseObject); ok {
+		return validResponse.VisitGetChannelResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateChannel operation middleware
+func (sh *strictHandler) UpdateChannel(ctx echo.Context, id ID) error {
+	var request UpdateChannelRequestObject
+
+	request.ID = id
+
+	var body UpdateChannelJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateChannel(ctx.Request().Context(), request.(UpdateChannelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateChannel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateChannelResponseObject); ok {
+		return validResponse.VisitUpdateChannelResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckChannel operation middleware
+func (sh *strictHandler) CheckChannel(ctx echo.Context, id ID) error {
+	var request CheckChannelRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckChannel(ctx.Request().Context(), request.(CheckChannelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckChannel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckChannelResponseObject); ok {
+		return validResponse.VisitCheckChannelResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListContacts operation middleware
+func (sh *strictHandler) ListContacts(ctx echo.Context, params ListContactsParams) error {
+	var request ListContactsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListContacts(ctx.Request().Context(), request.(ListContactsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListContacts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListContactsResponseObject); ok {
+		return validResponse.VisitListContactsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteContact operation middleware
+func (sh *strictHandler) DeleteContact(ctx echo.Context, id ID) error {
+	var request DeleteContactRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteContact(ctx.Request().Context(), request.(DeleteContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteContact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteContactResponseObject); ok {
+		return validResponse.VisitDeleteContactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetContact operation middleware
+func (sh *strictHandler) GetContact(ctx echo.Context, id ID) error {
+	var request GetContactRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetContact(ctx.Request().Context(), request.(GetContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetContact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetContactResponseObject); ok {
+		return validResponse.VisitGetContactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateContact operation middleware
+func (sh *strictHandler) UpdateContact(ctx echo.Context, id ID) error {
+	var request UpdateContactRequestObject
+
+	request.ID = id
+
+	var body UpdateContactJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateContact(ctx.Request().Context(), request.(UpdateContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateContact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateContactResponseObject); ok {
+		return validResponse.VisitUpdateContactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ExportContact operation middleware
+func (sh *strictHandler) ExportContact(ctx echo.Context, id ID) error {
+	var request ExportContactRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExportContact(ctx.Request().Context(), request.(ExportContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExportContact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ExportContactResponseObject); ok {
+		return validResponse.VisitExportContactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListConversations operation middleware
 func (sh *strictHandler) ListConversations(ctx echo.Context, params ListConversationsParams) error {
 	var request ListConversationsRequestObject
@@ -2820,6 +4134,52 @@ func (sh *strictHandler) ListConversations(ctx echo.Context, params ListConversa
 		return err
 	} else if validResponse, ok := response.(ListConversationsResponseObject); ok {
 		return validResponse.VisitListConversationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateConversation operation middleware
+func (sh *strictHandler) CreateConversation(ctx echo.Context) error {
+	var request CreateConversationRequestObject
+
+	var body CreateConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateConversation(ctx.Request().Context(), request.(CreateConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateConversationResponseObject); ok {
+		return validResponse.VisitCreateConversationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2897,6 +4257,82 @@ func (sh *strictHandler) GetConversation(ctx echo.Context, id ID) error {
 	return nil
 }
 
+// CloseConversation operation middleware
+func (sh *strictHandler) CloseConversation(ctx echo.Context, id ID) error {
+	var request CloseConversationRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseConversation(ctx.Request().Context(), request.(CloseConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseConversationResponseObject); ok {
+		return validResponse.VisitCloseConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HandOffConversation operation middleware
+func (sh *strictHandler) HandOffConversation(ctx echo.Context, id ID) error {
+	var request HandOffConversationRequestObject
+
+	request.ID = id
+
+	var body HandOffConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HandOffConversation(ctx.Request().Context(), request.(HandOffConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HandOffConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HandOffConversationResponseObject); ok {
+		return validResponse.VisitHandOffConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListConversationMessages operation middleware
 func (sh *strictHandler) ListConversationMessages(ctx echo.Context, id ID, params ListConversationMessagesParams) error {
 	var request ListConversationMessagesRequestObject
@@ -2917,6 +4353,32 @@ func (sh *strictHandler) ListConversationMessages(ctx echo.Context, id ID, param
 		return err
 	} else if validResponse, ok := response.(ListConversationMessagesResponseObject); ok {
 		return validResponse.VisitListConversationMessagesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConversationMessage operation middleware
+func (sh *strictHandler) GetConversationMessage(ctx echo.Context, id ID, messageID uuid.UUID) error {
+	var request GetConversationMessageRequestObject
+
+	request.ID = id
+	request.MessageID = messageID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationMessage(ctx.Request().Context(), request.(GetConversationMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationMessage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationMessageResponseObject); ok {
+		return validResponse.VisitGetConversationMessageResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2965,6 +4427,56 @@ func (sh *strictHandler) SendOperatorMessage(ctx echo.Context, id ID) error {
 		return err
 	} else if validResponse, ok := response.(SendOperatorMessageResponseObject); ok {
 		return validResponse.VisitSendOperatorMessageResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReleaseConversation operation middleware
+func (sh *strictHandler) ReleaseConversation(ctx echo.Context, id ID) error {
+	var request ReleaseConversationRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseConversation(ctx.Request().Context(), request.(ReleaseConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReleaseConversationResponseObject); ok {
+		return validResponse.VisitReleaseConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReopenConversation operation middleware
+func (sh *strictHandler) ReopenConversation(ctx echo.Context, id ID) error {
+	var request ReopenConversationRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReopenConversation(ctx.Request().Context(), request.(ReopenConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReopenConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReopenConversationResponseObject); ok {
+		return validResponse.VisitReopenConversationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -3846,6 +5358,125 @@ func (sh *strictHandler) ListOperators(ctx echo.Context, params ListOperatorsPar
 		return err
 	} else if validResponse, ok := response.(ListOperatorsResponseObject); ok {
 		return validResponse.VisitListOperatorsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateOperator operation middleware
+func (sh *strictHandler) CreateOperator(ctx echo.Context) error {
+	var request CreateOperatorRequestObject
+
+	var body CreateOperatorJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateOperator(ctx.Request().Context(), request.(CreateOperatorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateOperator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateOperatorResponseObject); ok {
+		return validResponse.VisitCreateOperatorResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetOperator operation middleware
+func (sh *strictHandler) GetOperator(ctx echo.Context, id ID) error {
+	var request GetOperatorRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOperator(ctx.Request().Context(), request.(GetOperatorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOperator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOperatorResponseObject); ok {
+		return validResponse.VisitGetOperatorResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateOperator operation middleware
+func (sh *strictHandler) UpdateOperator(ctx echo.Context, id ID) error {
+	var request UpdateOperatorRequestObject
+
+	request.ID = id
+
+	var body UpdateOperatorJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateOperator(ctx.Request().Context(), request.(UpdateOperatorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateOperator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateOperatorResponseObject); ok {
+		return validResponse.VisitUpdateOperatorResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

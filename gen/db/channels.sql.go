@@ -7,13 +7,167 @@ package db
 
 import (
 	"context"
+	"time"
 
+	model "github.com/avelto/convo/gen/api/model"
 	"github.com/google/uuid"
 )
 
+const channelCount = `-- name: ChannelCount :one
+SELECT count(*) FROM channels WHERE workspace_id = $1 AND deleted_at IS NULL
+`
+
+type ChannelCountParams struct {
+	WorkspaceID uuid.UUID
+}
+
+// How many channels the workspace has.
+func (q *Queries) ChannelCount(ctx context.Context, db DBTX, arg ChannelCountParams) (int64, error) {
+	row := db.QueryRow(ctx, channelCount, arg.WorkspaceID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const channelCreate = `-- name: ChannelCreate :one
+INSERT INTO channels (workspace_id, id, type, name, agent_id, status, config, credentials, api_base_url, error_code, error_message, error_at, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, 'ERROR', $6, $7, $8,
+    $9::text, $10::text, $11::timestamptz, $11::timestamptz, $11::timestamptz)
+RETURNING workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at
+`
+
+type ChannelCreateParams struct {
+	WorkspaceID  uuid.UUID
+	ID           uuid.UUID
+	Type         model.ChannelType
+	Name         string
+	AgentID      uuid.UUID
+	Config       []byte
+	Credentials  []byte
+	APIBaseURL   *string
+	ErrorCode    string
+	ErrorMessage string
+	CreatedAt    time.Time
+}
+
+// Creates a channel that is not connected yet.
+func (q *Queries) ChannelCreate(ctx context.Context, db DBTX, arg ChannelCreateParams) (Channel, error) {
+	row := db.QueryRow(ctx, channelCreate,
+		arg.WorkspaceID,
+		arg.ID,
+		arg.Type,
+		arg.Name,
+		arg.AgentID,
+		arg.Config,
+		arg.Credentials,
+		arg.APIBaseURL,
+		arg.ErrorCode,
+		arg.ErrorMessage,
+		arg.CreatedAt,
+	)
+	var i Channel
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.Type,
+		&i.Name,
+		&i.AgentID,
+		&i.CreatedAt,
+		&i.Status,
+		&i.Config,
+		&i.Credentials,
+		&i.APIBaseURL,
+		&i.Account,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.ErrorAt,
+		&i.Failures,
+		&i.NextSendAt,
+		&i.State,
+		&i.UpdatedAt,
+		&i.DeletedAt,
+	)
+	return i, err
+}
+
+const channelDelete = `-- name: ChannelDelete :execrows
+UPDATE channels SET status = 'DISABLED', deleted_at = $1, updated_at = $1
+WHERE workspace_id = $2 AND id = $3 AND deleted_at IS NULL
+`
+
+type ChannelDeleteParams struct {
+	DeletedAt   *time.Time
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Deletes a channel, which stays for its conversations. It keeps its credentials until it is
+// disconnected from its provider.
+func (q *Queries) ChannelDelete(ctx context.Context, db DBTX, arg ChannelDeleteParams) (int64, error) {
+	result, err := db.Exec(ctx, channelDelete, arg.DeletedAt, arg.WorkspaceID, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const channelForget = `-- name: ChannelForget :exec
+UPDATE channels SET credentials = NULL, config = '{}', state = '{}', api_base_url = NULL, account = NULL,
+    error_code = NULL, error_message = NULL, error_at = NULL
+WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NOT NULL
+`
+
+type ChannelForgetParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Removes what a deleted channel needs no more.
+func (q *Queries) ChannelForget(ctx context.Context, db DBTX, arg ChannelForgetParams) error {
+	_, err := db.Exec(ctx, channelForget, arg.WorkspaceID, arg.ID)
+	return err
+}
+
+const channelGet = `-- name: ChannelGet :one
+SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at FROM channels WHERE workspace_id = $1 AND id = $2
+`
+
+type ChannelGetParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// One channel of the workspace, also if it was deleted.
+func (q *Queries) ChannelGet(ctx context.Context, db DBTX, arg ChannelGetParams) (Channel, error) {
+	row := db.QueryRow(ctx, channelGet, arg.WorkspaceID, arg.ID)
+	var i Channel
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.Type,
+		&i.Name,
+		&i.AgentID,
+		&i.CreatedAt,
+		&i.Status,
+		&i.Config,
+		&i.Credentials,
+		&i.APIBaseURL,
+		&i.Account,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.ErrorAt,
+		&i.Failures,
+		&i.NextSendAt,
+		&i.State,
+		&i.UpdatedAt,
+		&i.DeletedAt,
+	)
+	return i, err
+}
+
 const channelList = `-- name: ChannelList :many
-SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at FROM channels
-WHERE workspace_id = $1 AND id < $2
+SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at FROM channels
+WHERE workspace_id = $1 AND id < $2 AND deleted_at IS NULL
 ORDER BY id DESC LIMIT $3
 `
 
@@ -43,7 +197,8 @@ func (q *Queries) ChannelList(ctx context.Context, db DBTX, arg ChannelListParam
 			&i.Status,
 			&i.Config,
 			&i.Credentials,
-			&i.ApiBaseUrl,
+			&i.APIBaseURL,
+			&i.Account,
 			&i.ErrorCode,
 			&i.ErrorMessage,
 			&i.ErrorAt,
@@ -61,4 +216,198 @@ func (q *Queries) ChannelList(ctx context.Context, db DBTX, arg ChannelListParam
 		return nil, err
 	}
 	return items, nil
+}
+
+const channelLock = `-- name: ChannelLock :one
+SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at FROM channels WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE
+`
+
+type ChannelLockParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// One channel that was not deleted, locked until the transaction ends.
+func (q *Queries) ChannelLock(ctx context.Context, db DBTX, arg ChannelLockParams) (Channel, error) {
+	row := db.QueryRow(ctx, channelLock, arg.WorkspaceID, arg.ID)
+	var i Channel
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.Type,
+		&i.Name,
+		&i.AgentID,
+		&i.CreatedAt,
+		&i.Status,
+		&i.Config,
+		&i.Credentials,
+		&i.APIBaseURL,
+		&i.Account,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.ErrorAt,
+		&i.Failures,
+		&i.NextSendAt,
+		&i.State,
+		&i.UpdatedAt,
+		&i.DeletedAt,
+	)
+	return i, err
+}
+
+const channelRecordCheck = `-- name: ChannelRecordCheck :execrows
+UPDATE channels SET
+    status = $1, account = coalesce($2, account), updated_at = $3, failures = 0,
+    error_code = $4, error_message = $5, error_at = $6,
+    next_send_at = CASE WHEN $4::text IS NULL THEN NULL ELSE next_send_at END
+WHERE workspace_id = $7 AND id = $8 AND updated_at = $9 AND status <> 'DISABLED' AND deleted_at IS NULL
+`
+
+type ChannelRecordCheckParams struct {
+	Status       model.ChannelStatus
+	Account      *string
+	UpdatedAt    time.Time
+	ErrorCode    *string
+	ErrorMessage *string
+	ErrorAt      *time.Time
+	WorkspaceID  uuid.UUID
+	ID           uuid.UUID
+	CheckedAt    time.Time
+}
+
+// Records the outcome of a check; 0 rows if the channel has changed since checked_at, or is
+// disabled. If it works, it sends what has waited without delay.
+func (q *Queries) ChannelRecordCheck(ctx context.Context, db DBTX, arg ChannelRecordCheckParams) (int64, error) {
+	result, err := db.Exec(ctx, channelRecordCheck,
+		arg.Status,
+		arg.Account,
+		arg.UpdatedAt,
+		arg.ErrorCode,
+		arg.ErrorMessage,
+		arg.ErrorAt,
+		arg.WorkspaceID,
+		arg.ID,
+		arg.CheckedAt,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const channelSetState = `-- name: ChannelSetState :exec
+UPDATE channels SET state = $1 WHERE workspace_id = $2 AND id = $3
+`
+
+type ChannelSetStateParams struct {
+	State       []byte
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Stores what the connection of a channel keeps.
+func (q *Queries) ChannelSetState(ctx context.Context, db DBTX, arg ChannelSetStateParams) error {
+	_, err := db.Exec(ctx, channelSetState, arg.State, arg.WorkspaceID, arg.ID)
+	return err
+}
+
+const channelUpdate = `-- name: ChannelUpdate :one
+UPDATE channels SET
+    name = $1, agent_id = $2, status = $3, config = $4, credentials = $5, api_base_url = $6,
+    error_code = $7, error_message = $8, error_at = $9,
+    updated_at = $10
+WHERE workspace_id = $11 AND id = $12
+RETURNING workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at
+`
+
+type ChannelUpdateParams struct {
+	Name         string
+	AgentID      uuid.UUID
+	Status       model.ChannelStatus
+	Config       []byte
+	Credentials  []byte
+	APIBaseURL   *string
+	ErrorCode    *string
+	ErrorMessage *string
+	ErrorAt      *time.Time
+	UpdatedAt    time.Time
+	WorkspaceID  uuid.UUID
+	ID           uuid.UUID
+}
+
+// Replaces the settings, the credentials and the status of a channel that is locked.
+func (q *Queries) ChannelUpdate(ctx context.Context, db DBTX, arg ChannelUpdateParams) (Channel, error) {
+	row := db.QueryRow(ctx, channelUpdate,
+		arg.Name,
+		arg.AgentID,
+		arg.Status,
+		arg.Config,
+		arg.Credentials,
+		arg.APIBaseURL,
+		arg.ErrorCode,
+		arg.ErrorMessage,
+		arg.ErrorAt,
+		arg.UpdatedAt,
+		arg.WorkspaceID,
+		arg.ID,
+	)
+	var i Channel
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.Type,
+		&i.Name,
+		&i.AgentID,
+		&i.CreatedAt,
+		&i.Status,
+		&i.Config,
+		&i.Credentials,
+		&i.APIBaseURL,
+		&i.Account,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.ErrorAt,
+		&i.Failures,
+		&i.NextSendAt,
+		&i.State,
+		&i.UpdatedAt,
+		&i.DeletedAt,
+	)
+	return i, err
+}
+
+const systemChannelGet = `-- name: SystemChannelGet :one
+SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at FROM channels WHERE id = $1
+`
+
+type SystemChannelGetParams struct {
+	ID uuid.UUID
+}
+
+// The channel of a hook, whose path names no workspace.
+func (q *Queries) SystemChannelGet(ctx context.Context, db DBTX, arg SystemChannelGetParams) (Channel, error) {
+	row := db.QueryRow(ctx, systemChannelGet, arg.ID)
+	var i Channel
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.Type,
+		&i.Name,
+		&i.AgentID,
+		&i.CreatedAt,
+		&i.Status,
+		&i.Config,
+		&i.Credentials,
+		&i.APIBaseURL,
+		&i.Account,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.ErrorAt,
+		&i.Failures,
+		&i.NextSendAt,
+		&i.State,
+		&i.UpdatedAt,
+		&i.DeletedAt,
+	)
+	return i, err
 }

@@ -14,7 +14,7 @@ import (
 )
 
 const conversationAssignMany = `-- name: ConversationAssignMany :exec
-UPDATE conversations SET assigned_operator_id = $1, updated_at = $2
+UPDATE conversations SET assigned_operator_id = $1, updated_at = $2, revision = revision + 1
 WHERE workspace_id = $3 AND id = ANY($4::uuid[])
 `
 
@@ -36,9 +36,74 @@ func (q *Queries) ConversationAssignMany(ctx context.Context, db DBTX, arg Conve
 	return err
 }
 
+const conversationCreate = `-- name: ConversationCreate :one
+INSERT INTO conversations (workspace_id, id, agent_id, channel_id, contact_id, status, identity_external_id, thread_external_id, subject,
+    created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
+    $9, $10, $10)
+RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision
+`
+
+type ConversationCreateParams struct {
+	WorkspaceID        uuid.UUID
+	ID                 uuid.UUID
+	AgentID            uuid.UUID
+	ChannelID          uuid.UUID
+	ContactID          uuid.UUID
+	Status             model.ConversationStatus
+	IdentityExternalID *string
+	ThreadExternalID   *string
+	Subject            *string
+	CreatedAt          time.Time
+}
+
+// Creates a conversation.
+func (q *Queries) ConversationCreate(ctx context.Context, db DBTX, arg ConversationCreateParams) (Conversation, error) {
+	row := db.QueryRow(ctx, conversationCreate,
+		arg.WorkspaceID,
+		arg.ID,
+		arg.AgentID,
+		arg.ChannelID,
+		arg.ContactID,
+		arg.Status,
+		arg.IdentityExternalID,
+		arg.ThreadExternalID,
+		arg.Subject,
+		arg.CreatedAt,
+	)
+	var i Conversation
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.AgentID,
+		&i.ChannelID,
+		&i.ContactID,
+		&i.Status,
+		&i.Sentiment,
+		&i.AssignedOperatorID,
+		&i.LastMessageAt,
+		&i.HandedOffAt,
+		&i.FirstOperatorReplyAt,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.IdentityExternalID,
+		&i.ThreadExternalID,
+		&i.Subject,
+		&i.LastInboundAt,
+		&i.Revision,
+	)
+	return i, err
+}
+
 const conversationGet = `-- name: ConversationGet :one
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at, operators.name AS operator_name
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at, operators.name AS operator_name,
+    channels.type AS channel_type, channels.status AS channel_status, channels.deleted_at AS channel_deleted_at,
+    contact_identities.blocked_at
 FROM conversations
+JOIN channels ON channels.workspace_id = conversations.workspace_id AND channels.id = conversations.channel_id
+LEFT JOIN contact_identities ON contact_identities.workspace_id = conversations.workspace_id
+  AND contact_identities.channel_id = conversations.channel_id
+  AND contact_identities.external_id = conversations.identity_external_id
 JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
 LEFT JOIN operators ON operators.workspace_id = conversations.workspace_id
   AND operators.id = conversations.assigned_operator_id
@@ -51,12 +116,16 @@ type ConversationGetParams struct {
 }
 
 type ConversationGetRow struct {
-	Conversation Conversation
-	Contact      Contact
-	OperatorName *string
+	Conversation     Conversation
+	Contact          Contact
+	OperatorName     *string
+	ChannelType      model.ChannelType
+	ChannelStatus    model.ChannelStatus
+	ChannelDeletedAt *time.Time
+	BlockedAt        *time.Time
 }
 
-// One conversation with its contact and the name of its operator.
+// One conversation with its contact, the name of its operator, and what decides on replies.
 func (q *Queries) ConversationGet(ctx context.Context, db DBTX, arg ConversationGetParams) (ConversationGetRow, error) {
 	row := db.QueryRow(ctx, conversationGet, arg.WorkspaceID, arg.ID)
 	var i ConversationGetRow
@@ -88,6 +157,90 @@ func (q *Queries) ConversationGet(ctx context.Context, db DBTX, arg Conversation
 		&i.Contact.UpdatedAt,
 		&i.Contact.ErasedAt,
 		&i.OperatorName,
+		&i.ChannelType,
+		&i.ChannelStatus,
+		&i.ChannelDeletedAt,
+		&i.BlockedAt,
+	)
+	return i, err
+}
+
+const conversationLatestOfContact = `-- name: ConversationLatestOfContact :one
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision FROM conversations
+WHERE workspace_id = $1 AND contact_id = $2 AND channel_id = $3
+  AND status <> 'CLOSED' AND thread_external_id IS NULL
+ORDER BY id DESC LIMIT 1 FOR UPDATE
+`
+
+type ConversationLatestOfContactParams struct {
+	WorkspaceID uuid.UUID
+	ContactID   uuid.UUID
+	ChannelID   uuid.UUID
+}
+
+// The latest conversation with a contact in a channel that is not closed and has no thread of
+// the provider, locked until the transaction ends.
+func (q *Queries) ConversationLatestOfContact(ctx context.Context, db DBTX, arg ConversationLatestOfContactParams) (Conversation, error) {
+	row := db.QueryRow(ctx, conversationLatestOfContact, arg.WorkspaceID, arg.ContactID, arg.ChannelID)
+	var i Conversation
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.AgentID,
+		&i.ChannelID,
+		&i.ContactID,
+		&i.Status,
+		&i.Sentiment,
+		&i.AssignedOperatorID,
+		&i.LastMessageAt,
+		&i.HandedOffAt,
+		&i.FirstOperatorReplyAt,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.IdentityExternalID,
+		&i.ThreadExternalID,
+		&i.Subject,
+		&i.LastInboundAt,
+		&i.Revision,
+	)
+	return i, err
+}
+
+const conversationLatestOfThread = `-- name: ConversationLatestOfThread :one
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision FROM conversations
+WHERE workspace_id = $1 AND channel_id = $2 AND thread_external_id = $3::text
+ORDER BY id DESC LIMIT 1 FOR UPDATE
+`
+
+type ConversationLatestOfThreadParams struct {
+	WorkspaceID      uuid.UUID
+	ChannelID        uuid.UUID
+	ThreadExternalID string
+}
+
+// The latest conversation of a provider's thread, locked until the transaction ends.
+func (q *Queries) ConversationLatestOfThread(ctx context.Context, db DBTX, arg ConversationLatestOfThreadParams) (Conversation, error) {
+	row := db.QueryRow(ctx, conversationLatestOfThread, arg.WorkspaceID, arg.ChannelID, arg.ThreadExternalID)
+	var i Conversation
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.AgentID,
+		&i.ChannelID,
+		&i.ContactID,
+		&i.Status,
+		&i.Sentiment,
+		&i.AssignedOperatorID,
+		&i.LastMessageAt,
+		&i.HandedOffAt,
+		&i.FirstOperatorReplyAt,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.IdentityExternalID,
+		&i.ThreadExternalID,
+		&i.Subject,
+		&i.LastInboundAt,
+		&i.Revision,
 	)
 	return i, err
 }
@@ -422,11 +575,61 @@ func (q *Queries) ConversationLockMany(ctx context.Context, db DBTX, arg Convers
 	return items, nil
 }
 
+const conversationRecordInbound = `-- name: ConversationRecordInbound :one
+UPDATE conversations SET
+    last_message_at = $1, updated_at = $1, revision = revision + 1,
+    last_inbound_at = greatest(last_inbound_at, $2),
+    identity_external_id = coalesce(identity_external_id, $3)
+WHERE workspace_id = $4 AND id = $5
+RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision
+`
+
+type ConversationRecordInboundParams struct {
+	ReceivedAt         *time.Time
+	WrittenAt          *time.Time
+	IdentityExternalID *string
+	WorkspaceID        uuid.UUID
+	ID                 uuid.UUID
+}
+
+// Updates a conversation for a message of the contact, who wrote it at written_at.
+func (q *Queries) ConversationRecordInbound(ctx context.Context, db DBTX, arg ConversationRecordInboundParams) (Conversation, error) {
+	row := db.QueryRow(ctx, conversationRecordInbound,
+		arg.ReceivedAt,
+		arg.WrittenAt,
+		arg.IdentityExternalID,
+		arg.WorkspaceID,
+		arg.ID,
+	)
+	var i Conversation
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.AgentID,
+		&i.ChannelID,
+		&i.ContactID,
+		&i.Status,
+		&i.Sentiment,
+		&i.AssignedOperatorID,
+		&i.LastMessageAt,
+		&i.HandedOffAt,
+		&i.FirstOperatorReplyAt,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.IdentityExternalID,
+		&i.ThreadExternalID,
+		&i.Subject,
+		&i.LastInboundAt,
+		&i.Revision,
+	)
+	return i, err
+}
+
 const conversationRecordOperatorMessage = `-- name: ConversationRecordOperatorMessage :exec
 UPDATE conversations SET
     last_message_at = $1,
     first_operator_reply_at = coalesce(first_operator_reply_at, $1),
-    updated_at = $1
+    updated_at = $1, revision = revision + 1
 WHERE workspace_id = $2 AND id = $3
 `
 
@@ -443,7 +646,9 @@ func (q *Queries) ConversationRecordOperatorMessage(ctx context.Context, db DBTX
 }
 
 const conversationSetStatusMany = `-- name: ConversationSetStatusMany :exec
-UPDATE conversations SET status = $1, updated_at = $2
+UPDATE conversations SET
+    status = $1, updated_at = $2, revision = revision + 1,
+    handed_off_at = CASE WHEN $1 = 'HANDED_OFF' AND first_operator_reply_at IS NULL THEN coalesce(handed_off_at, $2) ELSE handed_off_at END
 WHERE workspace_id = $3 AND id = ANY($4::uuid[])
 `
 
@@ -454,7 +659,8 @@ type ConversationSetStatusManyParams struct {
 	IDs         []uuid.UUID
 }
 
-// Sets the status of conversations.
+// Sets the status of conversations that are locked. The first hand-off is remembered, unless
+// an operator has written before it: the time to the first reply counts from it.
 func (q *Queries) ConversationSetStatusMany(ctx context.Context, db DBTX, arg ConversationSetStatusManyParams) error {
 	_, err := db.Exec(ctx, conversationSetStatusMany,
 		arg.Status,
@@ -465,9 +671,26 @@ func (q *Queries) ConversationSetStatusMany(ctx context.Context, db DBTX, arg Co
 	return err
 }
 
+const conversationSetThread = `-- name: ConversationSetThread :exec
+UPDATE conversations SET thread_external_id = coalesce(thread_external_id, $1)
+WHERE workspace_id = $2 AND id = $3
+`
+
+type ConversationSetThreadParams struct {
+	ThreadExternalID *string
+	WorkspaceID      uuid.UUID
+	ID               uuid.UUID
+}
+
+// Sets the provider's thread of a conversation that has none.
+func (q *Queries) ConversationSetThread(ctx context.Context, db DBTX, arg ConversationSetThreadParams) error {
+	_, err := db.Exec(ctx, conversationSetThread, arg.ThreadExternalID, arg.WorkspaceID, arg.ID)
+	return err
+}
+
 const conversationStatusChangeRecordMany = `-- name: ConversationStatusChangeRecordMany :exec
 INSERT INTO conversation_status_changes (workspace_id, conversation_id, from_status, to_status, changed_at)
-SELECT $1, moved.conversation_id, moved.from_status, $2, $3
+SELECT $1, moved.conversation_id, nullif(moved.from_status, ''), $2, $3
 FROM (SELECT unnest($4::uuid[]) AS conversation_id, unnest($5::text[]) AS from_status) AS moved
 `
 
@@ -479,7 +702,8 @@ type ConversationStatusChangeRecordManyParams struct {
 	FromStatuses    []string
 }
 
-// Records a change of status, one row per conversation.
+// Records a change of status, one row per conversation. A new conversation has an empty
+// status before.
 func (q *Queries) ConversationStatusChangeRecordMany(ctx context.Context, db DBTX, arg ConversationStatusChangeRecordManyParams) error {
 	_, err := db.Exec(ctx, conversationStatusChangeRecordMany,
 		arg.WorkspaceID,
@@ -532,7 +756,7 @@ func (q *Queries) ConversationTagMany(ctx context.Context, db DBTX, arg Conversa
 }
 
 const conversationTouchMany = `-- name: ConversationTouchMany :exec
-UPDATE conversations SET updated_at = $1
+UPDATE conversations SET updated_at = $1, revision = revision + 1
 WHERE workspace_id = $2 AND id = ANY($3::uuid[])
 `
 
@@ -542,7 +766,7 @@ type ConversationTouchManyParams struct {
 	IDs         []uuid.UUID
 }
 
-// Sets updated_at of conversations.
+// Records a change of conversations that are locked.
 func (q *Queries) ConversationTouchMany(ctx context.Context, db DBTX, arg ConversationTouchManyParams) error {
 	_, err := db.Exec(ctx, conversationTouchMany, arg.UpdatedAt, arg.WorkspaceID, arg.IDs)
 	return err

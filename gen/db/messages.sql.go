@@ -9,34 +9,467 @@ import (
 	"context"
 	"time"
 
+	model "github.com/avelto/convo/gen/api/model"
 	"github.com/google/uuid"
 )
 
-const messageCreateByOperator = `-- name: MessageCreateByOperator :one
-INSERT INTO messages (workspace_id, id, conversation_id, role, content, author_type, operator_id, delivery_status, created_at)
-VALUES ($1, $2, $3, 'ASSISTANT', $4, 'OPERATOR', $5, 'QUEUED', $6)
+const attachmentCreate = `-- name: AttachmentCreate :one
+INSERT INTO attachments (workspace_id, id, message_id, type, name, content_type, size_bytes, state, external_id, blob_key, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
+    $9, $10, $11)
+RETURNING workspace_id, id, message_id, type, name, content_type, size_bytes, state, external_id, blob_key, created_at
+`
+
+type AttachmentCreateParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+	MessageID   uuid.UUID
+	Type        model.AttachmentType
+	Name        *string
+	ContentType *string
+	SizeBytes   *int64
+	State       model.AttachmentState
+	ExternalID  *string
+	BlobKey     *string
+	CreatedAt   time.Time
+}
+
+// Adds a file to a message.
+func (q *Queries) AttachmentCreate(ctx context.Context, db DBTX, arg AttachmentCreateParams) (Attachment, error) {
+	row := db.QueryRow(ctx, attachmentCreate,
+		arg.WorkspaceID,
+		arg.ID,
+		arg.MessageID,
+		arg.Type,
+		arg.Name,
+		arg.ContentType,
+		arg.SizeBytes,
+		arg.State,
+		arg.ExternalID,
+		arg.BlobKey,
+		arg.CreatedAt,
+	)
+	var i Attachment
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.MessageID,
+		&i.Type,
+		&i.Name,
+		&i.ContentType,
+		&i.SizeBytes,
+		&i.State,
+		&i.ExternalID,
+		&i.BlobKey,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const attachmentFinish = `-- name: AttachmentFinish :execrows
+UPDATE attachments SET
+    state = $1, blob_key = $2,
+    name = coalesce(name, $3),
+    content_type = coalesce($4, content_type),
+    size_bytes = coalesce($5, size_bytes)
+WHERE workspace_id = $6 AND id = $7 AND state = 'PENDING'
+`
+
+type AttachmentFinishParams struct {
+	State       model.AttachmentState
+	BlobKey     *string
+	Name        *string
+	ContentType *string
+	SizeBytes   *int64
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Records that a file was fetched and stored, or that it cannot be.
+func (q *Queries) AttachmentFinish(ctx context.Context, db DBTX, arg AttachmentFinishParams) (int64, error) {
+	result, err := db.Exec(ctx, attachmentFinish,
+		arg.State,
+		arg.BlobKey,
+		arg.Name,
+		arg.ContentType,
+		arg.SizeBytes,
+		arg.WorkspaceID,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const attachmentGet = `-- name: AttachmentGet :one
+SELECT attachments.workspace_id, attachments.id, attachments.message_id, attachments.type, attachments.name, attachments.content_type, attachments.size_bytes, attachments.state, attachments.external_id, attachments.blob_key, attachments.created_at, messages.conversation_id FROM attachments
+JOIN messages ON messages.workspace_id = attachments.workspace_id AND messages.id = attachments.message_id
+WHERE attachments.workspace_id = $1 AND attachments.id = $2 AND messages.redacted_at IS NULL
+`
+
+type AttachmentGetParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+type AttachmentGetRow struct {
+	Attachment     Attachment
+	ConversationID uuid.UUID
+}
+
+// One file of a message that was not redacted, with the conversation of the message.
+func (q *Queries) AttachmentGet(ctx context.Context, db DBTX, arg AttachmentGetParams) (AttachmentGetRow, error) {
+	row := db.QueryRow(ctx, attachmentGet, arg.WorkspaceID, arg.ID)
+	var i AttachmentGetRow
+	err := row.Scan(
+		&i.Attachment.WorkspaceID,
+		&i.Attachment.ID,
+		&i.Attachment.MessageID,
+		&i.Attachment.Type,
+		&i.Attachment.Name,
+		&i.Attachment.ContentType,
+		&i.Attachment.SizeBytes,
+		&i.Attachment.State,
+		&i.Attachment.ExternalID,
+		&i.Attachment.BlobKey,
+		&i.Attachment.CreatedAt,
+		&i.ConversationID,
+	)
+	return i, err
+}
+
+const attachmentListByMessages = `-- name: AttachmentListByMessages :many
+SELECT workspace_id, id, message_id, type, name, content_type, size_bytes, state, external_id, blob_key, created_at FROM attachments WHERE workspace_id = $1 AND message_id = ANY($2::uuid[])
+ORDER BY message_id, id
+`
+
+type AttachmentListByMessagesParams struct {
+	WorkspaceID uuid.UUID
+	MessageIDs  []uuid.UUID
+}
+
+// The files of messages, in their order.
+func (q *Queries) AttachmentListByMessages(ctx context.Context, db DBTX, arg AttachmentListByMessagesParams) ([]Attachment, error) {
+	rows, err := db.Query(ctx, attachmentListByMessages, arg.WorkspaceID, arg.MessageIDs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Attachment{}
+	for rows.Next() {
+		var i Attachment
+		if err := rows.Scan(
+			&i.WorkspaceID,
+			&i.ID,
+			&i.MessageID,
+			&i.Type,
+			&i.Name,
+			&i.ContentType,
+			&i.SizeBytes,
+			&i.State,
+			&i.ExternalID,
+			&i.BlobKey,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const messageByExternalID = `-- name: MessageByExternalID :one
+SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at FROM message_external_ids
+JOIN messages ON messages.workspace_id = message_external_ids.workspace_id AND messages.id = message_external_ids.message_id
+WHERE message_external_ids.workspace_id = $1 AND message_external_ids.channel_id = $2
+  AND message_external_ids.external_id = $3
+`
+
+type MessageByExternalIDParams struct {
+	WorkspaceID uuid.UUID
+	ChannelID   uuid.UUID
+	ExternalID  string
+}
+
+// The message that a channel's provider knows by an ID.
+func (q *Queries) MessageByExternalID(ctx context.Context, db DBTX, arg MessageByExternalIDParams) (Message, error) {
+	row := db.QueryRow(ctx, messageByExternalID, arg.WorkspaceID, arg.ChannelID, arg.ExternalID)
+	var i Message
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.ConversationID,
+		&i.Role,
+		&i.Content,
+		&i.AuthorType,
+		&i.ContactID,
+		&i.AgentID,
+		&i.OperatorID,
+		&i.DeliveryStatus,
+		&i.CreatedAt,
+		&i.ExternalID,
+		&i.ClientMessageID,
+		&i.ReplyToID,
+		&i.Revision,
+		&i.Attempts,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.ProviderCode,
+		&i.EditedAt,
+		&i.RedactedAt,
+	)
+	return i, err
+}
+
+const messageByExternalIDs = `-- name: MessageByExternalIDs :one
+SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at FROM message_external_ids
+JOIN messages ON messages.workspace_id = message_external_ids.workspace_id AND messages.id = message_external_ids.message_id
+WHERE message_external_ids.workspace_id = $1 AND message_external_ids.channel_id = $2
+  AND message_external_ids.external_id = ANY($3::text[])
+ORDER BY messages.id DESC LIMIT 1
+`
+
+type MessageByExternalIDsParams struct {
+	WorkspaceID uuid.UUID
+	ChannelID   uuid.UUID
+	ExternalIDs []string
+}
+
+// The latest message that a channel's provider knows by one of some IDs.
+func (q *Queries) MessageByExternalIDs(ctx context.Context, db DBTX, arg MessageByExternalIDsParams) (Message, error) {
+	row := db.QueryRow(ctx, messageByExternalIDs, arg.WorkspaceID, arg.ChannelID, arg.ExternalIDs)
+	var i Message
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.ConversationID,
+		&i.Role,
+		&i.Content,
+		&i.AuthorType,
+		&i.ContactID,
+		&i.AgentID,
+		&i.OperatorID,
+		&i.DeliveryStatus,
+		&i.CreatedAt,
+		&i.ExternalID,
+		&i.ClientMessageID,
+		&i.ReplyToID,
+		&i.Revision,
+		&i.Attempts,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.ProviderCode,
+		&i.EditedAt,
+		&i.RedactedAt,
+	)
+	return i, err
+}
+
+const messageConversation = `-- name: MessageConversation :one
+SELECT conversation_id FROM messages WHERE workspace_id = $1 AND id = $2
+`
+
+type MessageConversationParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// The conversation of a message.
+func (q *Queries) MessageConversation(ctx context.Context, db DBTX, arg MessageConversationParams) (uuid.UUID, error) {
+	row := db.QueryRow(ctx, messageConversation, arg.WorkspaceID, arg.ID)
+	var conversation_id uuid.UUID
+	err := row.Scan(&conversation_id)
+	return conversation_id, err
+}
+
+const messageCreate = `-- name: MessageCreate :one
+INSERT INTO messages (workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id,
+    delivery_status, external_id, client_message_id, reply_to_id, revision, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+    $10, $11, $12, $13, $14, $15)
 RETURNING workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at
 `
 
-type MessageCreateByOperatorParams struct {
-	WorkspaceID    uuid.UUID
-	ID             uuid.UUID
-	ConversationID uuid.UUID
-	Content        string
-	OperatorID     *uuid.UUID
-	CreatedAt      time.Time
+type MessageCreateParams struct {
+	WorkspaceID     uuid.UUID
+	ID              uuid.UUID
+	ConversationID  uuid.UUID
+	Role            model.MessageRole
+	Content         string
+	AuthorType      model.MessageAuthorType
+	ContactID       *uuid.UUID
+	AgentID         *uuid.UUID
+	OperatorID      *uuid.UUID
+	DeliveryStatus  model.DeliveryStatus
+	ExternalID      *string
+	ClientMessageID *string
+	ReplyToID       *uuid.UUID
+	Revision        int64
+	CreatedAt       time.Time
 }
 
-// Creates an operator message, queued for delivery.
-func (q *Queries) MessageCreateByOperator(ctx context.Context, db DBTX, arg MessageCreateByOperatorParams) (Message, error) {
-	row := db.QueryRow(ctx, messageCreateByOperator,
+// Creates a message. The conversation is locked, and its revision is the one before.
+func (q *Queries) MessageCreate(ctx context.Context, db DBTX, arg MessageCreateParams) (Message, error) {
+	row := db.QueryRow(ctx, messageCreate,
 		arg.WorkspaceID,
 		arg.ID,
 		arg.ConversationID,
+		arg.Role,
 		arg.Content,
+		arg.AuthorType,
+		arg.ContactID,
+		arg.AgentID,
 		arg.OperatorID,
+		arg.DeliveryStatus,
+		arg.ExternalID,
+		arg.ClientMessageID,
+		arg.ReplyToID,
+		arg.Revision,
 		arg.CreatedAt,
 	)
+	var i Message
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.ConversationID,
+		&i.Role,
+		&i.Content,
+		&i.AuthorType,
+		&i.ContactID,
+		&i.AgentID,
+		&i.OperatorID,
+		&i.DeliveryStatus,
+		&i.CreatedAt,
+		&i.ExternalID,
+		&i.ClientMessageID,
+		&i.ReplyToID,
+		&i.Revision,
+		&i.Attempts,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.ProviderCode,
+		&i.EditedAt,
+		&i.RedactedAt,
+	)
+	return i, err
+}
+
+const messageEdit = `-- name: MessageEdit :one
+UPDATE messages SET
+    content = $1, revision = $2,
+    edited_at = coalesce($3, edited_at),
+    redacted_at = coalesce($4, redacted_at)
+WHERE workspace_id = $5 AND id = $6
+RETURNING workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at
+`
+
+type MessageEditParams struct {
+	Content     string
+	Revision    int64
+	EditedAt    *time.Time
+	RedactedAt  *time.Time
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Replaces the content of a message, or removes it. The conversation is locked.
+func (q *Queries) MessageEdit(ctx context.Context, db DBTX, arg MessageEditParams) (Message, error) {
+	row := db.QueryRow(ctx, messageEdit,
+		arg.Content,
+		arg.Revision,
+		arg.EditedAt,
+		arg.RedactedAt,
+		arg.WorkspaceID,
+		arg.ID,
+	)
+	var i Message
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.ConversationID,
+		&i.Role,
+		&i.Content,
+		&i.AuthorType,
+		&i.ContactID,
+		&i.AgentID,
+		&i.OperatorID,
+		&i.DeliveryStatus,
+		&i.CreatedAt,
+		&i.ExternalID,
+		&i.ClientMessageID,
+		&i.ReplyToID,
+		&i.Revision,
+		&i.Attempts,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.ProviderCode,
+		&i.EditedAt,
+		&i.RedactedAt,
+	)
+	return i, err
+}
+
+const messageExists = `-- name: MessageExists :one
+SELECT EXISTS (SELECT 1 FROM messages WHERE workspace_id = $1 AND conversation_id = $2 AND id = $3)
+`
+
+type MessageExistsParams struct {
+	WorkspaceID    uuid.UUID
+	ConversationID uuid.UUID
+	ID             uuid.UUID
+}
+
+// Whether a conversation has a message.
+func (q *Queries) MessageExists(ctx context.Context, db DBTX, arg MessageExistsParams) (bool, error) {
+	row := db.QueryRow(ctx, messageExists, arg.WorkspaceID, arg.ConversationID, arg.ID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
+const messageExternalIDAdd = `-- name: MessageExternalIDAdd :exec
+INSERT INTO message_external_ids (workspace_id, channel_id, external_id, message_id, created_at)
+SELECT $1, $2, unnest($3::text[]), $4, $5
+ON CONFLICT (workspace_id, channel_id, external_id) DO NOTHING
+`
+
+type MessageExternalIDAddParams struct {
+	WorkspaceID uuid.UUID
+	ChannelID   uuid.UUID
+	ExternalIDs []string
+	MessageID   uuid.UUID
+	CreatedAt   time.Time
+}
+
+// Records the provider's IDs of a message.
+func (q *Queries) MessageExternalIDAdd(ctx context.Context, db DBTX, arg MessageExternalIDAddParams) error {
+	_, err := db.Exec(ctx, messageExternalIDAdd,
+		arg.WorkspaceID,
+		arg.ChannelID,
+		arg.ExternalIDs,
+		arg.MessageID,
+		arg.CreatedAt,
+	)
+	return err
+}
+
+const messageGet = `-- name: MessageGet :one
+SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at FROM messages WHERE workspace_id = $1 AND conversation_id = $2 AND id = $3
+`
+
+type MessageGetParams struct {
+	WorkspaceID    uuid.UUID
+	ConversationID uuid.UUID
+	ID             uuid.UUID
+}
+
+// One message of a conversation.
+func (q *Queries) MessageGet(ctx context.Context, db DBTX, arg MessageGetParams) (Message, error) {
+	row := db.QueryRow(ctx, messageGet, arg.WorkspaceID, arg.ConversationID, arg.ID)
 	var i Message
 	err := row.Scan(
 		&i.WorkspaceID,
@@ -81,6 +514,58 @@ func (q *Queries) MessageLatest(ctx context.Context, db DBTX, arg MessageLatestP
 	var id uuid.UUID
 	err := row.Scan(&id)
 	return id, err
+}
+
+const messageListByIDs = `-- name: MessageListByIDs :many
+SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at FROM messages WHERE workspace_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
+`
+
+type MessageListByIDsParams struct {
+	WorkspaceID uuid.UUID
+	IDs         []uuid.UUID
+}
+
+// Some messages, oldest first.
+func (q *Queries) MessageListByIDs(ctx context.Context, db DBTX, arg MessageListByIDsParams) ([]Message, error) {
+	rows, err := db.Query(ctx, messageListByIDs, arg.WorkspaceID, arg.IDs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Message{}
+	for rows.Next() {
+		var i Message
+		if err := rows.Scan(
+			&i.WorkspaceID,
+			&i.ID,
+			&i.ConversationID,
+			&i.Role,
+			&i.Content,
+			&i.AuthorType,
+			&i.ContactID,
+			&i.AgentID,
+			&i.OperatorID,
+			&i.DeliveryStatus,
+			&i.CreatedAt,
+			&i.ExternalID,
+			&i.ClientMessageID,
+			&i.ReplyToID,
+			&i.Revision,
+			&i.Attempts,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.ProviderCode,
+			&i.EditedAt,
+			&i.RedactedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const messageListNewest = `-- name: MessageListNewest :many
@@ -206,4 +691,204 @@ func (q *Queries) MessageListOldest(ctx context.Context, db DBTX, arg MessageLis
 		return nil, err
 	}
 	return items, nil
+}
+
+const messageListUnread = `-- name: MessageListUnread :many
+SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at FROM conversations
+JOIN messages ON messages.workspace_id = conversations.workspace_id AND messages.conversation_id = conversations.id
+WHERE conversations.workspace_id = $1 AND conversations.channel_id = $2
+  AND conversations.identity_external_id = $3::text
+  AND messages.role = 'ASSISTANT' AND messages.delivery_status IN ('SENT', 'UNCONFIRMED', 'FAILED', 'DELIVERED')
+  AND messages.id > $4 AND messages.id < $5
+ORDER BY messages.id LIMIT $6
+`
+
+type MessageListUnreadParams struct {
+	WorkspaceID        uuid.UUID
+	ChannelID          uuid.UUID
+	IdentityExternalID string
+	AfterID            uuid.UUID
+	BeforeID           uuid.UUID
+	RowLimit           int32
+}
+
+// Messages that were sent to an identity between two IDs and are not known to have been read,
+// oldest first.
+func (q *Queries) MessageListUnread(ctx context.Context, db DBTX, arg MessageListUnreadParams) ([]Message, error) {
+	rows, err := db.Query(ctx, messageListUnread,
+		arg.WorkspaceID,
+		arg.ChannelID,
+		arg.IdentityExternalID,
+		arg.AfterID,
+		arg.BeforeID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Message{}
+	for rows.Next() {
+		var i Message
+		if err := rows.Scan(
+			&i.WorkspaceID,
+			&i.ID,
+			&i.ConversationID,
+			&i.Role,
+			&i.Content,
+			&i.AuthorType,
+			&i.ContactID,
+			&i.AgentID,
+			&i.OperatorID,
+			&i.DeliveryStatus,
+			&i.CreatedAt,
+			&i.ExternalID,
+			&i.ClientMessageID,
+			&i.ReplyToID,
+			&i.Revision,
+			&i.Attempts,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.ProviderCode,
+			&i.EditedAt,
+			&i.RedactedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const messageSetDelivery = `-- name: MessageSetDelivery :one
+UPDATE messages SET
+    delivery_status = $1, revision = $2,
+    external_id = coalesce(external_id, $3),
+    error_code = $4, error_message = $5, provider_code = $6,
+    attempts = CASE WHEN $7::jsonb IS NULL THEN attempts
+                    WHEN jsonb_array_length(attempts) >= 50 THEN (attempts - 0) || $7::jsonb
+                    ELSE attempts || $7::jsonb END
+WHERE workspace_id = $8 AND id = $9
+RETURNING workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at
+`
+
+type MessageSetDeliveryParams struct {
+	DeliveryStatus model.DeliveryStatus
+	Revision       int64
+	ExternalID     *string
+	ErrorCode      *model.MessageErrorCode
+	ErrorMessage   *string
+	ProviderCode   *string
+	Attempt        []byte
+	WorkspaceID    uuid.UUID
+	ID             uuid.UUID
+}
+
+// Sets the delivery status of a message, and adds an attempt if there is one; the latest 50
+// are kept. The conversation is locked.
+func (q *Queries) MessageSetDelivery(ctx context.Context, db DBTX, arg MessageSetDeliveryParams) (Message, error) {
+	row := db.QueryRow(ctx, messageSetDelivery,
+		arg.DeliveryStatus,
+		arg.Revision,
+		arg.ExternalID,
+		arg.ErrorCode,
+		arg.ErrorMessage,
+		arg.ProviderCode,
+		arg.Attempt,
+		arg.WorkspaceID,
+		arg.ID,
+	)
+	var i Message
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.ConversationID,
+		&i.Role,
+		&i.Content,
+		&i.AuthorType,
+		&i.ContactID,
+		&i.AgentID,
+		&i.OperatorID,
+		&i.DeliveryStatus,
+		&i.CreatedAt,
+		&i.ExternalID,
+		&i.ClientMessageID,
+		&i.ReplyToID,
+		&i.Revision,
+		&i.Attempts,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.ProviderCode,
+		&i.EditedAt,
+		&i.RedactedAt,
+	)
+	return i, err
+}
+
+const messageTouch = `-- name: MessageTouch :one
+UPDATE messages SET revision = $1 WHERE workspace_id = $2 AND id = $3 RETURNING workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at
+`
+
+type MessageTouchParams struct {
+	Revision    int64
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Sets the revision of a message whose attachments have changed. The conversation is locked.
+func (q *Queries) MessageTouch(ctx context.Context, db DBTX, arg MessageTouchParams) (Message, error) {
+	row := db.QueryRow(ctx, messageTouch, arg.Revision, arg.WorkspaceID, arg.ID)
+	var i Message
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.ConversationID,
+		&i.Role,
+		&i.Content,
+		&i.AuthorType,
+		&i.ContactID,
+		&i.AgentID,
+		&i.OperatorID,
+		&i.DeliveryStatus,
+		&i.CreatedAt,
+		&i.ExternalID,
+		&i.ClientMessageID,
+		&i.ReplyToID,
+		&i.Revision,
+		&i.Attempts,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.ProviderCode,
+		&i.EditedAt,
+		&i.RedactedAt,
+	)
+	return i, err
+}
+
+const outboundEnqueue = `-- name: OutboundEnqueue :exec
+INSERT INTO outbound_messages (workspace_id, message_id, channel_id, conversation_id, next_attempt_at)
+VALUES ($1, $2, $3, $4, $5)
+`
+
+type OutboundEnqueueParams struct {
+	WorkspaceID    uuid.UUID
+	MessageID      uuid.UUID
+	ChannelID      uuid.UUID
+	ConversationID uuid.UUID
+	NextAttemptAt  time.Time
+}
+
+// Queues a message for sending.
+func (q *Queries) OutboundEnqueue(ctx context.Context, db DBTX, arg OutboundEnqueueParams) error {
+	_, err := db.Exec(ctx, outboundEnqueue,
+		arg.WorkspaceID,
+		arg.MessageID,
+		arg.ChannelID,
+		arg.ConversationID,
+		arg.NextAttemptAt,
+	)
+	return err
 }

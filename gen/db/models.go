@@ -89,11 +89,11 @@ type Attachment struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
 	MessageID   uuid.UUID
-	Type        string
+	Type        model.AttachmentType
 	Name        *string
 	ContentType *string
 	SizeBytes   *int64
-	State       string
+	State       model.AttachmentState
 	ExternalID  *string
 	BlobKey     *string
 	CreatedAt   time.Time
@@ -120,10 +120,11 @@ type Channel struct {
 	Name         string
 	AgentID      uuid.UUID
 	CreatedAt    time.Time
-	Status       string
+	Status       model.ChannelStatus
 	Config       []byte
 	Credentials  []byte
-	ApiBaseUrl   *string
+	APIBaseURL   *string
+	Account      *string
 	ErrorCode    *string
 	ErrorMessage *string
 	ErrorAt      *time.Time
@@ -358,7 +359,7 @@ type Message struct {
 	ReplyToID       *uuid.UUID
 	Revision        int64
 	Attempts        []byte
-	ErrorCode       *string
+	ErrorCode       *model.MessageErrorCode
 	ErrorMessage    *string
 	ProviderCode    *string
 	EditedAt        *time.Time

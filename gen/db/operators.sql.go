@@ -7,9 +7,54 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
+
+const memberByEmail = `-- name: MemberByEmail :one
+SELECT users.id FROM users
+JOIN memberships ON memberships.user_id = users.id
+WHERE memberships.workspace_id = $1 AND lower(users.email) = lower($2::text)
+`
+
+type MemberByEmailParams struct {
+	WorkspaceID uuid.UUID
+	Email       string
+}
+
+// The user with an address in any case who is a member of the workspace.
+func (q *Queries) MemberByEmail(ctx context.Context, db DBTX, arg MemberByEmailParams) (uuid.UUID, error) {
+	row := db.QueryRow(ctx, memberByEmail, arg.WorkspaceID, arg.Email)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
+const operatorCreate = `-- name: OperatorCreate :exec
+INSERT INTO operators (workspace_id, id, name, user_id, created_at)
+VALUES ($1, $2, $3, $4, $5)
+`
+
+type OperatorCreateParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+	Name        string
+	UserID      *uuid.UUID
+	CreatedAt   time.Time
+}
+
+// Creates an operator; violates operators_user_key if another is linked to the user.
+func (q *Queries) OperatorCreate(ctx context.Context, db DBTX, arg OperatorCreateParams) error {
+	_, err := db.Exec(ctx, operatorCreate,
+		arg.WorkspaceID,
+		arg.ID,
+		arg.Name,
+		arg.UserID,
+		arg.CreatedAt,
+	)
+	return err
+}
 
 const operatorExists = `-- name: OperatorExists :one
 SELECT EXISTS (SELECT 1 FROM operators WHERE workspace_id = $1 AND id = $2)
@@ -26,6 +71,37 @@ func (q *Queries) OperatorExists(ctx context.Context, db DBTX, arg OperatorExist
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
+}
+
+const operatorGet = `-- name: OperatorGet :one
+SELECT operators.workspace_id, operators.id, operators.name, operators.created_at, operators.user_id, users.email FROM operators
+LEFT JOIN users ON users.id = operators.user_id
+WHERE operators.workspace_id = $1 AND operators.id = $2
+`
+
+type OperatorGetParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+type OperatorGetRow struct {
+	Operator Operator
+	Email    *string
+}
+
+// One operator, with the address of the user it is linked to.
+func (q *Queries) OperatorGet(ctx context.Context, db DBTX, arg OperatorGetParams) (OperatorGetRow, error) {
+	row := db.QueryRow(ctx, operatorGet, arg.WorkspaceID, arg.ID)
+	var i OperatorGetRow
+	err := row.Scan(
+		&i.Operator.WorkspaceID,
+		&i.Operator.ID,
+		&i.Operator.Name,
+		&i.Operator.CreatedAt,
+		&i.Operator.UserID,
+		&i.Email,
+	)
+	return i, err
 }
 
 const operatorList = `-- name: OperatorList :many
@@ -65,4 +141,49 @@ func (q *Queries) OperatorList(ctx context.Context, db DBTX, arg OperatorListPar
 		return nil, err
 	}
 	return items, nil
+}
+
+const operatorLock = `-- name: OperatorLock :one
+SELECT workspace_id, id, name, created_at, user_id FROM operators WHERE workspace_id = $1 AND id = $2 FOR UPDATE
+`
+
+type OperatorLockParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// One operator, locked until the transaction ends.
+func (q *Queries) OperatorLock(ctx context.Context, db DBTX, arg OperatorLockParams) (Operator, error) {
+	row := db.QueryRow(ctx, operatorLock, arg.WorkspaceID, arg.ID)
+	var i Operator
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.Name,
+		&i.CreatedAt,
+		&i.UserID,
+	)
+	return i, err
+}
+
+const operatorUpdate = `-- name: OperatorUpdate :exec
+UPDATE operators SET name = $1, user_id = $2 WHERE workspace_id = $3 AND id = $4
+`
+
+type OperatorUpdateParams struct {
+	Name        string
+	UserID      *uuid.UUID
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Replaces the name of an operator and its user; violates operators_user_key like OperatorCreate.
+func (q *Queries) OperatorUpdate(ctx context.Context, db DBTX, arg OperatorUpdateParams) error {
+	_, err := db.Exec(ctx, operatorUpdate,
+		arg.Name,
+		arg.UserID,
+		arg.WorkspaceID,
+		arg.ID,
+	)
+	return err
 }

@@ -11,6 +11,22 @@ import (
 	"github.com/google/uuid"
 )
 
+const channelSecretReplace = `-- name: ChannelSecretReplace :exec
+UPDATE channels SET credentials = $1 WHERE workspace_id = $2 AND id = $3
+`
+
+type ChannelSecretReplaceParams struct {
+	Credentials []byte
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Stores the credentials of a channel encrypted with another key.
+func (q *Queries) ChannelSecretReplace(ctx context.Context, db DBTX, arg ChannelSecretReplaceParams) error {
+	_, err := db.Exec(ctx, channelSecretReplace, arg.Credentials, arg.WorkspaceID, arg.ID)
+	return err
+}
+
 const secretReplace = `-- name: SecretReplace :exec
 UPDATE integrations SET secret = $1, previous_secret = $2
 WHERE workspace_id = $3 AND id = $4
@@ -32,6 +48,45 @@ func (q *Queries) SecretReplace(ctx context.Context, db DBTX, arg SecretReplaceP
 		arg.ID,
 	)
 	return err
+}
+
+const systemChannelSecretList = `-- name: SystemChannelSecretList :many
+SELECT workspace_id, id, credentials FROM channels
+WHERE (workspace_id, id) > ($1, $2) AND credentials IS NOT NULL
+ORDER BY workspace_id, id LIMIT $3 FOR NO KEY UPDATE
+`
+
+type SystemChannelSecretListParams struct {
+	AfterWorkspaceID uuid.UUID
+	AfterID          uuid.UUID
+	RowLimit         int32
+}
+
+type SystemChannelSecretListRow struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+	Credentials []byte
+}
+
+// Encrypted credentials of channels after a position, locked until the transaction ends.
+func (q *Queries) SystemChannelSecretList(ctx context.Context, db DBTX, arg SystemChannelSecretListParams) ([]SystemChannelSecretListRow, error) {
+	rows, err := db.Query(ctx, systemChannelSecretList, arg.AfterWorkspaceID, arg.AfterID, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SystemChannelSecretListRow{}
+	for rows.Next() {
+		var i SystemChannelSecretListRow
+		if err := rows.Scan(&i.WorkspaceID, &i.ID, &i.Credentials); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const systemSecretKeyCheckCreate = `-- name: SystemSecretKeyCheckCreate :exec

@@ -17,6 +17,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/httpapi"
 	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -62,8 +63,10 @@ type Parts struct {
 	Clock   clock.Clock
 	// Limiter replaces the rate limiter in tests; nil for the configured one.
 	Limiter ratelimit.Limiter
-	Tracing bool
-	Workers bool // run the workers in this process too
+	// Providers replace the channel types in tests; nil for those of this build.
+	Providers provider.Registry
+	Tracing   bool
+	Workers   bool // run the workers in this process too
 	// Poll is how often workers look for work that they were not woken for; 0 for a second.
 	Poll time.Duration
 	// ExtractBinary reads files (see extract.Runner); empty for this very program.

@@ -24,7 +24,7 @@ func newHandler(config Config, parts Parts, document *spec.Document, domain *ser
 	api, err := httpapi.New(httpapi.Dependencies{
 		Document: document, Log: parts.Log, Metrics: metrics, Clock: parts.Clock, Limiter: parts.Limiter,
 		Authenticator: domain.authenticator, Idempotency: domain.idempotency, Audit: domain.auditLog,
-		Leads: domain.leads, Conversations: domain.conversations, Agents: domain.agents, Channels: domain.channels,
+		Leads: domain.leads, Conversations: domain.conversations, Agents: domain.agents, Channels: domain.channels, Contacts: domain.contacts, Blobs: domain.blobs,
 		Analytics: domain.analytics, Integrations: domain.integrations, Knowledge: domain.knowledge, Events: domain.events,
 		PublicURL: config.PublicURL, ClientIP: clientIP, RequestTimeout: config.RequestTimeout, Tracing: parts.Tracing,
 	})

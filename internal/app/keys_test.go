@@ -67,7 +67,7 @@ func TestSecretKeyIsRotatedWithoutInterruption(t *testing.T) {
 	require.NoError(t, err)
 	done, err := (&secret.Store{DB: both.DB, Box: box}).Rotate(t.Context(), false)
 	require.NoError(t, err)
-	require.Equal(t, secret.Rotated{Resealed: 1}, done)
+	require.Equal(t, secret.Rotated{Webhooks: secret.Count{Resealed: 1}}, done)
 	refuse(apitest.Key)
 	after := apitest.New(t, apitest.Options{DatabaseURL: database, Workers: true, Key: newKey})
 	after.Post(t, token, test, nil).Want(t, http.StatusOK)

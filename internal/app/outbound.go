@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 
+	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/secret"
 	"github.com/avelto/convo/internal/domain/webhook/sender"
 	"github.com/avelto/convo/internal/platform/blob"
@@ -24,6 +26,8 @@ type outbound struct {
 	guard  *egress.Guard
 	box    *seal.Box
 	sender *sender.Sender
+	// channels opens channels, with the types of this build.
+	channels *channel.Opener
 }
 
 // NewBox returns the box that encrypts secrets in the database with key, and decrypts
@@ -54,5 +58,10 @@ func newOutbound(ctx context.Context, config Config, parts Parts) (*outbound, er
 	}
 	guard := egress.NewGuard(allowed)
 	post := sender.New(guard, parts.Clock, parts.Log, config.webhookTimeout(), idlePerEndpoint)
-	return &outbound{blobs: blobs, guard: guard, box: box, sender: post}, nil
+	providers := parts.Providers
+	if providers == nil {
+		providers = newProviders(guard)
+	}
+	channels := &channel.Opener{DB: parts.DB, Box: box, Providers: providers, HookBase: strings.TrimRight(config.PublicURL, "/") + "/hooks/"}
+	return &outbound{blobs: blobs, guard: guard, box: box, sender: post, channels: channels}, nil
 }

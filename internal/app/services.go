@@ -11,10 +11,12 @@ import (
 	"github.com/avelto/convo/db"
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/api/validation"
 	"github.com/avelto/convo/internal/domain/agent"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/channel"
+	"github.com/avelto/convo/internal/domain/contact"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/idempotency"
@@ -23,6 +25,7 @@ import (
 	"github.com/avelto/convo/internal/domain/lead"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/domain/user"
+	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -40,6 +43,8 @@ type services struct {
 	conversations *conversation.Service
 	agents        *agent.Service
 	channels      *channel.Service
+	contacts      *contact.Service
+	blobs         blob.Store
 	analytics     *analytics.Service
 	integrations  *integration.Service
 	knowledge     *knowledge.Service
@@ -66,12 +71,21 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 		return nil, err
 	}
 	events, reportShares := a.newEventRecorder(ids), &share.Shares{}
+	conversations := &conversation.Service{
+		DB: on, IDs: ids, Clock: now, Pages: pages, Events: events, Providers: out.channels.Providers,
+		Addresses: conversation.NewAddresses(parts.Key, parts.OldKeys...),
+	}
 	return &services{
 		leads:         &lead.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Events: events},
-		conversations: &conversation.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Jobs: jobs, Events: events},
+		conversations: conversations,
+		contacts:      &contact.Service{DB: on, Clock: now, Pages: pages, Events: events, Conversations: conversations, Jobs: jobs},
+		blobs:         out.blobs,
 		agents:        &agent.Service{DB: on, IDs: ids, Clock: now, Pages: pages},
-		channels:      &channel.Service{DB: on, Pages: pages},
-		analytics:     &analytics.Service{DB: reports, Clock: now, Shares: reportShares},
+		channels: &channel.Service{
+			DB: on, IDs: ids, Clock: now, Pages: pages, Opener: out.channels, Guard: out.guard, Schema: validation.ChannelSettings(document),
+			Jobs: jobs, Log: parts.Log,
+		},
+		analytics: &analytics.Service{DB: reports, Clock: now, Shares: reportShares},
 		integrations: &integration.Service{
 			DB: on, IDs: ids, Clock: now, Pages: pages, Events: events, Types: document.Events,
 			Guard: out.guard, Box: out.box, Sender: out.sender, Bell: a.bell, Jobs: jobs,

@@ -14,6 +14,8 @@ import (
 
 	"github.com/avelto/convo/db"
 	"github.com/avelto/convo/internal/domain/analytics"
+	"github.com/avelto/convo/internal/domain/channel"
+	"github.com/avelto/convo/internal/domain/contact"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/integration"
 	"github.com/avelto/convo/internal/domain/knowledge"
@@ -32,6 +34,8 @@ const (
 	jobPoll        = time.Second
 	jobRetention   = time.Hour // of completed jobs
 	jobStopTimeout = 20 * time.Second
+
+	channelWorkers = 4 // jobs of channels that run at a time in a process
 
 	defaultPoll = time.Second
 	// foldPolls is how many polls of other workers are between two of the analytics, which
@@ -138,10 +142,13 @@ func newJobWorkers(parts Parts, out *outbound, queue *postgres.DB) (*river.Clien
 	workers := retention.Workers(parts.DB, parts.Clock, parts.Log)
 	river.AddWorker(workers, &knowledge.DeleteFileWorker{Blobs: out.blobs})
 	river.AddWorker(workers, &integration.PurgeWorker{DB: parts.DB})
+	river.AddWorker(workers, &channel.DisconnectWorker{Opener: out.channels})
+	river.AddWorker(workers, &contact.ForgetWorker{DB: parts.DB, Blobs: out.blobs})
 	client, err := river.NewClient(riverpgxv5.New(queue.Pool()), &river.Config{
 		Schema: db.RiverSchema, Logger: warnings(parts.Log), FetchPollInterval: jobPoll, CompletedJobRetentionPeriod: jobRetention,
 		Queues: map[string]river.QueueConfig{
 			retention.Queue: {MaxWorkers: 1}, knowledge.FileQueue: {MaxWorkers: 1}, integration.PurgeQueue: {MaxWorkers: 1},
+			channel.Queue: {MaxWorkers: channelWorkers}, contact.Queue: {MaxWorkers: 1},
 		},
 		Workers:      workers,
 		PeriodicJobs: retention.Schedule(),

@@ -59,16 +59,29 @@ func (s *story) conversation(c *cast, i int) {
 	if mood := []string{"POSITIVE", "NEUTRAL", "NEGATIVE", ""}[i%4]; mood != "" {
 		sentiment = &mood
 	}
-	last := d.messages[len(d.messages)-1].at
-	s.row("conversations", []string{
-		"workspace_id", "id", "agent_id", "channel_id", "contact_id", "status", "sentiment", "assigned_operator_id",
-		"last_message_at", "handed_off_at", "first_operator_reply_at", "created_at", "updated_at",
-	}, c.workspaceID, d.id, d.agent, c.channels[i%len(c.channels)], contact, string(d.status), sentiment, d.operator,
-		last, d.handedOff, d.replied, now, s.clock.Now())
+	s.record(d, c.channels[i%len(c.channels)], sentiment, now)
 	s.dependents(d, i)
 	if i%3 == 0 {
 		s.capture(d, name, email, phone)
 	}
+}
+
+// record writes the conversation, and the identity that its contact has in the channel.
+func (s *story) record(d *dialogue, channel uuid.UUID, sentiment *string, createdAt time.Time) {
+	asked := d.messages[0].at // every conversation begins with a question
+	for _, m := range d.messages {
+		if m.contact != nil {
+			asked = m.at
+		}
+	}
+	identity := d.contact.String()
+	s.row("contact_identities", []string{"workspace_id", "channel_id", "external_id", "contact_id", "verified", "created_at", "last_seen_at"},
+		d.workspaceID, channel, identity, d.contact, false, createdAt, asked)
+	s.row("conversations", []string{
+		"workspace_id", "id", "agent_id", "channel_id", "contact_id", "status", "sentiment", "assigned_operator_id", "last_message_at",
+		"handed_off_at", "first_operator_reply_at", "created_at", "updated_at", "identity_external_id", "last_inbound_at", "revision",
+	}, d.workspaceID, d.id, d.agent, channel, d.contact, string(d.status), sentiment, d.operator, d.messages[len(d.messages)-1].at,
+		d.handedOff, d.replied, createdAt, s.clock.Now(), identity, asked, len(d.messages))
 }
 
 func (d *dialogue) move(to api.ConversationStatus, at time.Time) {
@@ -111,15 +124,15 @@ func (s *story) handOff(d *dialogue, answered bool) {
 
 // dependents writes the rows that reference the conversation.
 func (s *story) dependents(d *dialogue, i int) {
-	for _, m := range d.messages {
+	for n, m := range d.messages {
 		role := api.MessageRoleASSISTANT
 		if m.kind == api.MessageAuthorTypeCONTACT {
 			role = api.MessageRoleUSER
 		}
 		s.row("messages", []string{
 			"workspace_id", "id", "conversation_id", "role", "content", "author_type",
-			"contact_id", "agent_id", "operator_id", "delivery_status", "created_at",
-		}, d.workspaceID, m.id, d.id, string(role), m.content, string(m.kind), m.contact, m.agent, m.operator, string(m.delivery), m.at)
+			"contact_id", "agent_id", "operator_id", "delivery_status", "created_at", "revision",
+		}, d.workspaceID, m.id, d.id, string(role), m.content, string(m.kind), m.contact, m.agent, m.operator, string(m.delivery), m.at, n+1)
 	}
 	for _, m := range d.moves {
 		s.row("conversation_status_changes", []string{"workspace_id", "conversation_id", "from_status", "to_status", "changed_at"},

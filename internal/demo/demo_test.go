@@ -52,7 +52,7 @@ func dump(t *testing.T, on *postgres.DB) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, table := range []string{
-		"workspaces", "agents", "channels", "operators", "tags", "contacts", "conversations", "conversation_tags",
+		"workspaces", "agents", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags",
 		"conversation_status_changes", "messages", "leads", "integrations",
 	} {
 		var rows string
@@ -134,6 +134,9 @@ func TestDemoDataIsConsistent(t *testing.T) {
 		"a last message that is not the last":          "SELECT count(*) FROM conversations AS c WHERE last_message_at <> (SELECT max(created_at) FROM messages AS m WHERE (m.workspace_id, m.conversation_id) = (c.workspace_id, c.id))",
 		"a status other than that of the last change":  "SELECT count(*) FROM conversations AS c WHERE status <> (SELECT to_status FROM conversation_status_changes AS s WHERE (s.workspace_id, s.conversation_id) = (c.workspace_id, c.id) ORDER BY seq DESC LIMIT 1)",
 		"a handed-off conversation without a time":     "SELECT count(*) FROM conversations WHERE status = 'HANDED_OFF' AND handed_off_at IS NULL",
+		"a conversation that cannot be replied to":     "SELECT count(*) FROM conversations WHERE identity_external_id IS NULL",
+		"a last inbound message that is not the last":  "SELECT count(*) FROM conversations AS c WHERE last_inbound_at <> (SELECT max(created_at) FROM messages AS m WHERE (m.workspace_id, m.conversation_id) = (c.workspace_id, c.id) AND role = 'USER')",
+		"a revision of no message":                     "SELECT count(*) FROM conversations AS c WHERE revision <> (SELECT max(revision) FROM messages AS m WHERE (m.workspace_id, m.conversation_id) = (c.workspace_id, c.id))",
 		"a message before its conversation":            "SELECT count(*) FROM messages AS m JOIN conversations AS c ON (m.workspace_id, m.conversation_id) = (c.workspace_id, c.id) WHERE m.created_at < c.created_at",
 		"a reply before the handoff":                   "SELECT count(*) FROM conversations WHERE first_operator_reply_at < handed_off_at",
 		"an author without an ID":                      "SELECT count(*) FROM messages WHERE CASE author_type WHEN 'CONTACT' THEN contact_id WHEN 'AGENT' THEN agent_id ELSE operator_id END IS NULL",
@@ -150,7 +153,7 @@ func TestDemoDataHasTheDocumentsExamples(t *testing.T) {
 	t.Parallel()
 	on := loaded(t)
 	const one, two = "019dde42-9a00-7c3a-9f21-6a0b5f1d2e01", "019dde42-9a00-7c3a-9f21-6a0b5f1d2e02"
-	for _, table := range []string{"agents", "leads", "conversations"} {
+	for _, table := range []string{"agents", "leads", "conversations", "messages"} {
 		require.Equal(t, 1, count(t, on, "SELECT count(*) FROM "+table+inDemo+"AND id = $1", one), table)
 	}
 	require.Equal(t, 1, count(t, on, "SELECT count(*) FROM conversations"+inDemo+"AND id = $1 AND status = 'OPEN'", two))

@@ -16,7 +16,7 @@ var (
 	exampleTwo = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e02")
 )
 
-// documented adds the lead, the agent, the tag and the conversations of the examples in the
+// documented adds the lead, the agent, the tag, the conversations and the message of the examples in the
 // OpenAPI document.
 func (s *story) documented(c *cast) {
 	if now := s.clock.Now(); now.Before(documented) {
@@ -34,15 +34,17 @@ func (s *story) documented(c *cast) {
 		contact, _, _, _ := s.contact(c)
 		d := &dialogue{cast: c, id: conversationID, agent: exampleOne, contact: contact}
 		d.move(api.ConversationStatusOPEN, documented)
+		if conversationID == exampleOne {
+			d.messages = append(d.messages, message{
+				id: exampleOne, at: documented, content: "Do you ship to Prague?", kind: api.MessageAuthorTypeCONTACT, contact: &d.contact,
+				delivery: api.DeliveryStatusRECEIVED,
+			})
+		}
 		s.ask(d)
 		if conversationID == exampleOne {
 			s.handOff(d, true)
 		}
-		s.row("conversations", []string{
-			"workspace_id", "id", "agent_id", "channel_id", "contact_id", "status", "sentiment", "assigned_operator_id",
-			"last_message_at", "handed_off_at", "first_operator_reply_at", "created_at", "updated_at",
-		}, c.workspaceID, d.id, d.agent, c.channels[0], contact, string(d.status), "POSITIVE", d.operator,
-			d.messages[len(d.messages)-1].at, d.handedOff, d.replied, documented, s.clock.Now())
+		s.record(d, c.channels[0], new("POSITIVE"), documented)
 		s.dependents(d, 1)
 	}
 }

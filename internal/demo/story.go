@@ -106,9 +106,17 @@ func (s *story) channels(c *cast, of size) {
 		channelID, now := s.ids.New()
 		c.channels = append(c.channels, channelID)
 		name := string(kind[:1]) + strings.ToLower(string(kind[1:])) + " of the shop"
-		s.row("channels", []string{"workspace_id", "id", "type", "name", "agent_id", "created_at", "updated_at"},
-			c.workspaceID, channelID, string(kind), name, c.agents[i%len(c.agents)], now, now)
+		s.row("channels", []string{"workspace_id", "id", "type", "name", "agent_id", "config", "created_at", "updated_at"},
+			c.workspaceID, channelID, string(kind), name, c.agents[i%len(c.agents)], channelConfig(kind), now, now)
 	}
+}
+
+// channelConfig returns settings that the API documents for a channel type.
+func channelConfig(kind api.ChannelType) string {
+	if kind == api.ChannelTypeEMAIL {
+		return `{"fromAddress":"shop@example.com","inbound":"mailgun","smtp":{"host":"smtp.example.com","port":465,"security":"tls"}}`
+	}
+	return "{}"
 }
 
 func (s *story) contact(c *cast) (contactID uuid.UUID, name, email, phone string) {

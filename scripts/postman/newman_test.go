@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/internal/testing/apitest"
+	"github.com/avelto/convo/internal/testing/channeltest"
 )
 
 func TestMain(m *testing.M) { apitest.Main(m) }
@@ -24,7 +25,7 @@ func TestCollectionRunsInNewman(t *testing.T) {
 	if _, err := os.Stat(newmanPath); err != nil {
 		t.Fatal("newman is not installed: run `make scripts/tools/node_modules` (requires Node.js)")
 	}
-	s := apitest.New(t, apitest.Options{Config: apitest.Config{AllowedTargets: []string{"127.0.0.0/8"}}})
+	s := apitest.New(t, apitest.Options{Config: apitest.Config{AllowedTargets: []string{"127.0.0.0/8"}}, Providers: channeltest.Registry()})
 	space := s.Documented(t, apitest.NewReceiver(t, nil).URL)
 	report := filepath.Join(t.TempDir(), "report.json")
 	out, err := exec.CommandContext(t.Context(), newmanPath, "run", "../../openapi/postman.json",

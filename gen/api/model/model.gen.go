@@ -74,6 +74,51 @@ func (e AnalyticsGroupBy) Valid() bool {
 	}
 }
 
+// Defines values for AttachmentState.
+const (
+	AttachmentStateFAILED  AttachmentState = "FAILED"
+	AttachmentStatePENDING AttachmentState = "PENDING"
+	AttachmentStateSTORED  AttachmentState = "STORED"
+)
+
+// Valid indicates whether the value is a known member of the AttachmentState enum.
+func (e AttachmentState) Valid() bool {
+	switch e {
+	case AttachmentStateFAILED:
+		return true
+	case AttachmentStatePENDING:
+		return true
+	case AttachmentStateSTORED:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AttachmentType.
+const (
+	AttachmentTypeAUDIO AttachmentType = "AUDIO"
+	AttachmentTypeFILE  AttachmentType = "FILE"
+	AttachmentTypeIMAGE AttachmentType = "IMAGE"
+	AttachmentTypeVIDEO AttachmentType = "VIDEO"
+)
+
+// Valid indicates whether the value is a known member of the AttachmentType enum.
+func (e AttachmentType) Valid() bool {
+	switch e {
+	case AttachmentTypeAUDIO:
+		return true
+	case AttachmentTypeFILE:
+		return true
+	case AttachmentTypeIMAGE:
+		return true
+	case AttachmentTypeVIDEO:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for BulkAction.
 const (
 	BulkActionAssign BulkAction = "assign"
@@ -95,6 +140,69 @@ func (e BulkAction) Valid() bool {
 	case BulkActionTag:
 		return true
 	case BulkActionUntag:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChannelErrorCode.
+const (
+	ChannelErrorCodeCredentialsRejected ChannelErrorCode = "credentials_rejected"
+	ChannelErrorCodeNotConnected        ChannelErrorCode = "not_connected"
+	ChannelErrorCodeProviderUnavailable ChannelErrorCode = "provider_unavailable"
+	ChannelErrorCodeRejectedByProvider  ChannelErrorCode = "rejected_by_provider"
+)
+
+// Valid indicates whether the value is a known member of the ChannelErrorCode enum.
+func (e ChannelErrorCode) Valid() bool {
+	switch e {
+	case ChannelErrorCodeCredentialsRejected:
+		return true
+	case ChannelErrorCodeNotConnected:
+		return true
+	case ChannelErrorCodeProviderUnavailable:
+		return true
+	case ChannelErrorCodeRejectedByProvider:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChannelStatus.
+const (
+	ChannelStatusCONNECTED ChannelStatus = "CONNECTED"
+	ChannelStatusDISABLED  ChannelStatus = "DISABLED"
+	ChannelStatusERROR     ChannelStatus = "ERROR"
+)
+
+// Valid indicates whether the value is a known member of the ChannelStatus enum.
+func (e ChannelStatus) Valid() bool {
+	switch e {
+	case ChannelStatusCONNECTED:
+		return true
+	case ChannelStatusDISABLED:
+		return true
+	case ChannelStatusERROR:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChannelSwitch.
+const (
+	ChannelSwitchCONNECTED ChannelSwitch = "CONNECTED"
+	ChannelSwitchDISABLED  ChannelSwitch = "DISABLED"
+)
+
+// Valid indicates whether the value is a known member of the ChannelSwitch enum.
+func (e ChannelSwitch) Valid() bool {
+	switch e {
+	case ChannelSwitchCONNECTED:
+		return true
+	case ChannelSwitchDISABLED:
 		return true
 	default:
 		return false
@@ -137,6 +245,51 @@ func (e ChannelType) Valid() bool {
 	case ChannelTypeWEBSITE:
 		return true
 	case ChannelTypeWHATSAPP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ContactCreatedEventType.
+const (
+	ContactCreatedEventTypeContactCreated ContactCreatedEventType = "contact.created"
+)
+
+// Valid indicates whether the value is a known member of the ContactCreatedEventType enum.
+func (e ContactCreatedEventType) Valid() bool {
+	switch e {
+	case ContactCreatedEventTypeContactCreated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ContactDeletedEventType.
+const (
+	ContactDeletedEventTypeContactDeleted ContactDeletedEventType = "contact.deleted"
+)
+
+// Valid indicates whether the value is a known member of the ContactDeletedEventType enum.
+func (e ContactDeletedEventType) Valid() bool {
+	switch e {
+	case ContactDeletedEventTypeContactDeleted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ContactUpdatedEventType.
+const (
+	ContactUpdatedEventTypeContactUpdated ContactUpdatedEventType = "contact.updated"
+)
+
+// Valid indicates whether the value is a known member of the ContactUpdatedEventType enum.
+func (e ContactUpdatedEventType) Valid() bool {
+	switch e {
+	case ContactUpdatedEventTypeContactUpdated:
 		return true
 	default:
 		return false
@@ -203,6 +356,21 @@ func (e ConversationHandedOffEventType) Valid() bool {
 	}
 }
 
+// Defines values for ConversationReleasedEventType.
+const (
+	ConversationReleasedEventTypeConversationReleased ConversationReleasedEventType = "conversation.released"
+)
+
+// Valid indicates whether the value is a known member of the ConversationReleasedEventType enum.
+func (e ConversationReleasedEventType) Valid() bool {
+	switch e {
+	case ConversationReleasedEventTypeConversationReleased:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ConversationReopenedEventType.
 const (
 	ConversationReopenedEventTypeConversationReopened ConversationReopenedEventType = "conversation.reopened"
@@ -256,12 +424,13 @@ func (e ConversationTagsChangedEventType) Valid() bool {
 
 // Defines values for DeliveryStatus.
 const (
-	DeliveryStatusDELIVERED DeliveryStatus = "DELIVERED"
-	DeliveryStatusFAILED    DeliveryStatus = "FAILED"
-	DeliveryStatusQUEUED    DeliveryStatus = "QUEUED"
-	DeliveryStatusREAD      DeliveryStatus = "READ"
-	DeliveryStatusRECEIVED  DeliveryStatus = "RECEIVED"
-	DeliveryStatusSENT      DeliveryStatus = "SENT"
+	DeliveryStatusDELIVERED   DeliveryStatus = "DELIVERED"
+	DeliveryStatusFAILED      DeliveryStatus = "FAILED"
+	DeliveryStatusQUEUED      DeliveryStatus = "QUEUED"
+	DeliveryStatusREAD        DeliveryStatus = "READ"
+	DeliveryStatusRECEIVED    DeliveryStatus = "RECEIVED"
+	DeliveryStatusSENT        DeliveryStatus = "SENT"
+	DeliveryStatusUNCONFIRMED DeliveryStatus = "UNCONFIRMED"
 )
 
 // Valid indicates whether the value is a known member of the DeliveryStatus enum.
@@ -279,6 +448,29 @@ func (e DeliveryStatus) Valid() bool {
 		return true
 	case DeliveryStatusSENT:
 		return true
+	case DeliveryStatusUNCONFIRMED:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EmailInbound.
+const (
+	EmailInboundImap     EmailInbound = "imap"
+	EmailInboundMailgun  EmailInbound = "mailgun"
+	EmailInboundPostmark EmailInbound = "postmark"
+)
+
+// Valid indicates whether the value is a known member of the EmailInbound enum.
+func (e EmailInbound) Valid() bool {
+	switch e {
+	case EmailInboundImap:
+		return true
+	case EmailInboundMailgun:
+		return true
+	case EmailInboundPostmark:
+		return true
 	default:
 		return false
 	}
@@ -286,6 +478,10 @@ func (e DeliveryStatus) Valid() bool {
 
 // Defines values for ErrorCode.
 const (
+	ErrorCodeChannelCannotInitiate    ErrorCode = "channel_cannot_initiate"
+	ErrorCodeChannelTypeUnavailable   ErrorCode = "channel_type_unavailable"
+	ErrorCodeContactUnreachable       ErrorCode = "contact_unreachable"
+	ErrorCodeContentTooLong           ErrorCode = "content_too_long"
 	ErrorCodeConversationClosed       ErrorCode = "conversation_closed"
 	ErrorCodeConversationNotHandedOff ErrorCode = "conversation_not_handed_off"
 	ErrorCodeHeadersTooLarge          ErrorCode = "headers_too_large"
@@ -302,19 +498,27 @@ const (
 	ErrorCodeMissingScope             ErrorCode = "missing_scope"
 	ErrorCodeNotAWebhook              ErrorCode = "not_a_webhook"
 	ErrorCodeNotFound                 ErrorCode = "not_found"
+	ErrorCodeOperatorExists           ErrorCode = "operator_exists"
 	ErrorCodePayloadTooLarge          ErrorCode = "payload_too_large"
 	ErrorCodeRateLimited              ErrorCode = "rate_limited"
+	ErrorCodeReplyWindowClosed        ErrorCode = "reply_window_closed"
 	ErrorCodeRequestTimeout           ErrorCode = "request_timeout"
 	ErrorCodeServiceUnavailable       ErrorCode = "service_unavailable"
 	ErrorCodeTagExists                ErrorCode = "tag_exists"
 	ErrorCodeTimeout                  ErrorCode = "timeout"
+	ErrorCodeTooManyChannels          ErrorCode = "too_many_channels"
 	ErrorCodeTooManyJobs              ErrorCode = "too_many_jobs"
 	ErrorCodeTooManyWebhooks          ErrorCode = "too_many_webhooks"
 	ErrorCodeURITooLong               ErrorCode = "uri_too_long"
 	ErrorCodeUnauthenticated          ErrorCode = "unauthenticated"
+	ErrorCodeUnknownAgent             ErrorCode = "unknown_agent"
+	ErrorCodeUnknownChannel           ErrorCode = "unknown_channel"
+	ErrorCodeUnknownContact           ErrorCode = "unknown_contact"
 	ErrorCodeUnknownEvent             ErrorCode = "unknown_event"
+	ErrorCodeUnknownMessage           ErrorCode = "unknown_message"
 	ErrorCodeUnknownOperator          ErrorCode = "unknown_operator"
 	ErrorCodeUnknownTag               ErrorCode = "unknown_tag"
+	ErrorCodeUnknownUser              ErrorCode = "unknown_user"
 	ErrorCodeUnsupportedMediaType     ErrorCode = "unsupported_media_type"
 	ErrorCodeValidationFailed         ErrorCode = "validation_failed"
 )
@@ -322,6 +526,14 @@ const (
 // Valid indicates whether the value is a known member of the ErrorCode enum.
 func (e ErrorCode) Valid() bool {
 	switch e {
+	case ErrorCodeChannelCannotInitiate:
+		return true
+	case ErrorCodeChannelTypeUnavailable:
+		return true
+	case ErrorCodeContactUnreachable:
+		return true
+	case ErrorCodeContentTooLong:
+		return true
 	case ErrorCodeConversationClosed:
 		return true
 	case ErrorCodeConversationNotHandedOff:
@@ -354,9 +566,13 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeNotFound:
 		return true
+	case ErrorCodeOperatorExists:
+		return true
 	case ErrorCodePayloadTooLarge:
 		return true
 	case ErrorCodeRateLimited:
+		return true
+	case ErrorCodeReplyWindowClosed:
 		return true
 	case ErrorCodeRequestTimeout:
 		return true
@@ -366,6 +582,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeTimeout:
 		return true
+	case ErrorCodeTooManyChannels:
+		return true
 	case ErrorCodeTooManyJobs:
 		return true
 	case ErrorCodeTooManyWebhooks:
@@ -374,11 +592,21 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeUnauthenticated:
 		return true
+	case ErrorCodeUnknownAgent:
+		return true
+	case ErrorCodeUnknownChannel:
+		return true
+	case ErrorCodeUnknownContact:
+		return true
 	case ErrorCodeUnknownEvent:
+		return true
+	case ErrorCodeUnknownMessage:
 		return true
 	case ErrorCodeUnknownOperator:
 		return true
 	case ErrorCodeUnknownTag:
+		return true
+	case ErrorCodeUnknownUser:
 		return true
 	case ErrorCodeUnsupportedMediaType:
 		return true
@@ -391,15 +619,20 @@ func (e ErrorCode) Valid() bool {
 
 // Defines values for EventType.
 const (
+	EventTypeContactCreated          EventType = "contact.created"
+	EventTypeContactDeleted          EventType = "contact.deleted"
+	EventTypeContactUpdated          EventType = "contact.updated"
 	EventTypeConversationAssigned    EventType = "conversation.assigned"
 	EventTypeConversationClosed      EventType = "conversation.closed"
 	EventTypeConversationCreated     EventType = "conversation.created"
 	EventTypeConversationHandedOff   EventType = "conversation.handed_off"
+	EventTypeConversationReleased    EventType = "conversation.released"
 	EventTypeConversationReopened    EventType = "conversation.reopened"
 	EventTypeConversationTagsChanged EventType = "conversation.tags_changed"
 	EventTypeKnowledgeJobCompleted   EventType = "knowledge.job.completed"
 	EventTypeKnowledgeJobFailed      EventType = "knowledge.job.failed"
 	EventTypeLeadCreated             EventType = "lead.created"
+	EventTypeLeadDeleted             EventType = "lead.deleted"
 	EventTypeLeadStatusChanged       EventType = "lead.status_changed"
 	EventTypeLeadUpdated             EventType = "lead.updated"
 	EventTypeMessageCreated          EventType = "message.created"
@@ -410,6 +643,12 @@ const (
 // Valid indicates whether the value is a known member of the EventType enum.
 func (e EventType) Valid() bool {
 	switch e {
+	case EventTypeContactCreated:
+		return true
+	case EventTypeContactDeleted:
+		return true
+	case EventTypeContactUpdated:
+		return true
 	case EventTypeConversationAssigned:
 		return true
 	case EventTypeConversationClosed:
@@ -417,6 +656,8 @@ func (e EventType) Valid() bool {
 	case EventTypeConversationCreated:
 		return true
 	case EventTypeConversationHandedOff:
+		return true
+	case EventTypeConversationReleased:
 		return true
 	case EventTypeConversationReopened:
 		return true
@@ -427,6 +668,8 @@ func (e EventType) Valid() bool {
 	case EventTypeKnowledgeJobFailed:
 		return true
 	case EventTypeLeadCreated:
+		return true
+	case EventTypeLeadDeleted:
 		return true
 	case EventTypeLeadStatusChanged:
 		return true
@@ -653,6 +896,21 @@ func (e LeadCreatedEventType) Valid() bool {
 	}
 }
 
+// Defines values for LeadDeletedEventType.
+const (
+	LeadDeletedEventTypeLeadDeleted LeadDeletedEventType = "lead.deleted"
+)
+
+// Valid indicates whether the value is a known member of the LeadDeletedEventType enum.
+func (e LeadDeletedEventType) Valid() bool {
+	switch e {
+	case LeadDeletedEventTypeLeadDeleted:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LeadSort.
 const (
 	LeadSortNewest LeadSort = "newest"
@@ -728,6 +986,51 @@ func (e LeadUpdatedEventType) Valid() bool {
 	}
 }
 
+// Defines values for MailSecurity.
+const (
+	MailSecurityNone     MailSecurity = "none"
+	MailSecurityStarttls MailSecurity = "starttls"
+	MailSecurityTLS      MailSecurity = "tls"
+)
+
+// Valid indicates whether the value is a known member of the MailSecurity enum.
+func (e MailSecurity) Valid() bool {
+	switch e {
+	case MailSecurityNone:
+		return true
+	case MailSecurityStarttls:
+		return true
+	case MailSecurityTLS:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MessageAttemptOutcome.
+const (
+	MessageAttemptOutcomeFAILED      MessageAttemptOutcome = "FAILED"
+	MessageAttemptOutcomeRETRYING    MessageAttemptOutcome = "RETRYING"
+	MessageAttemptOutcomeSENT        MessageAttemptOutcome = "SENT"
+	MessageAttemptOutcomeUNCONFIRMED MessageAttemptOutcome = "UNCONFIRMED"
+)
+
+// Valid indicates whether the value is a known member of the MessageAttemptOutcome enum.
+func (e MessageAttemptOutcome) Valid() bool {
+	switch e {
+	case MessageAttemptOutcomeFAILED:
+		return true
+	case MessageAttemptOutcomeRETRYING:
+		return true
+	case MessageAttemptOutcomeSENT:
+		return true
+	case MessageAttemptOutcomeUNCONFIRMED:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MessageAuthorType.
 const (
 	MessageAuthorTypeAGENT    MessageAuthorType = "AGENT"
@@ -779,6 +1082,60 @@ func (e MessageDeliveryChangedEventType) Valid() bool {
 	}
 }
 
+// Defines values for MessageDirection.
+const (
+	MessageDirectionINBOUND  MessageDirection = "INBOUND"
+	MessageDirectionOUTBOUND MessageDirection = "OUTBOUND"
+)
+
+// Valid indicates whether the value is a known member of the MessageDirection enum.
+func (e MessageDirection) Valid() bool {
+	switch e {
+	case MessageDirectionINBOUND:
+		return true
+	case MessageDirectionOUTBOUND:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MessageErrorCode.
+const (
+	MessageErrorCodeChannelDeleted         MessageErrorCode = "channel_deleted"
+	MessageErrorCodeChannelTypeUnavailable MessageErrorCode = "channel_type_unavailable"
+	MessageErrorCodeContactDeleted         MessageErrorCode = "contact_deleted"
+	MessageErrorCodeContactUnreachable     MessageErrorCode = "contact_unreachable"
+	MessageErrorCodeCredentialsRejected    MessageErrorCode = "credentials_rejected"
+	MessageErrorCodeProviderUnavailable    MessageErrorCode = "provider_unavailable"
+	MessageErrorCodeRejectedByProvider     MessageErrorCode = "rejected_by_provider"
+	MessageErrorCodeReplyWindowClosed      MessageErrorCode = "reply_window_closed"
+)
+
+// Valid indicates whether the value is a known member of the MessageErrorCode enum.
+func (e MessageErrorCode) Valid() bool {
+	switch e {
+	case MessageErrorCodeChannelDeleted:
+		return true
+	case MessageErrorCodeChannelTypeUnavailable:
+		return true
+	case MessageErrorCodeContactDeleted:
+		return true
+	case MessageErrorCodeContactUnreachable:
+		return true
+	case MessageErrorCodeCredentialsRejected:
+		return true
+	case MessageErrorCodeProviderUnavailable:
+		return true
+	case MessageErrorCodeRejectedByProvider:
+		return true
+	case MessageErrorCodeReplyWindowClosed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MessageOrder.
 const (
 	MessageOrderAsc  MessageOrder = "asc"
@@ -809,6 +1166,66 @@ func (e MessageRole) Valid() bool {
 	case MessageRoleASSISTANT:
 		return true
 	case MessageRoleUSER:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OtherChannelType.
+const (
+	OtherChannelTypeDISCORD   OtherChannelType = "DISCORD"
+	OtherChannelTypeMESSENGER OtherChannelType = "MESSENGER"
+	OtherChannelTypeSLACK     OtherChannelType = "SLACK"
+	OtherChannelTypeSMS       OtherChannelType = "SMS"
+	OtherChannelTypeVIBER     OtherChannelType = "VIBER"
+	OtherChannelTypeVOICE     OtherChannelType = "VOICE"
+	OtherChannelTypeWHATSAPP  OtherChannelType = "WHATSAPP"
+)
+
+// Valid indicates whether the value is a known member of the OtherChannelType enum.
+func (e OtherChannelType) Valid() bool {
+	switch e {
+	case OtherChannelTypeDISCORD:
+		return true
+	case OtherChannelTypeMESSENGER:
+		return true
+	case OtherChannelTypeSLACK:
+		return true
+	case OtherChannelTypeSMS:
+		return true
+	case OtherChannelTypeVIBER:
+		return true
+	case OtherChannelTypeVOICE:
+		return true
+	case OtherChannelTypeWHATSAPP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReplyPolicyReason.
+const (
+	ReplyPolicyReasonCHANNELDELETED  ReplyPolicyReason = "CHANNEL_DELETED"
+	ReplyPolicyReasonCHANNELDISABLED ReplyPolicyReason = "CHANNEL_DISABLED"
+	ReplyPolicyReasonCONTACTBLOCKED  ReplyPolicyReason = "CONTACT_BLOCKED"
+	ReplyPolicyReasonNORECIPIENT     ReplyPolicyReason = "NO_RECIPIENT"
+	ReplyPolicyReasonWINDOWEXPIRED   ReplyPolicyReason = "WINDOW_EXPIRED"
+)
+
+// Valid indicates whether the value is a known member of the ReplyPolicyReason enum.
+func (e ReplyPolicyReason) Valid() bool {
+	switch e {
+	case ReplyPolicyReasonCHANNELDELETED:
+		return true
+	case ReplyPolicyReasonCHANNELDISABLED:
+		return true
+	case ReplyPolicyReasonCONTACTBLOCKED:
+		return true
+	case ReplyPolicyReasonNORECIPIENT:
+		return true
+	case ReplyPolicyReasonWINDOWEXPIRED:
 		return true
 	default:
 		return false
@@ -914,6 +1331,24 @@ const (
 func (e WebhookPingEventType) Valid() bool {
 	switch e {
 	case WebhookPingEventTypeWebhookPing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WidgetLocale.
+const (
+	WidgetLocaleEn WidgetLocale = "en"
+	WidgetLocalePl WidgetLocale = "pl"
+)
+
+// Valid indicates whether the value is a known member of the WidgetLocale enum.
+func (e WidgetLocale) Valid() bool {
+	switch e {
+	case WidgetLocaleEn:
+		return true
+	case WidgetLocalePl:
 		return true
 	default:
 		return false
@@ -1147,6 +1582,35 @@ type AnalyticsTimeseries struct {
 	To timestamp.Time `json:"to"`
 }
 
+// Attachment A file of a message.
+type Attachment struct {
+	// ContentType Media type as the sender declared it, if known.
+	ContentType *string `json:"contentType"`
+
+	// ID Id of the attachment.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Name File name, if known.
+	Name *string `json:"name"`
+
+	// SizeBytes Size in bytes, if known.
+	SizeBytes *int64 `json:"sizeBytes"`
+
+	// State `PENDING`: being downloaded from the provider. `STORED`: can be downloaded. `FAILED`: could not be downloaded from the provider.
+	State AttachmentState `json:"state"`
+
+	// Type Kind of file.
+	Type AttachmentType `json:"type"`
+}
+
+// AttachmentState `PENDING`: being downloaded from the provider. `STORED`: can be downloaded. `FAILED`: could not be downloaded from the provider.
+type AttachmentState string
+
+// AttachmentType Kind of file.
+type AttachmentType string
+
 // BulkAction Action of a bulk request.
 type BulkAction string
 
@@ -1177,12 +1641,177 @@ type Channel struct {
 	// Name Name of the channel.
 	Name string `json:"name"`
 
+	// Status `CONNECTED`: messages are received and sent. `ERROR`: the provider rejected the channel's credentials or could not be reached. `DISABLED`: disabled by you, nothing is received or sent.
+	Status ChannelStatus `json:"status"`
+
+	// Type Type of a channel.
+	Type ChannelType `json:"type"`
+
+	// UpdatedAt When the channel was last updated.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	UpdatedAt timestamp.Time `json:"updatedAt"`
+}
+
+// ChannelBaseURL Base URL of the provider's API, for regional hosts and tests: an `https` URL with a public address. Absent for the standard one.
+type ChannelBaseURL = string
+
+// ChannelConnection A channel and its connection to the provider.
+type ChannelConnection struct {
+	// Account Name of the account at the provider, as of the latest check. `null` if unknown.
+	Account *string `json:"account"`
+
+	// AgentID The agent that replies in this channel, or `null`.
+	AgentID *uuid.UUID `json:"agentId"`
+
+	// APIBaseURL Base URL of the provider's API, or `null` for the standard one.
+	APIBaseURL *string `json:"apiBaseUrl"`
+
+	// CreatedAt When the channel was created.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// CredentialsSet Whether credentials are stored. They are never returned.
+	CredentialsSet bool `json:"credentialsSet"`
+
+	// Error The latest error of the provider. `null` if there is none.
+	Error *ChannelError `json:"error"`
+
+	// HookURL URL that the provider calls, or `null` if providers of this type call none.
+	HookURL *string `json:"hookUrl"`
+
+	// ID Id of the channel.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Name Name of the channel.
+	Name string `json:"name"`
+
+	// Status `CONNECTED`: messages are received and sent. `ERROR`: the provider rejected the channel's credentials or could not be reached. `DISABLED`: disabled by you, nothing is received or sent.
+	Status ChannelStatus `json:"status"`
+
+	// Type Type of a channel.
+	Type ChannelType `json:"type"`
+
+	// UpdatedAt When the channel was last updated.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	UpdatedAt timestamp.Time `json:"updatedAt"`
+}
+
+// ChannelCreate A channel to create. `type` selects the settings and the secrets that it needs.
+type ChannelCreate struct {
+	AgentID uuid.UUID `json:"agentId"`
+
+	// APIBaseURL Base URL of the provider's API, for regional hosts and tests: an `https` URL with a public address. Absent for the standard one.
+	APIBaseURL  *ChannelBaseURL    `json:"apiBaseUrl,omitempty"`
+	Config      *json.RawMessage   `json:"config,omitempty"`
+	Credentials *map[string]string `json:"credentials,omitempty"`
+
+	// Name Name of the channel.
+	Name ChannelName `json:"name"`
+
 	// Type Type of a channel.
 	Type ChannelType `json:"type"`
 }
 
+// ChannelDetail A channel with its settings. `type` selects the form of `config`.
+type ChannelDetail struct {
+	// Account Name of the account at the provider, as of the latest check. `null` if unknown.
+	Account *string `json:"account"`
+
+	// AgentID The agent that replies in this channel, or `null`.
+	AgentID *uuid.UUID `json:"agentId"`
+
+	// APIBaseURL Base URL of the provider's API, or `null` for the standard one.
+	APIBaseURL *string         `json:"apiBaseUrl"`
+	Config     json.RawMessage `json:"config"`
+
+	// CreatedAt When the channel was created.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// CredentialsSet Whether credentials are stored. They are never returned.
+	CredentialsSet bool `json:"credentialsSet"`
+
+	// Error The latest error of the provider. `null` if there is none.
+	Error *ChannelError `json:"error"`
+
+	// HookURL URL that the provider calls, or `null` if providers of this type call none.
+	HookURL *string `json:"hookUrl"`
+
+	// ID Id of the channel.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Name Name of the channel.
+	Name string `json:"name"`
+
+	// Status `CONNECTED`: messages are received and sent. `ERROR`: the provider rejected the channel's credentials or could not be reached. `DISABLED`: disabled by you, nothing is received or sent.
+	Status ChannelStatus `json:"status"`
+
+	// Type Type of a channel.
+	Type ChannelType `json:"type"`
+
+	// UpdatedAt When the channel was last updated.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	UpdatedAt timestamp.Time `json:"updatedAt"`
+}
+
+// ChannelError Why a channel doesn't work.
+type ChannelError struct {
+	// At When the error occurred.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	At timestamp.Time `json:"at"`
+
+	// Code `credentials_rejected`: the provider rejected the credentials, or they can't be read; set them again. `provider_unavailable`: the provider could not be reached. `rejected_by_provider`: the provider refused the request. `not_connected`: the channel was not connected yet; check it.
+	Code ChannelErrorCode `json:"code"`
+
+	// Message Description of the error, in English.
+	Message string `json:"message"`
+}
+
+// ChannelErrorCode `credentials_rejected`: the provider rejected the credentials, or they can't be read; set them again. `provider_unavailable`: the provider could not be reached. `rejected_by_provider`: the provider refused the request. `not_connected`: the channel was not connected yet; check it.
+type ChannelErrorCode string
+
+// ChannelName Name of the channel.
+type ChannelName = string
+
+// ChannelStatus `CONNECTED`: messages are received and sent. `ERROR`: the provider rejected the channel's credentials or could not be reached. `DISABLED`: disabled by you, nothing is received or sent.
+type ChannelStatus string
+
+// ChannelSwitch Enables or disables the channel.
+type ChannelSwitch string
+
 // ChannelType Type of a channel.
 type ChannelType string
+
+// ChannelUpdate Changes to a channel. Properties you leave out keep their value.
+type ChannelUpdate struct {
+	// AgentID The agent that replies in this channel. Conversations that have begun keep theirs.
+	AgentID *uuid.UUID `json:"agentId,omitempty"`
+
+	// APIBaseURL Base URL of the provider's API. `null` for the standard one.
+	APIBaseURL nullable.Nullable[string] `json:"apiBaseUrl,omitempty"`
+
+	// Config Settings to change, of the same form as when the channel is created. `null` removes a setting.
+	Config *map[string]json.RawMessage `json:"config,omitempty"`
+
+	// Credentials Secrets to change. Others keep their value, and `null` removes one.
+	Credentials *map[string]*string `json:"credentials,omitempty"`
+
+	// Name Name of the channel.
+	Name *ChannelName `json:"name,omitempty"`
+
+	// Status Enables or disables the channel.
+	Status *ChannelSwitch `json:"status,omitempty"`
+}
 
 // Contact The person the conversation is with.
 type Contact struct {
@@ -1200,6 +1829,227 @@ type Contact struct {
 	// Phone Phone number, if known.
 	Phone *string `json:"phone"`
 }
+
+// ContactCreatedEvent Body of `contact.created`.
+type ContactCreatedEvent struct {
+	// Data The contact after the change.
+	Data ContactEventData `json:"data"`
+
+	// ID Id of the event. Stays the same when the delivery is retried.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
+	// Timestamp When the event occurred.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	Timestamp timestamp.Time `json:"timestamp"`
+
+	// Type Type of the event.
+	Type ContactCreatedEventType `json:"type"`
+
+	// WorkspaceID The workspace of the event.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	WorkspaceID uuid.UUID `json:"workspaceId"`
+}
+
+// ContactCreatedEventType Type of the event.
+type ContactCreatedEventType string
+
+// ContactDeletedData The deleted contact.
+type ContactDeletedData struct {
+	// ContactID Id of the contact. Everything about the person has been erased.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ContactID uuid.UUID `json:"contactId"`
+}
+
+// ContactDeletedEvent Body of `contact.deleted`.
+type ContactDeletedEvent struct {
+	// Data The deleted contact.
+	Data ContactDeletedData `json:"data"`
+
+	// ID Id of the event. Stays the same when the delivery is retried.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
+	// Timestamp When the event occurred.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	Timestamp timestamp.Time `json:"timestamp"`
+
+	// Type Type of the event.
+	Type ContactDeletedEventType `json:"type"`
+
+	// WorkspaceID The workspace of the event.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	WorkspaceID uuid.UUID `json:"workspaceId"`
+}
+
+// ContactDeletedEventType Type of the event.
+type ContactDeletedEventType string
+
+// ContactDetail A contact, and how channels know it.
+type ContactDetail struct {
+	// CreatedAt When the contact was created.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// Email Email address, if known.
+	Email *string `json:"email"`
+
+	// ID Id of the contact.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Identities How channels know the contact.
+	Identities []ContactIdentity `json:"identities"`
+
+	// Name Name, if known.
+	Name *string `json:"name"`
+
+	// Phone Phone number, if known.
+	Phone *string `json:"phone"`
+
+	// UpdatedAt When the contact was last updated.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	UpdatedAt timestamp.Time `json:"updatedAt"`
+}
+
+// ContactEventData The contact after the change.
+type ContactEventData struct {
+	// Contact A person who has written to the workspace, or whom the workspace has written to.
+	Contact ContactProfile `json:"contact"`
+}
+
+// ContactExport Everything about a person.
+type ContactExport struct {
+	// Contact A contact, and how channels know it.
+	Contact ContactDetail `json:"contact"`
+
+	// Conversations All conversations, oldest first.
+	Conversations []ExportedConversation `json:"conversations"`
+
+	// Leads Leads of the conversations. Absent if the token doesn't have the scope `leads:read`.
+	Leads *[]Lead `json:"leads,omitempty"`
+}
+
+// ContactIdentity How a channel knows a contact.
+type ContactIdentity struct {
+	// BlockedAt When the contact blocked the channel or opted out. `null` if it can be written to.
+	BlockedAt *timestamp.Time `json:"blockedAt"`
+
+	// ChannelID The channel.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ChannelID uuid.UUID `json:"channelId"`
+
+	// CreatedAt When the contact first used the channel.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// ExternalID Id in the channel, such as an address, a phone number or a chat.
+	ExternalID string `json:"externalId"`
+
+	// LastSeenAt When the contact last wrote.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	LastSeenAt timestamp.Time `json:"lastSeenAt"`
+
+	// Name Name in the channel, if known.
+	Name *string `json:"name"`
+
+	// Verified Whether the provider, or your server, vouches for who it is.
+	Verified bool `json:"verified"`
+}
+
+// ContactProfile A person who has written to the workspace, or whom the workspace has written to.
+type ContactProfile struct {
+	// CreatedAt When the contact was created.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// Email Email address, if known.
+	Email *string `json:"email"`
+
+	// ID Id of the contact.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Name Name, if known.
+	Name *string `json:"name"`
+
+	// Phone Phone number, if known.
+	Phone *string `json:"phone"`
+
+	// UpdatedAt When the contact was last updated.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	UpdatedAt timestamp.Time `json:"updatedAt"`
+}
+
+// ContactUpdate Changes to a contact. Properties you leave out keep their value.
+type ContactUpdate struct {
+	// Email New email address. `null` removes it.
+	Email nullable.Nullable[string] `json:"email,omitempty"`
+
+	// Name New name. `null` removes it.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
+
+	// Phone New phone number. `null` removes it.
+	Phone nullable.Nullable[string] `json:"phone,omitempty"`
+}
+
+// ContactUpdatedEvent Body of `contact.updated`.
+type ContactUpdatedEvent struct {
+	// Data The contact after the change.
+	Data ContactEventData `json:"data"`
+
+	// ID Id of the event. Stays the same when the delivery is retried.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
+	// Timestamp When the event occurred.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	Timestamp timestamp.Time `json:"timestamp"`
+
+	// Type Type of the event.
+	Type ContactUpdatedEventType `json:"type"`
+
+	// WorkspaceID The workspace of the event.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	WorkspaceID uuid.UUID `json:"workspaceId"`
+}
+
+// ContactUpdatedEventType Type of the event.
+type ContactUpdatedEventType string
 
 // Conversation A conversation between a contact and an agent or operator.
 type Conversation struct {
@@ -1329,6 +2179,24 @@ type ConversationClosedEvent struct {
 // ConversationClosedEventType Type of the event.
 type ConversationClosedEventType string
 
+// ConversationCreate A conversation to start. Send either `contactId` or `to`.
+type ConversationCreate struct {
+	// ChannelID The channel to write through.
+	ChannelID uuid.UUID `json:"channelId"`
+
+	// ContactID The contact to write to.
+	ContactID *uuid.UUID `json:"contactId,omitempty"`
+
+	// Content Text of the first message.
+	Content string `json:"content"`
+
+	// Subject Subject of the conversation. Only some channels show it.
+	Subject *string `json:"subject,omitempty"`
+
+	// To The address to write to: an email address or a phone number in international format.
+	To *string `json:"to,omitempty"`
+}
+
 // ConversationCreatedEvent Body of `conversation.created`.
 type ConversationCreatedEvent struct {
 	// Data The conversation after the change.
@@ -1398,11 +2266,17 @@ type ConversationDetail struct {
 	// Messages All messages, oldest first.
 	Messages []Message `json:"messages"`
 
+	// ReplyPolicy Whether the channel allows a reply now, and what it may contain.
+	ReplyPolicy ReplyPolicy `json:"replyPolicy"`
+
 	// Sentiment The contact's sentiment, or `null` if unknown.
 	Sentiment *Sentiment `json:"sentiment"`
 
 	// Status `OPEN`: an agent replies. `HANDED_OFF`: a human operator replies. `CLOSED`: the conversation has ended.
 	Status ConversationStatus `json:"status"`
+
+	// Subject Subject of the conversation, such as that of an email. `null` if there is none.
+	Subject *string `json:"subject"`
 
 	// Tags Tags of the conversation, sorted by name.
 	Tags []Tag `json:"tags"`
@@ -1419,10 +2293,19 @@ type ConversationEventData struct {
 	Conversation Conversation `json:"conversation"`
 }
 
+// ConversationHandedOffData The conversation after the change, and why it was handed off.
+type ConversationHandedOffData struct {
+	// Conversation A conversation between a contact and an agent or operator.
+	Conversation Conversation `json:"conversation"`
+
+	// Reason Why the conversation was handed off. Absent if no reason was given.
+	Reason *string `json:"reason,omitempty"`
+}
+
 // ConversationHandedOffEvent Body of `conversation.handed_off`.
 type ConversationHandedOffEvent struct {
-	// Data The conversation after the change.
-	Data ConversationEventData `json:"data"`
+	// Data The conversation after the change, and why it was handed off.
+	Data ConversationHandedOffData `json:"data"`
 
 	// ID Id of the event. Stays the same when the delivery is retried.
 	//
@@ -1453,6 +2336,38 @@ type ConversationHandedOffEventType string
 
 // ConversationIds Ids of the conversations. Duplicates count once.
 type ConversationIds = []uuid.UUID
+
+// ConversationReleasedEvent Body of `conversation.released`.
+type ConversationReleasedEvent struct {
+	// Data The conversation after the change.
+	Data ConversationEventData `json:"data"`
+
+	// ID Id of the event. Stays the same when the delivery is retried.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
+	// Timestamp When the event occurred.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	Timestamp timestamp.Time `json:"timestamp"`
+
+	// Type Type of the event.
+	Type ConversationReleasedEventType `json:"type"`
+
+	// WorkspaceID The workspace of the event.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	WorkspaceID uuid.UUID `json:"workspaceId"`
+}
+
+// ConversationReleasedEventType Type of the event.
+type ConversationReleasedEventType string
 
 // ConversationReopenedEvent Body of `conversation.reopened`.
 type ConversationReopenedEvent struct {
@@ -1536,8 +2451,71 @@ type ConversationTagsChangedEvent struct {
 // ConversationTagsChangedEventType Type of the event.
 type ConversationTagsChangedEventType string
 
-// DeliveryStatus Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered.
+// DeliveryStatus Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered. `UNCONFIRMED`: may have been sent, but the provider's response was lost; it is not sent again.
 type DeliveryStatus string
+
+// DkimSettings Names of the DKIM key that emails are signed with.
+type DkimSettings struct {
+	// Domain Signing domain.
+	Domain string `json:"domain"`
+
+	// Selector Selector of the key.
+	Selector string `json:"selector"`
+}
+
+// EmailChannelConfig Settings of an email address.
+type EmailChannelConfig struct {
+	// Dkim Names of the DKIM key that emails are signed with.
+	Dkim *DkimSettings `json:"dkim,omitempty"`
+
+	// FromAddress Address emails are sent from.
+	FromAddress string `json:"fromAddress"`
+
+	// FromName Name emails are sent from. Absent for the name of the channel.
+	FromName *string `json:"fromName,omitempty"`
+
+	// Imap A mailbox to read by IMAP.
+	Imap *Mailbox `json:"imap,omitempty"`
+
+	// Inbound How emails are received. `imap`: read from a mailbox. `mailgun` and `postmark`: sent to the channel's hook by these services.
+	Inbound EmailInbound `json:"inbound"`
+
+	// ReplyAddress Address contacts reply to. A token of the conversation is added to it, as in `reply+token@example.com`. Absent for `fromAddress`.
+	ReplyAddress *string `json:"replyAddress,omitempty"`
+
+	// SMTP Address of a mail server.
+	SMTP MailServer `json:"smtp"`
+}
+
+// EmailChannelCredentials Secrets of an email address.
+type EmailChannelCredentials struct {
+	// DkimPrivateKey Private key for DKIM, as PEM.
+	DkimPrivateKey *string `json:"dkimPrivateKey,omitempty"`
+
+	// ImapPassword Password for IMAP.
+	ImapPassword *string `json:"imapPassword,omitempty"`
+
+	// ImapUsername User name for IMAP.
+	ImapUsername *string `json:"imapUsername,omitempty"`
+
+	// MailgunSigningKey Webhook signing key of Mailgun.
+	MailgunSigningKey *string `json:"mailgunSigningKey,omitempty"`
+
+	// PostmarkPassword Password in the URL of the hook that Postmark calls.
+	PostmarkPassword *string `json:"postmarkPassword,omitempty"`
+
+	// PostmarkUser User name in the URL of the hook that Postmark calls.
+	PostmarkUser *string `json:"postmarkUser,omitempty"`
+
+	// SMTPPassword Password for SMTP.
+	SMTPPassword *string `json:"smtpPassword,omitempty"`
+
+	// SMTPUsername User name for SMTP.
+	SMTPUsername *string `json:"smtpUsername,omitempty"`
+}
+
+// EmailInbound How emails are received. `imap`: read from a mailbox. `mailgun` and `postmark`: sent to the channel's hook by these services.
+type EmailInbound string
 
 // ErrorCode Stable, machine-readable error code. New codes may be added: handle unknown codes by their HTTP status.
 type ErrorCode string
@@ -1574,6 +2552,52 @@ type EventNames = []string
 // EventType Type of an event.
 type EventType string
 
+// ExportedConversation A conversation with all messages.
+type ExportedConversation struct {
+	// AgentID The agent of the conversation.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	AgentID uuid.UUID `json:"agentId"`
+
+	// AssignedOperatorID The assigned operator, or `null`.
+	AssignedOperatorID *uuid.UUID `json:"assignedOperatorId"`
+
+	// ChannelID The channel of the conversation.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ChannelID uuid.UUID `json:"channelId"`
+
+	// Contact The person the conversation is with.
+	Contact Contact `json:"contact"`
+
+	// CreatedAt When the conversation started.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// ID Id of the conversation.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// LastMessageAt When the latest message was created. `null` if there are no messages.
+	LastMessageAt *timestamp.Time `json:"lastMessageAt"`
+
+	// Messages All messages, oldest first.
+	Messages []Message `json:"messages"`
+
+	// Status `OPEN`: an agent replies. `HANDED_OFF`: a human operator replies. `CLOSED`: the conversation has ended.
+	Status ConversationStatus `json:"status"`
+
+	// Subject Subject of the conversation. `null` if there is none.
+	Subject *string `json:"subject"`
+
+	// UpdatedAt When the conversation was last updated.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	UpdatedAt timestamp.Time `json:"updatedAt"`
+}
+
 // FieldError A validation error.
 type FieldError struct {
 	// Location Location of the invalid value: `body`, `path`, `query` or `header`, followed by the path to the property, separated by dots.
@@ -1585,6 +2609,15 @@ type FieldError struct {
 	//
 	// Examples: must be an email address
 	Message string `json:"message"`
+}
+
+// HandOff How to hand a conversation off.
+type HandOff struct {
+	// OperatorID The operator to assign to. Absent if the assignment stays as it is.
+	OperatorID *uuid.UUID `json:"operatorId,omitempty"`
+
+	// Reason Why, for the event `conversation.handed_off`.
+	Reason *string `json:"reason,omitempty"`
 }
 
 // Integration A connection to another system. Secrets are never returned.
@@ -1995,6 +3028,46 @@ type LeadCreatedEvent struct {
 // LeadCreatedEventType Type of the event.
 type LeadCreatedEventType string
 
+// LeadDeletedData The deleted lead.
+type LeadDeletedData struct {
+	// LeadID Id of the lead. Its contents are gone.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	LeadID uuid.UUID `json:"leadId"`
+}
+
+// LeadDeletedEvent Body of `lead.deleted`.
+type LeadDeletedEvent struct {
+	// Data The deleted lead.
+	Data LeadDeletedData `json:"data"`
+
+	// ID Id of the event. Stays the same when the delivery is retried.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Sequence Sequence number of the event in its workspace. Events are numbered in the order of the changes.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
+	// Timestamp When the event occurred.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	Timestamp timestamp.Time `json:"timestamp"`
+
+	// Type Type of the event.
+	Type LeadDeletedEventType `json:"type"`
+
+	// WorkspaceID The workspace of the event.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	WorkspaceID uuid.UUID `json:"workspaceId"`
+}
+
+// LeadDeletedEventType Type of the event.
+type LeadDeletedEventType string
+
 // LeadEventData The updated lead.
 type LeadEventData struct {
 	// Lead A person who shared their contact details.
@@ -2113,10 +3186,46 @@ type LeadUpdatedEvent struct {
 // LeadUpdatedEventType Type of the event.
 type LeadUpdatedEventType string
 
+// MailSecurity `tls`: encrypted from the start. `starttls`: encrypted after a greeting. `none`: not encrypted.
+type MailSecurity string
+
+// MailServer Address of a mail server.
+type MailServer struct {
+	// Host Host name.
+	Host string `json:"host"`
+
+	// Port TCP port.
+	Port int32 `json:"port"`
+
+	// Security `tls`: encrypted from the start. `starttls`: encrypted after a greeting. `none`: not encrypted.
+	Security MailSecurity `json:"security"`
+}
+
+// Mailbox A mailbox to read by IMAP.
+type Mailbox struct {
+	// Host Host name.
+	Host string `json:"host"`
+
+	// Mailbox Name of the mailbox. Absent for `INBOX`.
+	Mailbox *string `json:"mailbox,omitempty"`
+
+	// Port TCP port.
+	Port int32 `json:"port"`
+
+	// Security `tls`: encrypted from the start. `starttls`: encrypted after a greeting. `none`: not encrypted.
+	Security MailSecurity `json:"security"`
+}
+
 // Message A message in a conversation.
 type Message struct {
+	// Attachments Files of the message. Absent if there are none.
+	Attachments *[]Attachment `json:"attachments,omitempty"`
+
 	// Author Author of a message.
 	Author MessageAuthor `json:"author"`
+
+	// ClientMessageID The id that the website widget chose. Absent on messages from elsewhere.
+	ClientMessageID *string `json:"clientMessageId,omitempty"`
 
 	// Content Text of the message.
 	Content string `json:"content"`
@@ -2126,17 +3235,61 @@ type Message struct {
 	// Examples: 2026-04-30T12:00:00.000Z
 	CreatedAt timestamp.Time `json:"createdAt"`
 
-	// DeliveryStatus Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered.
+	// DeliveryStatus Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered. `UNCONFIRMED`: may have been sent, but the provider's response was lost; it is not sent again.
 	DeliveryStatus DeliveryStatus `json:"deliveryStatus"`
+
+	// Direction `INBOUND`: from the contact. `OUTBOUND`: to the contact.
+	Direction MessageDirection `json:"direction"`
+
+	// EditedAt When the contact last edited the message. Absent if it was not edited.
+	EditedAt *timestamp.Time `json:"editedAt,omitempty"`
+
+	// Error Why a message could not be delivered.
+	Error *MessageError `json:"error,omitempty"`
+
+	// ExternalID The provider's id of the message. Absent until it is known.
+	ExternalID *string `json:"externalId,omitempty"`
 
 	// ID Id of the message.
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	ID uuid.UUID `json:"id"`
 
+	// RedactedAt When the content was removed, by the contact or because the contact was deleted. `content` is then empty. Absent otherwise.
+	RedactedAt *timestamp.Time `json:"redactedAt,omitempty"`
+
+	// ReplyToID The message this one replies to. Absent if it replies to none.
+	ReplyToID *uuid.UUID `json:"replyToId,omitempty"`
+
 	// Role `USER`: sent by the contact. `ASSISTANT`: sent by an agent or an operator.
 	Role MessageRole `json:"role"`
 }
+
+// MessageAttempt An attempt to send a message.
+type MessageAttempt struct {
+	// At When the attempt started.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	At timestamp.Time `json:"at"`
+
+	// Code Why it failed, or `null`.
+	Code *MessageErrorCode `json:"code"`
+
+	// Detail Description of the failure, in English, or `null`.
+	Detail *string `json:"detail"`
+
+	// DurationMs How long it took in milliseconds.
+	DurationMs int64 `json:"durationMs"`
+
+	// Outcome `SENT`: the provider accepted the message. `RETRYING`: it will be sent again. `FAILED`: it will not. `UNCONFIRMED`: the provider's response was lost, and the message is not sent again.
+	Outcome MessageAttemptOutcome `json:"outcome"`
+
+	// ProviderCode The provider's own error code, or `null`.
+	ProviderCode *string `json:"providerCode"`
+}
+
+// MessageAttemptOutcome `SENT`: the provider accepted the message. `RETRYING`: it will be sent again. `FAILED`: it will not. `UNCONFIRMED`: the provider's response was lost, and the message is not sent again.
+type MessageAttemptOutcome string
 
 // MessageAuthor Author of a message.
 type MessageAuthor struct {
@@ -2203,7 +3356,7 @@ type MessageDeliveryChangedData struct {
 	// Message A message in a conversation.
 	Message Message `json:"message"`
 
-	// PreviousStatus Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered.
+	// PreviousStatus Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered. `UNCONFIRMED`: may have been sent, but the provider's response was lost; it is not sent again.
 	PreviousStatus DeliveryStatus `json:"previousStatus"`
 }
 
@@ -2239,6 +3392,76 @@ type MessageDeliveryChangedEvent struct {
 // MessageDeliveryChangedEventType Type of the event.
 type MessageDeliveryChangedEventType string
 
+// MessageDetail A message with the attempts to send it.
+type MessageDetail struct {
+	// Attachments Files of the message. Absent if there are none.
+	Attachments *[]Attachment `json:"attachments,omitempty"`
+
+	// Attempts The latest 50 attempts to send the message, oldest first. Empty if it was received.
+	Attempts json.RawMessage `json:"attempts"`
+
+	// Author Author of a message.
+	Author MessageAuthor `json:"author"`
+
+	// ClientMessageID The id that the website widget chose. Absent on messages from elsewhere.
+	ClientMessageID *string `json:"clientMessageId,omitempty"`
+
+	// Content Text of the message.
+	Content string `json:"content"`
+
+	// CreatedAt When the message was created.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// DeliveryStatus Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered. `UNCONFIRMED`: may have been sent, but the provider's response was lost; it is not sent again.
+	DeliveryStatus DeliveryStatus `json:"deliveryStatus"`
+
+	// Direction `INBOUND`: from the contact. `OUTBOUND`: to the contact.
+	Direction MessageDirection `json:"direction"`
+
+	// EditedAt When the contact last edited the message. Absent if it was not edited.
+	EditedAt *timestamp.Time `json:"editedAt,omitempty"`
+
+	// Error Why a message could not be delivered.
+	Error *MessageError `json:"error,omitempty"`
+
+	// ExternalID The provider's id of the message. Absent until it is known.
+	ExternalID *string `json:"externalId,omitempty"`
+
+	// ID Id of the message.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// RedactedAt When the content was removed, by the contact or because the contact was deleted. `content` is then empty. Absent otherwise.
+	RedactedAt *timestamp.Time `json:"redactedAt,omitempty"`
+
+	// ReplyToID The message this one replies to. Absent if it replies to none.
+	ReplyToID *uuid.UUID `json:"replyToId,omitempty"`
+
+	// Role `USER`: sent by the contact. `ASSISTANT`: sent by an agent or an operator.
+	Role MessageRole `json:"role"`
+}
+
+// MessageDirection `INBOUND`: from the contact. `OUTBOUND`: to the contact.
+type MessageDirection string
+
+// MessageError Why a message could not be delivered.
+type MessageError struct {
+	// Code Why a message could not be delivered. `provider_unavailable`: the provider could not be reached for 24 hours. `rejected_by_provider`: the provider refused the message. `reply_window_closed`: the contact has not written for too long. `credentials_rejected`: the provider refused the channel's credentials for 24 hours. `contact_unreachable`: the contact has blocked the channel, has opted out or no longer exists. `contact_deleted` and `channel_deleted`: deleted before the message was sent. `channel_type_unavailable`: this server can't send messages through channels of this type.
+	Code MessageErrorCode `json:"code"`
+
+	// Message Description of the error, in English.
+	Message string `json:"message"`
+
+	// ProviderCode The provider's own error code, or `null`.
+	ProviderCode *string `json:"providerCode"`
+}
+
+// MessageErrorCode Why a message could not be delivered. `provider_unavailable`: the provider could not be reached for 24 hours. `rejected_by_provider`: the provider refused the message. `reply_window_closed`: the contact has not written for too long. `credentials_rejected`: the provider refused the channel's credentials for 24 hours. `contact_unreachable`: the contact has blocked the channel, has opted out or no longer exists. `contact_deleted` and `channel_deleted`: deleted before the message was sent. `channel_type_unavailable`: this server can't send messages through channels of this type.
+type MessageErrorCode string
+
 // MessageOrder Order of messages. `asc`: oldest first. `desc`: newest first.
 type MessageOrder string
 
@@ -2256,11 +3479,54 @@ type Operator struct {
 	Name string `json:"name"`
 }
 
+// OperatorCreate An operator to create.
+type OperatorCreate struct {
+	// Email Email address of a console user who is a member of the workspace.
+	Email *string `json:"email,omitempty"`
+
+	// Name Name shown to contacts.
+	Name string `json:"name"`
+}
+
+// OperatorDetail An operator, and the console user it is linked to.
+type OperatorDetail struct {
+	// CreatedAt When the operator was created.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// Email Email address of the linked console user, or `null`.
+	Email *string `json:"email"`
+
+	// ID Id of the operator.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Name Name shown to contacts.
+	Name string `json:"name"`
+}
+
 // OperatorMessageCreate An operator's reply.
 type OperatorMessageCreate struct {
-	// Content Text of the reply.
+	// Content Text of the reply. `replyPolicy.maxLength` of the conversation can be lower.
 	Content string `json:"content"`
+
+	// ReplyToID The message of the conversation that this one replies to.
+	ReplyToID *uuid.UUID `json:"replyToId,omitempty"`
 }
+
+// OperatorUpdate Changes to an operator. Properties you leave out keep their value.
+type OperatorUpdate struct {
+	// Email Email address of the console user to link to. `null` removes the link.
+	Email nullable.Nullable[string] `json:"email,omitempty"`
+
+	// Name Name shown to contacts.
+	Name *string `json:"name,omitempty"`
+}
+
+// OtherChannelType A channel type that this version can't connect yet.
+type OtherChannelType string
 
 // Problem Body of every error response, a problem document as defined by RFC 9457.
 type Problem struct {
@@ -2291,6 +3557,27 @@ type Problem struct {
 	// Type URL of the documentation for this error code.
 	Type string `json:"type"`
 }
+
+// ReplyPolicy Whether the channel allows a reply now, and what it may contain.
+type ReplyPolicy struct {
+	// MaxLength Maximum length of a reply, in characters.
+	MaxLength int32 `json:"maxLength"`
+
+	// Open Whether a reply is accepted. Otherwise, it is refused with `reply_window_closed`.
+	Open bool `json:"open"`
+
+	// Reason Why `open` is `false`, or `null`.
+	Reason *ReplyPolicyReason `json:"reason"`
+
+	// TemplateRequired Whether the channel only accepts message templates now.
+	TemplateRequired bool `json:"templateRequired"`
+
+	// Until When the reply window closes or has closed. `null` if the channel has no such window.
+	Until *timestamp.Time `json:"until"`
+}
+
+// ReplyPolicyReason Why a conversation accepts no reply. `WINDOW_EXPIRED`: the channel only allows replies for some time after the contact's last message. `CONTACT_BLOCKED`: the contact has blocked the channel or opted out. `NO_RECIPIENT`: the channel has no address of the contact. `CHANNEL_DISABLED` and `CHANNEL_DELETED`: the channel sends no messages.
+type ReplyPolicyReason string
 
 // Scope A permission of a token.
 type Scope string
@@ -2334,6 +3621,18 @@ type Tag struct {
 type TagCreate struct {
 	// Name Name of the tag.
 	Name string `json:"name"`
+}
+
+// TelegramChannelConfig Settings of a Telegram bot. There are none.
+type TelegramChannelConfig = map[string]interface{}
+
+// TelegramChannelCredentials Secrets of a Telegram bot.
+type TelegramChannelCredentials struct {
+	// BotToken The token from @BotFather.
+	BotToken string `json:"botToken"`
+
+	// HookSecret Secret that Telegram sends with each request to the channel's hook. Generated if absent.
+	HookSecret *string `json:"hookSecret,omitempty"`
 }
 
 // WebhookAttempt An attempt to deliver an event.
@@ -2492,6 +3791,39 @@ type WebhookPingEventType string
 // WebhookURL Where events are sent: an `https` URL with a public address. A server that allows it also accepts `http` to `localhost`, `127.0.0.0/8` and `[::1]`.
 type WebhookURL = string
 
+// WebsiteChannelConfig Settings of a website chat widget.
+type WebsiteChannelConfig struct {
+	// AiNotice Notice that an AI replies. Absent for the standard text.
+	AiNotice *string `json:"aiNotice,omitempty"`
+
+	// AllowedOrigins Origins of the pages that may show the widget, such as `https://shop.example.com`. Empty or absent: any page.
+	AllowedOrigins *[]string `json:"allowedOrigins,omitempty"`
+
+	// Color Color of the widget, such as `#1f6feb`.
+	Color *string `json:"color,omitempty"`
+
+	// ConsentText Text that visitors consent to before they write. Absent or empty if no consent is asked for.
+	ConsentText *string `json:"consentText,omitempty"`
+
+	// Greeting Text shown before the first message.
+	Greeting *string `json:"greeting,omitempty"`
+
+	// Locale Language of the widget. Absent for that of the visitor's browser.
+	Locale *WidgetLocale `json:"locale,omitempty"`
+
+	// Title Title of the widget. Absent for the name of the channel.
+	Title *string `json:"title,omitempty"`
+}
+
+// WebsiteChannelCredentials Secrets of a website chat widget.
+type WebsiteChannelCredentials struct {
+	// IdentitySecret Secret that your server signs the identity of visitors with: a JWT (HS256) with an expiry. Absent if visitors stay anonymous.
+	IdentitySecret *string `json:"identitySecret,omitempty"`
+}
+
+// WidgetLocale Language of the widget. Absent for that of the visitor's browser.
+type WidgetLocale string
+
 // AnalyticsFrom defines model for AnalyticsFrom.
 type AnalyticsFrom = timestamp.Time
 
@@ -2551,6 +3883,24 @@ type GetAnalyticsTimeseriesParams struct {
 
 // ListChannelsParams defines parameters for ListChannels.
 type ListChannelsParams struct {
+	// Limit Maximum number of items to return, 1 to 200.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListContactsParams defines parameters for ListContacts.
+type ListContactsParams struct {
+	// Email Only return contacts with this email address, in any case.
+	Email *string `form:"email,omitempty" json:"email,omitempty"`
+
+	// Phone Only return contacts with exactly this phone number.
+	Phone *string `form:"phone,omitempty" json:"phone,omitempty"`
+
+	// Q Only return contacts whose name begins with this text, in any case.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
 	// Limit Maximum number of items to return, 1 to 200.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -2693,8 +4043,23 @@ type CreateAgentJSONRequestBody = AgentCreate
 // UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
 type UpdateAgentJSONRequestBody = AgentUpdate
 
+// CreateChannelJSONRequestBody defines body for CreateChannel for application/json ContentType.
+type CreateChannelJSONRequestBody = ChannelCreate
+
+// UpdateChannelJSONRequestBody defines body for UpdateChannel for application/json ContentType.
+type UpdateChannelJSONRequestBody = ChannelUpdate
+
+// UpdateContactJSONRequestBody defines body for UpdateContact for application/json ContentType.
+type UpdateContactJSONRequestBody = ContactUpdate
+
+// CreateConversationJSONRequestBody defines body for CreateConversation for application/json ContentType.
+type CreateConversationJSONRequestBody = ConversationCreate
+
 // BulkUpdateConversationsJSONRequestBody defines body for BulkUpdateConversations for application/json ContentType.
 type BulkUpdateConversationsJSONRequestBody = ConversationBulk
+
+// HandOffConversationJSONRequestBody defines body for HandOffConversation for application/json ContentType.
+type HandOffConversationJSONRequestBody = HandOff
 
 // SendOperatorMessageJSONRequestBody defines body for SendOperatorMessage for application/json ContentType.
 type SendOperatorMessageJSONRequestBody = OperatorMessageCreate
@@ -2722,6 +4087,12 @@ type UpdateLeadJSONRequestBody = LeadUpdate
 
 // UpdateLeadStatusJSONRequestBody defines body for UpdateLeadStatus for application/json ContentType.
 type UpdateLeadStatusJSONRequestBody = LeadStatusUpdate
+
+// CreateOperatorJSONRequestBody defines body for CreateOperator for application/json ContentType.
+type CreateOperatorJSONRequestBody = OperatorCreate
+
+// UpdateOperatorJSONRequestBody defines body for UpdateOperator for application/json ContentType.
+type UpdateOperatorJSONRequestBody = OperatorUpdate
 
 // CreateTagJSONRequestBody defines body for CreateTag for application/json ContentType.
 type CreateTagJSONRequestBody = TagCreate

@@ -19,13 +19,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/internal/testing/apitest"
+	"github.com/avelto/convo/internal/testing/channeltest"
 )
 
 // listen starts a server whose samples use its own address.
 func listen(t *testing.T) *apitest.Server {
 	t.Helper()
 	config := apitest.Config{AllowedTargets: []string{"127.0.0.0/8"}}
-	return apitest.New(t, apitest.Options{Config: config, PublicURL: true})
+	return apitest.New(t, apitest.Options{Config: config, PublicURL: true, Providers: channeltest.Registry()})
 }
 
 // fetch returns a page.

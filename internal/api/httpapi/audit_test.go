@@ -10,6 +10,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/testing/apitest"
+	"github.com/avelto/convo/internal/testing/channeltest"
 )
 
 // writingCalls are calls of every operation that writes, in a workspace with the demo data.
@@ -31,7 +32,18 @@ func writingCalls(t *testing.T, s *apitest.Server, in apitest.Space) map[string]
 	doomed := "/integrations/" + subscribe(t, s, in.Token, "https://hooks.example.com", "lead.created").ID.String()
 	crawl := s.Post(t, in.Token, "/knowledge/crawl", `{"url":"https://docs.example.com/doomed"}`).Want(t, http.StatusAccepted)
 	source := "/knowledge/sources/" + apitest.Decode[api.KnowledgeJob](t, crawl).SourceID.String()
+	phone, fax := newChannel(t, s, in.Token, api.ChannelTypeSMS), newChannel(t, s, in.Token, api.ChannelTypeSMS)
+	contact := func(to string) string {
+		started := s.Post(t, in.Token, "/conversations", map[string]any{"channelId": phone.ID, "to": to, "content": "Hello"}).Want(t, http.StatusCreated)
+		return "/contacts/" + apitest.Decode[api.ConversationDetail](t, started).Contact.ID.String()
+	}
+	operator := "/operators/" + apitest.First[api.Operator](t, s, in, "/operators").ID.String()
 	maps.Copy(calls, map[string]apitest.Request{
+		"updateChannel":         {Method: http.MethodPatch, Path: "/channels/" + phone.ID.String(), Body: `{"config":{"from":"+48"}}`},
+		"deleteChannel":         {Method: http.MethodDelete, Path: "/channels/" + fax.ID.String()},
+		"updateContact":         {Method: http.MethodPatch, Path: contact("+48111"), Body: `{"name":"Renamed"}`},
+		"deleteContact":         {Method: http.MethodDelete, Path: contact("+48222")},
+		"updateOperator":        {Method: http.MethodPatch, Path: operator, Body: `{"name":"Renamed"}`},
 		"updateLead":            {Method: http.MethodPatch, Path: lead(), Body: `{"score":7}`},
 		"updateLeadStatus":      {Method: http.MethodPatch, Path: lead() + "/status", Body: `{"status":"WON"}`},
 		"deleteLead":            {Method: http.MethodDelete, Path: lead()},
@@ -58,7 +70,7 @@ func auditLog(t *testing.T, s *apitest.Server) []string {
 // the database refuses audit entries, when nothing may change, and then again.
 func TestEveryChangeIsCommittedWithItsAuditEntry(t *testing.T) {
 	t.Parallel()
-	s := apitest.New(t, apitest.Options{Config: apitest.Config{AllowedTargets: []string{"127.0.0.0/8", "::1/128"}}})
+	s := apitest.New(t, apitest.Options{Providers: channeltest.Registry(), Config: apitest.Config{AllowedTargets: []string{"127.0.0.0/8", "::1/128"}}})
 	rich, _ := s.Demo(t)
 	calls := writingCalls(t, s, rich)
 	s.Sequence(t)

@@ -7,9 +7,11 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
+	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/conversation"
+	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -18,6 +20,7 @@ import (
 type conversations struct {
 	service *conversation.Service
 	log     *audit.Log
+	blobs   blob.Store
 	links   linker
 }
 
@@ -62,18 +65,97 @@ func (s *conversations) ListConversationMessages(ctx context.Context, r api.List
 	}, nil
 }
 
+// GetConversationMessage implements api.StrictServerInterface.
+func (s *conversations) GetConversationMessage(ctx context.Context, r api.GetConversationMessageRequestObject) (api.GetConversationMessageResponseObject, error) {
+	message, err := s.service.Message(ctx, middleware.WorkspaceID(ctx), r.ID, r.MessageID)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetConversationMessage200JSONResponse(representation.MessageDetail(message)), nil
+}
+
 // SendOperatorMessage implements api.StrictServerInterface.
 func (s *conversations) SendOperatorMessage(ctx context.Context, r api.SendOperatorMessageRequestObject) (api.SendOperatorMessageResponseObject, error) {
 	return middleware.Once(ctx, s.log, api.SendOperatorMessageResponseObject.VisitSendOperatorMessageResponse, func(ctx context.Context, on postgres.Conn) (api.SendOperatorMessageResponseObject, error) {
-		row, err := s.service.Reply(ctx, on, middleware.WorkspaceID(ctx), r.ID, r.Body.Content)
+		row, err := s.service.Reply(ctx, on, middleware.WorkspaceID(ctx), r.ID, conversation.Reply(*r.Body))
 		if err != nil {
 			return nil, err
 		}
 		return api.SendOperatorMessage201JSONResponse{
-			Body: representation.Message(row),
+			Body: representation.Message(conversation.Message{Message: row}),
 			// A message has no URL, so Location is that of its conversation.
 			Headers: api.SendOperatorMessage201ResponseHeaders{Location: location("/conversations", r.ID)},
 		}, nil
+	})
+}
+
+// CreateConversation implements api.StrictServerInterface.
+func (s *conversations) CreateConversation(ctx context.Context, r api.CreateConversationRequestObject) (api.CreateConversationResponseObject, error) {
+	start, err := fromAPIConversation(*r.Body)
+	if err != nil {
+		return nil, err
+	}
+	return middleware.Once(ctx, s.log, api.CreateConversationResponseObject.VisitCreateConversationResponse, func(ctx context.Context, on postgres.Conn) (api.CreateConversationResponseObject, error) {
+		detail, message, err := s.service.Start(ctx, on, middleware.WorkspaceID(ctx), start)
+		if err != nil {
+			return nil, err
+		}
+		shown := representation.ConversationDetail(detail)
+		shown.Messages = []api.Message{representation.Message(conversation.Message{Message: message})}
+		return api.CreateConversation201JSONResponse{
+			Body: shown, Headers: api.CreateConversation201ResponseHeaders{Location: location("/conversations", shown.ID)},
+		}, nil
+	})
+}
+
+// HandOffConversation implements api.StrictServerInterface.
+func (s *conversations) HandOffConversation(ctx context.Context, r api.HandOffConversationRequestObject) (api.HandOffConversationResponseObject, error) {
+	var in conversation.HandOff
+	if r.Body != nil {
+		in.OperatorID = r.Body.OperatorID
+		if r.Body.Reason != nil {
+			in.Reason = *r.Body.Reason
+		}
+	}
+	return middleware.Once(ctx, s.log, api.HandOffConversationResponseObject.VisitHandOffConversationResponse, func(ctx context.Context, on postgres.Conn) (api.HandOffConversationResponseObject, error) {
+		row, err := s.service.HandOff(ctx, on, middleware.WorkspaceID(ctx), r.ID, in)
+		if err != nil {
+			return nil, err
+		}
+		return api.HandOffConversation200JSONResponse(representation.ChangedConversation(row)), nil
+	})
+}
+
+// ReleaseConversation implements api.StrictServerInterface.
+func (s *conversations) ReleaseConversation(ctx context.Context, r api.ReleaseConversationRequestObject) (api.ReleaseConversationResponseObject, error) {
+	return middleware.Once(ctx, s.log, api.ReleaseConversationResponseObject.VisitReleaseConversationResponse, func(ctx context.Context, on postgres.Conn) (api.ReleaseConversationResponseObject, error) {
+		row, err := s.service.Release(ctx, on, middleware.WorkspaceID(ctx), r.ID)
+		if err != nil {
+			return nil, err
+		}
+		return api.ReleaseConversation200JSONResponse(representation.ChangedConversation(row)), nil
+	})
+}
+
+// CloseConversation implements api.StrictServerInterface.
+func (s *conversations) CloseConversation(ctx context.Context, r api.CloseConversationRequestObject) (api.CloseConversationResponseObject, error) {
+	return middleware.Once(ctx, s.log, api.CloseConversationResponseObject.VisitCloseConversationResponse, func(ctx context.Context, on postgres.Conn) (api.CloseConversationResponseObject, error) {
+		row, err := s.service.Close(ctx, on, middleware.WorkspaceID(ctx), r.ID)
+		if err != nil {
+			return nil, err
+		}
+		return api.CloseConversation200JSONResponse(representation.ChangedConversation(row)), nil
+	})
+}
+
+// ReopenConversation implements api.StrictServerInterface.
+func (s *conversations) ReopenConversation(ctx context.Context, r api.ReopenConversationRequestObject) (api.ReopenConversationResponseObject, error) {
+	return middleware.Once(ctx, s.log, api.ReopenConversationResponseObject.VisitReopenConversationResponse, func(ctx context.Context, on postgres.Conn) (api.ReopenConversationResponseObject, error) {
+		row, err := s.service.Reopen(ctx, on, middleware.WorkspaceID(ctx), r.ID)
+		if err != nil {
+			return nil, err
+		}
+		return api.ReopenConversation200JSONResponse(representation.ChangedConversation(row)), nil
 	})
 }
 
@@ -90,52 +172,6 @@ func (s *conversations) BulkUpdateConversations(ctx context.Context, r api.BulkU
 	})
 }
 
-// ListOperators implements api.StrictServerInterface.
-func (s *conversations) ListOperators(ctx context.Context, r api.ListOperatorsRequestObject) (api.ListOperatorsResponseObject, error) {
-	rows, err := s.service.Operators(ctx, middleware.WorkspaceID(ctx), page.Request(r.Params))
-	if err != nil {
-		return nil, err
-	}
-	return api.ListOperators200JSONResponse{
-		Body:    representation.List(rows.Rows, representation.Operator),
-		Headers: api.ListOperators200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
-	}, nil
-}
-
-// ListTags implements api.StrictServerInterface.
-func (s *conversations) ListTags(ctx context.Context, r api.ListTagsRequestObject) (api.ListTagsResponseObject, error) {
-	rows, err := s.service.Tags(ctx, middleware.WorkspaceID(ctx), page.Request(r.Params))
-	if err != nil {
-		return nil, err
-	}
-	return api.ListTags200JSONResponse{
-		Body:    representation.List(rows.Rows, representation.Tag),
-		Headers: api.ListTags200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
-	}, nil
-}
-
-// GetTag implements api.StrictServerInterface.
-func (s *conversations) GetTag(ctx context.Context, r api.GetTagRequestObject) (api.GetTagResponseObject, error) {
-	row, err := s.service.Tag(ctx, middleware.WorkspaceID(ctx), r.ID)
-	if err != nil {
-		return nil, err
-	}
-	return api.GetTag200JSONResponse(representation.Tag(row)), nil
-}
-
-// CreateTag implements api.StrictServerInterface.
-func (s *conversations) CreateTag(ctx context.Context, r api.CreateTagRequestObject) (api.CreateTagResponseObject, error) {
-	return middleware.Once(ctx, s.log, api.CreateTagResponseObject.VisitCreateTagResponse, func(ctx context.Context, on postgres.Conn) (api.CreateTagResponseObject, error) {
-		row, err := s.service.CreateTag(ctx, on, middleware.WorkspaceID(ctx), r.Body.Name)
-		if err != nil {
-			return nil, err
-		}
-		return api.CreateTag201JSONResponse{
-			Body: representation.Tag(row), Headers: api.CreateTag201ResponseHeaders{Location: location("/tags", row.ID)},
-		}, nil
-	})
-}
-
 // fromAPIBulk relies on the validation of the request: the properties an action needs are present.
 func fromAPIBulk(in api.ConversationBulk) conversation.Bulk {
 	bulk := conversation.Bulk{IDs: in.Ids, Action: in.Action, OperatorID: orNil[uuid.UUID](in.OperatorID)}
@@ -143,4 +179,22 @@ func fromAPIBulk(in api.ConversationBulk) conversation.Bulk {
 		bulk.TagIDs = *in.TagIds
 	}
 	return bulk
+}
+
+// fromAPIConversation checks that exactly one recipient is named.
+func fromAPIConversation(in api.ConversationCreate) (conversation.Start, error) {
+	start := conversation.Start{ChannelID: in.ChannelID, ContactID: in.ContactID, Content: in.Content}
+	if in.Subject != nil {
+		start.Subject = *in.Subject
+	}
+	if in.To != nil {
+		start.To = *in.To
+	}
+	switch {
+	case in.To == nil && in.ContactID == nil:
+		return start, problem.Invalid(api.FieldError{Location: "body.to", Message: "is required unless contactId is sent"})
+	case in.To != nil && in.ContactID != nil:
+		return start, problem.Invalid(api.FieldError{Location: "body.to", Message: "must not be sent together with contactId"})
+	}
+	return start, nil
 }

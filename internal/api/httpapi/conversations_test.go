@@ -83,7 +83,7 @@ func TestGetConversationReturnsAllMessages(t *testing.T) {
 	require.Len(t, seen, 3, "contact, agent and operator all speak in the demo data")
 }
 
-func TestOperatorMessageIsStoredWithDeliveryJob(t *testing.T) {
+func TestOperatorMessageIsStoredAndQueued(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	rich, _ := s.Demo(t)
@@ -100,15 +100,14 @@ func TestOperatorMessageIsStoredWithDeliveryJob(t *testing.T) {
 	d := detail(t, s, rich.Token, c.ID)
 	require.Equal(t, message, d.Messages[len(d.Messages)-1])
 	require.Equal(t, message.CreatedAt.Time, d.LastMessageAt.Time)
-	require.Equal(t, 1, countJobs(t, s, message.ID))
+	require.Equal(t, 1, countQueued(t, s, message.ID))
 }
 
-func countJobs(t *testing.T, s *apitest.Server, messageID uuid.UUID) int {
+func countQueued(t *testing.T, s *apitest.Server, messageID uuid.UUID) int {
 	t.Helper()
-	var jobs int
-	err := s.DB.QueryRow(t.Context(), "SELECT count(*) FROM river.river_job WHERE kind = 'message_send' AND args->>'messageId' = $1", messageID.String()).Scan(&jobs)
-	require.NoError(t, err)
-	return jobs
+	var queued int
+	require.NoError(t, s.DB.QueryRow(t.Context(), "SELECT count(*) FROM outbound_messages WHERE message_id = $1", messageID).Scan(&queued))
+	return queued
 }
 
 func TestOperatorMessageRequiresHandOff(t *testing.T) {

@@ -81,7 +81,7 @@ func TestOperatorMessageWithKeyIsSentOnce(t *testing.T) {
 	r.Path = "/conversations/" + c.ID.String() + "/operator-message"
 	message := apitest.Decode[api.Message](t, s.Do(t, r).Want(t, http.StatusCreated))
 	s.Do(t, r).Want(t, http.StatusCreated)
-	require.Equal(t, 1, countJobs(t, s, message.ID))
+	require.Equal(t, 1, countQueued(t, s, message.ID))
 }
 
 func TestReplicasShareRateLimitsInRedis(t *testing.T) {

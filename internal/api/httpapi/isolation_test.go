@@ -11,6 +11,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/testing/apitest"
+	"github.com/avelto/convo/internal/testing/channeltest"
 	"github.com/avelto/convo/internal/testing/testdb"
 )
 
@@ -21,7 +22,7 @@ func newDatabase(t *testing.T) string {
 
 // foreign holds IDs of a workspace that the caller's token does not belong to.
 type foreign struct {
-	lead, conversation, agent, channel, operator, tag, webhook, delivery, job, source uuid.UUID
+	lead, conversation, message, contact, attachment, agent, channel, operator, tag, webhook, delivery, job, source uuid.UUID
 }
 
 // decision tests an operation with IDs of another workspace.
@@ -33,7 +34,7 @@ type decision func(t *testing.T, s *apitest.Server, token string, ids foreign)
 //nolint:tparallel // checks the database after the subtests
 func TestNoOperationCrossesWorkspaces(t *testing.T) {
 	t.Parallel()
-	s := apitest.New(t, apitest.Options{})
+	s := apitest.New(t, apitest.Options{Providers: channeltest.Registry()})
 	rich, other := s.Demo(t)
 	ids := foreign{
 		lead:         apitest.First[api.Lead](t, s, rich, "/leads").ID,
@@ -44,6 +45,11 @@ func TestNoOperationCrossesWorkspaces(t *testing.T) {
 		tag:          apitest.First[api.Tag](t, s, rich, "/tags").ID,
 		webhook:      subscribe(t, s, rich.Token, "https://hooks.example.com", api.EventTypeLeadCreated).ID,
 	}
+	ids.message = detail(t, s, rich.Token, ids.conversation).Messages[0].ID
+	ids.contact = detail(t, s, rich.Token, ids.conversation).Contact.ID
+	ids.attachment = uuid.New()
+	s.Exec(t, `INSERT INTO attachments (workspace_id, id, message_id, type, content_type, size_bytes, state, blob_key, created_at)
+		VALUES ($1, $2, $3, 'FILE', 'text/plain', 1, 'STORED', 'none', now())`, rich.ID, ids.attachment, ids.message)
 	s.Post(t, rich.Token, "/leads", `{"fields":{"name":"A"}}`).Want(t, http.StatusCreated)
 	s.Sequence(t)
 	ids.delivery = deliveries(t, s, rich.Token, ids.webhook)[0].ID
@@ -79,6 +85,26 @@ func isolationDecisions() map[string]decision {
 		"updateLeadStatus":         absent(http.MethodPatch, "/leads/%s/status", `{"status":"WON"}`, func(ids foreign) uuid.UUID { return ids.lead }),
 		"getConversation":          absent(http.MethodGet, "/conversations/%s", "", func(ids foreign) uuid.UUID { return ids.conversation }),
 		"listConversationMessages": absent(http.MethodGet, "/conversations/%s/messages", "", func(ids foreign) uuid.UUID { return ids.conversation }),
+		"getConversationMessage":   messageIsAbsent,
+		"createConversation":       startsNothing,
+		"handOffConversation":      handsOffNothing,
+		"releaseConversation":      absent(http.MethodPost, "/conversations/%s/release", "", func(ids foreign) uuid.UUID { return ids.conversation }),
+		"closeConversation":        absent(http.MethodPost, "/conversations/%s/close", "", func(ids foreign) uuid.UUID { return ids.conversation }),
+		"reopenConversation":       absent(http.MethodPost, "/conversations/%s/reopen", "", func(ids foreign) uuid.UUID { return ids.conversation }),
+		"getAttachment":            absent(http.MethodGet, "/attachments/%s", "", func(ids foreign) uuid.UUID { return ids.attachment }),
+		"listContacts":             hides("/contacts?limit=200", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.contact} }),
+		"getContact":               absent(http.MethodGet, "/contacts/%s", "", func(ids foreign) uuid.UUID { return ids.contact }),
+		"updateContact":            absent(http.MethodPatch, "/contacts/%s", `{"name":"x"}`, func(ids foreign) uuid.UUID { return ids.contact }),
+		"deleteContact":            absent(http.MethodDelete, "/contacts/%s", "", func(ids foreign) uuid.UUID { return ids.contact }),
+		"exportContact":            absent(http.MethodGet, "/contacts/%s/export", "", func(ids foreign) uuid.UUID { return ids.contact }),
+		"createOperator":           nothingToCross,
+		"getOperator":              absent(http.MethodGet, "/operators/%s", "", func(ids foreign) uuid.UUID { return ids.operator }),
+		"updateOperator":           absent(http.MethodPatch, "/operators/%s", `{"name":"x"}`, func(ids foreign) uuid.UUID { return ids.operator }),
+		"createChannel":            createsNoChannel,
+		"getChannel":               absent(http.MethodGet, "/channels/%s", "", func(ids foreign) uuid.UUID { return ids.channel }),
+		"updateChannel":            absent(http.MethodPatch, "/channels/%s", `{"name":"x"}`, func(ids foreign) uuid.UUID { return ids.channel }),
+		"deleteChannel":            absent(http.MethodDelete, "/channels/%s", "", func(ids foreign) uuid.UUID { return ids.channel }),
+		"checkChannel":             absent(http.MethodPost, "/channels/%s/check", "", func(ids foreign) uuid.UUID { return ids.channel }),
 		"getTag":                   absent(http.MethodGet, "/tags/%s", "", func(ids foreign) uuid.UUID { return ids.tag }),
 		"sendOperatorMessage":      absent(http.MethodPost, "/conversations/%s/operator-message", `{"content":"x"}`, func(ids foreign) uuid.UUID { return ids.conversation }),
 		"getAgent":                 absent(http.MethodGet, "/agents/%s", "", func(ids foreign) uuid.UUID { return ids.agent }),
@@ -163,6 +189,44 @@ func redeliversNothing(t *testing.T, s *apitest.Server, token string, ids foreig
 	}
 }
 
+// startsNothing names a foreign channel, and a foreign contact with an own channel.
+func startsNothing(t *testing.T, s *apitest.Server, token string, ids foreign) {
+	t.Helper()
+	agent := apitest.Decode[[]api.Agent](t, s.Get(t, token, "/agents"))[0].ID
+	own := apitest.Decode[api.ChannelDetail](t, s.Post(t, token, "/channels", map[string]any{
+		"type": "EMAIL", "name": "Mail", "agentId": agent,
+		"config": map[string]any{"fromAddress": "a@example.com", "inbound": "mailgun", "smtp": map[string]any{"host": "example.com", "port": 587, "security": "tls"}},
+	}).Want(t, http.StatusCreated)).ID
+	s.Post(t, token, "/conversations", map[string]any{"channelId": ids.channel, "to": "anna@example.com", "content": "x"}).
+		Problem(t, http.StatusUnprocessableEntity, api.ErrorCodeUnknownChannel)
+	s.Post(t, token, "/conversations", map[string]any{"channelId": own, "contactId": ids.contact, "content": "x"}).
+		Problem(t, http.StatusUnprocessableEntity, api.ErrorCodeUnknownContact)
+}
+
+// handsOffNothing names a foreign conversation, and a foreign operator with an own one.
+func handsOffNothing(t *testing.T, s *apitest.Server, token string, ids foreign) {
+	t.Helper()
+	absent(http.MethodPost, "/conversations/%s/hand-off", "{}", func(ids foreign) uuid.UUID { return ids.conversation })(t, s, token, ids)
+	own := apitest.Decode[[]api.Conversation](t, s.Get(t, token, "/conversations?status=OPEN").Want(t, http.StatusOK))[0].ID
+	s.Post(t, token, "/conversations/"+own.String()+"/hand-off", map[string]any{"operatorId": ids.operator}).
+		Problem(t, http.StatusUnprocessableEntity, api.ErrorCodeUnknownOperator)
+}
+
+func createsNoChannel(t *testing.T, s *apitest.Server, token string, ids foreign) {
+	t.Helper()
+	s.Post(t, token, "/channels", map[string]any{"type": "WEBSITE", "name": "x", "agentId": ids.agent}).
+		Problem(t, http.StatusUnprocessableEntity, api.ErrorCodeUnknownAgent)
+}
+
+// messageIsAbsent tries a foreign message with the foreign conversation and with an own one.
+func messageIsAbsent(t *testing.T, s *apitest.Server, token string, ids foreign) {
+	t.Helper()
+	own := apitest.Decode[[]api.Conversation](t, s.Get(t, token, "/conversations").Want(t, http.StatusOK))[0].ID
+	for _, conversation := range []uuid.UUID{ids.conversation, own} {
+		absent(http.MethodGet, "/conversations/"+conversation.String()+"/messages/%s", "", func(ids foreign) uuid.UUID { return ids.message })(t, s, token, ids)
+	}
+}
+
 func bulkSkips(t *testing.T, s *apitest.Server, token string, ids foreign) {
 	t.Helper()
 	response := s.Post(t, token, "/conversations/bulk", map[string]any{"ids": []uuid.UUID{ids.conversation}, "action": "close"})
@@ -177,7 +241,7 @@ func bulkSkips(t *testing.T, s *apitest.Server, token string, ids foreign) {
 func snapshot(t *testing.T, s *apitest.Server, workspaceID uuid.UUID) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, table := range []string{"agents", "channels", "operators", "tags", "contacts", "conversations", "conversation_tags", "conversation_status_changes", "messages", "leads", "integrations", "events", "webhook_deliveries", "knowledge_sources", "knowledge_jobs", "knowledge_pages", "knowledge_documents", "knowledge_chunks"} {
+	for _, table := range []string{"agents", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags", "conversation_status_changes", "messages", "message_external_ids", "outbound_messages", "attachments", "leads", "integrations", "events", "webhook_deliveries", "knowledge_sources", "knowledge_jobs", "knowledge_pages", "knowledge_documents", "knowledge_chunks"} {
 		var rows json.RawMessage
 		err := s.DB.QueryRow(t.Context(), "SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY to_jsonb(r)::text), '[]') FROM "+table+" AS r WHERE workspace_id = $1", workspaceID).Scan(&rows)
 		require.NoError(t, err)

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"maps"
 	"net"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/testing/apitest"
+	"github.com/avelto/convo/internal/testing/channeltest"
 )
 
 const (
@@ -27,8 +29,10 @@ const (
 	// receiverTime is how long the slowest operation waits for another server. Requests that
 	// held a connection meanwhile would take keyedCalls / poolSize times as long.
 	receiverTime = time.Second
-	// callsLimit is far below those 16 s, and generous for a busy machine.
-	callsLimit = keyedCalls / poolSize * receiverTime / 2
+	// callsLimit is below those 16 s, and generous for a busy machine.
+	callsLimit = keyedCalls / poolSize * receiverTime * 3 / 4
+	// maxTests is how many test events of a workspace the server sends concurrently.
+	maxTests = 5
 )
 
 // keyedPost says how an operation is called many times with a key.
@@ -38,6 +42,8 @@ type keyedPost struct {
 	// effects counts what the calls have changed, one for each key; empty if the operation
 	// changes nothing that can be counted.
 	effects string
+	// concurrent is how many of the calls the server accepts concurrently; 0 for all.
+	concurrent int
 }
 
 // keyedPosts are the calls of every POST operation. They are prepared in a workspace
@@ -59,32 +65,44 @@ func keyedPosts(t *testing.T, s *apitest.Server, in apitest.Space, webhookURL st
 	}
 	s.Post(t, in.Token, "/knowledge/crawl", `{"url":"https://docs.example.com/refreshed"}`).Want(t, http.StatusAccepted)
 	source := apitest.First[api.KnowledgeSource](t, s, in, "/knowledge/sources")
+	agent := apitest.First[api.Agent](t, s, in, "/agents").ID.String()
+	open := apitest.Decode[[]api.Conversation](t, s.Get(t, in.Token, "/conversations?status=OPEN").Want(t, http.StatusOK))
+	require.GreaterOrEqual(t, len(open), 4)
+	phone := newChannel(t, s, in.Token, api.ChannelTypeSMS).ID.String()
 	call := func(path, body string) func(int) apitest.Request {
 		return func(n int) apitest.Request {
 			return apitest.Request{Path: path, Body: strings.ReplaceAll(body, "#", strconv.Itoa(n))}
 		}
 	}
 	return map[string]keyedPost{
-		"createLead":          {call("/leads", `{"fields":{"name":"keyed #"}}`), "SELECT count(*) FROM leads WHERE fields ->> 'name' LIKE 'keyed %'"},
-		"createAgent":         {call("/agents", `{"name":"keyed #","modelProvider":"openai","modelName":"gpt-4o-mini"}`), "SELECT count(*) FROM agents WHERE name LIKE 'keyed %'"},
-		"createTag":           {call("/tags", `{"name":"keyed #"}`), "SELECT count(*) FROM tags WHERE name LIKE 'keyed %'"},
-		"sendOperatorMessage": {call("/conversations/"+handedOff.ID.String()+"/operator-message", `{"content":"keyed #"}`), "SELECT count(*) FROM messages WHERE content LIKE 'keyed %'"},
-		"bulkUpdateConversations": {func(n int) apitest.Request {
+		"createChannel":       {request: call("/channels", `{"type":"WEBSITE","name":"keyed #","agentId":"`+agent+`"}`), effects: "SELECT count(*) FROM channels WHERE name LIKE 'keyed %'"},
+		"checkChannel":        {request: call("/channels/"+phone+"/check", "")},
+		"createConversation":  {request: call("/conversations", `{"channelId":"`+phone+`","to":"+4860000#","content":"started #"}`), effects: "SELECT count(*) FROM messages WHERE content LIKE 'started %'"},
+		"handOffConversation": {request: call("/conversations/"+open[0].ID.String()+"/hand-off", `{"reason":"keyed #"}`)},
+		"releaseConversation": {request: call("/conversations/"+open[1].ID.String()+"/release", "")},
+		"closeConversation":   {request: call("/conversations/"+open[2].ID.String()+"/close", "")},
+		"reopenConversation":  {request: call("/conversations/"+open[3].ID.String()+"/reopen", "")},
+		"createOperator":      {request: call("/operators", `{"name":"keyed #"}`), effects: "SELECT count(*) FROM operators WHERE name LIKE 'keyed %'"},
+		"createLead":          {request: call("/leads", `{"fields":{"name":"keyed #"}}`), effects: "SELECT count(*) FROM leads WHERE fields ->> 'name' LIKE 'keyed %'"},
+		"createAgent":         {request: call("/agents", `{"name":"keyed #","modelProvider":"openai","modelName":"gpt-4o-mini"}`), effects: "SELECT count(*) FROM agents WHERE name LIKE 'keyed %'"},
+		"createTag":           {request: call("/tags", `{"name":"keyed #"}`), effects: "SELECT count(*) FROM tags WHERE name LIKE 'keyed %'"},
+		"sendOperatorMessage": {request: call("/conversations/"+handedOff.ID.String()+"/operator-message", `{"content":"keyed #"}`), effects: "SELECT count(*) FROM messages WHERE content LIKE 'keyed %'"},
+		"bulkUpdateConversations": {request: func(n int) apitest.Request {
 			return apitest.Request{Path: "/conversations/bulk", Body: fmt.Sprintf(`{"ids":[%q],"action":"tag","tagIds":[%q]}`, handedOff.ID, tags[n])}
-		}, "SELECT count(*) FROM event_outbox WHERE type = 'conversation.tags_changed'"},
-		"createWebhook":                {call("/integrations/webhook", `{"type":"WEBHOOK","url":"https://hooks.example.com/keyed/#","events":["conversation.closed"]}`), "SELECT count(*) FROM integrations WHERE url LIKE '%/keyed/%'"},
-		"rotateIntegrationSecret":      {call(integration+"/rotate-secret", `{"overlapHours":1}`), ""},
-		"testIntegration":              {call(integration+"/test", ""), "SELECT count(*) FROM events WHERE type = 'webhook.ping'"},
-		"redeliverIntegrationDelivery": {call(integration+"/deliveries/"+delivery.ID.String()+"/redeliver", ""), ""},
-		"uploadKnowledge": {func(n int) apitest.Request {
+		}, effects: "SELECT count(*) FROM event_outbox WHERE type = 'conversation.tags_changed'"},
+		"createWebhook":                {request: call("/integrations/webhook", `{"type":"WEBHOOK","url":"https://hooks.example.com/keyed/#","events":["conversation.closed"]}`), effects: "SELECT count(*) FROM integrations WHERE url LIKE '%/keyed/%'"},
+		"rotateIntegrationSecret":      {request: call(integration+"/rotate-secret", `{"overlapHours":1}`)},
+		"testIntegration":              {request: call(integration+"/test", ""), concurrent: maxTests, effects: "SELECT count(*) FROM events WHERE type = 'webhook.ping'"},
+		"redeliverIntegrationDelivery": {request: call(integration+"/deliveries/"+delivery.ID.String()+"/redeliver", "")},
+		"uploadKnowledge": {request: func(n int) apitest.Request {
 			return apitest.Request{Path: "/knowledge/upload", Body: fmt.Sprintf("keyed %d", n), Header: map[string]string{"Content-Type": "text/plain"}}
-		}, "SELECT count(*) FROM knowledge_jobs WHERE type = 'UPLOAD'"},
-		"crawlKnowledge": {call("/knowledge/crawl", `{"url":"https://docs.example.com/keyed/#"}`), "SELECT count(*) FROM knowledge_jobs WHERE url LIKE '%/keyed/%'"},
-		"cancelKnowledgeJob": {func(n int) apitest.Request {
+		}, effects: "SELECT count(*) FROM knowledge_jobs WHERE type = 'UPLOAD'"},
+		"crawlKnowledge": {request: call("/knowledge/crawl", `{"url":"https://docs.example.com/keyed/#"}`), effects: "SELECT count(*) FROM knowledge_jobs WHERE url LIKE '%/keyed/%'"},
+		"cancelKnowledgeJob": {request: func(n int) apitest.Request {
 			return apitest.Request{Path: "/knowledge/jobs/" + jobs[n].String() + "/cancel"}
-		}, "SELECT count(*) FROM knowledge_jobs WHERE status = 'CANCELLED'"},
-		"refreshKnowledgeSource": {call("/knowledge/sources/"+source.ID.String()+"/refresh", ""), ""},
-		"searchKnowledge":        {call("/knowledge/search", `{"query":"return policy"}`), ""},
+		}, effects: "SELECT count(*) FROM knowledge_jobs WHERE status = 'CANCELLED'"},
+		"refreshKnowledgeSource": {request: call("/knowledge/sources/"+source.ID.String()+"/refresh", "")},
+		"searchKnowledge":        {request: call("/knowledge/search", `{"query":"return policy"}`)},
 	}
 }
 
@@ -94,7 +112,7 @@ func keyedPosts(t *testing.T, s *apitest.Server, in apitest.Space, webhookURL st
 func TestManyKeyedCallsFinishOnATinyPool(t *testing.T) {
 	t.Parallel()
 	receiver := apitest.NewReceiver(t, func(int, http.ResponseWriter, *http.Request) { <-time.After(receiverTime) })
-	s := apitest.New(t, apitest.Options{MaxConns: poolSize, Config: apitest.Config{AllowedTargets: []string{"127.0.0.0/8", "::1/128"}}})
+	s := apitest.New(t, apitest.Options{MaxConns: poolSize, Providers: channeltest.Registry(), Config: apitest.Config{AllowedTargets: []string{"127.0.0.0/8", "::1/128"}}})
 	rich, _ := s.Demo(t)
 	s.Exec(t, "DELETE FROM knowledge_jobs")
 	posts := keyedPosts(t, s, rich, receiver.URL)
@@ -137,6 +155,7 @@ func TestManyKeyedCallsFinishOnATinyPool(t *testing.T) {
 func callAll(t *testing.T, s *apitest.Server, token, operation string, post keyedPost) ([]apitest.Response, time.Duration) {
 	t.Helper()
 	responses, started := make([]apitest.Response, keyedCalls), time.Now()
+	accepted := make(chan struct{}, cmp.Or(post.concurrent, keyedCalls))
 	var calls sync.WaitGroup
 	for n := range keyedCalls {
 		r := post.request(n)
@@ -146,7 +165,11 @@ func callAll(t *testing.T, s *apitest.Server, token, operation string, post keye
 		if r.Header = header; r.Body == "" {
 			r.Body = nil
 		}
-		calls.Go(func() { responses[n] = s.Do(t, r) })
+		calls.Go(func() {
+			accepted <- struct{}{}
+			defer func() { <-accepted }()
+			responses[n] = s.Do(t, r)
+		})
 	}
 	calls.Wait()
 	return responses, time.Since(started)

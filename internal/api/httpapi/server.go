@@ -22,12 +22,14 @@ import (
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/channel"
+	"github.com/avelto/convo/internal/domain/contact"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/idempotency"
 	"github.com/avelto/convo/internal/domain/integration"
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/domain/lead"
+	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/ratelimit"
 	"github.com/avelto/convo/openapi"
@@ -40,6 +42,8 @@ type Dependencies struct {
 	Conversations *conversation.Service
 	Agents        *agent.Service
 	Channels      *channel.Service
+	Contacts      *contact.Service
+	Blobs         blob.Store
 	Analytics     *analytics.Service
 	Integrations  *integration.Service
 	Events        *event.Feed
@@ -66,6 +70,7 @@ type service struct {
 	*conversations
 	*agents
 	*channels
+	*contacts
 	*analyticsTag
 	*knowledgeTag
 	*webhooks
@@ -85,8 +90,8 @@ const (
 func New(d Dependencies) (http.Handler, error) {
 	links := linker{publicURL: d.PublicURL}
 	all := &service{
-		leads: &leads{d.Leads, d.Audit, links}, conversations: &conversations{d.Conversations, d.Audit, links},
-		agents: &agents{d.Agents, d.Audit, links}, channels: &channels{d.Channels, links},
+		leads: &leads{d.Leads, d.Audit, links}, conversations: &conversations{d.Conversations, d.Audit, d.Blobs, links},
+		agents: &agents{d.Agents, d.Audit, links}, channels: &channels{d.Channels, d.Audit, links}, contacts: &contacts{d.Contacts, d.Audit, links},
 		analyticsTag: &analyticsTag{d.Analytics}, knowledgeTag: &knowledgeTag{service: d.Knowledge, log: d.Audit, links: links, maxUpload: maxUpload(d.Document)}, webhooks: &webhooks{d.Integrations, d.Audit, d.Events, links},
 		meta: newMeta(d.Document.JSON, openapi.Postman),
 	}

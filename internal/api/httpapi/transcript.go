@@ -8,7 +8,6 @@ import (
 	"net/http"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/conversation"
 )
@@ -61,7 +60,7 @@ func newTranscriptStream(ctx context.Context, detail conversation.Detail) (api.G
 	}), nil
 }
 
-func writeMessages(out *bufio.Writer, separator string, rows []db.Message) error {
+func writeMessages(out *bufio.Writer, separator string, rows []conversation.Message) error {
 	for _, row := range rows {
 		message, err := json.Marshal(representation.Message(row))
 		if err != nil {

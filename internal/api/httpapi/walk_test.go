@@ -23,7 +23,7 @@ import (
 func example(t *testing.T, o *spec.Operation) apitest.Request {
 	t.Helper()
 	r := apitest.Request{Method: o.Method, Path: o.Path, Header: map[string]string{}}
-	for _, name := range []string{"{id}", "{deliveryId}"} {
+	for _, name := range []string{"{id}", "{deliveryId}", "{messageId}"} {
 		r.Path = strings.ReplaceAll(r.Path, name, uuid.NewString())
 	}
 	if o.Body == nil {
@@ -157,7 +157,7 @@ func TestEveryOperationRejectsInvalidIDs(t *testing.T) {
 		}
 		r := example(t, o)
 		r.Token = token
-		r.Path = strings.NewReplacer("{id}", "42", "{deliveryId}", uuid.NewString()).Replace(o.Path)
+		r.Path = strings.NewReplacer("{id}", "42", "{deliveryId}", uuid.NewString(), "{messageId}", uuid.NewString()).Replace(o.Path)
 		problem := s.Do(t, r).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
 		require.Equal(t, "path.id", (*problem.Errors)[0].Location)
 	})

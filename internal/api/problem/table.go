@@ -8,6 +8,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/domain/analytics"
+	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/idempotency"
@@ -56,12 +57,43 @@ var table = []mapping{
 	is(conversation.ErrClosed, api.ErrorCodeConversationClosed, "The conversation is closed. Reopen it first."),
 	is(conversation.ErrNotHandedOff, api.ErrorCodeConversationNotHandedOff, "The conversation has not been handed off to an operator."),
 	is(conversation.ErrTagExists, api.ErrorCodeTagExists, "The workspace already has a tag with this name."),
+	as(replyRefused),
+	is(conversation.ErrUnknownUser, api.ErrorCodeUnknownUser, "No member of this workspace has this email address."),
+	is(conversation.ErrOperatorExists, api.ErrorCodeOperatorExists, "Another operator is linked to this user."),
+	is(conversation.ErrRecipient, api.ErrorCodeContactUnreachable, "The channel has no address of the contact."),
+	as(func(e *conversation.UnknownChannelError) *Error {
+		return New(api.ErrorCodeUnknownChannel, "This workspace has no channel %s.", e.ID)
+	}),
+	as(func(e *conversation.UnknownContactError) *Error {
+		return New(api.ErrorCodeUnknownContact, "This workspace has no contact %s.", e.ID)
+	}),
+	as(func(e *conversation.CannotInitiateError) *Error {
+		return New(api.ErrorCodeChannelCannotInitiate, "Channels of type %s cannot start conversations: the contact has to write first.", e.Type)
+	}),
+	as(func(e *conversation.InvalidAddressError) *Error {
+		return Invalid(api.FieldError{Location: "body.to", Message: "must be an address for the channel type " + string(e.Type)})
+	}),
+	as(func(e *conversation.TooLongError) *Error {
+		return New(api.ErrorCodeContentTooLong, "The channel allows up to %d characters.", e.MaxLength)
+	}),
+	as(func(e *conversation.UnknownMessageError) *Error {
+		return New(api.ErrorCodeUnknownMessage, "This conversation has no message %s.", e.ID)
+	}),
 	as(func(e *conversation.UnknownOperatorError) *Error {
 		return New(api.ErrorCodeUnknownOperator, "This workspace has no operator %s.", e.ID)
 	}),
 	as(func(e *conversation.UnknownTagsError) *Error {
 		return New(api.ErrorCodeUnknownTag, "This workspace has no tag %s.", e.IDs[0])
 	}),
+
+	is(channel.ErrTooMany, api.ErrorCodeTooManyChannels, fmt.Sprintf("The workspace has %d channels. Delete one first.", channel.MaxChannels)),
+	as(func(e *channel.UnavailableError) *Error {
+		return New(api.ErrorCodeChannelTypeUnavailable, "Channels of type %s are not available on this server.", e.Type)
+	}),
+	as(func(e *channel.UnknownAgentError) *Error {
+		return New(api.ErrorCodeUnknownAgent, "This workspace has no agent %s.", e.ID)
+	}),
+	as(invalidChannel),
 
 	is(label.ErrEmpty, api.ErrorCodeValidationFailed, "").field("body.name", "must have a visible character"),
 	is(label.ErrInvisible, api.ErrorCodeValidationFailed, "").field("body.name", "must not have invisible characters"),
@@ -91,6 +123,27 @@ var table = []mapping{
 	as(func(e *analytics.SpanError) *Error {
 		return Invalid(api.FieldError{Location: "query.from", Message: e.Reason})
 	}),
+}
+
+// replyRefused says which rule of the channel allows no reply.
+func replyRefused(e *conversation.ReplyRefusedError) *Error {
+	details := map[api.ReplyPolicyReason]string{
+		api.ReplyPolicyReasonWINDOWEXPIRED:   "The contact has not written for too long: the channel allows no reply until they write again.",
+		api.ReplyPolicyReasonCONTACTBLOCKED:  "The contact has blocked the channel or opted out.",
+		api.ReplyPolicyReasonNORECIPIENT:     "The channel has no address of the contact.",
+		api.ReplyPolicyReasonCHANNELDISABLED: "The channel is disabled.",
+		api.ReplyPolicyReasonCHANNELDELETED:  "The channel was deleted.",
+	}
+	return &Error{Code: api.ErrorCodeReplyWindowClosed, Detail: details[e.Policy.Reason]}
+}
+
+// invalidChannel names the settings by their place in the request.
+func invalidChannel(e *channel.InvalidError) *Error {
+	fields := make([]api.FieldError, len(e.Invalid))
+	for i, one := range e.Invalid {
+		fields[i] = api.FieldError{Location: "body" + strings.ReplaceAll(one.Pointer, "/", "."), Message: one.Message}
+	}
+	return Invalid(fields...)
 }
 
 func unknownEvents(e *event.UnknownTypesError) *Error {

@@ -20,6 +20,8 @@ import (
 	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/domain/analytics"
+	"github.com/avelto/convo/internal/domain/channel"
+	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/idempotency"
@@ -54,6 +56,20 @@ var domainErrors = map[string]struct {
 	"conversation.ErrTagExists":         {conversation.ErrTagExists, api.ErrorCodeTagExists},
 	"conversation.UnknownOperatorError": {&conversation.UnknownOperatorError{ID: uuid.New()}, api.ErrorCodeUnknownOperator},
 	"conversation.UnknownTagsError":     {&conversation.UnknownTagsError{IDs: []uuid.UUID{uuid.New()}}, api.ErrorCodeUnknownTag},
+	"conversation.ReplyRefusedError":    {&conversation.ReplyRefusedError{Policy: conversation.Policy{Reason: api.ReplyPolicyReasonWINDOWEXPIRED}}, api.ErrorCodeReplyWindowClosed},
+	"conversation.TooLongError":         {&conversation.TooLongError{MaxLength: 1600}, api.ErrorCodeContentTooLong},
+	"conversation.UnknownMessageError":  {&conversation.UnknownMessageError{ID: uuid.New()}, api.ErrorCodeUnknownMessage},
+	"channel.ErrTooMany":                {channel.ErrTooMany, api.ErrorCodeTooManyChannels},
+	"channel.InvalidError":              {&channel.InvalidError{Invalid: []provider.Invalid{{Pointer: "/config/title", Message: "is required"}}}, api.ErrorCodeValidationFailed},
+	"channel.UnavailableError":          {&channel.UnavailableError{Type: api.ChannelTypeVOICE}, api.ErrorCodeChannelTypeUnavailable},
+	"channel.UnknownAgentError":         {&channel.UnknownAgentError{ID: uuid.New()}, api.ErrorCodeUnknownAgent},
+	"conversation.ErrUnknownUser":       {conversation.ErrUnknownUser, api.ErrorCodeUnknownUser},
+	"conversation.ErrOperatorExists":    {conversation.ErrOperatorExists, api.ErrorCodeOperatorExists},
+	"conversation.ErrRecipient":         {conversation.ErrRecipient, api.ErrorCodeContactUnreachable},
+	"conversation.UnknownChannelError":  {&conversation.UnknownChannelError{ID: uuid.New()}, api.ErrorCodeUnknownChannel},
+	"conversation.UnknownContactError":  {&conversation.UnknownContactError{ID: uuid.New()}, api.ErrorCodeUnknownContact},
+	"conversation.CannotInitiateError":  {&conversation.CannotInitiateError{Type: api.ChannelTypeTELEGRAM}, api.ErrorCodeChannelCannotInitiate},
+	"conversation.InvalidAddressError":  {&conversation.InvalidAddressError{Type: api.ChannelTypeEMAIL}, api.ErrorCodeValidationFailed},
 	"event.UnknownTypesError":           {&event.UnknownTypesError{Indexes: []int{1}, Known: []string{"a", "b"}}, api.ErrorCodeUnknownEvent},
 	"integration.ErrTooManyWebhooks":    {integration.ErrTooManyWebhooks, api.ErrorCodeTooManyWebhooks},
 	"integration.ErrTooManyTests":       {integration.ErrTooManyTests, api.ErrorCodeRateLimited},
@@ -83,6 +99,7 @@ var unmapped = map[string]string{
 	"crawl.PageError":             "stored with the job",
 	"knowledge.BodyError":         "the handler maps the error it wraps, as for every body",
 	"extract.Error":               "stored with the job",
+	"channel.ErrUnusable":         "stored with the channel",
 	"seal.ErrBroken":              "a wrong key is a fault of the installation",
 	"token.ErrExpiry":             "only the console and the command line create tokens",
 	"token.ErrUnknownScope":       "only the console and the command line create tokens",

@@ -1,8 +1,6 @@
 package representation
 
 import (
-	"github.com/google/uuid"
-
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/conversation"
@@ -13,7 +11,7 @@ import (
 func Conversation(row db.Conversation, contact db.Contact) api.Conversation {
 	return api.Conversation{
 		ID: row.ID, AgentID: row.AgentID, ChannelID: row.ChannelID, Status: row.Status,
-		Contact:            api.Contact{ID: contact.ID, Name: contact.Name, Email: contact.Email, Phone: contact.Phone},
+		Contact:            Contact(contact),
 		AssignedOperatorID: row.AssignedOperatorID, LastMessageAt: timestamp.NewPtr(row.LastMessageAt),
 		CreatedAt: timestamp.New(row.CreatedAt), UpdatedAt: timestamp.New(row.UpdatedAt),
 	}
@@ -33,6 +31,7 @@ func ConversationDetail(d conversation.Detail) api.ConversationDetail {
 		AssignedOperatorID: short.AssignedOperatorID, LastMessageAt: short.LastMessageAt,
 		CreatedAt: short.CreatedAt, UpdatedAt: short.UpdatedAt,
 		Sentiment: d.Conversation.Sentiment, Tags: List(d.Tags, Tag), Messages: []api.Message{},
+		Subject: d.Conversation.Subject, ReplyPolicy: ReplyPolicy(d.Policy),
 	}
 	if d.Conversation.AssignedOperatorID != nil && d.OperatorName != nil {
 		detail.AssignedOperator = &api.Operator{ID: *d.Conversation.AssignedOperatorID, Name: *d.OperatorName}
@@ -40,21 +39,27 @@ func ConversationDetail(d conversation.Detail) api.ConversationDetail {
 	return detail
 }
 
-// Message converts a message.
-func Message(row db.Message) api.Message {
-	author := map[api.MessageAuthorType]*uuid.UUID{
-		api.MessageAuthorTypeCONTACT: row.ContactID, api.MessageAuthorTypeAGENT: row.AgentID,
-		api.MessageAuthorTypeOPERATOR: row.OperatorID,
+// ReplyPolicy converts what a channel allows.
+func ReplyPolicy(p conversation.Policy) api.ReplyPolicy {
+	shown := api.ReplyPolicy{Open: p.Open, Until: timestamp.NewPtr(p.Until), MaxLength: int32(p.MaxLength), TemplateRequired: p.TemplateRequired}
+	if !p.Open {
+		shown.Reason = &p.Reason
 	}
-	return api.Message{
-		ID: row.ID, Role: row.Role, Content: row.Content,
-		Author:         api.MessageAuthor{Type: row.AuthorType, ID: author[row.AuthorType]},
-		DeliveryStatus: row.DeliveryStatus, CreatedAt: timestamp.New(row.CreatedAt),
-	}
+	return shown
 }
 
 // Operator converts an operator.
 func Operator(row db.Operator) api.Operator { return api.Operator{ID: row.ID, Name: row.Name} }
+
+// OperatorDetail converts an operator with the console user it is linked to.
+func OperatorDetail(row db.OperatorGetRow) api.OperatorDetail {
+	return api.OperatorDetail{ID: row.Operator.ID, Name: row.Operator.Name, Email: row.Email, CreatedAt: timestamp.New(row.Operator.CreatedAt)}
+}
+
+// ChangedConversation converts a conversation after a change.
+func ChangedConversation(row db.ConversationGetRow) api.Conversation {
+	return Conversation(row.Conversation, row.Contact)
+}
 
 // Tag converts a tag.
 func Tag(row db.Tag) api.Tag { return api.Tag{ID: row.ID, Name: row.Name} }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/knowledge"
 )
@@ -49,12 +50,24 @@ func eventData(payload event.Payload) (any, error) {
 	switch p := payload.(type) {
 	case event.ConversationChanged:
 		return conversationData{Conversation(p.Conversation, p.Contact)}, nil
+	case event.ConversationHandedOff:
+		return handedOffData{Conversation(p.Conversation, p.Contact), p.Reason}, nil
 	case event.ConversationAssigned:
 		return assignedData{Conversation(p.Conversation, p.Contact), p.Previous}, nil
 	case event.ConversationTagsChanged:
 		return tagsData{List(p.Added, Tag), Conversation(p.Conversation, p.Contact), List(p.Removed, Tag)}, nil
 	case event.MessageCreated:
-		return messageData{p.Message.ConversationID, Message(p.Message)}, nil
+		return messageData{p.Message.ConversationID, Message(conversation.Message{Message: p.Message, Attachments: p.Attachments})}, nil
+	case event.MessageDeliveryChanged:
+		return deliveryData{p.Message.ConversationID, Message(conversation.Message{Message: p.Message}), p.Previous}, nil
+	case event.LeadDeleted:
+		return leadDeletedData{p.LeadID}, nil
+	case event.ContactCreated:
+		return contactData{ContactProfile(p.Contact)}, nil
+	case event.ContactUpdated:
+		return contactData{ContactProfile(p.Contact)}, nil
+	case event.ContactDeleted:
+		return contactDeletedData{p.ContactID}, nil
 	case knowledge.JobEnded:
 		return jobData{KnowledgeJob(p.Job)}, nil
 	case event.WebhookPing:
@@ -68,6 +81,10 @@ type (
 	conversationData struct {
 		Conversation api.Conversation `json:"conversation"`
 	}
+	handedOffData struct {
+		Conversation api.Conversation `json:"conversation"`
+		Reason       string           `json:"reason,omitempty"`
+	}
 	assignedData struct {
 		Conversation       api.Conversation `json:"conversation"`
 		PreviousOperatorID *uuid.UUID       `json:"previousOperatorId"`
@@ -80,6 +97,20 @@ type (
 	messageData struct {
 		ConversationID uuid.UUID   `json:"conversationId"`
 		Message        api.Message `json:"message"`
+	}
+	deliveryData struct {
+		ConversationID uuid.UUID          `json:"conversationId"`
+		Message        api.Message        `json:"message"`
+		PreviousStatus api.DeliveryStatus `json:"previousStatus"`
+	}
+	leadDeletedData struct {
+		LeadID uuid.UUID `json:"leadId"`
+	}
+	contactData struct {
+		Contact api.ContactProfile `json:"contact"`
+	}
+	contactDeletedData struct {
+		ContactID uuid.UUID `json:"contactId"`
 	}
 	jobData struct {
 		Job api.KnowledgeJob `json:"job"`

@@ -58,10 +58,12 @@ func TestConversationDetailHasEmptyLists(t *testing.T) {
 	var detail conversation.Detail
 	detail.Conversation = db.Conversation{ID: one, AgentID: one, ChannelID: one, Status: "CLOSED", CreatedAt: early, UpdatedAt: early}
 	detail.Contact = db.Contact{ID: one}
+	detail.Policy = conversation.Policy{Open: true, MaxLength: 4096}
 	shown := representation.ConversationDetail(detail)
 	golden(t, "ConversationDetail", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","agentId":"019dde42-9a00-7c3a-9f21-000000000001","channelId":"019dde42-9a00-7c3a-9f21-000000000001",
 		"status":"CLOSED","contact":{"id":"019dde42-9a00-7c3a-9f21-000000000001","name":null,"email":null,"phone":null},"assignedOperatorId":null,"assignedOperator":null,
-		"lastMessageAt":null,"sentiment":null,"tags":[],"messages":[],"createdAt":"2026-04-30T12:00:00.000Z","updatedAt":"2026-04-30T12:00:00.000Z"}`, shown)
+		"lastMessageAt":null,"sentiment":null,"tags":[],"messages":[],"subject":null,
+		"replyPolicy":{"open":true,"until":null,"maxLength":4096,"templateRequired":false,"reason":null},"createdAt":"2026-04-30T12:00:00.000Z","updatedAt":"2026-04-30T12:00:00.000Z"}`, shown)
 	detail.Conversation.AssignedOperatorID, detail.OperatorName = &two, new("Ola")
 	require.Equal(t, &api.Operator{ID: two, Name: "Ola"}, representation.ConversationDetail(detail).AssignedOperator)
 }
@@ -75,10 +77,27 @@ func TestMessageAuthor(t *testing.T) {
 		contact, agent, operator := one, one, one
 		contact[15], agent[15], operator[15] = 0x11, 0x12, 0x13
 		golden(t, "Message", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","role":"ASSISTANT","content":"Hi \"<b>\"","author":{"type":"`+string(kind)+`","id":"019dde42-9a00-7c3a-9f21-`+want+`"},
-			"deliveryStatus":"QUEUED","createdAt":"2026-04-30T12:00:00.999Z"}`, representation.Message(db.Message{
+			"deliveryStatus":"QUEUED","createdAt":"2026-04-30T12:00:00.999Z","direction":"OUTBOUND"}`, representation.Message(conversation.Message{Message: db.Message{
 			ID: one, Role: "ASSISTANT", Content: `Hi "<b>"`, AuthorType: kind, ContactID: &contact, AgentID: &agent, OperatorID: &operator, DeliveryStatus: "QUEUED", CreatedAt: late,
-		}))
+		}}))
 	}
+}
+
+func TestMessageJSON(t *testing.T) {
+	t.Parallel()
+	row := db.Message{
+		ID: one, Role: "USER", Content: "Hi", AuthorType: "CONTACT", ContactID: &one, DeliveryStatus: "RECEIVED", CreatedAt: early, ReplyToID: &two,
+		ExternalID: new("4711"), ClientMessageID: new("c-1"), EditedAt: &late, ErrorCode: new(api.MessageErrorCodeChannelDeleted), ErrorMessage: new("Gone."), Attempts: []byte("[]"),
+	}
+	files := []db.Attachment{{ID: two, MessageID: one, Type: "IMAGE", State: "PENDING", BlobKey: new("never/shown"), ExternalID: new("never shown")}}
+	const short = `"id":"019dde42-9a00-7c3a-9f21-000000000001","role":"USER","content":"Hi","author":{"type":"CONTACT","id":"019dde42-9a00-7c3a-9f21-000000000001"},
+		"deliveryStatus":"RECEIVED","createdAt":"2026-04-30T12:00:00.000Z","direction":"INBOUND","externalId":"4711","clientMessageId":"c-1","replyToId":"019dde42-9a00-7c3a-9f21-000000000002",
+		"editedAt":"2026-04-30T12:00:00.999Z","error":{"code":"channel_deleted","message":"Gone.","providerCode":null},
+		"attachments":[{"id":"019dde42-9a00-7c3a-9f21-000000000002","type":"IMAGE","name":null,"contentType":null,"sizeBytes":null,"state":"PENDING"}]`
+	golden(t, "Message", "{"+short+"}", representation.Message(conversation.Message{Message: row, Attachments: files}))
+	golden(t, "MessageDetail", "{"+short+`,"attempts":[]}`, representation.MessageDetail(conversation.Message{Message: row, Attachments: files}))
+	row.RedactedAt = &late
+	require.Nil(t, representation.Message(conversation.Message{Message: row, Attachments: files}).Attachments, "files of a redacted message are not shown")
 }
 
 func TestAgentJSON(t *testing.T) {
@@ -95,8 +114,9 @@ func TestAgentJSON(t *testing.T) {
 
 func TestChannelTagAndOperatorJSON(t *testing.T) {
 	t.Parallel()
-	channel := db.Channel{WorkspaceID: two, ID: one, Type: "TELEGRAM", Name: "Shop", AgentID: two, CreatedAt: late}
-	golden(t, "Channel", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","type":"TELEGRAM","name":"Shop","agentId":"`+two.String()+`","createdAt":"2026-04-30T12:00:00.999Z"}`, representation.Channel(channel))
+	channel := db.Channel{WorkspaceID: two, ID: one, Type: "TELEGRAM", Name: "Shop", AgentID: two, Status: "CONNECTED", CreatedAt: early, UpdatedAt: late}
+	golden(t, "Channel", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","type":"TELEGRAM","name":"Shop","agentId":"019dde42-9a00-7c3a-9f21-000000000002","status":"CONNECTED",
+		"createdAt":"2026-04-30T12:00:00.000Z","updatedAt":"2026-04-30T12:00:00.999Z"}`, representation.Channel(channel))
 	golden(t, "Tag", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","name":"vip"}`, representation.Tag(db.Tag{WorkspaceID: two, ID: one, Name: "vip", CreatedAt: late}))
 	golden(t, "Operator", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","name":"Ola"}`, representation.Operator(db.Operator{WorkspaceID: two, ID: one, Name: "Ola"}))
 }

@@ -1,6 +1,7 @@
 package validation
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,8 +34,8 @@ func variant(schema *openapi3.Schema, value any) (*openapi3.Schema, []api.FieldE
 		if selected != "" && alternative.Ref == selected {
 			return alternative.Value, nil
 		}
-		for value, ref := range schema.Discriminator.Mapping {
-			if ref.Ref == alternative.Ref {
+		for _, value := range slices.Sorted(maps.Keys(schema.Discriminator.Mapping)) {
+			if schema.Discriminator.Mapping[value].Ref == alternative.Ref {
 				known = append(known, value)
 			}
 		}

@@ -10,12 +10,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
-	"github.com/avelto/convo/gen/api"
+	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/domain/event"
@@ -24,14 +21,6 @@ import (
 	"github.com/avelto/convo/internal/platform/share"
 	"github.com/avelto/convo/internal/testing/seed"
 )
-
-// noJobs discards jobs.
-type noJobs struct{}
-
-// InsertTx implements conversation.Jobs.
-func (noJobs) InsertTx(context.Context, pgx.Tx, river.JobArgs, *river.InsertOpts) (*rivertype.JobInsertResult, error) {
-	return &rivertype.JobInsertResult{}, nil
-}
 
 // requireCounted compares the daily counts and deltas of all workspaces with the rows that
 // they count.
@@ -71,7 +60,7 @@ func newTraffic(t *testing.T) *traffic {
 	w := seed.New(t)
 	f := &traffic{
 		World: w, leads: &lead.Service{DB: w.DB, IDs: w.IDs, Clock: w.Clock, Pages: w.Pages, Events: w.Recorder},
-		conversations: &conversation.Service{DB: w.DB, IDs: w.IDs, Clock: w.Clock, Pages: w.Pages, Jobs: noJobs{}, Events: w.Recorder},
+		conversations: &conversation.Service{DB: w.DB, IDs: w.IDs, Clock: w.Clock, Pages: w.Pages, Events: w.Recorder},
 	}
 	agents := []uuid.UUID{w.Agent(t, w.Ours, "One"), w.Agent(t, w.Ours, "Two")}
 	handedOff := w.Clock.Now()
@@ -115,7 +104,7 @@ func (f *traffic) change(ctx context.Context, random *rand.Rand) error {
 	case 1:
 		err = f.leads.Delete(ctx, f.DB, f.Ours, oneOf(f.leadIDs))
 	case 2:
-		_, err = f.conversations.Reply(ctx, f.DB, f.Ours, oneOf(f.talks), "Hello")
+		_, err = f.conversations.Reply(ctx, f.DB, f.Ours, oneOf(f.talks), conversation.Reply{Content: "Hello"})
 	case 3, 4, 5:
 		stages := []api.LeadStatus{api.LeadStatusNEW, api.LeadStatusQUALIFIED, api.LeadStatusWON, api.LeadStatusLOST}
 		_, err = f.leads.SetStatus(ctx, f.DB, f.Ours, oneOf(f.leadIDs), stages[random.IntN(len(stages))])

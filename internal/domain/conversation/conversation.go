@@ -11,6 +11,7 @@ import (
 
 	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
@@ -20,12 +21,13 @@ import (
 
 // Service reads and changes conversations.
 type Service struct {
-	DB     *postgres.DB
-	IDs    *id.Generator
-	Clock  clock.Clock
-	Pages  *page.Codec
-	Jobs   Jobs
-	Events *event.Recorder
+	DB        *postgres.DB
+	IDs       *id.Generator
+	Clock     clock.Clock
+	Pages     *page.Codec
+	Events    *event.Recorder
+	Providers provider.Registry
+	Addresses *Addresses
 }
 
 // Filter selects conversations; all parts must match. A conversation
@@ -75,11 +77,12 @@ func (s *Service) query(ctx context.Context, workspaceID uuid.UUID, f Filter, be
 	return rows, err
 }
 
-// Detail is a conversation with its tags and messages.
+// Detail is a conversation with its tags, what its channel allows, and its messages.
 type Detail struct {
 	db.ConversationGetRow
 
 	Tags       []db.Tag
+	Policy     Policy
 	Transcript *Transcript
 }
 
@@ -94,7 +97,7 @@ func (s *Service) Get(ctx context.Context, workspaceID, conversationID uuid.UUID
 		return Detail{}, fmt.Errorf("list tags of conversation: %w", err)
 	}
 	transcript, err := openTranscript(ctx, s.DB, workspaceID, conversationID)
-	return Detail{ConversationGetRow: row, Tags: tags, Transcript: transcript}, err
+	return Detail{ConversationGetRow: row, Tags: tags, Policy: s.policy(row), Transcript: transcript}, err
 }
 
 func (s *Service) row(ctx context.Context, workspaceID, conversationID uuid.UUID) (db.ConversationGetRow, error) {

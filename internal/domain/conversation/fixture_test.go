@@ -1,54 +1,35 @@
 package conversation_test
 
 import (
-	"context"
-	"sync"
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
-	"github.com/avelto/convo/gen/api"
+	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/testing/seed"
 )
-
-// queue records the jobs that are inserted, or fails with err.
-type queue struct {
-	mu   sync.Mutex
-	jobs []river.JobArgs
-	err  error
-}
-
-// InsertTx implements conversation.Jobs.
-func (q *queue) InsertTx(_ context.Context, _ pgx.Tx, args river.JobArgs, _ *river.InsertOpts) (*rivertype.JobInsertResult, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.err == nil {
-		q.jobs = append(q.jobs, args)
-	}
-	return &rivertype.JobInsertResult{}, q.err
-}
 
 type fixture struct {
 	*seed.World
 
 	conversations *conversation.Service
-	queue         *queue
 	agent         uuid.UUID
 	channel       uuid.UUID
 }
 
 func setup(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{World: seed.New(t), queue: &queue{}}
+	f := &fixture{World: seed.New(t)}
 	f.agent = f.Agent(t, f.Ours, "Concierge")
 	f.channel = f.Channel(t, f.Ours, f.agent, api.ChannelTypeTELEGRAM)
-	f.conversations = &conversation.Service{DB: f.DB, IDs: f.IDs, Clock: f.Clock, Pages: f.Pages, Jobs: f.queue, Events: f.Recorder}
+	f.conversations = &conversation.Service{
+		DB: f.DB, IDs: f.IDs, Clock: f.Clock, Pages: f.Pages, Events: f.Recorder,
+		Providers: provider.Registry{}, Addresses: conversation.NewAddresses([]byte("fixture")),
+	}
 	return f
 }
 
@@ -82,7 +63,9 @@ func (f *fixture) messages(t *testing.T, conversationID uuid.UUID) []db.Message 
 		if len(batch) == 0 {
 			return all
 		}
-		all = append(all, batch...)
+		for _, one := range batch {
+			all = append(all, one.Message)
+		}
 	}
 }
 

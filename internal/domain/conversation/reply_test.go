@@ -1,31 +1,30 @@
 package conversation_test
 
 import (
-	"errors"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
-	"github.com/avelto/convo/gen/api"
+	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/testing/seed"
 )
 
-func TestReplyStoresMessageJobAndEventTogether(t *testing.T) {
+func TestReplyStoresMessageQueueAndEventTogether(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	operator := f.Operator(t, f.Ours, "Ola")
 	subject := f.Conversation(t, f.Ours, seed.Conversation{Status: handedOff, Operator: &operator})
 	f.Clock.Advance(time.Minute)
-	message, err := f.conversations.Reply(t.Context(), f.DB, f.Ours, subject, "Dzień dobry")
+	message, err := f.conversations.Reply(t.Context(), f.DB, f.Ours, subject, conversation.Reply{Content: "Dzień dobry"})
 	require.NoError(t, err)
 	require.Equal(t, &operator, message.OperatorID)
-	require.Equal(t, []river.JobArgs{conversation.SendMessage{WorkspaceID: f.Ours, MessageID: message.ID}}, f.queue.jobs)
+	require.Equal(t, 1, f.Count(t, `SELECT count(*) FROM outbound_messages WHERE workspace_id = $1 AND message_id = $2 AND conversation_id = $3
+		AND channel_id = $4 AND next_attempt_at = $5 AND leased_until IS NULL`, f.Ours, message.ID, subject, f.get(t, subject).Conversation.ChannelID, f.Clock.Now()))
 	events := f.Events(t, f.Ours)
 	require.Len(t, events, 1)
 	require.Equal(t, api.EventTypeMessageCreated, events[0].Type)
@@ -48,11 +47,11 @@ func TestOnlyTheFirstReplyIsMeasured(t *testing.T) {
 	f := setup(t)
 	subject := f.open(t, handedOff)
 	f.Clock.Advance(time.Minute)
-	first, err := f.conversations.Reply(t.Context(), f.DB, f.Ours, subject, "one")
+	first, err := f.conversations.Reply(t.Context(), f.DB, f.Ours, subject, conversation.Reply{Content: "one"})
 	require.NoError(t, err)
 	require.Nil(t, first.OperatorID, "no operator is assigned")
 	f.Clock.Advance(time.Minute)
-	second, err := f.conversations.Reply(t.Context(), f.DB, f.Ours, subject, "two")
+	second, err := f.conversations.Reply(t.Context(), f.DB, f.Ours, subject, conversation.Reply{Content: "two"})
 	require.NoError(t, err)
 	found := f.get(t, subject)
 	require.Equal(t, first.CreatedAt, *found.Conversation.FirstOperatorReplyAt)
@@ -66,9 +65,9 @@ func TestAReplyThatCannotBeQueuedIsNotStored(t *testing.T) {
 	f := setup(t)
 	subject := f.open(t, handedOff)
 	before := f.get(t, subject)
-	f.queue.err = errors.New("the queue is not available")
-	_, err := f.conversations.Reply(t.Context(), f.DB, f.Ours, subject, "hello")
-	require.ErrorIs(t, err, f.queue.err)
+	f.Exec(t, "ALTER TABLE outbound_messages ADD CONSTRAINT full_queue CHECK (false)")
+	_, err := f.conversations.Reply(t.Context(), f.DB, f.Ours, subject, conversation.Reply{Content: "hello"})
+	require.ErrorContains(t, err, "full_queue")
 	require.Equal(t, before, f.get(t, subject))
 	require.Empty(t, f.Events(t, f.Ours))
 }
@@ -86,10 +85,10 @@ func TestReplyIsRejectedByStatus(t *testing.T) {
 		"absent":  {uuid.New(), postgres.ErrNotFound},
 		"foreign": {theirs, postgres.ErrNotFound},
 	} {
-		_, err := f.conversations.Reply(t.Context(), f.DB, f.Ours, one.conversation, "hello")
+		_, err := f.conversations.Reply(t.Context(), f.DB, f.Ours, one.conversation, conversation.Reply{Content: "hello"})
 		require.ErrorIs(t, err, one.want, name)
 	}
-	require.Empty(t, f.queue.jobs)
+	require.Zero(t, f.Count(t, "SELECT count(*) FROM outbound_messages"))
 	require.Zero(t, f.Count(t, "SELECT count(*) FROM messages"))
 	require.Zero(t, f.Count(t, "SELECT count(*) FROM events"))
 }
@@ -103,7 +102,7 @@ func TestReplySeesAConcurrentClose(t *testing.T) {
 	started, errs := make(chan struct{}), make(chan error, 1)
 	go func() {
 		for i := 0; ; i++ {
-			if _, err := f.conversations.Reply(t.Context(), f.DB, f.Ours, subject, "hello"); err != nil {
+			if _, err := f.conversations.Reply(t.Context(), f.DB, f.Ours, subject, conversation.Reply{Content: "hello"}); err != nil {
 				errs <- err
 				return
 			}

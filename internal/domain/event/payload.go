@@ -25,12 +25,22 @@ type LeadStatusChanged struct {
 	Previous api.LeadStatus
 }
 
+// LeadDeleted is lead.deleted.
+type LeadDeleted struct{ LeadID uuid.UUID }
+
 // ConversationChanged is an event whose only data is the conversation:
-// conversation.created, handed_off, closed or reopened.
+// conversation.created, released, closed or reopened.
 type ConversationChanged struct {
 	Type         api.EventType
 	Conversation db.Conversation
 	Contact      db.Contact
+}
+
+// ConversationHandedOff is conversation.handed_off. Reason is empty if none was given.
+type ConversationHandedOff struct {
+	Conversation db.Conversation
+	Contact      db.Contact
+	Reason       string
 }
 
 // ConversationAssigned is conversation.assigned. Previous is the operator before, nil if
@@ -49,7 +59,25 @@ type ConversationTagsChanged struct {
 }
 
 // MessageCreated is message.created.
-type MessageCreated struct{ Message db.Message }
+type MessageCreated struct {
+	Message     db.Message
+	Attachments []db.Attachment
+}
+
+// MessageDeliveryChanged is message.delivery_changed, of a message that was sent.
+type MessageDeliveryChanged struct {
+	Message  db.Message
+	Previous api.DeliveryStatus
+}
+
+// ContactCreated is contact.created.
+type ContactCreated struct{ Contact db.Contact }
+
+// ContactUpdated is contact.updated.
+type ContactUpdated struct{ Contact db.Contact }
+
+// ContactDeleted is contact.deleted.
+type ContactDeleted struct{ ContactID uuid.UUID }
 
 // WebhookPing is webhook.ping.
 type WebhookPing struct{ IntegrationID uuid.UUID }
@@ -62,6 +90,24 @@ func (LeadUpdated) EventType() api.EventType { return api.EventTypeLeadUpdated }
 
 // EventType implements Payload.
 func (LeadStatusChanged) EventType() api.EventType { return api.EventTypeLeadStatusChanged }
+
+// EventType implements Payload.
+func (LeadDeleted) EventType() api.EventType { return api.EventTypeLeadDeleted }
+
+// EventType implements Payload.
+func (ConversationHandedOff) EventType() api.EventType { return api.EventTypeConversationHandedOff }
+
+// EventType implements Payload.
+func (MessageDeliveryChanged) EventType() api.EventType { return api.EventTypeMessageDeliveryChanged }
+
+// EventType implements Payload.
+func (ContactCreated) EventType() api.EventType { return api.EventTypeContactCreated }
+
+// EventType implements Payload.
+func (ContactUpdated) EventType() api.EventType { return api.EventTypeContactUpdated }
+
+// EventType implements Payload.
+func (ContactDeleted) EventType() api.EventType { return api.EventTypeContactDeleted }
 
 // EventType implements Payload.
 func (c ConversationChanged) EventType() api.EventType { return c.Type }

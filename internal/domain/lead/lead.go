@@ -148,14 +148,16 @@ func (s *Service) SetStatus(ctx context.Context, on postgres.Conn, workspaceID, 
 
 // Delete deletes a lead permanently. It fails with postgres.ErrNotFound.
 func (s *Service) Delete(ctx context.Context, on postgres.Conn, workspaceID, leadID uuid.UUID) error {
-	gone, err := db.New().LeadDelete(ctx, on, db.LeadDeleteParams{WorkspaceID: workspaceID, ID: leadID})
-	if err != nil {
-		return fmt.Errorf("delete lead: %w", err)
-	}
-	if gone == 0 {
-		return postgres.ErrNotFound
-	}
-	return nil
+	return postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
+		gone, err := db.New().LeadDelete(ctx, tx, db.LeadDeleteParams{WorkspaceID: workspaceID, ID: leadID})
+		if err != nil {
+			return fmt.Errorf("delete lead: %w", err)
+		}
+		if gone == 0 {
+			return postgres.ErrNotFound
+		}
+		return s.Events.Record(ctx, tx, workspaceID, s.Clock.Now(), event.LeadDeleted{LeadID: leadID})
+	})
 }
 
 func lock(ctx context.Context, tx postgres.Tx, workspaceID, leadID uuid.UUID) (db.Lead, error) {

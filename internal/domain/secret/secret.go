@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/webhook/sender"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/seal"
@@ -47,33 +48,25 @@ func (s *Store) Check(ctx context.Context) error {
 
 func (s *Store) check() []byte { return s.Box.Seal(checkText, []byte(checkText)) }
 
-// Rotated counts the webhooks whose secrets were encrypted again, and those whose secrets
-// no key could open.
-type Rotated struct{ Resealed, Lost int }
+// Rotated counts what was encrypted again, and what no key could open.
+type Rotated struct{ Webhooks, Channels Count }
+
+// Count counts rows with secrets.
+type Count struct{ Resealed, Lost int }
 
 // Rotate encrypts all secrets with the newest key, in batches, while servers run. It
 // fails with ErrWrongKey unless acceptLost is set: then secrets that no key opens stay as
-// they are, and their webhooks report an error until their secrets are rotated.
+// they are, and their webhooks and channels report an error until their secrets are
+// replaced.
 func (s *Store) Rotate(ctx context.Context, acceptLost bool) (done Rotated, err error) {
 	if err := s.Check(ctx); err != nil && (!acceptLost || !errors.Is(err, ErrWrongKey)) {
 		return done, err
 	}
-	var after db.SystemSecretListRow
-	for {
-		var rows []db.SystemSecretListRow
-		var batch Rotated
-		err := postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx postgres.Tx) (err error) {
-			rows, batch, err = s.rotateBatch(ctx, tx, after.WorkspaceID, after.ID)
-			return err
-		})
-		if err != nil {
-			return done, err
-		}
-		done.Resealed, done.Lost = done.Resealed+batch.Resealed, done.Lost+batch.Lost
-		if len(rows) < batchSize {
-			break
-		}
-		after = rows[len(rows)-1]
+	if done.Webhooks, err = s.rotate(ctx, s.rotateWebhooks); err != nil {
+		return done, err
+	}
+	if done.Channels, err = s.rotate(ctx, s.rotateChannels); err != nil {
+		return done, err
 	}
 	if err := db.New().SystemSecretKeyCheckReplace(ctx, s.DB, db.SystemSecretKeyCheckReplaceParams{Sealed: s.check()}); err != nil {
 		return done, fmt.Errorf("replace key check value: %w", err)
@@ -81,12 +74,42 @@ func (s *Store) Rotate(ctx context.Context, acceptLost bool) (done Rotated, err 
 	return done, nil
 }
 
-func (s *Store) rotateBatch(ctx context.Context, tx postgres.Tx, afterWorkspace, afterID uuid.UUID) (rows []db.SystemSecretListRow, done Rotated, err error) {
-	rows, err = db.New().SystemSecretList(ctx, tx, db.SystemSecretListParams{AfterWorkspaceID: afterWorkspace, AfterID: afterID, RowLimit: batchSize})
+// position is the key of the last row of a batch.
+type position struct{ workspaceID, id uuid.UUID }
+
+// batch encrypts the secrets of the rows after a position again, and returns the position
+// of the last one and how many rows there were.
+type batch func(ctx context.Context, tx postgres.Tx, after position) (last position, rows int, done Count, err error)
+
+func (s *Store) rotate(ctx context.Context, next batch) (done Count, err error) {
+	var after position
+	for {
+		var rows int
+		var counted Count
+		err := postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx postgres.Tx) (err error) {
+			var last position
+			if last, rows, counted, err = next(ctx, tx, after); err == nil {
+				after = last
+			}
+			return err
+		})
+		if err != nil {
+			return done, err
+		}
+		done.Resealed, done.Lost = done.Resealed+counted.Resealed, done.Lost+counted.Lost
+		if rows < batchSize {
+			return done, nil
+		}
+	}
+}
+
+func (s *Store) rotateWebhooks(ctx context.Context, tx postgres.Tx, after position) (last position, n int, done Count, err error) {
+	rows, err := db.New().SystemSecretList(ctx, tx, db.SystemSecretListParams{AfterWorkspaceID: after.workspaceID, AfterID: after.id, RowLimit: batchSize})
 	if err != nil {
-		return nil, done, fmt.Errorf("list secrets: %w", err)
+		return last, 0, done, fmt.Errorf("list secrets: %w", err)
 	}
 	for _, row := range rows {
+		last = position{row.WorkspaceID, row.ID}
 		place := sender.SecretContext(row.WorkspaceID, row.ID)
 		current, err := s.Box.Reseal(row.Secret, place)
 		if err != nil {
@@ -100,9 +123,30 @@ func (s *Store) rotateBatch(ctx context.Context, tx postgres.Tx, afterWorkspace,
 		}
 		params := db.SecretReplaceParams{WorkspaceID: row.WorkspaceID, ID: row.ID, Secret: current, PreviousSecret: previous}
 		if err := db.New().SecretReplace(ctx, tx, params); err != nil {
-			return nil, done, fmt.Errorf("replace secrets: %w", err)
+			return last, 0, done, fmt.Errorf("replace secrets: %w", err)
 		}
 		done.Resealed++
 	}
-	return rows, done, nil
+	return last, len(rows), done, nil
+}
+
+func (s *Store) rotateChannels(ctx context.Context, tx postgres.Tx, after position) (last position, n int, done Count, err error) {
+	rows, err := db.New().SystemChannelSecretList(ctx, tx, db.SystemChannelSecretListParams{AfterWorkspaceID: after.workspaceID, AfterID: after.id, RowLimit: batchSize})
+	if err != nil {
+		return last, 0, done, fmt.Errorf("list credentials: %w", err)
+	}
+	for _, row := range rows {
+		last = position{row.WorkspaceID, row.ID}
+		credentials, err := s.Box.Reseal(row.Credentials, channel.CredentialsContext(row.WorkspaceID, row.ID))
+		if err != nil {
+			done.Lost++
+			continue
+		}
+		params := db.ChannelSecretReplaceParams{WorkspaceID: row.WorkspaceID, ID: row.ID, Credentials: credentials}
+		if err := db.New().ChannelSecretReplace(ctx, tx, params); err != nil {
+			return last, 0, done, fmt.Errorf("replace credentials: %w", err)
+		}
+		done.Resealed++
+	}
+	return last, len(rows), done, nil
 }

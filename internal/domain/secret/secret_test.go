@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/secret"
 	"github.com/avelto/convo/internal/domain/webhook/sender"
 	"github.com/avelto/convo/internal/platform/seal"
@@ -95,7 +96,7 @@ func TestRotateEncryptsEveryBatch(t *testing.T) {
 	plain := v.webhook(t, v.Ours, old, "current", "")
 	done, err := v.store(t, newKey, oldKey).Rotate(t.Context(), false)
 	require.NoError(t, err)
-	require.Equal(t, secret.Rotated{Resealed: webhooks + 1}, done)
+	require.Equal(t, secret.Rotated{Webhooks: secret.Count{Resealed: webhooks + 1}}, done)
 	fresh := box(t, newKey)
 	for hook, space := range hooks {
 		v.requireSecrets(t, space, hook, fresh, "current", "previous")
@@ -115,7 +116,7 @@ func TestRotateReportsLostSecretsAndKeepsThem(t *testing.T) {
 	v.Exec(t, "UPDATE integrations SET previous_secret = $1 WHERE id = $2", lostBox.Seal("lost", sender.SecretContext(v.Ours, half)), half)
 	done, err := v.store(t, newKey, oldKey).Rotate(t.Context(), false)
 	require.NoError(t, err)
-	require.Equal(t, secret.Rotated{Resealed: 2, Lost: 1}, done)
+	require.Equal(t, secret.Rotated{Webhooks: secret.Count{Resealed: 2, Lost: 1}}, done)
 	v.requireSecrets(t, v.Ours, kept, box(t, newKey), "kept", "")
 	v.requireSecrets(t, v.Ours, half, box(t, newKey), "current", "")
 	v.requireSecrets(t, v.Theirs, lost, lostBox, "lost", "lost too")
@@ -132,7 +133,7 @@ func TestRotateWithAWrongKeyNeedsConsent(t *testing.T) {
 	require.NoError(t, v.store(t, oldKey).Check(t.Context()), "nothing has changed")
 	done, err = v.store(t, newKey).Rotate(t.Context(), true)
 	require.NoError(t, err)
-	require.Equal(t, secret.Rotated{Lost: 1}, done)
+	require.Equal(t, secret.Rotated{Webhooks: secret.Count{Lost: 1}}, done)
 	v.requireSecrets(t, v.Ours, hook, old, "current", "previous")
 	require.NoError(t, v.store(t, newKey).Check(t.Context()), "servers start with the new key")
 }
@@ -146,5 +147,36 @@ func TestSecretsOpenOnlyForTheirWebhook(t *testing.T) {
 	v.Exec(t, "UPDATE integrations SET secret = (SELECT secret FROM integrations WHERE id = $1) WHERE id = $2", from, to)
 	done, err := v.store(t, newKey, oldKey).Rotate(t.Context(), false)
 	require.NoError(t, err)
-	require.Equal(t, secret.Rotated{Resealed: 1, Lost: 1}, done)
+	require.Equal(t, secret.Rotated{Webhooks: secret.Count{Resealed: 1, Lost: 1}}, done)
+}
+
+// TestRotateEncryptsCredentialsOfChannels rotates more channels than fit into a batch, one of
+// them with credentials that no key opens.
+func TestRotateEncryptsCredentialsOfChannels(t *testing.T) {
+	t.Parallel()
+	const rows = 200 + 1 // see batchSize
+	v, old, lostBox := newVault(t), box(t, oldKey), box(t, bytes.Repeat([]byte{3}, 32))
+	require.NoError(t, v.store(t, oldKey).Check(t.Context()))
+	agent := v.Agent(t, v.Ours, "Agent")
+	set := func(in *seal.Box) uuid.UUID {
+		id := v.Channel(t, v.Ours, agent, "TELEGRAM")
+		v.Exec(t, "UPDATE channels SET credentials = $1 WHERE id = $2", in.Seal(`{"botToken":"secret"}`, channel.CredentialsContext(v.Ours, id)), id)
+		return id
+	}
+	v.Channel(t, v.Ours, agent, "WEBSITE") // without credentials
+	var ids []uuid.UUID
+	for range rows {
+		ids = append(ids, set(old))
+	}
+	set(lostBox)
+	done, err := v.store(t, newKey, oldKey).Rotate(t.Context(), false)
+	require.NoError(t, err)
+	require.Equal(t, secret.Rotated{Channels: secret.Count{Resealed: rows, Lost: 1}}, done)
+	for _, id := range ids {
+		var sealed []byte
+		v.Scan(t, []any{&sealed}, "SELECT credentials FROM channels WHERE id = $1", id)
+		opened, err := box(t, newKey).Open(sealed, channel.CredentialsContext(v.Ours, id))
+		require.NoError(t, err)
+		require.JSONEq(t, `{"botToken":"secret"}`, opened)
+	}
 }

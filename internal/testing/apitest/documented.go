@@ -2,6 +2,8 @@ package apitest
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/uuid"
@@ -35,6 +37,7 @@ func (s *Server) Documented(t testing.TB, webhookURL string) Space {
 	s.Exec(t, "UPDATE webhook_deliveries SET id = $1 WHERE workspace_id = $2 AND integration_id = $3", deliveryID, space.ID, exampleID)
 	s.Exec(t, `INSERT INTO knowledge_sources (workspace_id, id, type, file_name, content_type, size_bytes, sha256, created_at, updated_at)
 		VALUES ($1, $2, 'UPLOAD', 'prices.md', 'text/markdown', 1, $3, $4, $4)`, space.ID, exampleID, make([]byte, 32), now)
+	s.documentedPeople(t, space)
 	s.Exec(t, "INSERT INTO knowledge_jobs (workspace_id, id, type, url, refresh, created_at) VALUES ($1, $2, 'CRAWL', 'https://docs.example.com', false, $3)",
 		space.ID, exampleID, now)
 	return space
@@ -46,4 +49,17 @@ func (s *Server) Check(t testing.TB, method, url string, response Response) {
 	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	require.NoError(t, err)
 	s.checker.check(t, request, response)
+}
+
+// documentedPeople adds the channel, operator, contact and attachment of the examples.
+func (s *Server) documentedPeople(t testing.TB, space Space) {
+	t.Helper()
+	now := s.Clock.Now()
+	s.Exec(t, "INSERT INTO channels (workspace_id, id, type, name, agent_id, config, created_at, updated_at) VALUES ($1, $2, 'EMAIL', 'Orders', $2, $3, $4, $4)",
+		space.ID, exampleID, `{"fromAddress":"orders@example.com","inbound":"mailgun","smtp":{"host":"smtp.example.com","port":465,"security":"tls"}}`, now)
+	s.Exec(t, "INSERT INTO operators (workspace_id, id, name, created_at) VALUES ($1, $2, 'Ola Kowalska', $3)", space.ID, exampleID, now)
+	s.Exec(t, "INSERT INTO contacts (workspace_id, id, name, created_at, updated_at) VALUES ($1, $2, 'Anna Nowak', $3, $3)", space.ID, exampleID, now)
+	require.NoError(t, os.WriteFile(filepath.Join(s.Storage, "example"), []byte("shoes"), 0o600))
+	s.Exec(t, `INSERT INTO attachments (workspace_id, id, message_id, type, name, content_type, size_bytes, state, blob_key, created_at)
+		VALUES ($1, $2, $2, 'FILE', 'shoes.txt', 'text/plain', 5, 'STORED', 'example', $3)`, space.ID, exampleID, now)
 }

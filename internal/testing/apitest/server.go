@@ -20,6 +20,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/app"
+	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/domain/workspace"
@@ -74,6 +75,8 @@ type Options struct {
 	RateLimits bool
 	// Workers runs the workers. Webhooks may be on loopback.
 	Workers bool
+	// Providers replace the channel types; nil for those of a production server.
+	Providers provider.Registry
 	// PublicURL sets the public URL to the server's own address.
 	PublicURL bool
 }
@@ -107,7 +110,7 @@ func New(t testing.TB, options Options) *Server {
 		DB: on, Document: document, Clock: clock.NewFake(time.Date(2026, time.April, 30, 12, 0, 0, 0, time.UTC)),
 		log: &watch.Text{}, checker: shared(), DatabaseURL: options.DatabaseURL, Storage: options.Config.Storage,
 	}
-	parts := app.Parts{DB: on, Key: Key, OldKeys: options.OldKeys, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
+	parts := app.Parts{DB: on, Key: Key, OldKeys: options.OldKeys, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil)), Providers: options.Providers}
 	if options.Key != nil {
 		parts.Key = options.Key
 	}

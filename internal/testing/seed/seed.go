@@ -114,7 +114,7 @@ type Conversation struct {
 	HandedOff, Replied *time.Time
 }
 
-// Conversation inserts a conversation with its contact.
+// Conversation inserts a conversation with its contact, who has an identity in the channel.
 func (w *World) Conversation(t *testing.T, space uuid.UUID, in Conversation) uuid.UUID {
 	t.Helper()
 	if in.Agent == uuid.Nil {
@@ -124,8 +124,10 @@ func (w *World) Conversation(t *testing.T, space uuid.UUID, in Conversation) uui
 		in.Channel = w.Channel(t, space, in.Agent, api.ChannelTypeWEBSITE)
 	}
 	contact := w.insert(t, "INSERT INTO contacts (id, created_at, workspace_id, name) VALUES ($1, $2, $3, 'Anna')", space)
-	conversation := w.insert(t, `INSERT INTO conversations (id, created_at, updated_at, workspace_id, agent_id, channel_id, contact_id, status,
-			assigned_operator_id, handed_off_at, first_operator_reply_at) VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+	w.Exec(t, `INSERT INTO contact_identities (workspace_id, channel_id, external_id, contact_id, verified, created_at, last_seen_at)
+		VALUES ($1, $2, $3::uuid::text, $3, false, $4, $4)`, space, in.Channel, contact, w.Clock.Now())
+	conversation := w.insert(t, `INSERT INTO conversations (id, created_at, updated_at, last_inbound_at, workspace_id, agent_id, channel_id, contact_id, status,
+			assigned_operator_id, handed_off_at, first_operator_reply_at, identity_external_id) VALUES ($1, $2, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $6::uuid::text)`,
 		space, in.Agent, in.Channel, contact, in.Status, in.Operator, in.HandedOff, in.Replied)
 	require.NoError(t, db.New().AnalyticsCountConversations(t.Context(), w.DB, db.AnalyticsCountConversationsParams{
 		WorkspaceID: space, ConversationIDs: []uuid.UUID{conversation}, N: 1,

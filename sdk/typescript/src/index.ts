@@ -1,5 +1,5 @@
 import { Knowledge } from './knowledge.js';
-import { Agents, Analytics, Channels, Conversations, Events, Integrations, Leads, Meta, Operators, Tags } from './resources.js';
+import { Agents, Analytics, Attachments, Channels, Contacts, Conversations, Events, Integrations, Leads, Meta, Operators, Tags } from './resources.js';
 import { type ClientOptions, Transport } from './transport.js';
 import { Webhooks } from './webhooks.js';
 
@@ -7,6 +7,8 @@ import { Webhooks } from './webhooks.js';
 export class AveltoClient {
   readonly leads: Leads;
   readonly conversations: Conversations;
+  readonly attachments: Attachments;
+  readonly contacts: Contacts;
   readonly operators: Operators;
   readonly tags: Tags;
   readonly agents: Agents;
@@ -22,6 +24,8 @@ export class AveltoClient {
     const transport = new Transport(options);
     this.leads = new Leads(transport);
     this.conversations = new Conversations(transport);
+    this.attachments = new Attachments(transport);
+    this.contacts = new Contacts(transport);
     this.operators = new Operators(transport);
     this.tags = new Tags(transport);
     this.agents = new Agents(transport);

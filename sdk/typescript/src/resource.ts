@@ -33,6 +33,11 @@ export abstract class Resource {
     return new Call(this.#read<Result<O>>(wanted, options));
   }
 
+  protected file(wanted: Wanted, options?: RequestOptions): Call<Blob> {
+    const sent = this.transport.send({ ...wanted, headers: { Accept: '*/*', ...wanted.headers } }, options);
+    return new Call(sent.then(async (response) => ({ data: await response.clone().blob(), response })));
+  }
+
   protected many<O extends Operation>(path: string, query: object | undefined, options?: RequestOptions): ListCall<Item<O>> {
     const first = this.#read<Item<O>[]>({ method: 'GET', path, query }, options);
     return new ListCall(first.then(({ data, response }) => {

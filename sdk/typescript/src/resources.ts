@@ -29,6 +29,36 @@ export class Leads extends Resource {
   }
 }
 
+/** People the workspace talks to. */
+export class Contacts extends Resource {
+  list(query?: Query<'listContacts'>, options?: RequestOptions): ListCall<Item<'listContacts'>> {
+    return this.many<'listContacts'>('/contacts', query, options);
+  }
+
+  get(id: string, options?: RequestOptions): Call<Result<'getContact'>> {
+    return this.one<'getContact'>({ method: 'GET', path: `/contacts/${segment(id)}` }, options);
+  }
+
+  update(id: string, change: Body<'updateContact'>, options?: RequestOptions): Call<Result<'updateContact'>> {
+    return this.one<'updateContact'>({ method: 'PATCH', path: `/contacts/${segment(id)}`, json: change }, options);
+  }
+
+  delete(id: string, options?: RequestOptions): Call<Result<'deleteContact'>> {
+    return this.one<'deleteContact'>({ method: 'DELETE', path: `/contacts/${segment(id)}` }, options);
+  }
+
+  export(id: string, options?: RequestOptions): Call<Result<'exportContact'>> {
+    return this.one<'exportContact'>({ method: 'GET', path: `/contacts/${segment(id)}/export` }, options);
+  }
+}
+
+/** Files of messages. */
+export class Attachments extends Resource {
+  get(id: string, options?: RequestOptions): Call<Blob> {
+    return this.file({ method: 'GET', path: `/attachments/${segment(id)}` }, options);
+  }
+}
+
 /** Filters for conversations. `tagIds` can be an array. */
 export type ConversationQuery = Omit<Query<'listConversations'>, 'tagIds'> & { tagIds?: readonly string[] };
 
@@ -36,6 +66,10 @@ export type ConversationQuery = Omit<Query<'listConversations'>, 'tagIds'> & { t
 export class ConversationMessages extends Resource {
   list(id: string, query?: Query<'listConversationMessages'>, options?: RequestOptions): ListCall<Item<'listConversationMessages'>> {
     return this.many<'listConversationMessages'>(`/conversations/${segment(id)}/messages`, query, options);
+  }
+
+  get(id: string, messageId: string, options?: RequestOptions): Call<Result<'getConversationMessage'>> {
+    return this.one<'getConversationMessage'>({ method: 'GET', path: `/conversations/${segment(id)}/messages/${segment(messageId)}` }, options);
   }
 }
 
@@ -51,6 +85,26 @@ export class Conversations extends Resource {
     return this.one<'getConversation'>({ method: 'GET', path: `/conversations/${segment(id)}` }, options);
   }
 
+  create(conversation: Body<'createConversation'>, options?: RequestOptions): Call<Result<'createConversation'>> {
+    return this.one<'createConversation'>({ method: 'POST', path: '/conversations', json: conversation }, options);
+  }
+
+  handOff(id: string, handOff: NonNullable<Body<'handOffConversation'>> = {}, options?: RequestOptions): Call<Result<'handOffConversation'>> {
+    return this.one<'handOffConversation'>({ method: 'POST', path: `/conversations/${segment(id)}/hand-off`, json: handOff }, options);
+  }
+
+  release(id: string, options?: RequestOptions): Call<Result<'releaseConversation'>> {
+    return this.one<'releaseConversation'>({ method: 'POST', path: `/conversations/${segment(id)}/release` }, options);
+  }
+
+  close(id: string, options?: RequestOptions): Call<Result<'closeConversation'>> {
+    return this.one<'closeConversation'>({ method: 'POST', path: `/conversations/${segment(id)}/close` }, options);
+  }
+
+  reopen(id: string, options?: RequestOptions): Call<Result<'reopenConversation'>> {
+    return this.one<'reopenConversation'>({ method: 'POST', path: `/conversations/${segment(id)}/reopen` }, options);
+  }
+
   sendOperatorMessage(id: string, message: Body<'sendOperatorMessage'>, options?: RequestOptions): Call<Result<'sendOperatorMessage'>> {
     return this.one<'sendOperatorMessage'>({ method: 'POST', path: `/conversations/${segment(id)}/operator-message`, json: message }, options);
   }
@@ -64,6 +118,18 @@ export class Conversations extends Resource {
 export class Operators extends Resource {
   list(query?: Query<'listOperators'>, options?: RequestOptions): ListCall<Item<'listOperators'>> {
     return this.many<'listOperators'>('/operators', query, options);
+  }
+
+  create(operator: Body<'createOperator'>, options?: RequestOptions): Call<Result<'createOperator'>> {
+    return this.one<'createOperator'>({ method: 'POST', path: '/operators', json: operator }, options);
+  }
+
+  get(id: string, options?: RequestOptions): Call<Result<'getOperator'>> {
+    return this.one<'getOperator'>({ method: 'GET', path: `/operators/${segment(id)}` }, options);
+  }
+
+  update(id: string, change: Body<'updateOperator'>, options?: RequestOptions): Call<Result<'updateOperator'>> {
+    return this.one<'updateOperator'>({ method: 'PATCH', path: `/operators/${segment(id)}`, json: change }, options);
   }
 }
 
@@ -105,6 +171,26 @@ export class Agents extends Resource {
 export class Channels extends Resource {
   list(query?: Query<'listChannels'>, options?: RequestOptions): ListCall<Item<'listChannels'>> {
     return this.many<'listChannels'>('/channels', query, options);
+  }
+
+  create(channel: Body<'createChannel'>, options?: RequestOptions): Call<Result<'createChannel'>> {
+    return this.one<'createChannel'>({ method: 'POST', path: '/channels', json: channel }, options);
+  }
+
+  get(id: string, options?: RequestOptions): Call<Result<'getChannel'>> {
+    return this.one<'getChannel'>({ method: 'GET', path: `/channels/${segment(id)}` }, options);
+  }
+
+  update(id: string, change: Body<'updateChannel'>, options?: RequestOptions): Call<Result<'updateChannel'>> {
+    return this.one<'updateChannel'>({ method: 'PATCH', path: `/channels/${segment(id)}`, json: change }, options);
+  }
+
+  delete(id: string, options?: RequestOptions): Call<Result<'deleteChannel'>> {
+    return this.one<'deleteChannel'>({ method: 'DELETE', path: `/channels/${segment(id)}` }, options);
+  }
+
+  check(id: string, options?: RequestOptions): Call<Result<'checkChannel'>> {
+    return this.one<'checkChannel'>({ method: 'POST', path: `/channels/${segment(id)}/check` }, options);
   }
 }
 

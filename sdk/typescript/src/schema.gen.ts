@@ -89,7 +89,11 @@ export interface paths {
          */
         get: operations["listConversations"];
         put?: never;
-        post?: never;
+        /**
+         * Start a conversation
+         * @description Starts a conversation with a contact through a channel that allows it, such as email, and sends the first message. The conversation is handed off to operators. Send either `contactId` or `to`.
+         */
+        post: operations["createConversation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -136,6 +140,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/conversations/{id}/messages/{messageId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch a message
+         * @description Returns a message of a conversation, with the attempts to send it.
+         */
+        get: operations["getConversationMessage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/conversations/{id}/operator-message": {
         parameters: {
             query?: never;
@@ -147,9 +171,89 @@ export interface paths {
         put?: never;
         /**
          * Send an operator reply
-         * @description Adds an operator's message to a conversation that has been handed off, and sends it through the conversation's channel. The message and its delivery job are stored in one transaction. The author is the assigned operator, if there is one.
+         * @description Adds an operator's message to a conversation that has been handed off, and sends it through the conversation's channel. The message is stored together with its place in the queue of the channel; its `deliveryStatus` shows what became of it. The author is the assigned operator, if there is one.
          */
         post: operations["sendOperatorMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/conversations/{id}/hand-off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand off a conversation
+         * @description Hands a conversation off to operators, and assigns it if you send an operator. If it has been handed off already, only the assignment changes.
+         */
+        post: operations["handOffConversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/conversations/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release a conversation
+         * @description Gives a conversation that was handed off back to its agent. If the agent has it already, nothing changes.
+         */
+        post: operations["releaseConversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/conversations/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close a conversation
+         * @description Closes a conversation. Messages that are queued are still sent. If it is closed already, nothing changes.
+         */
+        post: operations["closeConversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/conversations/{id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reopen a conversation
+         * @description Opens a closed conversation, which its agent then has. If it is not closed, nothing changes.
+         */
+        post: operations["reopenConversation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -176,6 +280,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/attachments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download an attachment
+         * @description Returns the file of a message, as it was received. It is untrusted: do not open it unchecked. An attachment that was not stored yet, or could not be, is not found.
+         */
+        get: operations["getAttachment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List contacts
+         * @description Returns the people who have written to the workspace, or whom it has written to, newest first. If you send several filters, only contacts that match all of them are returned.
+         */
+        get: operations["listContacts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/contacts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch a contact
+         * @description Returns a contact, and how channels know it.
+         */
+        get: operations["getContact"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a contact
+         * @description Erases a person permanently: name, email, phone, how channels know them, the content of all messages in their conversations with attachments, and the leads of these conversations. The conversations themselves stay, so that counts do not change. Stored events and webhook attempts about the person are erased shortly after.
+         */
+        delete: operations["deleteContact"];
+        options?: never;
+        head?: never;
+        /**
+         * Update a contact
+         * @description Updates the name, email or phone of a contact. Properties you leave out keep their value. How channels know the contact stays as it is.
+         */
+        patch: operations["updateContact"];
+        trace?: never;
+    };
+    "/contacts/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export a contact
+         * @description Returns everything about a person: the contact, its conversations with all messages, and the leads of these conversations if the token also has the scope `leads:read`.
+         */
+        get: operations["exportContact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/operators": {
         parameters: {
             query?: never;
@@ -189,11 +381,39 @@ export interface paths {
          */
         get: operations["listOperators"];
         put?: never;
-        post?: never;
+        /**
+         * Create an operator
+         * @description Creates a person conversations can be assigned to. With the email address of a console user who is a member of the workspace, the operator is linked to this user.
+         */
+        post: operations["createOperator"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/operators/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch an operator
+         * @description Returns an operator.
+         */
+        get: operations["getOperator"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Update an operator
+         * @description Updates the name of an operator, or the console user it is linked to. Properties you leave out keep their value.
+         */
+        patch: operations["updateOperator"];
         trace?: never;
     };
     "/tags": {
@@ -301,7 +521,59 @@ export interface paths {
          */
         get: operations["listChannels"];
         put?: never;
+        /**
+         * Create a channel
+         * @description Creates a channel and connects it to its provider. If the provider rejects it, the channel is created with status `ERROR`, and `error` says why.
+         */
+        post: operations["createChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/channels/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch a channel
+         * @description Returns a channel with its settings, without its credentials.
+         */
+        get: operations["getChannel"];
+        put?: never;
         post?: never;
+        /**
+         * Delete a channel
+         * @description Deletes a channel with its credentials. Its conversations stay. Messages that are still queued fail with `channel_deleted`.
+         */
+        delete: operations["deleteChannel"];
+        options?: never;
+        head?: never;
+        /**
+         * Update a channel
+         * @description Updates a channel. After a change of its settings, secrets or status, it is connected to its provider again. If the provider rejects it, its status becomes `ERROR`, and `error` says why.
+         */
+        patch: operations["updateChannel"];
+        trace?: never;
+    };
+    "/channels/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check a channel
+         * @description Asks the provider who the credentials belong to, and connects the channel again. `status`, `account` and `error` of the channel show the outcome. A disabled channel is not checked.
+         */
+        post: operations["checkChannel"];
         delete?: never;
         options?: never;
         head?: never;
@@ -818,6 +1090,26 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    "lead.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lead deleted
+         * @description Sent when a lead is deleted. Respond with any 2xx status within 15 seconds.
+         */
+        post: operations["onLeadDeleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "conversation.created": {
         parameters: {
             query?: never;
@@ -849,9 +1141,29 @@ export interface webhooks {
         put?: never;
         /**
          * Conversation handed off
-         * @description Sent when an agent hands a conversation off to operators. Respond with any 2xx status within 15 seconds.
+         * @description Sent when a conversation is handed off to operators. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onConversationHandedOff"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "conversation.released": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Conversation released
+         * @description Sent when operators release a conversation to its agent. Respond with any 2xx status within 15 seconds.
+         */
+        post: operations["onConversationReleased"];
         delete?: never;
         options?: never;
         head?: never;
@@ -972,6 +1284,66 @@ export interface webhooks {
          * @description Sent when the delivery status of a message changes. Respond with any 2xx status within 15 seconds.
          */
         post: operations["onMessageDeliveryChanged"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "contact.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Contact created
+         * @description Sent when a person first writes to a channel. Respond with any 2xx status within 15 seconds.
+         */
+        post: operations["onContactCreated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "contact.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Contact updated
+         * @description Sent when the name, email or phone of a contact changes. Respond with any 2xx status within 15 seconds.
+         */
+        post: operations["onContactUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "contact.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Contact deleted
+         * @description Sent when a contact is deleted with everything they wrote. Respond with any 2xx status within 15 seconds.
+         */
+        post: operations["onContactDeleted"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1107,7 +1479,7 @@ export interface components {
          * @description Stable, machine-readable error code. New codes may be added: handle unknown codes by their HTTP status.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "tag_exists" | "job_finished" | "too_many_webhooks" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "rate_limited" | "too_many_jobs" | "headers_too_large" | "internal_error" | "service_unavailable" | "timeout";
+        ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "reply_window_closed" | "operator_exists" | "tag_exists" | "job_finished" | "too_many_webhooks" | "too_many_channels" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "content_too_long" | "unknown_message" | "unknown_agent" | "unknown_channel" | "unknown_contact" | "unknown_user" | "contact_unreachable" | "channel_cannot_initiate" | "channel_type_unavailable" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "rate_limited" | "too_many_jobs" | "headers_too_large" | "internal_error" | "service_unavailable" | "timeout";
         /**
          * @description A permission of a token.
          * @enum {string}
@@ -1254,6 +1626,49 @@ export interface components {
              */
             updatedAt: string;
         };
+        /** @description A conversation to start. Send either `contactId` or `to`. */
+        ConversationCreate: {
+            /**
+             * Format: uuid
+             * @description The channel to write through.
+             */
+            channelId: string;
+            /**
+             * Format: uuid
+             * @description The contact to write to.
+             */
+            contactId?: string;
+            /** @description The address to write to: an email address or a phone number in international format. */
+            to?: string;
+            /** @description Subject of the conversation. Only some channels show it. */
+            subject?: string;
+            /** @description Text of the first message. */
+            content: string;
+        };
+        /**
+         * @description Why a conversation accepts no reply. `WINDOW_EXPIRED`: the channel only allows replies for some time after the contact's last message. `CONTACT_BLOCKED`: the contact has blocked the channel or opted out. `NO_RECIPIENT`: the channel has no address of the contact. `CHANNEL_DISABLED` and `CHANNEL_DELETED`: the channel sends no messages.
+         * @enum {string}
+         */
+        ReplyPolicyReason: "WINDOW_EXPIRED" | "CONTACT_BLOCKED" | "NO_RECIPIENT" | "CHANNEL_DISABLED" | "CHANNEL_DELETED";
+        /** @description Whether the channel allows a reply now, and what it may contain. */
+        ReplyPolicy: {
+            /** @description Whether a reply is accepted. Otherwise, it is refused with `reply_window_closed`. */
+            open: boolean;
+            /**
+             * Format: date-time
+             * @description When the reply window closes or has closed. `null` if the channel has no such window.
+             */
+            until: string | null;
+            /**
+             * Format: int32
+             * @description Maximum length of a reply, in characters.
+             */
+            maxLength: number;
+            /** @description Whether the channel only accepts message templates now. */
+            templateRequired: boolean;
+            /** @description Why `open` is `false`, or `null`. */
+            reason: components["schemas"]["ReplyPolicyReason"] | null;
+        };
         /**
          * @description The contact's sentiment.
          * @enum {string}
@@ -1301,10 +1716,58 @@ export interface components {
             id: string | null;
         };
         /**
-         * @description Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered.
+         * @description Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered. `UNCONFIRMED`: may have been sent, but the provider's response was lost; it is not sent again.
          * @enum {string}
          */
-        DeliveryStatus: "RECEIVED" | "QUEUED" | "SENT" | "DELIVERED" | "READ" | "FAILED";
+        DeliveryStatus: "RECEIVED" | "QUEUED" | "SENT" | "DELIVERED" | "READ" | "FAILED" | "UNCONFIRMED";
+        /**
+         * @description `INBOUND`: from the contact. `OUTBOUND`: to the contact.
+         * @enum {string}
+         */
+        MessageDirection: "INBOUND" | "OUTBOUND";
+        /**
+         * @description Why a message could not be delivered. `provider_unavailable`: the provider could not be reached for 24 hours. `rejected_by_provider`: the provider refused the message. `reply_window_closed`: the contact has not written for too long. `credentials_rejected`: the provider refused the channel's credentials for 24 hours. `contact_unreachable`: the contact has blocked the channel, has opted out or no longer exists. `contact_deleted` and `channel_deleted`: deleted before the message was sent. `channel_type_unavailable`: this server can't send messages through channels of this type.
+         * @enum {string}
+         */
+        MessageErrorCode: "provider_unavailable" | "rejected_by_provider" | "reply_window_closed" | "credentials_rejected" | "contact_unreachable" | "contact_deleted" | "channel_deleted" | "channel_type_unavailable";
+        /** @description Why a message could not be delivered. */
+        MessageError: {
+            code: components["schemas"]["MessageErrorCode"];
+            /** @description Description of the error, in English. */
+            message: string;
+            /** @description The provider's own error code, or `null`. */
+            providerCode: string | null;
+        };
+        /**
+         * @description Kind of file.
+         * @enum {string}
+         */
+        AttachmentType: "IMAGE" | "AUDIO" | "VIDEO" | "FILE";
+        /**
+         * @description `PENDING`: being downloaded from the provider. `STORED`: can be downloaded. `FAILED`: could not be downloaded from the provider.
+         * @enum {string}
+         */
+        AttachmentState: "PENDING" | "STORED" | "FAILED";
+        /** @description A file of a message. */
+        Attachment: {
+            /**
+             * Format: uuid
+             * @description Id of the attachment.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             */
+            id: string;
+            type: components["schemas"]["AttachmentType"];
+            /** @description File name, if known. */
+            name: string | null;
+            /** @description Media type as the sender declared it, if known. */
+            contentType: string | null;
+            /**
+             * Format: int64
+             * @description Size in bytes, if known.
+             */
+            sizeBytes: number | null;
+            state: components["schemas"]["AttachmentState"];
+        };
         /** @description A message in a conversation. */
         Message: {
             /**
@@ -1324,9 +1787,35 @@ export interface components {
              * @example 2026-04-30T12:00:00.000Z
              */
             createdAt: string;
+            direction: components["schemas"]["MessageDirection"];
+            /** @description The provider's id of the message. Absent until it is known. */
+            externalId?: string;
+            /** @description The id that the website widget chose. Absent on messages from elsewhere. */
+            clientMessageId?: string;
+            /**
+             * Format: uuid
+             * @description The message this one replies to. Absent if it replies to none.
+             */
+            replyToId?: string;
+            /**
+             * Format: date-time
+             * @description When the contact last edited the message. Absent if it was not edited.
+             */
+            editedAt?: string;
+            /**
+             * Format: date-time
+             * @description When the content was removed, by the contact or because the contact was deleted. `content` is then empty. Absent otherwise.
+             */
+            redactedAt?: string;
+            error?: components["schemas"]["MessageError"];
+            /** @description Files of the message. Absent if there are none. */
+            attachments?: components["schemas"]["Attachment"][];
         };
         /** @description A conversation with its transcript. */
         ConversationDetail: components["schemas"]["Conversation"] & {
+            replyPolicy: components["schemas"]["ReplyPolicy"];
+            /** @description Subject of the conversation, such as that of an email. `null` if there is none. */
+            subject: string | null;
             /** @description The contact's sentiment, or `null` if unknown. */
             sentiment: components["schemas"]["Sentiment"] | null;
             /** @description Tags of the conversation, sorted by name. */
@@ -1342,10 +1831,56 @@ export interface components {
          * @enum {string}
          */
         MessageOrder: "asc" | "desc";
+        /**
+         * @description `SENT`: the provider accepted the message. `RETRYING`: it will be sent again. `FAILED`: it will not. `UNCONFIRMED`: the provider's response was lost, and the message is not sent again.
+         * @enum {string}
+         */
+        MessageAttemptOutcome: "SENT" | "RETRYING" | "FAILED" | "UNCONFIRMED";
+        /** @description An attempt to send a message. */
+        MessageAttempt: {
+            /**
+             * Format: date-time
+             * @description When the attempt started.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description How long it took in milliseconds.
+             */
+            durationMs: number;
+            outcome: components["schemas"]["MessageAttemptOutcome"];
+            /** @description Why it failed, or `null`. */
+            code: components["schemas"]["MessageErrorCode"] | null;
+            /** @description Description of the failure, in English, or `null`. */
+            detail: string | null;
+            /** @description The provider's own error code, or `null`. */
+            providerCode: string | null;
+        };
+        /** @description A message with the attempts to send it. */
+        MessageDetail: components["schemas"]["Message"] & {
+            /** @description The latest 50 attempts to send the message, oldest first. Empty if it was received. */
+            attempts: components["schemas"]["MessageAttempt"][];
+        };
         /** @description An operator's reply. */
         OperatorMessageCreate: {
-            /** @description Text of the reply. */
+            /** @description Text of the reply. `replyPolicy.maxLength` of the conversation can be lower. */
             content: string;
+            /**
+             * Format: uuid
+             * @description The message of the conversation that this one replies to.
+             */
+            replyToId?: string;
+        };
+        /** @description How to hand a conversation off. */
+        HandOff: {
+            /**
+             * Format: uuid
+             * @description The operator to assign to. Absent if the assignment stays as it is.
+             */
+            operatorId?: string;
+            /** @description Why, for the event `conversation.handed_off`. */
+            reason?: string;
         };
         /** @description Ids of the conversations. Duplicates count once. */
         ConversationIds: string[];
@@ -1417,6 +1952,116 @@ export interface components {
              * @description Number of conversations that didn't change, because they don't exist, belong to another workspace or need no change.
              */
             skipped: number;
+        };
+        /** @description A person who has written to the workspace, or whom the workspace has written to. */
+        ContactProfile: components["schemas"]["Contact"] & {
+            /**
+             * Format: date-time
+             * @description When the contact was created.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When the contact was last updated.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /** @description How a channel knows a contact. */
+        ContactIdentity: {
+            /**
+             * Format: uuid
+             * @description The channel.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             */
+            channelId: string;
+            /** @description Id in the channel, such as an address, a phone number or a chat. */
+            externalId: string;
+            /** @description Name in the channel, if known. */
+            name: string | null;
+            /** @description Whether the provider, or your server, vouches for who it is. */
+            verified: boolean;
+            /**
+             * Format: date-time
+             * @description When the contact blocked the channel or opted out. `null` if it can be written to.
+             */
+            blockedAt: string | null;
+            /**
+             * Format: date-time
+             * @description When the contact first used the channel.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When the contact last wrote.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            lastSeenAt: string;
+        };
+        /** @description A contact, and how channels know it. */
+        ContactDetail: components["schemas"]["ContactProfile"] & {
+            /** @description How channels know the contact. */
+            identities: components["schemas"]["ContactIdentity"][];
+        };
+        /** @description Changes to a contact. Properties you leave out keep their value. */
+        ContactUpdate: {
+            /** @description New name. `null` removes it. */
+            name?: string | null;
+            /**
+             * Format: idn-email
+             * @description New email address. `null` removes it.
+             */
+            email?: string | null;
+            /** @description New phone number. `null` removes it. */
+            phone?: string | null;
+        };
+        /** @description A conversation with all messages. */
+        ExportedConversation: components["schemas"]["Conversation"] & {
+            /** @description Subject of the conversation. `null` if there is none. */
+            subject: string | null;
+            /** @description All messages, oldest first. */
+            messages: components["schemas"]["Message"][];
+        };
+        /** @description Everything about a person. */
+        ContactExport: {
+            contact: components["schemas"]["ContactDetail"];
+            /** @description All conversations, oldest first. */
+            conversations: components["schemas"]["ExportedConversation"][];
+            /** @description Leads of the conversations. Absent if the token doesn't have the scope `leads:read`. */
+            leads?: components["schemas"]["Lead"][];
+        };
+        /** @description An operator to create. */
+        OperatorCreate: {
+            /** @description Name shown to contacts. */
+            name: string;
+            /**
+             * Format: idn-email
+             * @description Email address of a console user who is a member of the workspace.
+             */
+            email?: string;
+        };
+        /** @description An operator, and the console user it is linked to. */
+        OperatorDetail: components["schemas"]["Operator"] & {
+            /** @description Email address of the linked console user, or `null`. */
+            email: string | null;
+            /**
+             * Format: date-time
+             * @description When the operator was created.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            createdAt: string;
+        };
+        /** @description Changes to an operator. Properties you leave out keep their value. */
+        OperatorUpdate: {
+            /** @description Name shown to contacts. */
+            name?: string;
+            /**
+             * Format: idn-email
+             * @description Email address of the console user to link to. `null` removes the link.
+             */
+            email?: string | null;
         };
         /** @description A tag to create. */
         TagCreate: {
@@ -1526,6 +2171,11 @@ export interface components {
          * @enum {string}
          */
         ChannelType: "WEBSITE" | "TELEGRAM" | "WHATSAPP" | "MESSENGER" | "VIBER" | "EMAIL" | "SLACK" | "DISCORD" | "SMS" | "VOICE";
+        /**
+         * @description `CONNECTED`: messages are received and sent. `ERROR`: the provider rejected the channel's credentials or could not be reached. `DISABLED`: disabled by you, nothing is received or sent.
+         * @enum {string}
+         */
+        ChannelStatus: "CONNECTED" | "ERROR" | "DISABLED";
         /** @description A channel contacts use to reach the workspace. Credentials are never returned. */
         Channel: {
             /**
@@ -1542,12 +2192,338 @@ export interface components {
              * @description The agent that replies in this channel, or `null`.
              */
             agentId: string | null;
+            status: components["schemas"]["ChannelStatus"];
             /**
              * Format: date-time
              * @description When the channel was created.
              * @example 2026-04-30T12:00:00.000Z
              */
             createdAt: string;
+            /**
+             * Format: date-time
+             * @description When the channel was last updated.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /** @description Name of the channel. */
+        ChannelName: string;
+        /**
+         * @description Language of the widget. Absent for that of the visitor's browser.
+         * @enum {string}
+         */
+        WidgetLocale: "en" | "pl";
+        /** @description Settings of a website chat widget. */
+        WebsiteChannelConfig: {
+            /** @description Origins of the pages that may show the widget, such as `https://shop.example.com`. Empty or absent: any page. */
+            allowedOrigins?: string[];
+            /** @description Title of the widget. Absent for the name of the channel. */
+            title?: string;
+            /** @description Text shown before the first message. */
+            greeting?: string;
+            /** @description Color of the widget, such as `#1f6feb`. */
+            color?: string;
+            locale?: components["schemas"]["WidgetLocale"];
+            /** @description Notice that an AI replies. Absent for the standard text. */
+            aiNotice?: string;
+            /** @description Text that visitors consent to before they write. Absent or empty if no consent is asked for. */
+            consentText?: string;
+        };
+        /** @description Secrets of a website chat widget. */
+        WebsiteChannelCredentials: {
+            /** @description Secret that your server signs the identity of visitors with: a JWT (HS256) with an expiry. Absent if visitors stay anonymous. */
+            identitySecret?: string;
+        };
+        /**
+         * Format: uri
+         * @description Base URL of the provider's API, for regional hosts and tests: an `https` URL with a public address. Absent for the standard one.
+         */
+        ChannelBaseUrl: string;
+        /** @description A website chat widget to create. */
+        ChannelCreateWebsite: {
+            /**
+             * @description Type of the channel. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "WEBSITE";
+            name: components["schemas"]["ChannelName"];
+            /**
+             * Format: uuid
+             * @description The agent that replies in this channel.
+             */
+            agentId: string;
+            config?: components["schemas"]["WebsiteChannelConfig"];
+            credentials?: components["schemas"]["WebsiteChannelCredentials"];
+            apiBaseUrl?: components["schemas"]["ChannelBaseUrl"];
+        };
+        /** @description Settings of a Telegram bot. There are none. */
+        TelegramChannelConfig: Record<string, never>;
+        /** @description Secrets of a Telegram bot. */
+        TelegramChannelCredentials: {
+            /** @description The token from @BotFather. */
+            botToken: string;
+            /** @description Secret that Telegram sends with each request to the channel's hook. Generated if absent. */
+            hookSecret?: string;
+        };
+        /** @description A Telegram bot to connect. */
+        ChannelCreateTelegram: {
+            /**
+             * @description Type of the channel. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "TELEGRAM";
+            name: components["schemas"]["ChannelName"];
+            /**
+             * Format: uuid
+             * @description The agent that replies in this channel.
+             */
+            agentId: string;
+            config?: components["schemas"]["TelegramChannelConfig"];
+            credentials: components["schemas"]["TelegramChannelCredentials"];
+            apiBaseUrl?: components["schemas"]["ChannelBaseUrl"];
+        };
+        /**
+         * @description `tls`: encrypted from the start. `starttls`: encrypted after a greeting. `none`: not encrypted.
+         * @enum {string}
+         */
+        MailSecurity: "tls" | "starttls" | "none";
+        /** @description Address of a mail server. */
+        MailServer: {
+            /** @description Host name. */
+            host: string;
+            /**
+             * Format: int32
+             * @description TCP port.
+             */
+            port: number;
+            security: components["schemas"]["MailSecurity"];
+        };
+        /**
+         * @description How emails are received. `imap`: read from a mailbox. `mailgun` and `postmark`: sent to the channel's hook by these services.
+         * @enum {string}
+         */
+        EmailInbound: "imap" | "mailgun" | "postmark";
+        /** @description A mailbox to read by IMAP. */
+        Mailbox: {
+            /** @description Host name. */
+            host: string;
+            /**
+             * Format: int32
+             * @description TCP port.
+             */
+            port: number;
+            security: components["schemas"]["MailSecurity"];
+            /** @description Name of the mailbox. Absent for `INBOX`. */
+            mailbox?: string;
+        };
+        /** @description Names of the DKIM key that emails are signed with. */
+        DkimSettings: {
+            /** @description Signing domain. */
+            domain: string;
+            /** @description Selector of the key. */
+            selector: string;
+        };
+        /** @description Settings of an email address. */
+        EmailChannelConfig: {
+            /**
+             * Format: idn-email
+             * @description Address emails are sent from.
+             */
+            fromAddress: string;
+            /** @description Name emails are sent from. Absent for the name of the channel. */
+            fromName?: string;
+            /**
+             * Format: idn-email
+             * @description Address contacts reply to. A token of the conversation is added to it, as in `reply+token@example.com`. Absent for `fromAddress`.
+             */
+            replyAddress?: string;
+            smtp: components["schemas"]["MailServer"];
+            inbound: components["schemas"]["EmailInbound"];
+            imap?: components["schemas"]["Mailbox"];
+            dkim?: components["schemas"]["DkimSettings"];
+        };
+        /** @description Secrets of an email address. */
+        EmailChannelCredentials: {
+            /** @description User name for SMTP. */
+            smtpUsername?: string;
+            /** @description Password for SMTP. */
+            smtpPassword?: string;
+            /** @description User name for IMAP. */
+            imapUsername?: string;
+            /** @description Password for IMAP. */
+            imapPassword?: string;
+            /** @description Private key for DKIM, as PEM. */
+            dkimPrivateKey?: string;
+            /** @description Webhook signing key of Mailgun. */
+            mailgunSigningKey?: string;
+            /** @description User name in the URL of the hook that Postmark calls. */
+            postmarkUser?: string;
+            /** @description Password in the URL of the hook that Postmark calls. */
+            postmarkPassword?: string;
+        };
+        /** @description An email address to connect. */
+        ChannelCreateEmail: {
+            /**
+             * @description Type of the channel. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "EMAIL";
+            name: components["schemas"]["ChannelName"];
+            /**
+             * Format: uuid
+             * @description The agent that replies in this channel.
+             */
+            agentId: string;
+            config: components["schemas"]["EmailChannelConfig"];
+            credentials?: components["schemas"]["EmailChannelCredentials"];
+            apiBaseUrl?: components["schemas"]["ChannelBaseUrl"];
+        };
+        /**
+         * @description A channel type that this version can't connect yet.
+         * @enum {string}
+         */
+        OtherChannelType: "WHATSAPP" | "MESSENGER" | "VIBER" | "SLACK" | "DISCORD" | "SMS" | "VOICE";
+        /** @description A channel of a type that this version can't connect yet. */
+        ChannelCreateOther: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "WHATSAPP" | "MESSENGER" | "VIBER" | "SLACK" | "DISCORD" | "SMS" | "VOICE";
+            name: components["schemas"]["ChannelName"];
+            /**
+             * Format: uuid
+             * @description The agent that replies in this channel.
+             */
+            agentId: string;
+            /** @description Settings of the channel. */
+            config?: Record<string, never>;
+            /** @description Secrets of the channel. */
+            credentials?: Record<string, never>;
+            apiBaseUrl?: components["schemas"]["ChannelBaseUrl"];
+        };
+        /** @description A channel to create. `type` selects the settings and the secrets that it needs. */
+        ChannelCreate: components["schemas"]["ChannelCreateWebsite"] | components["schemas"]["ChannelCreateTelegram"] | components["schemas"]["ChannelCreateEmail"] | components["schemas"]["ChannelCreateOther"];
+        /**
+         * @description `credentials_rejected`: the provider rejected the credentials, or they can't be read; set them again. `provider_unavailable`: the provider could not be reached. `rejected_by_provider`: the provider refused the request. `not_connected`: the channel was not connected yet; check it.
+         * @enum {string}
+         */
+        ChannelErrorCode: "credentials_rejected" | "provider_unavailable" | "rejected_by_provider" | "not_connected";
+        /** @description Why a channel doesn't work. */
+        ChannelError: {
+            code: components["schemas"]["ChannelErrorCode"];
+            /** @description Description of the error, in English. */
+            message: string;
+            /**
+             * Format: date-time
+             * @description When the error occurred.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            at: string;
+        };
+        /** @description A channel and its connection to the provider. */
+        ChannelConnection: components["schemas"]["Channel"] & {
+            /** @description Whether credentials are stored. They are never returned. */
+            credentialsSet: boolean;
+            /**
+             * Format: uri
+             * @description Base URL of the provider's API, or `null` for the standard one.
+             */
+            apiBaseUrl: string | null;
+            /**
+             * Format: uri-reference
+             * @description URL that the provider calls, or `null` if providers of this type call none.
+             */
+            hookUrl: string | null;
+            /** @description Name of the account at the provider, as of the latest check. `null` if unknown. */
+            account: string | null;
+            /** @description The latest error of the provider. `null` if there is none. */
+            error: components["schemas"]["ChannelError"] | null;
+        };
+        /** @description A website chat widget. */
+        WebsiteChannel: components["schemas"]["ChannelConnection"] & {
+            /**
+             * @description Type of the channel.
+             * @constant
+             */
+            type: "WEBSITE";
+            config: components["schemas"]["WebsiteChannelConfig"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "WEBSITE";
+        };
+        /** @description A Telegram bot. */
+        TelegramChannel: components["schemas"]["ChannelConnection"] & {
+            /**
+             * @description Type of the channel.
+             * @constant
+             */
+            type: "TELEGRAM";
+            config: components["schemas"]["TelegramChannelConfig"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "TELEGRAM";
+        };
+        /** @description An email address. */
+        EmailChannel: components["schemas"]["ChannelConnection"] & {
+            /**
+             * @description Type of the channel.
+             * @constant
+             */
+            type: "EMAIL";
+            config: components["schemas"]["EmailChannelConfig"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "EMAIL";
+        };
+        /** @description A channel of a type that this version can't connect yet. */
+        OtherChannel: components["schemas"]["ChannelConnection"] & {
+            type: components["schemas"]["OtherChannelType"];
+            /** @description Settings of the channel. */
+            config: Record<string, never>;
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "WHATSAPP" | "MESSENGER" | "VIBER" | "SLACK" | "DISCORD" | "SMS" | "VOICE";
+        };
+        /** @description A channel with its settings. `type` selects the form of `config`. */
+        ChannelDetail: components["schemas"]["WebsiteChannel"] | components["schemas"]["TelegramChannel"] | components["schemas"]["EmailChannel"] | components["schemas"]["OtherChannel"];
+        /**
+         * @description Enables or disables the channel.
+         * @enum {string}
+         */
+        ChannelSwitch: "CONNECTED" | "DISABLED";
+        /** @description Changes to a channel. Properties you leave out keep their value. */
+        ChannelUpdate: {
+            name?: components["schemas"]["ChannelName"];
+            /**
+             * Format: uuid
+             * @description The agent that replies in this channel. Conversations that have begun keep theirs.
+             */
+            agentId?: string;
+            /** @description Settings to change, of the same form as when the channel is created. `null` removes a setting. */
+            config?: Record<string, never>;
+            /** @description Secrets to change. Others keep their value, and `null` removes one. */
+            credentials?: {
+                [key: string]: string | null;
+            };
+            /**
+             * Format: uri
+             * @description Base URL of the provider's API. `null` for the standard one.
+             */
+            apiBaseUrl?: string | null;
+            status?: components["schemas"]["ChannelSwitch"];
         };
         /**
          * @description Groups the metrics by agent, channel or current status of the conversation. Leads belong to the group of the conversation they were captured in.
@@ -1902,7 +2878,7 @@ export interface components {
          * @description Type of an event.
          * @enum {string}
          */
-        EventType: "lead.created" | "lead.updated" | "lead.status_changed" | "conversation.created" | "conversation.handed_off" | "conversation.assigned" | "conversation.closed" | "conversation.reopened" | "conversation.tags_changed" | "message.created" | "message.delivery_changed" | "knowledge.job.completed" | "knowledge.job.failed" | "webhook.ping";
+        EventType: "lead.created" | "lead.updated" | "lead.status_changed" | "lead.deleted" | "conversation.created" | "conversation.handed_off" | "conversation.released" | "conversation.assigned" | "conversation.closed" | "conversation.reopened" | "conversation.tags_changed" | "message.created" | "message.delivery_changed" | "contact.created" | "contact.updated" | "contact.deleted" | "knowledge.job.completed" | "knowledge.job.failed" | "webhook.ping";
         /**
          * @description `CONNECTED`: enabled. `DISABLED`: disabled by you, by a 410 response, or after five days of failed deliveries. `ERROR`: the latest deliveries failed.
          * @enum {string}
@@ -2137,6 +3113,30 @@ export interface components {
              */
             type: "lead.status_changed";
         };
+        /** @description The deleted lead. */
+        LeadDeletedData: {
+            /**
+             * Format: uuid
+             * @description Id of the lead. Its contents are gone.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             */
+            leadId: string;
+        };
+        /** @description Body of `lead.deleted`. */
+        LeadDeletedEvent: components["schemas"]["EventEnvelope"] & {
+            /**
+             * @description Type of the event.
+             * @constant
+             */
+            type: "lead.deleted";
+            data: components["schemas"]["LeadDeletedData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "lead.deleted";
+        };
         /** @description The conversation after the change. */
         ConversationEventData: {
             conversation: components["schemas"]["Conversation"];
@@ -2156,6 +3156,12 @@ export interface components {
              */
             type: "conversation.created";
         };
+        /** @description The conversation after the change, and why it was handed off. */
+        ConversationHandedOffData: {
+            conversation: components["schemas"]["Conversation"];
+            /** @description Why the conversation was handed off. Absent if no reason was given. */
+            reason?: string;
+        };
         /** @description Body of `conversation.handed_off`. */
         ConversationHandedOffEvent: components["schemas"]["EventEnvelope"] & {
             /**
@@ -2163,13 +3169,28 @@ export interface components {
              * @constant
              */
             type: "conversation.handed_off";
-            data: components["schemas"]["ConversationEventData"];
+            data: components["schemas"]["ConversationHandedOffData"];
         } & {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "conversation.handed_off";
+        };
+        /** @description Body of `conversation.released`. */
+        ConversationReleasedEvent: components["schemas"]["EventEnvelope"] & {
+            /**
+             * @description Type of the event.
+             * @constant
+             */
+            type: "conversation.released";
+            data: components["schemas"]["ConversationEventData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "conversation.released";
         };
         /** @description The conversation after the change, and the operator it was assigned to before. */
         ConversationAssignedData: {
@@ -2299,6 +3320,64 @@ export interface components {
              */
             type: "message.delivery_changed";
         };
+        /** @description The contact after the change. */
+        ContactEventData: {
+            contact: components["schemas"]["ContactProfile"];
+        };
+        /** @description Body of `contact.created`. */
+        ContactCreatedEvent: components["schemas"]["EventEnvelope"] & {
+            /**
+             * @description Type of the event.
+             * @constant
+             */
+            type: "contact.created";
+            data: components["schemas"]["ContactEventData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "contact.created";
+        };
+        /** @description Body of `contact.updated`. */
+        ContactUpdatedEvent: components["schemas"]["EventEnvelope"] & {
+            /**
+             * @description Type of the event.
+             * @constant
+             */
+            type: "contact.updated";
+            data: components["schemas"]["ContactEventData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "contact.updated";
+        };
+        /** @description The deleted contact. */
+        ContactDeletedData: {
+            /**
+             * Format: uuid
+             * @description Id of the contact. Everything about the person has been erased.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             */
+            contactId: string;
+        };
+        /** @description Body of `contact.deleted`. */
+        ContactDeletedEvent: components["schemas"]["EventEnvelope"] & {
+            /**
+             * @description Type of the event.
+             * @constant
+             */
+            type: "contact.deleted";
+            data: components["schemas"]["ContactDeletedData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "contact.deleted";
+        };
         /** @description The finished job. */
         KnowledgeJobEventData: {
             job: components["schemas"]["KnowledgeJob"];
@@ -2358,7 +3437,7 @@ export interface components {
             type: "webhook.ping";
         };
         /** @description An event, as it is sent to webhooks. */
-        Event: components["schemas"]["LeadCreatedEvent"] | components["schemas"]["LeadUpdatedEvent"] | components["schemas"]["LeadStatusChangedEvent"] | components["schemas"]["ConversationCreatedEvent"] | components["schemas"]["ConversationHandedOffEvent"] | components["schemas"]["ConversationAssignedEvent"] | components["schemas"]["ConversationClosedEvent"] | components["schemas"]["ConversationReopenedEvent"] | components["schemas"]["ConversationTagsChangedEvent"] | components["schemas"]["MessageCreatedEvent"] | components["schemas"]["MessageDeliveryChangedEvent"] | components["schemas"]["KnowledgeJobCompletedEvent"] | components["schemas"]["KnowledgeJobFailedEvent"] | components["schemas"]["WebhookPingEvent"];
+        Event: components["schemas"]["LeadCreatedEvent"] | components["schemas"]["LeadUpdatedEvent"] | components["schemas"]["LeadStatusChangedEvent"] | components["schemas"]["LeadDeletedEvent"] | components["schemas"]["ConversationCreatedEvent"] | components["schemas"]["ConversationHandedOffEvent"] | components["schemas"]["ConversationReleasedEvent"] | components["schemas"]["ConversationAssignedEvent"] | components["schemas"]["ConversationClosedEvent"] | components["schemas"]["ConversationReopenedEvent"] | components["schemas"]["ConversationTagsChangedEvent"] | components["schemas"]["MessageCreatedEvent"] | components["schemas"]["MessageDeliveryChangedEvent"] | components["schemas"]["ContactCreatedEvent"] | components["schemas"]["ContactUpdatedEvent"] | components["schemas"]["ContactDeletedEvent"] | components["schemas"]["KnowledgeJobCompletedEvent"] | components["schemas"]["KnowledgeJobFailedEvent"] | components["schemas"]["WebhookPingEvent"];
     };
     responses: {
         /** @description The request is malformed or invalid. */
@@ -2576,8 +3655,83 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The channel does not allow a message to the contact now, or the `Idempotency-Key` is in use. Nothing was stored. */
+        StartClosed: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The channel or the contact is unknown, the channel cannot start conversations or has no address of the contact, the message is too long, or the `Idempotency-Key` was already used with a different request. Nothing was stored. */
+        StartRefused: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The conversation doesn't accept an operator message, or the `Idempotency-Key` is in use. Nothing was stored. */
         ReplyRefused: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The message is too long for the channel, `replyToId` is not a message of the conversation, or the `Idempotency-Key` was already used with a different request. Nothing was stored. */
+        ReplyUnprocessable: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The conversation is closed, or the `Idempotency-Key` is in use. */
+        ConversationIsClosed: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The operator is unknown, or the `Idempotency-Key` was already used with a different request. */
+        HandOffRefused: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -2606,8 +3760,113 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description Another operator is linked to this user, or the `Idempotency-Key` is in use. */
+        OperatorExists: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The user is unknown, or the `Idempotency-Key` was already used with a different request. */
+        OperatorRefused: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Another operator is linked to this user. */
+        OperatorLinked: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The user is unknown. */
+        UserUnknown: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description A tag with this name exists, or the `Idempotency-Key` is in use. */
         TagExists: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The workspace has the maximum number of channels, or the `Idempotency-Key` is in use. */
+        TooManyChannels: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The agent is unknown, channels of this type are not available, or the `Idempotency-Key` was already used with a different request. */
+        ChannelRefused: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The agent is unknown. */
+        ChannelUpdateRefused: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -2808,6 +4067,9 @@ export type LeadStatusUpdate = components['schemas']['LeadStatusUpdate'];
 export type ConversationStatus = components['schemas']['ConversationStatus'];
 export type Contact = components['schemas']['Contact'];
 export type Conversation = components['schemas']['Conversation'];
+export type ConversationCreate = components['schemas']['ConversationCreate'];
+export type ReplyPolicyReason = components['schemas']['ReplyPolicyReason'];
+export type ReplyPolicy = components['schemas']['ReplyPolicy'];
 export type Sentiment = components['schemas']['Sentiment'];
 export type Tag = components['schemas']['Tag'];
 export type Operator = components['schemas']['Operator'];
@@ -2815,10 +4077,20 @@ export type MessageRole = components['schemas']['MessageRole'];
 export type MessageAuthorType = components['schemas']['MessageAuthorType'];
 export type MessageAuthor = components['schemas']['MessageAuthor'];
 export type DeliveryStatus = components['schemas']['DeliveryStatus'];
+export type MessageDirection = components['schemas']['MessageDirection'];
+export type MessageErrorCode = components['schemas']['MessageErrorCode'];
+export type MessageError = components['schemas']['MessageError'];
+export type AttachmentType = components['schemas']['AttachmentType'];
+export type AttachmentState = components['schemas']['AttachmentState'];
+export type Attachment = components['schemas']['Attachment'];
 export type Message = components['schemas']['Message'];
 export type ConversationDetail = components['schemas']['ConversationDetail'];
 export type MessageOrder = components['schemas']['MessageOrder'];
+export type MessageAttemptOutcome = components['schemas']['MessageAttemptOutcome'];
+export type MessageAttempt = components['schemas']['MessageAttempt'];
+export type MessageDetail = components['schemas']['MessageDetail'];
 export type OperatorMessageCreate = components['schemas']['OperatorMessageCreate'];
+export type HandOff = components['schemas']['HandOff'];
 export type ConversationIds = components['schemas']['ConversationIds'];
 export type ConversationBulkClose = components['schemas']['ConversationBulkClose'];
 export type ConversationBulkReopen = components['schemas']['ConversationBulkReopen'];
@@ -2828,6 +4100,15 @@ export type ConversationBulkTag = components['schemas']['ConversationBulkTag'];
 export type ConversationBulkUntag = components['schemas']['ConversationBulkUntag'];
 export type ConversationBulk = components['schemas']['ConversationBulk'];
 export type BulkResult = components['schemas']['BulkResult'];
+export type ContactProfile = components['schemas']['ContactProfile'];
+export type ContactIdentity = components['schemas']['ContactIdentity'];
+export type ContactDetail = components['schemas']['ContactDetail'];
+export type ContactUpdate = components['schemas']['ContactUpdate'];
+export type ExportedConversation = components['schemas']['ExportedConversation'];
+export type ContactExport = components['schemas']['ContactExport'];
+export type OperatorCreate = components['schemas']['OperatorCreate'];
+export type OperatorDetail = components['schemas']['OperatorDetail'];
+export type OperatorUpdate = components['schemas']['OperatorUpdate'];
 export type TagCreate = components['schemas']['TagCreate'];
 export type AgentStatus = components['schemas']['AgentStatus'];
 export type Agent = components['schemas']['Agent'];
@@ -2835,7 +4116,38 @@ export type AgentCreate = components['schemas']['AgentCreate'];
 export type AgentDetail = components['schemas']['AgentDetail'];
 export type AgentUpdate = components['schemas']['AgentUpdate'];
 export type ChannelType = components['schemas']['ChannelType'];
+export type ChannelStatus = components['schemas']['ChannelStatus'];
 export type Channel = components['schemas']['Channel'];
+export type ChannelName = components['schemas']['ChannelName'];
+export type WidgetLocale = components['schemas']['WidgetLocale'];
+export type WebsiteChannelConfig = components['schemas']['WebsiteChannelConfig'];
+export type WebsiteChannelCredentials = components['schemas']['WebsiteChannelCredentials'];
+export type ChannelBaseUrl = components['schemas']['ChannelBaseUrl'];
+export type ChannelCreateWebsite = components['schemas']['ChannelCreateWebsite'];
+export type TelegramChannelConfig = components['schemas']['TelegramChannelConfig'];
+export type TelegramChannelCredentials = components['schemas']['TelegramChannelCredentials'];
+export type ChannelCreateTelegram = components['schemas']['ChannelCreateTelegram'];
+export type MailSecurity = components['schemas']['MailSecurity'];
+export type MailServer = components['schemas']['MailServer'];
+export type EmailInbound = components['schemas']['EmailInbound'];
+export type Mailbox = components['schemas']['Mailbox'];
+export type DkimSettings = components['schemas']['DkimSettings'];
+export type EmailChannelConfig = components['schemas']['EmailChannelConfig'];
+export type EmailChannelCredentials = components['schemas']['EmailChannelCredentials'];
+export type ChannelCreateEmail = components['schemas']['ChannelCreateEmail'];
+export type OtherChannelType = components['schemas']['OtherChannelType'];
+export type ChannelCreateOther = components['schemas']['ChannelCreateOther'];
+export type ChannelCreate = components['schemas']['ChannelCreate'];
+export type ChannelErrorCode = components['schemas']['ChannelErrorCode'];
+export type ChannelError = components['schemas']['ChannelError'];
+export type ChannelConnection = components['schemas']['ChannelConnection'];
+export type WebsiteChannel = components['schemas']['WebsiteChannel'];
+export type TelegramChannel = components['schemas']['TelegramChannel'];
+export type EmailChannel = components['schemas']['EmailChannel'];
+export type OtherChannel = components['schemas']['OtherChannel'];
+export type ChannelDetail = components['schemas']['ChannelDetail'];
+export type ChannelSwitch = components['schemas']['ChannelSwitch'];
+export type ChannelUpdate = components['schemas']['ChannelUpdate'];
 export type AnalyticsGroupBy = components['schemas']['AnalyticsGroupBy'];
 export type LeadStageCount = components['schemas']['LeadStageCount'];
 export type AnalyticsFigures = components['schemas']['AnalyticsFigures'];
@@ -2880,9 +4192,13 @@ export type LeadCreatedEvent = components['schemas']['LeadCreatedEvent'];
 export type LeadUpdatedEvent = components['schemas']['LeadUpdatedEvent'];
 export type LeadStatusChangedData = components['schemas']['LeadStatusChangedData'];
 export type LeadStatusChangedEvent = components['schemas']['LeadStatusChangedEvent'];
+export type LeadDeletedData = components['schemas']['LeadDeletedData'];
+export type LeadDeletedEvent = components['schemas']['LeadDeletedEvent'];
 export type ConversationEventData = components['schemas']['ConversationEventData'];
 export type ConversationCreatedEvent = components['schemas']['ConversationCreatedEvent'];
+export type ConversationHandedOffData = components['schemas']['ConversationHandedOffData'];
 export type ConversationHandedOffEvent = components['schemas']['ConversationHandedOffEvent'];
+export type ConversationReleasedEvent = components['schemas']['ConversationReleasedEvent'];
 export type ConversationAssignedData = components['schemas']['ConversationAssignedData'];
 export type ConversationAssignedEvent = components['schemas']['ConversationAssignedEvent'];
 export type ConversationClosedEvent = components['schemas']['ConversationClosedEvent'];
@@ -2893,6 +4209,11 @@ export type MessageCreatedData = components['schemas']['MessageCreatedData'];
 export type MessageCreatedEvent = components['schemas']['MessageCreatedEvent'];
 export type MessageDeliveryChangedData = components['schemas']['MessageDeliveryChangedData'];
 export type MessageDeliveryChangedEvent = components['schemas']['MessageDeliveryChangedEvent'];
+export type ContactEventData = components['schemas']['ContactEventData'];
+export type ContactCreatedEvent = components['schemas']['ContactCreatedEvent'];
+export type ContactUpdatedEvent = components['schemas']['ContactUpdatedEvent'];
+export type ContactDeletedData = components['schemas']['ContactDeletedData'];
+export type ContactDeletedEvent = components['schemas']['ContactDeletedEvent'];
 export type KnowledgeJobEventData = components['schemas']['KnowledgeJobEventData'];
 export type KnowledgeJobCompletedEvent = components['schemas']['KnowledgeJobCompletedEvent'];
 export type KnowledgeJobFailedEvent = components['schemas']['KnowledgeJobFailedEvent'];
@@ -2913,9 +4234,21 @@ export type ResponseUnsupportedMediaType = components['responses']['UnsupportedM
 export type ResponseIdempotencyMismatch = components['responses']['IdempotencyMismatch'];
 export type ResponseNotFound = components['responses']['NotFound'];
 export type ResponseLeadFieldsRefused = components['responses']['LeadFieldsRefused'];
+export type ResponseStartClosed = components['responses']['StartClosed'];
+export type ResponseStartRefused = components['responses']['StartRefused'];
 export type ResponseReplyRefused = components['responses']['ReplyRefused'];
+export type ResponseReplyUnprocessable = components['responses']['ReplyUnprocessable'];
+export type ResponseConversationIsClosed = components['responses']['ConversationIsClosed'];
+export type ResponseHandOffRefused = components['responses']['HandOffRefused'];
 export type ResponseBulkRefused = components['responses']['BulkRefused'];
+export type ResponseOperatorExists = components['responses']['OperatorExists'];
+export type ResponseOperatorRefused = components['responses']['OperatorRefused'];
+export type ResponseOperatorLinked = components['responses']['OperatorLinked'];
+export type ResponseUserUnknown = components['responses']['UserUnknown'];
 export type ResponseTagExists = components['responses']['TagExists'];
+export type ResponseTooManyChannels = components['responses']['TooManyChannels'];
+export type ResponseChannelRefused = components['responses']['ChannelRefused'];
+export type ResponseChannelUpdateRefused = components['responses']['ChannelUpdateRefused'];
 export type ResponseTooManyJobs = components['responses']['TooManyJobs'];
 export type ResponseCrawlRefused = components['responses']['CrawlRefused'];
 export type ResponseJobFinished = components['responses']['JobFinished'];
@@ -3282,6 +4615,56 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    createConversation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
+                 * @example 7f3c1c9e-lead-import-42
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConversationCreate"];
+            };
+        };
+        responses: {
+            /** @description The created conversation. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["StartClosed"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["StartRefused"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     getConversation: {
         parameters: {
             query?: never;
@@ -3379,6 +4762,52 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    getConversationMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+                /**
+                 * @description Id of the message.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                messageId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     sendOperatorMessage: {
         parameters: {
             query?: never;
@@ -3429,6 +4858,212 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ReplyUnprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    handOffConversation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
+                 * @example 7f3c1c9e-lead-import-42
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["HandOff"];
+            };
+        };
+        responses: {
+            /** @description The conversation after the change. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["ConversationIsClosed"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["HandOffRefused"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    releaseConversation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
+                 * @example 7f3c1c9e-lead-import-42
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The conversation after the change. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["ConversationIsClosed"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    closeConversation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
+                 * @example 7f3c1c9e-lead-import-42
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The conversation after the change. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["IdempotencyConflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    reopenConversation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
+                 * @example 7f3c1c9e-lead-import-42
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The conversation after the change. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["IdempotencyConflict"];
+            414: components["responses"]["UriTooLong"];
             422: components["responses"]["IdempotencyMismatch"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
@@ -3485,6 +5120,269 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    getAttachment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    /** @description Always `attachment`, with the file name if it is known. */
+                    "Content-Disposition"?: string;
+                    /** @description How long the response may be cached. */
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listContacts: {
+        parameters: {
+            query?: {
+                /** @description Only return contacts with this email address, in any case. */
+                email?: string;
+                /** @description Only return contacts with exactly this phone number. */
+                phone?: string;
+                /** @description Only return contacts whose name begins with this text, in any case. */
+                q?: string;
+                /**
+                 * @description Maximum number of items to return, 1 to 200.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of contacts. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    Link: components["headers"]["Link"];
+                    "X-Next-Cursor": components["headers"]["NextCursor"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactProfile"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The contact. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The contact was deleted. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    updateContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactUpdate"];
+            };
+        };
+        responses: {
+            /** @description The updated contact. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    exportContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Everything about the contact. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactExport"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     listOperators: {
         parameters: {
             query?: {
@@ -3523,6 +5421,146 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    createOperator: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
+                 * @example 7f3c1c9e-lead-import-42
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OperatorCreate"];
+            };
+        };
+        responses: {
+            /** @description The created operator. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["OperatorExists"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["OperatorRefused"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getOperator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The operator. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    updateOperator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OperatorUpdate"];
+            };
+        };
+        responses: {
+            /** @description The updated operator. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["OperatorLinked"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UserUnknown"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -3883,6 +5921,234 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    createChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
+                 * @example 7f3c1c9e-lead-import-42
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelCreate"];
+            };
+        };
+        responses: {
+            /** @description The created channel. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["TooManyChannels"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ChannelRefused"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The channel. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The channel was deleted. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    updateChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelUpdate"];
+            };
+        };
+        responses: {
+            /** @description The updated channel. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ChannelUpdateRefused"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    checkChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
+                 * @example 7f3c1c9e-lead-import-42
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The channel after the check. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["IdempotencyConflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["IdempotencyMismatch"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -5129,6 +7395,44 @@ export interface operations {
             "4XX": components["responses"]["EventRefused"];
         };
     };
+    onLeadDeleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
+                 * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
+                 */
+                "X-Convo-Signature": string;
+                /**
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
+                 * @example 1777550400
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signature as defined by the Standard Webhooks specification.
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeadDeletedEvent"];
+            };
+        };
+        responses: {
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
+        };
+    };
     onConversationCreated: {
         parameters: {
             query?: never;
@@ -5198,6 +7502,44 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ConversationHandedOffEvent"];
+            };
+        };
+        responses: {
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
+        };
+    };
+    onConversationReleased: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
+                 * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
+                 */
+                "X-Convo-Signature": string;
+                /**
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
+                 * @example 1777550400
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signature as defined by the Standard Webhooks specification.
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConversationReleasedEvent"];
             };
         };
         responses: {
@@ -5426,6 +7768,120 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["MessageDeliveryChangedEvent"];
+            };
+        };
+        responses: {
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
+        };
+    };
+    onContactCreated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
+                 * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
+                 */
+                "X-Convo-Signature": string;
+                /**
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
+                 * @example 1777550400
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signature as defined by the Standard Webhooks specification.
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactCreatedEvent"];
+            };
+        };
+        responses: {
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
+        };
+    };
+    onContactUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
+                 * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
+                 */
+                "X-Convo-Signature": string;
+                /**
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
+                 * @example 1777550400
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signature as defined by the Standard Webhooks specification.
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactUpdatedEvent"];
+            };
+        };
+        responses: {
+            "2XX": components["responses"]["EventReceived"];
+            "4XX": components["responses"]["EventRefused"];
+        };
+    };
+    onContactDeleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description `t=<unix>,v1=<hex>`, where `<hex>` is the HMAC-SHA256 of `<unix>.<body>` with the whole secret as key. While a secret is being rotated, there is one `v1` for each valid secret.
+                 * @example t=1777550400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd
+                 */
+                "X-Convo-Signature": string;
+                /**
+                 * @description Id of the event (Standard Webhooks). Stays the same when the delivery is retried.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Unix time of the delivery attempt in seconds (Standard Webhooks).
+                 * @example 1777550400
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signature as defined by the Standard Webhooks specification.
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactDeletedEvent"];
             };
         };
         responses: {

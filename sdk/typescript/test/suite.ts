@@ -247,6 +247,40 @@ export const checks: Record<string, Check> = {
     await client.integrations.delete(made.id);
   },
 
+  async 'channels, operators, contacts and conversations are changed'({ baseUrl, apiKey }) {
+    const client = new AveltoClient({ apiKey, baseUrl });
+    const [agent] = await client.agents.list();
+    const channel = await client.channels.create({ type: 'WEBSITE', name: 'SDK', agentId: agent!.id, config: { title: 'Shop' } });
+    equal(channel.status, 'CONNECTED');
+    equal((await client.channels.update(channel.id, { name: 'SDK 2' })).name, 'SDK 2');
+    equal((await client.channels.check(channel.id)).id, channel.id);
+    await client.channels.delete(channel.id);
+    equal((await fails(sdk.NotFoundError, client.channels.get(channel.id))).status, 404);
+    const operator = await client.operators.create({ name: 'Ola' });
+    equal((await client.operators.update(operator.id, { name: 'Aleksandra' })).name, 'Aleksandra');
+    equal((await client.operators.get(operator.id)).name, 'Aleksandra');
+    const [conversation] = await client.conversations.list({ status: 'OPEN', limit: 1 });
+    const { id } = conversation!;
+    equal((await client.conversations.handOff(id, { operatorId: operator.id, reason: 'Asked for a person.' })).status, 'HANDED_OFF');
+    equal((await client.conversations.release(id)).status, 'OPEN');
+    equal((await client.conversations.close(id)).status, 'CLOSED');
+    equal((await client.conversations.reopen(id)).status, 'OPEN');
+    const detail = await client.conversations.get(id);
+    equal((await client.conversations.messages.get(id, detail.messages[0]!.id)).content, detail.messages[0]!.content);
+    const contact = await client.contacts.update(detail.contact.id, { name: 'Renamed' });
+    equal((await client.contacts.get(contact.id)).name, 'Renamed');
+    const exported = await client.contacts.export(contact.id);
+    truthy(exported.conversations.some((one) => one.id === id), 'the export contains the conversation');
+    truthy((await client.contacts.list({ q: 'renamed' })).length > 0, 'contacts are found by name');
+  },
+
+  async 'attachments are downloaded as files'() {
+    const { client, asked } = scripted([() => new Response('shoes', { headers: { 'Content-Type': 'application/octet-stream' } })]);
+    const { data, response } = await client.attachments.get('a').withResponse();
+    equal([await data.text(), response.status], ['shoes', 200]);
+    equal(asked[0]!.headers.get('Accept'), '*/*');
+  },
+
   async 'events are polled'({ baseUrl, apiKey }) {
     const client = new AveltoClient({ apiKey, baseUrl });
     const { response } = await client.events.list({ limit: 1 }).withResponse();

@@ -15,11 +15,17 @@ type Message struct {
 	// ignored.
 	ExternalID string
 	From       Identity
-	// Thread is the provider's thread, empty if the channel has none.
+	// ClientMessageID is an ID that the contact's client chose; empty elsewhere.
+	ClientMessageID string
+	// Thread is the provider's thread. A message of a new thread begins a conversation.
+	// If it is empty, the message continues the contact's latest open conversation that
+	// has no thread.
 	Thread  string
 	Subject string
 	Text    string
-	// ReplyTo and References are the provider's IDs of earlier messages.
+	// ReplyTo is the provider's ID of the message that this one replies to. References are
+	// those of earlier messages of the same thread: a message continues the conversation of
+	// one of them, even if it is closed. Only types with threads set them.
 	ReplyTo    string
 	References []string
 	// ConversationToken is what the engine put into the address that the contact replied
@@ -41,17 +47,19 @@ type Identity struct {
 	Aliases []string
 	// Name, Email and Phone are used for a new contact; empty if unknown.
 	Name, Email, Phone string
+	// Verified says that it is known who this is, also where Rules.Verified is not set.
+	Verified bool
 }
 
-// AttachmentType is a kind of file, as in the API.
-type AttachmentType string
+// AttachmentType is a kind of file.
+type AttachmentType = api.AttachmentType
 
 // Attachment types.
 const (
-	Image AttachmentType = "IMAGE"
-	Audio AttachmentType = "AUDIO"
-	Video AttachmentType = "VIDEO"
-	Other AttachmentType = "FILE"
+	Image = api.AttachmentTypeIMAGE
+	Audio = api.AttachmentTypeAUDIO
+	Video = api.AttachmentTypeVIDEO
+	Other = api.AttachmentTypeFILE
 )
 
 // Attachment is a file of a contact's message: with its bytes, or with an ID for Fetch.

@@ -46,6 +46,20 @@ type Connector interface {
 	Disconnect(ctx context.Context, channel Channel) error
 }
 
+// Completer is a Provider that fills in settings that are optional, such as secrets to
+// generate.
+type Completer interface {
+	// Complete adds credentials to channel.Credentials before they are validated.
+	Complete(channel Channel)
+}
+
+// Initiator is a Provider whose rules allow operators to write first.
+type Initiator interface {
+	// Recipient returns the identity of an address that an operator has entered, in the
+	// form that Receive gives it, and false if it is not an address of this type.
+	Recipient(to string) (Identity, bool)
+}
+
 // Fetcher is a Provider whose attachments are downloaded after their message was received.
 type Fetcher interface {
 	// Fetch opens the file with the ID that Receive returned. The caller closes it.
@@ -117,7 +131,9 @@ type Rules struct {
 	MaxLength int
 	Split     bool
 	// Window is how long after the contact's last message operators may reply; 0 for no limit.
-	Window time.Duration
+	// Templates says that templates may be sent later.
+	Window    time.Duration
+	Templates bool
 	// Initiate says that an operator may start a conversation.
 	Initiate bool
 	// Idempotent says that Send with the same Outbound.Key sends once, so that a message
@@ -127,6 +143,8 @@ type Rules struct {
 	Verified bool
 	// Attachments says that messages with files can be sent.
 	Attachments bool
+	// Hook says that the provider calls the channel's hook.
+	Hook bool
 	// Interval is the least time between two messages of a channel, and ContactInterval
 	// between two to the same contact; 0 for none.
 	Interval, ContactInterval time.Duration
@@ -149,6 +167,9 @@ type Outbound struct {
 	ReplyTo string
 	// References are the provider's IDs of the thread's messages, oldest first, at most 20.
 	References []string
+	// ConversationToken identifies the conversation to Message.ConversationToken: lowercase
+	// letters and digits, for an address to reply to.
+	ConversationToken string
 	// Automatic says that an agent wrote it, not a person.
 	Automatic   bool
 	Author      string // the name shown to the contact; may be empty

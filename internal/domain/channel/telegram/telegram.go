@@ -3,6 +3,7 @@ package telegram
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -43,6 +44,7 @@ type Provider struct{ Client *apiclient.Client }
 
 var (
 	_ provider.Provider  = (*Provider)(nil)
+	_ provider.Completer = (*Provider)(nil)
 	_ provider.Connector = (*Provider)(nil)
 	_ provider.Fetcher   = (*Provider)(nil)
 )
@@ -54,8 +56,15 @@ func (*Provider) Type() api.ChannelType { return api.ChannelTypeTELEGRAM }
 // idempotency key.
 func (*Provider) Rules() provider.Rules {
 	return provider.Rules{
-		MaxLength: maxText, Split: true, Verified: true, Attachments: true,
+		MaxLength: maxText, Split: true, Verified: true, Attachments: true, Hook: true,
 		Interval: botInterval, ContactInterval: chatInterval, Timeout: timeout,
+	}
+}
+
+// Complete implements provider.Completer: it generates the secret of the hook.
+func (*Provider) Complete(c provider.Channel) {
+	if c.Credentials[hookSecret] == "" {
+		c.Credentials[hookSecret] = rand.Text() + rand.Text()
 	}
 }
 
