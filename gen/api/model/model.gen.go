@@ -2549,7 +2549,7 @@ type EventEnvelope struct {
 // EventNames Names of the events to send; see `EventType`. Each one needs the scope that reads its data.
 type EventNames = []string
 
-// EventType Type of an event.
+// EventType Type of an event. New types may be added: ignore unknown types.
 type EventType string
 
 // ExportedConversation A conversation with all messages.
@@ -3730,7 +3730,7 @@ type WebhookDelivery struct {
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	EventID uuid.UUID `json:"eventId"`
 
-	// EventType Type of an event.
+	// EventType Type of an event. New types may be added: ignore unknown types.
 	EventType EventType `json:"eventType"`
 
 	// ID Id of the delivery.

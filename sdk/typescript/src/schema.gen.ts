@@ -2875,7 +2875,7 @@ export interface components {
          */
         IntegrationType: "WEBHOOK" | "CRM" | "CALENDAR";
         /**
-         * @description Type of an event.
+         * @description Type of an event. New types may be added: ignore unknown types.
          * @enum {string}
          */
         EventType: "lead.created" | "lead.updated" | "lead.status_changed" | "lead.deleted" | "conversation.created" | "conversation.handed_off" | "conversation.released" | "conversation.assigned" | "conversation.closed" | "conversation.reopened" | "conversation.tags_changed" | "message.created" | "message.delivery_changed" | "contact.created" | "contact.updated" | "contact.deleted" | "knowledge.job.completed" | "knowledge.job.failed" | "webhook.ping";
