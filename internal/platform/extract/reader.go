@@ -43,7 +43,7 @@ func Main(ctx context.Context, in io.Reader, out io.Writer) error {
 		pdf = started
 	}
 	active := giveUp()
-	content, err := io.ReadAll(io.LimitReader(input, maxFile+1))
+	content, err := io.ReadAll(io.LimitReader(input, task.limit()+1))
 	if err != nil {
 		return fmt.Errorf("read the file: %w", err)
 	}

@@ -25,11 +25,14 @@ const (
 	maxPageReply    = 4*maxPageText + 2*maxLinks*weburl.Max
 	maxSitemapReply = 2 * maxSitemapURLs * weburl.Max
 	maxRobotsReply  = 4*MaxRobots + 64*maxRules
+	maxMessageReply = 2*MaxMessage + 4*maxMessageText
 	timeLimit       = 2 * time.Minute
-	cpuLimit        = time.Minute
-	memoryLimit     = 768 << 20 // bytes
-	goMemory        = "512MiB"
-	waitDelay       = 5 * time.Second
+	// emailTimeLimit is short: while an email is read, others of its mailbox wait.
+	emailTimeLimit = 20 * time.Second
+	cpuLimit       = time.Minute
+	memoryLimit    = 768 << 20 // bytes
+	goMemory       = "512MiB"
+	waitDelay      = 5 * time.Second
 )
 
 // Runner opens files and pages in reader processes.
@@ -68,6 +71,12 @@ func (r *Runner) ReadRobots(ctx context.Context, task Task, content io.Reader) (
 	return found(said.Robots, err)
 }
 
+// ReadMessage reads an email of at most MaxMessage bytes. It returns an *Error like Read.
+func (r *Runner) ReadMessage(ctx context.Context, content io.Reader) (Message, error) {
+	said, err := r.run(ctx, Task{Action: readEmail}, content, maxMessageReply)
+	return found(said.Message, err)
+}
+
 // Protections starts a reader process that reports what it cannot do.
 func (r *Runner) Protections(ctx context.Context) (Protections, error) {
 	said, err := r.run(ctx, Task{Action: tryLimits}, bytes.NewReader(nil), maxPageReply)
@@ -88,7 +97,8 @@ func found[T any](part *T, err error) (T, error) {
 }
 
 func (r *Runner) run(ctx context.Context, task Task, content io.Reader, most int) (reply, error) {
-	limited, cancel := context.WithTimeout(ctx, timeLimit)
+	limit := task.timeLimit()
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd, err := r.command(limited, task, content)
 	if err != nil {
@@ -101,7 +111,7 @@ func (r *Runner) run(ctx context.Context, task Task, content io.Reader, most int
 	case ctx.Err() != nil:
 		return reply{}, ctx.Err()
 	case limited.Err() != nil:
-		return reply{}, failed(TimedOut, "Reading it took longer than %s.", timeLimit)
+		return reply{}, failed(TimedOut, "Reading it took longer than %s.", limit)
 	case out.full:
 		return reply{}, failed(TooLarge, "It contains too much text.")
 	case err != nil:

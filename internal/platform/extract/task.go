@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"time"
 
 	"golang.org/x/net/html"
 )
@@ -32,8 +33,25 @@ const (
 	readWebPage  action = "page"
 	readSitemap  action = "sitemap"
 	readRobots   action = "robots"
+	readEmail    action = "email"
 	tryLimits    action = "probe"
 )
+
+// limit is the longest content of the task, in bytes.
+func (t Task) limit() int64 {
+	if t.Action == readEmail {
+		return MaxMessage
+	}
+	return maxFile
+}
+
+// timeLimit is how long the task may take.
+func (t Task) timeLimit() time.Duration {
+	if t.Action == readEmail {
+		return emailTimeLimit
+	}
+	return timeLimit
+}
 
 // contentType returns the media type of the content with its charset.
 func (t Task) contentType() string {
@@ -49,6 +67,7 @@ type reply struct {
 	Page        *Page        `json:"page,omitzero"`
 	Sitemap     *Sitemap     `json:"sitemap,omitzero"`
 	Robots      *Robots      `json:"robots,omitzero"`
+	Message     *Message     `json:"message,omitzero"`
 	Protections *Protections `json:"protections,omitzero"`
 	Error       *Error       `json:"error,omitzero"`
 }
@@ -112,6 +131,10 @@ func (t Task) perform(pdf pdfReader, content []byte) (said reply, err error) {
 			said.Sitemap, err = t.sitemap(content)
 		case readRobots:
 			said.Robots, err = t.robots(content)
+		case readEmail:
+			var message Message
+			message, err = readMessage(content)
+			said.Message = &message
 		case tryLimits:
 			said.Protections = &Protections{}
 		default:
