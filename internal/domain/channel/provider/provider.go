@@ -141,8 +141,9 @@ type Rules struct {
 	Idempotent bool
 	// Verified says that the provider vouches for who its contacts are.
 	Verified bool
-	// Attachments says that messages with files can be sent.
-	Attachments bool
+	// Attachments says that messages with files can be sent. Together says that a message's
+	// text and all its files are one part: one Send has all of them.
+	Attachments, Together bool
 	// Hook says that the provider calls the channel's hook.
 	Hook bool
 	// Interval is the least time between two messages of a channel, and ContactInterval
