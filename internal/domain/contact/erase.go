@@ -107,6 +107,7 @@ func (e *erasure) redact(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("redact conversations: %w", err)
 	}
+	e.Conversations.Changed(e.tx, e.ids...)
 	return nil
 }
 

@@ -134,5 +134,6 @@ func (a action) touch(ctx context.Context, ids []uuid.UUID) error {
 	if err != nil {
 		return fmt.Errorf("mark as changed: %w", err)
 	}
+	a.Changed(a.tx, ids...)
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/fanout"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -28,6 +29,8 @@ type Service struct {
 	Events    *event.Recorder
 	Providers provider.Registry
 	Addresses *Addresses
+	// Live tells what shows conversations live which of them have changed; nil tells no one.
+	Live *fanout.Hub
 }
 
 // Filter selects conversations; all parts must match. A conversation

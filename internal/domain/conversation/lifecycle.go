@@ -176,6 +176,7 @@ func (s *Service) move(ctx context.Context, tx postgres.Tx, rows []db.Conversati
 	if err != nil {
 		return nil, fmt.Errorf("record status change: %w", err)
 	}
+	s.Changed(tx, ids...)
 	return changed, count(ctx, tx, workspaceID, ids, 1)
 }
 
@@ -211,8 +212,10 @@ func (s *Service) assign(ctx context.Context, tx postgres.Tx, workspaceID uuid.U
 			return event.ConversationAssigned{Conversation: row, Contact: contact, Previous: previous}
 		}
 	}
+	ids := slices.Collect(maps.Keys(changed))
+	s.Changed(tx, ids...)
 	err := q.ConversationAssignMany(ctx, tx, db.ConversationAssignManyParams{
-		WorkspaceID: workspaceID, IDs: slices.Collect(maps.Keys(changed)), OperatorID: operator, UpdatedAt: s.Clock.Now(),
+		WorkspaceID: workspaceID, IDs: ids, OperatorID: operator, UpdatedAt: s.Clock.Now(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("assign: %w", err)

@@ -110,5 +110,6 @@ func (s *Service) send(ctx context.Context, tx postgres.Tx, row db.Conversation,
 	if err != nil {
 		return message, nil, fmt.Errorf("queue message: %w", err)
 	}
+	s.Changed(tx, row.ID)
 	return message, event.MessageCreated{Message: message}, nil
 }

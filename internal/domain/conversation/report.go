@@ -93,5 +93,6 @@ func (s *Service) touch(ctx context.Context, tx postgres.Tx, row db.Conversation
 	if err := db.New().ConversationTouchMany(ctx, tx, params); err != nil {
 		return fmt.Errorf("record change of conversation: %w", err)
 	}
+	s.Changed(tx, row.ID)
 	return nil
 }
