@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 # Size of the large workspace of bench-growth; 1 is 5 million leads.
 GROWTH ?= 1
 
-.PHONY: help run build bench bench-verify bench-growth bench-search bench-knowledge bench-webhooks bench-neighbors profile bin/bench test test-browser screenshots sdk clients contract curl cover fuzz check generate drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
+.PHONY: help run build bench bench-verify bench-growth bench-search bench-knowledge bench-webhooks bench-widget bench-neighbors profile bin/bench test test-browser screenshots sdk clients contract curl cover fuzz check generate widget drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
 
 help: ## List all targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ bench-knowledge: ## Benchmark an upload next to a workspace with slow crawls, an
 bench-webhooks: bin/bench ## Benchmark webhook delivery against two references; updates docs/webhooks.md.
 	@bin/bench webhooks
 
+bench-widget: ## Measure the memory of an open stream of the chat widget.
+	@go run ./scripts/withpostgres go test -run NONE -bench OpenStreams -benchtime 1x ./internal/api/httpapi
+
 bench-neighbors: bin/bench ## Benchmark webhook delivery next to a greedy workspace; updates docs/webhooks.md.
 	@bin/bench neighbors
 
@@ -99,7 +102,7 @@ ledger: ## Kill, freeze, cut and restart everything under load, and compare what
 	@scripts/install.sh pg_basebackup postgresql
 	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/ledger ./scripts/ledger && bin/ledger --out docs/reliability.md
 
-generate: scripts/tools/node_modules ## Bundle openapi/src, and generate gen/, the Postman collection, the SDK's types and docs/reference.
+generate: scripts/tools/node_modules widget ## Bundle openapi/src, and generate gen/, the Postman collection, the SDK's types, the chat widget and docs/reference.
 	@scripts/bundle.sh
 	@$(GENERATE) oapi-codegen -config openapi/oapi-codegen-model.yaml openapi/openapi.json
 	@go run ./scripts/aliases >.aliases.tmp && mv .aliases.tmp gen/api/model.gen.go || { rm -f .aliases.tmp; exit 1; }
@@ -109,6 +112,9 @@ generate: scripts/tools/node_modules ## Bundle openapi/src, and generate gen/, t
 	@$(MAKE) sdk/typescript/node_modules && cd sdk/typescript && npm run -s generate >/dev/null
 	@go run ./cmd/convo describe | go run ./scripts/reference docs/reference
 	@go run ./scripts/withpostgres go run ./scripts/constraints > .constraints.tmp && mv .constraints.tmp gen/db/constraints.gen.go || { rm -f .constraints.tmp; exit 1; }
+
+widget: sdk/widget/node_modules ## Check the types of the chat widget, and build it into internal/api/widget/assets.
+	@cd sdk/widget && npm run -s typecheck && npm run -s build
 
 drift: ## Fail if generated files differ from the committed ones.
 	@scripts/drift.sh
@@ -159,6 +165,9 @@ scripts/browser/node_modules: scripts/browser/package-lock.json
 
 sdk/typescript/node_modules: sdk/typescript/package-lock.json
 	@cd sdk/typescript && npm ci --loglevel=error --no-audit --no-fund >/dev/null && touch node_modules
+
+sdk/widget/node_modules: sdk/widget/package-lock.json
+	@cd sdk/widget && npm ci --loglevel=error --no-audit --no-fund >/dev/null && touch node_modules
 
 scripts/bench/fastify/node_modules: scripts/bench/fastify/package-lock.json
 	@cd scripts/bench/fastify && npm ci --loglevel=error --no-audit --no-fund >/dev/null && touch node_modules
