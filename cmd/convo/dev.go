@@ -12,9 +12,13 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/api/widget"
 	"github.com/avelto/convo/internal/app"
 	"github.com/avelto/convo/internal/demo"
+	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/domain/user"
 	"github.com/avelto/convo/internal/domain/workspace"
@@ -97,7 +101,7 @@ func (c *devCommand) serve(ctx context.Context, listener net.Listener) (err erro
 	}
 	d.config.ShutdownTimeout = c.ShutdownTimeout * 3 / 4 // the rest is for PostgreSQL
 	return d.run(ctx, func(ctx context.Context, config app.Config, parts app.Parts) (*app.App, error) {
-		parts.Workers = true
+		parts.Workers, parts.Demo = true, true
 		return app.New(ctx, config, parts)
 	})
 }
@@ -115,6 +119,10 @@ func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, a
 	if err != nil {
 		return err
 	}
+	page, err := demoPage(ctx, on)
+	if err != nil {
+		return err
+	}
 	base := "http://" + addr.String()
 	fmt.Printf(`
   Convo is running with demo data in the workspaces %q and %q.
@@ -122,6 +130,7 @@ func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, a
   API       %s%s
   Docs      %s/docs   OpenAPI  %s%s/openapi.json
   Console   %s/app   sign in as %s with %s
+  Widget    %s   a page with the chat widget on it
   Health    %s/readyz   Metrics  %s
   Data      %s
   Token     %s   (workspace %s, all scopes)
@@ -133,9 +142,27 @@ func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, a
   Press Ctrl-C to stop.
 
 `, demo.Slug, demo.OtherSlug, base, spec.BasePath, base, base, spec.BasePath,
-		base, demoEmail, password, base, metricsURL(a), c.DataDir,
+		base, demoEmail, password, base+page, base, metricsURL(a), c.DataDir,
 		plaintext, demo.Slug, plaintext, base, spec.BasePath)
 	return nil
+}
+
+// demoPage returns the path of the page with the chat widget, of the first channel for it.
+func demoPage(ctx context.Context, on *postgres.DB) (string, error) {
+	row, err := (&workspace.Service{DB: on}).BySlug(ctx, demo.Slug)
+	if err != nil {
+		return "", err
+	}
+	channels, err := db.New().ChannelList(ctx, on, db.ChannelListParams{WorkspaceID: row.ID, BeforeID: id.Max, RowLimit: channel.MaxChannels})
+	if err != nil {
+		return "", fmt.Errorf("list channels: %w", err)
+	}
+	for _, one := range channels {
+		if one.Type == api.ChannelTypeWEBSITE {
+			return widget.DemoPath + "?channel=" + one.ID.String(), nil
+		}
+	}
+	return widget.DemoPath, nil
 }
 
 // metricsURL returns where metrics are served.

@@ -211,6 +211,30 @@ type ServerInterface interface {
 	// GetTag Fetch a tag
 	// (GET /tags/{id})
 	GetTag(ctx echo.Context, id ID) error
+	// UploadWidgetAttachment Upload a file
+	// (POST /widget/attachments)
+	UploadWidgetAttachment(ctx echo.Context, params UploadWidgetAttachmentParams) error
+	// GetWidgetAttachment Download a file
+	// (GET /widget/attachments/{id})
+	GetWidgetAttachment(ctx echo.Context, id ID) error
+	// StreamWidgetEvents Stream events
+	// (GET /widget/events)
+	StreamWidgetEvents(ctx echo.Context, params StreamWidgetEventsParams) error
+	// ListWidgetMessages List a visitor's messages
+	// (GET /widget/messages)
+	ListWidgetMessages(ctx echo.Context, params ListWidgetMessagesParams) error
+	// SendWidgetMessage Send a visitor's message
+	// (POST /widget/messages)
+	SendWidgetMessage(ctx echo.Context) error
+	// ReportWidgetRead Report what a visitor has read
+	// (POST /widget/read)
+	ReportWidgetRead(ctx echo.Context) error
+	// CreateWidgetSession Begin a session
+	// (POST /widget/sessions)
+	CreateWidgetSession(ctx echo.Context) error
+	// ReportWidgetTyping Report that a visitor is writing
+	// (POST /widget/typing)
+	ReportWidgetTyping(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -1460,6 +1484,141 @@ func (w *ServerInterfaceWrapper) GetTag(ctx echo.Context) error {
 	return err
 }
 
+// UploadWidgetAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadWidgetAttachment(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UploadWidgetAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "X-Original-Name" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Original-Name")]; found {
+		var XOriginalName string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for X-Original-Name, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Original-Name", valueList[0], &XOriginalName, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter X-Original-Name: %s", err))
+		}
+
+		params.XOriginalName = &XOriginalName
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadWidgetAttachment(ctx, params)
+	return err
+}
+
+// GetWidgetAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetWidgetAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetWidgetAttachment(ctx, id)
+	return err
+}
+
+// StreamWidgetEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) StreamWidgetEvents(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StreamWidgetEventsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StreamWidgetEvents(ctx, params)
+	return err
+}
+
+// ListWidgetMessages converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWidgetMessages(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWidgetMessagesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWidgetMessages(ctx, params)
+	return err
+}
+
+// SendWidgetMessage converts echo context to params.
+func (w *ServerInterfaceWrapper) SendWidgetMessage(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SendWidgetMessage(ctx)
+	return err
+}
+
+// ReportWidgetRead converts echo context to params.
+func (w *ServerInterfaceWrapper) ReportWidgetRead(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReportWidgetRead(ctx)
+	return err
+}
+
+// CreateWidgetSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateWidgetSession(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateWidgetSession(ctx)
+	return err
+}
+
+// ReportWidgetTyping converts echo context to params.
+func (w *ServerInterfaceWrapper) ReportWidgetTyping(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReportWidgetTyping(ctx)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -1571,6 +1730,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/tags", wrapper.ListTags, options.OperationMiddlewares["listTags"]...)
 	router.POST(options.BaseURL+"/tags", wrapper.CreateTag, options.OperationMiddlewares["createTag"]...)
 	router.GET(options.BaseURL+"/tags/:id", wrapper.GetTag, options.OperationMiddlewares["getTag"]...)
+	router.POST(options.BaseURL+"/widget/attachments", wrapper.UploadWidgetAttachment, options.OperationMiddlewares["uploadWidgetAttachment"]...)
+	router.GET(options.BaseURL+"/widget/attachments/:id", wrapper.GetWidgetAttachment, options.OperationMiddlewares["getWidgetAttachment"]...)
+	router.GET(options.BaseURL+"/widget/events", wrapper.StreamWidgetEvents, options.OperationMiddlewares["streamWidgetEvents"]...)
+	router.GET(options.BaseURL+"/widget/messages", wrapper.ListWidgetMessages, options.OperationMiddlewares["listWidgetMessages"]...)
+	router.POST(options.BaseURL+"/widget/messages", wrapper.SendWidgetMessage, options.OperationMiddlewares["sendWidgetMessage"]...)
+	router.POST(options.BaseURL+"/widget/read", wrapper.ReportWidgetRead, options.OperationMiddlewares["reportWidgetRead"]...)
+	router.POST(options.BaseURL+"/widget/sessions", wrapper.CreateWidgetSession, options.OperationMiddlewares["createWidgetSession"]...)
+	router.POST(options.BaseURL+"/widget/typing", wrapper.ReportWidgetTyping, options.OperationMiddlewares["reportWidgetTyping"]...)
 
 }
 
@@ -3346,6 +3513,246 @@ func (response GetTag200JSONResponse) VisitGetTagResponse(w http.ResponseWriter)
 	return err
 }
 
+type UploadWidgetAttachmentRequestObject struct {
+	Params UploadWidgetAttachmentParams
+	Body   io.Reader
+}
+
+type UploadWidgetAttachmentResponseObject interface {
+	VisitUploadWidgetAttachmentResponse(w http.ResponseWriter) error
+}
+
+type UploadWidgetAttachment201JSONResponse WidgetFile
+
+func (response UploadWidgetAttachment201JSONResponse) VisitUploadWidgetAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWidgetAttachmentRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetWidgetAttachmentResponseObject interface {
+	VisitGetWidgetAttachmentResponse(w http.ResponseWriter) error
+}
+
+type GetWidgetAttachment200ResponseHeaders struct {
+	CacheControl       *string
+	ContentDisposition *string
+}
+
+type GetWidgetAttachment200ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetWidgetAttachment200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetWidgetAttachment200ApplicationOctetStreamResponse) VisitGetWidgetAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type StreamWidgetEventsRequestObject struct {
+	Params StreamWidgetEventsParams
+}
+
+type StreamWidgetEventsResponseObject interface {
+	VisitStreamWidgetEventsResponse(w http.ResponseWriter) error
+}
+
+type StreamWidgetEvents200TextEventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response StreamWidgetEvents200TextEventStreamResponse) VisitStreamWidgetEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ListWidgetMessagesRequestObject struct {
+	Params ListWidgetMessagesParams
+}
+
+type ListWidgetMessagesResponseObject interface {
+	VisitListWidgetMessagesResponse(w http.ResponseWriter) error
+}
+
+type ListWidgetMessages200ResponseHeaders struct {
+	Link        *string
+	XNextCursor *string
+}
+
+type ListWidgetMessages200JSONResponse struct {
+	Body    []WidgetMessage
+	Headers ListWidgetMessages200ResponseHeaders
+}
+
+func (response ListWidgetMessages200JSONResponse) VisitListWidgetMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XNextCursor != nil {
+		w.Header().Set("X-Next-Cursor", fmt.Sprint(*response.Headers.XNextCursor))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendWidgetMessageRequestObject struct {
+	Body *SendWidgetMessageJSONRequestBody
+}
+
+type SendWidgetMessageResponseObject interface {
+	VisitSendWidgetMessageResponse(w http.ResponseWriter) error
+}
+
+type SendWidgetMessage200JSONResponse WidgetMessage
+
+func (response SendWidgetMessage200JSONResponse) VisitSendWidgetMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendWidgetMessage201JSONResponse WidgetMessage
+
+func (response SendWidgetMessage201JSONResponse) VisitSendWidgetMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportWidgetReadRequestObject struct {
+	Body *ReportWidgetReadJSONRequestBody
+}
+
+type ReportWidgetReadResponseObject interface {
+	VisitReportWidgetReadResponse(w http.ResponseWriter) error
+}
+
+type ReportWidgetRead204Response struct {
+}
+
+func (response ReportWidgetRead204Response) VisitReportWidgetReadResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CreateWidgetSessionRequestObject struct {
+	Body *CreateWidgetSessionJSONRequestBody
+}
+
+type CreateWidgetSessionResponseObject interface {
+	VisitCreateWidgetSessionResponse(w http.ResponseWriter) error
+}
+
+type CreateWidgetSession201JSONResponse WidgetSession
+
+func (response CreateWidgetSession201JSONResponse) VisitCreateWidgetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportWidgetTypingRequestObject struct {
+	Body *ReportWidgetTypingJSONRequestBody
+}
+
+type ReportWidgetTypingResponseObject interface {
+	VisitReportWidgetTypingResponse(w http.ResponseWriter) error
+}
+
+type ReportWidgetTyping204Response struct {
+}
+
+func (response ReportWidgetTyping204Response) VisitReportWidgetTypingResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// ListAgents List agents
@@ -3540,6 +3947,30 @@ type StrictServerInterface interface {
 	// GetTag Fetch a tag
 	// (GET /tags/{id})
 	GetTag(ctx context.Context, request GetTagRequestObject) (GetTagResponseObject, error)
+	// UploadWidgetAttachment Upload a file
+	// (POST /widget/attachments)
+	UploadWidgetAttachment(ctx context.Context, request UploadWidgetAttachmentRequestObject) (UploadWidgetAttachmentResponseObject, error)
+	// GetWidgetAttachment Download a file
+	// (GET /widget/attachments/{id})
+	GetWidgetAttachment(ctx context.Context, request GetWidgetAttachmentRequestObject) (GetWidgetAttachmentResponseObject, error)
+	// StreamWidgetEvents Stream events
+	// (GET /widget/events)
+	StreamWidgetEvents(ctx context.Context, request StreamWidgetEventsRequestObject) (StreamWidgetEventsResponseObject, error)
+	// ListWidgetMessages List a visitor's messages
+	// (GET /widget/messages)
+	ListWidgetMessages(ctx context.Context, request ListWidgetMessagesRequestObject) (ListWidgetMessagesResponseObject, error)
+	// SendWidgetMessage Send a visitor's message
+	// (POST /widget/messages)
+	SendWidgetMessage(ctx context.Context, request SendWidgetMessageRequestObject) (SendWidgetMessageResponseObject, error)
+	// ReportWidgetRead Report what a visitor has read
+	// (POST /widget/read)
+	ReportWidgetRead(ctx context.Context, request ReportWidgetReadRequestObject) (ReportWidgetReadResponseObject, error)
+	// CreateWidgetSession Begin a session
+	// (POST /widget/sessions)
+	CreateWidgetSession(ctx context.Context, request CreateWidgetSessionRequestObject) (CreateWidgetSessionResponseObject, error)
+	// ReportWidgetTyping Report that a visitor is writing
+	// (POST /widget/typing)
+	ReportWidgetTyping(ctx context.Context, request ReportWidgetTypingRequestObject) (ReportWidgetTypingResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -5598,6 +6029,292 @@ func (sh *strictHandler) GetTag(ctx echo.Context, id ID) error {
 		return err
 	} else if validResponse, ok := response.(GetTagResponseObject); ok {
 		return validResponse.VisitGetTagResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadWidgetAttachment operation middleware
+func (sh *strictHandler) UploadWidgetAttachment(ctx echo.Context, params UploadWidgetAttachmentParams) error {
+	var request UploadWidgetAttachmentRequestObject
+
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadWidgetAttachment(ctx.Request().Context(), request.(UploadWidgetAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadWidgetAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadWidgetAttachmentResponseObject); ok {
+		return validResponse.VisitUploadWidgetAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetWidgetAttachment operation middleware
+func (sh *strictHandler) GetWidgetAttachment(ctx echo.Context, id ID) error {
+	var request GetWidgetAttachmentRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWidgetAttachment(ctx.Request().Context(), request.(GetWidgetAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWidgetAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetWidgetAttachmentResponseObject); ok {
+		return validResponse.VisitGetWidgetAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StreamWidgetEvents operation middleware
+func (sh *strictHandler) StreamWidgetEvents(ctx echo.Context, params StreamWidgetEventsParams) error {
+	var request StreamWidgetEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StreamWidgetEvents(ctx.Request().Context(), request.(StreamWidgetEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StreamWidgetEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StreamWidgetEventsResponseObject); ok {
+		return validResponse.VisitStreamWidgetEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListWidgetMessages operation middleware
+func (sh *strictHandler) ListWidgetMessages(ctx echo.Context, params ListWidgetMessagesParams) error {
+	var request ListWidgetMessagesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWidgetMessages(ctx.Request().Context(), request.(ListWidgetMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWidgetMessages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWidgetMessagesResponseObject); ok {
+		return validResponse.VisitListWidgetMessagesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SendWidgetMessage operation middleware
+func (sh *strictHandler) SendWidgetMessage(ctx echo.Context) error {
+	var request SendWidgetMessageRequestObject
+
+	var body SendWidgetMessageJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendWidgetMessage(ctx.Request().Context(), request.(SendWidgetMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendWidgetMessage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SendWidgetMessageResponseObject); ok {
+		return validResponse.VisitSendWidgetMessageResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReportWidgetRead operation middleware
+func (sh *strictHandler) ReportWidgetRead(ctx echo.Context) error {
+	var request ReportWidgetReadRequestObject
+
+	var body ReportWidgetReadJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportWidgetRead(ctx.Request().Context(), request.(ReportWidgetReadRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportWidgetRead")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReportWidgetReadResponseObject); ok {
+		return validResponse.VisitReportWidgetReadResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateWidgetSession operation middleware
+func (sh *strictHandler) CreateWidgetSession(ctx echo.Context) error {
+	var request CreateWidgetSessionRequestObject
+
+	var body CreateWidgetSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateWidgetSession(ctx.Request().Context(), request.(CreateWidgetSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateWidgetSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateWidgetSessionResponseObject); ok {
+		return validResponse.VisitCreateWidgetSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReportWidgetTyping operation middleware
+func (sh *strictHandler) ReportWidgetTyping(ctx echo.Context) error {
+	var request ReportWidgetTypingRequestObject
+
+	var body ReportWidgetTypingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportWidgetTyping(ctx.Request().Context(), request.(ReportWidgetTypingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportWidgetTyping")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReportWidgetTypingResponseObject); ok {
+		return validResponse.VisitReportWidgetTypingResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -181,7 +181,21 @@ type (
 	WebhookURL                             = model.WebhookURL
 	WebsiteChannelConfig                   = model.WebsiteChannelConfig
 	WebsiteChannelCredentials              = model.WebsiteChannelCredentials
+	WidgetAuthor                           = model.WidgetAuthor
+	WidgetChannel                          = model.WidgetChannel
+	WidgetConversation                     = model.WidgetConversation
+	WidgetEvent                            = model.WidgetEvent
+	WidgetExpiredEvent                     = model.WidgetExpiredEvent
+	WidgetFile                             = model.WidgetFile
 	WidgetLocale                           = model.WidgetLocale
+	WidgetMessage                          = model.WidgetMessage
+	WidgetMessageCreate                    = model.WidgetMessageCreate
+	WidgetOperator                         = model.WidgetOperator
+	WidgetRead                             = model.WidgetRead
+	WidgetSession                          = model.WidgetSession
+	WidgetSessionCreate                    = model.WidgetSessionCreate
+	WidgetTyping                           = model.WidgetTyping
+	WidgetTypingEvent                      = model.WidgetTypingEvent
 	AnalyticsFrom                          = model.AnalyticsFrom
 	AnalyticsTo                            = model.AnalyticsTo
 	Cursor                                 = model.Cursor
@@ -207,6 +221,9 @@ type (
 	ListOperatorsParams                    = model.ListOperatorsParams
 	GetPostmanCollectionParams             = model.GetPostmanCollectionParams
 	ListTagsParams                         = model.ListTagsParams
+	UploadWidgetAttachmentParams           = model.UploadWidgetAttachmentParams
+	StreamWidgetEventsParams               = model.StreamWidgetEventsParams
+	ListWidgetMessagesParams               = model.ListWidgetMessagesParams
 	CreateAgentJSONRequestBody             = model.CreateAgentJSONRequestBody
 	UpdateAgentJSONRequestBody             = model.UpdateAgentJSONRequestBody
 	CreateChannelJSONRequestBody           = model.CreateChannelJSONRequestBody
@@ -227,6 +244,10 @@ type (
 	CreateOperatorJSONRequestBody          = model.CreateOperatorJSONRequestBody
 	UpdateOperatorJSONRequestBody          = model.UpdateOperatorJSONRequestBody
 	CreateTagJSONRequestBody               = model.CreateTagJSONRequestBody
+	SendWidgetMessageJSONRequestBody       = model.SendWidgetMessageJSONRequestBody
+	ReportWidgetReadJSONRequestBody        = model.ReportWidgetReadJSONRequestBody
+	CreateWidgetSessionJSONRequestBody     = model.CreateWidgetSessionJSONRequestBody
+	ReportWidgetTypingJSONRequestBody      = model.ReportWidgetTypingJSONRequestBody
 )
 
 // Aliases of gen/api/model.
@@ -307,6 +328,7 @@ const (
 	ErrorCodeInvalidCrawlURL                                = model.ErrorCodeInvalidCrawlURL
 	ErrorCodeInvalidCursor                                  = model.ErrorCodeInvalidCursor
 	ErrorCodeInvalidFields                                  = model.ErrorCodeInvalidFields
+	ErrorCodeInvalidIdentity                                = model.ErrorCodeInvalidIdentity
 	ErrorCodeInvalidWebhookURL                              = model.ErrorCodeInvalidWebhookURL
 	ErrorCodeJobFinished                                    = model.ErrorCodeJobFinished
 	ErrorCodeMalformedRequest                               = model.ErrorCodeMalformedRequest
@@ -315,6 +337,7 @@ const (
 	ErrorCodeNotAWebhook                                    = model.ErrorCodeNotAWebhook
 	ErrorCodeNotFound                                       = model.ErrorCodeNotFound
 	ErrorCodeOperatorExists                                 = model.ErrorCodeOperatorExists
+	ErrorCodeOriginNotAllowed                               = model.ErrorCodeOriginNotAllowed
 	ErrorCodePayloadTooLarge                                = model.ErrorCodePayloadTooLarge
 	ErrorCodeRateLimited                                    = model.ErrorCodeRateLimited
 	ErrorCodeReplyWindowClosed                              = model.ErrorCodeReplyWindowClosed
@@ -328,6 +351,7 @@ const (
 	ErrorCodeURITooLong                                     = model.ErrorCodeURITooLong
 	ErrorCodeUnauthenticated                                = model.ErrorCodeUnauthenticated
 	ErrorCodeUnknownAgent                                   = model.ErrorCodeUnknownAgent
+	ErrorCodeUnknownAttachment                              = model.ErrorCodeUnknownAttachment
 	ErrorCodeUnknownChannel                                 = model.ErrorCodeUnknownChannel
 	ErrorCodeUnknownContact                                 = model.ErrorCodeUnknownContact
 	ErrorCodeUnknownEvent                                   = model.ErrorCodeUnknownEvent

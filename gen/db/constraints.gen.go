@@ -111,6 +111,8 @@ const (
 	WebhookDeliveriesIntegrationFkey          = "webhook_deliveries_integration_fkey"
 	WebhookDeliveriesPkey                     = "webhook_deliveries_pkey"
 	WebhookDeliveriesStatusCheck              = "webhook_deliveries_status_check"
+	WidgetUploadsChannelFkey                  = "widget_uploads_channel_fkey"
+	WidgetUploadsPkey                         = "widget_uploads_pkey"
 	WorkspacesPkey                            = "workspaces_pkey"
 	WorkspacesRateLimitCheck                  = "workspaces_rate_limit_check"
 	WorkspacesSlugCheck                       = "workspaces_slug_check"

@@ -434,6 +434,18 @@ type WebhookDelivery struct {
 	CreatedAt     time.Time
 }
 
+type WidgetUpload struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+	ChannelID   uuid.UUID
+	ExternalID  string
+	Name        *string
+	ContentType string
+	SizeBytes   int64
+	BlobKey     string
+	CreatedAt   time.Time
+}
+
 type Workspace struct {
 	ID                        uuid.UUID
 	Slug                      string

@@ -20,6 +20,7 @@ import (
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/fanout"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/ratelimit"
 	"github.com/avelto/convo/internal/platform/rawhttp"
@@ -45,6 +46,7 @@ type App struct {
 	loops    []loop
 	// bell wakes the workers, and channels are what the process listens to in the database.
 	bell     *wake.Bell
+	live     *fanout.Hub // what shows conversations live
 	channels []postgres.Channel
 	// opened closes what belongs to the loops, in case a constructor fails and they never run.
 	opened []func()
@@ -65,8 +67,10 @@ type Parts struct {
 	Limiter ratelimit.Limiter
 	// Providers replace the channel types in tests; nil for those of this build.
 	Providers provider.Registry
-	Tracing   bool
-	Workers   bool // run the workers in this process too
+	// Demo serves a page with the chat widget on it.
+	Demo    bool
+	Tracing bool
+	Workers bool // run the workers in this process too
 	// Poll is how often workers look for work that they were not woken for; 0 for a second.
 	Poll time.Duration
 	// ExtractBinary reads files (see extract.Runner); empty for this very program.
@@ -96,6 +100,7 @@ func New(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	a.addLive(parts)
 	if parts.Workers {
 		if err := a.addWorkers(ctx, config, parts, out, registry); err != nil {
 			return nil, err

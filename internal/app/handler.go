@@ -13,6 +13,7 @@ import (
 	"github.com/avelto/convo/internal/api/httpapi"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/api/web"
+	"github.com/avelto/convo/internal/api/widget"
 )
 
 // newHandler serves the API, the documentation and the console.
@@ -26,6 +27,7 @@ func newHandler(config Config, parts Parts, document *spec.Document, domain *ser
 		Authenticator: domain.authenticator, Idempotency: domain.idempotency, Audit: domain.auditLog,
 		Leads: domain.leads, Conversations: domain.conversations, Agents: domain.agents, Channels: domain.channels, Contacts: domain.contacts, Blobs: domain.blobs,
 		Analytics: domain.analytics, Integrations: domain.integrations, Knowledge: domain.knowledge, Events: domain.events,
+		Widget: domain.widget, Streams: domain.streams,
 		PublicURL: config.PublicURL, ClientIP: clientIP, RequestTimeout: config.RequestTimeout, Tracing: parts.Tracing,
 	})
 	if err != nil {
@@ -39,17 +41,24 @@ func newHandler(config Config, parts Parts, document *spec.Document, domain *ser
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	return withPages(api, pages, config, parts.Log), nil
+	chat, err := widget.New(widget.Dependencies{
+		Channels: domain.widget, Limiter: parts.Limiter, Limit: document.RateLimits["anonymous"].Limit, ClientIP: clientIP, Demo: parts.Demo,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("chat widget: %w", err)
+	}
+	return withPages(api, pages, chat, config, parts.Log), nil
 }
 
 // withPages routes the paths of HTML pages and their assets; all other paths belong to the
 // API.
-func withPages(api, pages http.Handler, config Config, log *slog.Logger) http.Handler {
+func withPages(api, pages, chat http.Handler, config Config, log *slog.Logger) http.Handler {
 	options := web.Options{Log: log, Timeout: config.RequestTimeout, HTTPS: strings.HasPrefix(config.PublicURL, "https://"), Fault: func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Something went wrong on our side. Request "+web.RequestID(r.Context())+".", http.StatusInternalServerError)
 	}}
 	site := web.Pages(options, docs.NewSite(config.PublicURL))
 	app := web.Pages(options, pages)
+	chat = web.Pages(options, chat)
 	assets := web.Pages(options, http.HandlerFunc(web.Assets))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
@@ -59,6 +68,8 @@ func withPages(api, pages http.Handler, config Config, log *slog.Logger) http.Ha
 			site.ServeHTTP(w, r)
 		case below(path, console.Path):
 			app.ServeHTTP(w, r)
+		case widget.Covers(path):
+			chat.ServeHTTP(w, r)
 		case strings.HasPrefix(path, web.AssetsPath):
 			assets.ServeHTTP(w, r)
 		default:

@@ -25,6 +25,7 @@ import (
 	"github.com/avelto/convo/internal/domain/lead"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/domain/user"
+	"github.com/avelto/convo/internal/domain/widget"
 	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
@@ -48,6 +49,8 @@ type services struct {
 	analytics     *analytics.Service
 	integrations  *integration.Service
 	knowledge     *knowledge.Service
+	widget        *widget.Service
+	streams       *widget.Streams
 	events        *event.Feed
 	idempotency   *idempotency.Store
 	tokens        *token.Service
@@ -73,9 +76,14 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 	events, reportShares := a.newEventRecorder(ids), &share.Shares{}
 	conversations := &conversation.Service{
 		DB: on, IDs: ids, Clock: now, Pages: pages, Events: events, Providers: out.channels.Providers,
-		Addresses: conversation.NewAddresses(parts.Key, parts.OldKeys...),
+		Addresses: conversation.NewAddresses(parts.Key, parts.OldKeys...), Live: a.live,
+	}
+	chat, streams, err := a.newWidget(config, parts, document, out, conversations)
+	if err != nil {
+		return nil, err
 	}
 	return &services{
+		widget: chat, streams: streams,
 		leads:         &lead.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Events: events},
 		conversations: conversations,
 		contacts:      &contact.Service{DB: on, Clock: now, Pages: pages, Events: events, Conversations: conversations, Jobs: jobs},
@@ -102,6 +110,23 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 		sessions:      &user.Sessions{DB: on, Lookups: lookups},
 		auditLog:      &audit.Log{DB: on, Reports: reports, Shares: reportShares, IDs: ids},
 	}, nil
+}
+
+// newWidget returns the service of the chat widget and its streams, which end with the app's
+// loops.
+func (a *App) newWidget(config Config, parts Parts, document *spec.Document, out *outbound, conversations *conversation.Service) (*widget.Service, *widget.Streams, error) {
+	tokens, err := widget.NewTokens(parts.Clock, parts.Key, parts.OldKeys...)
+	if err != nil {
+		return nil, nil, err
+	}
+	chat := &widget.Service{
+		DB: parts.DB, IDs: conversations.IDs, Clock: parts.Clock, Pages: conversations.Pages, Tokens: tokens, Opener: out.channels,
+		Conversations: conversations, Blobs: out.blobs, Hub: a.live, Limiter: parts.Limiter,
+		NewConversations: document.RateLimits["widget-conversations"].Limit, PublicURL: config.PublicURL,
+	}
+	streams := widget.NewStreams(chat, parts.Log)
+	a.loops = append(a.loops, streams.Run)
+	return chat, streams, nil
 }
 
 // newEventRecorder returns a recorder that stores events as the API shows them.

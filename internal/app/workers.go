@@ -21,6 +21,7 @@ import (
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/domain/retention"
 	"github.com/avelto/convo/internal/domain/webhook/dispatcher"
+	"github.com/avelto/convo/internal/domain/widget"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/wake"
@@ -144,6 +145,7 @@ func newJobWorkers(parts Parts, out *outbound, queue *postgres.DB) (*river.Clien
 	river.AddWorker(workers, &integration.PurgeWorker{DB: parts.DB})
 	river.AddWorker(workers, &channel.DisconnectWorker{Opener: out.channels})
 	river.AddWorker(workers, &contact.ForgetWorker{DB: parts.DB, Blobs: out.blobs})
+	river.AddWorker(workers, &widget.SweepWorker{DB: parts.DB, Clock: parts.Clock, Blobs: out.blobs})
 	client, err := river.NewClient(riverpgxv5.New(queue.Pool()), &river.Config{
 		Schema: db.RiverSchema, Logger: warnings(parts.Log), FetchPollInterval: jobPoll, CompletedJobRetentionPeriod: jobRetention,
 		Queues: map[string]river.QueueConfig{
@@ -151,7 +153,7 @@ func newJobWorkers(parts Parts, out *outbound, queue *postgres.DB) (*river.Clien
 			channel.Queue: {MaxWorkers: channelWorkers}, contact.Queue: {MaxWorkers: 1},
 		},
 		Workers:      workers,
-		PeriodicJobs: retention.Schedule(),
+		PeriodicJobs: append(retention.Schedule(), widget.SweepSchedule()),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("job queue: %w", err)

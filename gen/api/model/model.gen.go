@@ -491,6 +491,7 @@ const (
 	ErrorCodeInvalidCrawlURL          ErrorCode = "invalid_crawl_url"
 	ErrorCodeInvalidCursor            ErrorCode = "invalid_cursor"
 	ErrorCodeInvalidFields            ErrorCode = "invalid_fields"
+	ErrorCodeInvalidIdentity          ErrorCode = "invalid_identity"
 	ErrorCodeInvalidWebhookURL        ErrorCode = "invalid_webhook_url"
 	ErrorCodeJobFinished              ErrorCode = "job_finished"
 	ErrorCodeMalformedRequest         ErrorCode = "malformed_request"
@@ -499,6 +500,7 @@ const (
 	ErrorCodeNotAWebhook              ErrorCode = "not_a_webhook"
 	ErrorCodeNotFound                 ErrorCode = "not_found"
 	ErrorCodeOperatorExists           ErrorCode = "operator_exists"
+	ErrorCodeOriginNotAllowed         ErrorCode = "origin_not_allowed"
 	ErrorCodePayloadTooLarge          ErrorCode = "payload_too_large"
 	ErrorCodeRateLimited              ErrorCode = "rate_limited"
 	ErrorCodeReplyWindowClosed        ErrorCode = "reply_window_closed"
@@ -512,6 +514,7 @@ const (
 	ErrorCodeURITooLong               ErrorCode = "uri_too_long"
 	ErrorCodeUnauthenticated          ErrorCode = "unauthenticated"
 	ErrorCodeUnknownAgent             ErrorCode = "unknown_agent"
+	ErrorCodeUnknownAttachment        ErrorCode = "unknown_attachment"
 	ErrorCodeUnknownChannel           ErrorCode = "unknown_channel"
 	ErrorCodeUnknownContact           ErrorCode = "unknown_contact"
 	ErrorCodeUnknownEvent             ErrorCode = "unknown_event"
@@ -552,6 +555,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeInvalidFields:
 		return true
+	case ErrorCodeInvalidIdentity:
+		return true
 	case ErrorCodeInvalidWebhookURL:
 		return true
 	case ErrorCodeJobFinished:
@@ -567,6 +572,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeNotFound:
 		return true
 	case ErrorCodeOperatorExists:
+		return true
+	case ErrorCodeOriginNotAllowed:
 		return true
 	case ErrorCodePayloadTooLarge:
 		return true
@@ -593,6 +600,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeUnauthenticated:
 		return true
 	case ErrorCodeUnknownAgent:
+		return true
+	case ErrorCodeUnknownAttachment:
 		return true
 	case ErrorCodeUnknownChannel:
 		return true
@@ -3821,8 +3830,188 @@ type WebsiteChannelCredentials struct {
 	IdentitySecret *string `json:"identitySecret,omitempty"`
 }
 
+// WidgetAuthor Author of a message.
+type WidgetAuthor struct {
+	// Name Name of the agent or operator. `null` for the visitor, or if unknown.
+	Name *string `json:"name"`
+
+	// Type Type of the author of a message.
+	Type MessageAuthorType `json:"type"`
+}
+
+// WidgetChannel What the widget shows of its channel.
+type WidgetChannel struct {
+	// AiNotice Notice that an AI replies, or `null` for the standard text.
+	AiNotice *string `json:"aiNotice"`
+
+	// Color Color of the widget, or `null` for the standard one.
+	Color *string `json:"color"`
+
+	// ConsentText Text that visitors consent to before they write, or `null` if no consent is asked for.
+	ConsentText *string `json:"consentText"`
+
+	// Greeting Text shown before the first message, or `null`.
+	Greeting *string `json:"greeting"`
+
+	// ID Id of the channel.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Locale Language of the widget, or `null` for that of the browser.
+	Locale *WidgetLocale `json:"locale"`
+
+	// Title Title of the widget.
+	Title string `json:"title"`
+}
+
+// WidgetConversation A visitor's conversation. The data of the event `conversation`.
+type WidgetConversation struct {
+	// ID Id of the conversation.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Operator The assigned operator, or `null`.
+	Operator *WidgetOperator `json:"operator"`
+
+	// Status `OPEN`: an agent replies. `HANDED_OFF`: a human operator replies. `CLOSED`: the conversation has ended.
+	Status ConversationStatus `json:"status"`
+}
+
+// WidgetEvent The data of an event, as JSON. The event's name selects its form.
+type WidgetEvent = json.RawMessage
+
+// WidgetExpiredEvent The data of the event `expired`: the session has ended. There is none.
+type WidgetExpiredEvent = map[string]interface{}
+
+// WidgetFile An uploaded file.
+type WidgetFile struct {
+	// ContentType Media type of the upload.
+	ContentType string `json:"contentType"`
+
+	// ID Id of the file.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// Name File name, or `null` if none was given.
+	Name *string `json:"name"`
+
+	// SizeBytes Size in bytes.
+	SizeBytes int64 `json:"sizeBytes"`
+}
+
 // WidgetLocale Language of the widget. Absent for that of the visitor's browser.
 type WidgetLocale string
+
+// WidgetMessage A message, as the visitor sees it. The data of the event `message`.
+type WidgetMessage struct {
+	// Attachments Files of the message.
+	Attachments []Attachment `json:"attachments"`
+
+	// Author Author of a message.
+	Author WidgetAuthor `json:"author"`
+
+	// ClientMessageID The id that the widget chose. `null` for messages to the visitor.
+	ClientMessageID *string `json:"clientMessageId"`
+
+	// Content Text of the message.
+	Content string `json:"content"`
+
+	// CreatedAt When the message was created.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// DeliveryStatus Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered. `UNCONFIRMED`: may have been sent, but the provider's response was lost; it is not sent again.
+	DeliveryStatus DeliveryStatus `json:"deliveryStatus"`
+
+	// EditedAt When the message was edited, or `null`.
+	EditedAt *timestamp.Time `json:"editedAt"`
+
+	// ID Id of the message.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// RedactedAt When the content was removed, or `null`.
+	RedactedAt *timestamp.Time `json:"redactedAt"`
+
+	// Role `USER`: sent by the contact. `ASSISTANT`: sent by an agent or an operator.
+	Role MessageRole `json:"role"`
+}
+
+// WidgetMessageCreate A visitor's message.
+type WidgetMessageCreate struct {
+	// AttachmentIds Ids of uploaded files.
+	AttachmentIds *[]uuid.UUID `json:"attachmentIds,omitempty"`
+
+	// ClientMessageID An id that you choose. A message with the same id is stored once, however often it is sent.
+	ClientMessageID uuid.UUID `json:"clientMessageId"`
+
+	// Content Text of the message. May only be empty if there are attachments.
+	Content string `json:"content"`
+}
+
+// WidgetOperator The operator who has the conversation.
+type WidgetOperator struct {
+	// Name Name of the operator.
+	Name string `json:"name"`
+}
+
+// WidgetRead What the visitor has read.
+type WidgetRead struct {
+	// MessageID The latest message that the visitor has seen.
+	MessageID uuid.UUID `json:"messageId"`
+}
+
+// WidgetSession A session of a visitor.
+type WidgetSession struct {
+	// Channel What the widget shows of its channel.
+	Channel WidgetChannel `json:"channel"`
+
+	// Conversation The conversation that the next message continues, or `null` if there is none.
+	Conversation *WidgetConversation `json:"conversation"`
+
+	// ExpiresAt When the session ends. Begin another one with the same `visitorId` to go on.
+	//
+	// Examples: 2026-04-30T13:00:00.000Z
+	ExpiresAt timestamp.Time `json:"expiresAt"`
+
+	// Token Authenticates the visitor until `expiresAt`: `Authorization: Bearer <token>`.
+	Token string `json:"token"`
+
+	// VisitorID Secret id of the visitor. Keep it in the browser: who has it can read the conversation.
+	VisitorID string `json:"visitorId"`
+}
+
+// WidgetSessionCreate A session of a visitor to begin.
+type WidgetSessionCreate struct {
+	// ChannelID The channel of type `WEBSITE`.
+	ChannelID uuid.UUID `json:"channelId"`
+
+	// Identity Who the visitor is, signed by your server with the channel's `identitySecret`: a JWT (HS256) with `sub`, your own id of the person, and `exp`, at most 24 hours ahead. `name`, `email` and `phone` are optional. Absent if the visitor is anonymous.
+	Identity *string `json:"identity,omitempty"`
+
+	// VisitorID `visitorId` of an earlier session in this browser. Absent for a new visitor.
+	VisitorID *string `json:"visitorId,omitempty"`
+}
+
+// WidgetTyping Whether the visitor is writing.
+type WidgetTyping struct {
+	// On Whether the visitor is writing.
+	On bool `json:"on"`
+}
+
+// WidgetTypingEvent The data of the event `typing`: someone is writing to the visitor, or has stopped.
+type WidgetTypingEvent struct {
+	// Author Type of the author of a message.
+	Author MessageAuthorType `json:"author"`
+
+	// On Whether the author is writing.
+	On bool `json:"on"`
+}
 
 // AnalyticsFrom defines model for AnalyticsFrom.
 type AnalyticsFrom = timestamp.Time
@@ -4037,6 +4226,27 @@ type ListTagsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// UploadWidgetAttachmentParams defines parameters for UploadWidgetAttachment.
+type UploadWidgetAttachmentParams struct {
+	// XOriginalName File name. Percent-encode non-ASCII characters. The last path segment counts, up to 200 characters.
+	XOriginalName *string `json:"X-Original-Name,omitempty"`
+}
+
+// StreamWidgetEventsParams defines parameters for StreamWidgetEvents.
+type StreamWidgetEventsParams struct {
+	// LastEventID Id of the last event that was received.
+	LastEventID *string `json:"Last-Event-ID,omitempty"`
+}
+
+// ListWidgetMessagesParams defines parameters for ListWidgetMessages.
+type ListWidgetMessagesParams struct {
+	// Limit Maximum number of items to return, 1 to 200.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // CreateAgentJSONRequestBody defines body for CreateAgent for application/json ContentType.
 type CreateAgentJSONRequestBody = AgentCreate
 
@@ -4096,3 +4306,15 @@ type UpdateOperatorJSONRequestBody = OperatorUpdate
 
 // CreateTagJSONRequestBody defines body for CreateTag for application/json ContentType.
 type CreateTagJSONRequestBody = TagCreate
+
+// SendWidgetMessageJSONRequestBody defines body for SendWidgetMessage for application/json ContentType.
+type SendWidgetMessageJSONRequestBody = WidgetMessageCreate
+
+// ReportWidgetReadJSONRequestBody defines body for ReportWidgetRead for application/json ContentType.
+type ReportWidgetReadJSONRequestBody = WidgetRead
+
+// CreateWidgetSessionJSONRequestBody defines body for CreateWidgetSession for application/json ContentType.
+type CreateWidgetSessionJSONRequestBody = WidgetSessionCreate
+
+// ReportWidgetTypingJSONRequestBody defines body for ReportWidgetTyping for application/json ContentType.
+type ReportWidgetTypingJSONRequestBody = WidgetTyping

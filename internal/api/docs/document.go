@@ -100,7 +100,8 @@ func read(raw []byte) (*document, error) {
 	if err := json.Unmarshal(raw, d); err != nil { //nolint:musttag // fields match the names of OpenAPI case-insensitively
 		return nil, fmt.Errorf("read document: %w", err)
 	}
-	d.Tags = slices.DeleteFunc(d.Tags, func(t tag) bool { return !d.hasOperations(t.Name) })
+	// The client of the widget's operations is the widget itself.
+	d.Tags = slices.DeleteFunc(d.Tags, func(t tag) bool { return t.Name == spec.WidgetTag || !d.hasOperations(t.Name) })
 	return d, nil
 }
 

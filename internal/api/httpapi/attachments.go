@@ -25,12 +25,17 @@ func (s *conversations) GetAttachment(ctx context.Context, r api.GetAttachmentRe
 	} else if err != nil {
 		return nil, fmt.Errorf("open attachment: %w", err)
 	}
-	disposition, cache := "attachment", "private, no-store"
-	if row.Name != nil {
-		disposition = mime.FormatMediaType("attachment", map[string]string{"filename": *row.Name})
-	}
+	disposition, cache := disposition(row.Name), "private, no-store"
 	return api.GetAttachment200ApplicationOctetStreamResponse{
 		Body: file, ContentLength: *row.SizeBytes, // the strict server closes the file
 		Headers: api.GetAttachment200ResponseHeaders{ContentDisposition: &disposition, CacheControl: &cache},
 	}, nil
+}
+
+// disposition returns a Content-Disposition with the name of a file, if it is known.
+func disposition(name *string) string {
+	if name == nil {
+		return "attachment"
+	}
+	return mime.FormatMediaType("attachment", map[string]string{"filename": *name})
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"mime"
 	"net/url"
 	"path"
@@ -83,8 +84,7 @@ func (s *knowledgeTag) accept(ctx context.Context, staged *knowledge.Staged) (ap
 	return response, err
 }
 
-// fileName returns the last path element of X-Original-Name, which is percent-encoded
-// UTF-8.
+// fileName returns the name of an uploaded file.
 func fileName(header *string, kind extract.Kind) (string, error) {
 	if header == nil {
 		for _, accepted := range knowledge.AcceptedTypes {
@@ -94,13 +94,19 @@ func fileName(header *string, kind extract.Kind) (string, error) {
 		}
 		return "upload", nil
 	}
-	name, err := url.PathUnescape(*header)
+	return originalName(*header, maxFileName)
+}
+
+// originalName returns the last path element of X-Original-Name, which is percent-encoded
+// UTF-8.
+func originalName(header string, maxLength int) (string, error) {
+	name, err := url.PathUnescape(header)
 	if err != nil || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return "", problem.Invalid(api.FieldError{Location: "header.X-Original-Name", Message: "must be percent-encoded UTF-8 without control characters"})
 	}
 	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
-	if name == "." || name == "/" || name == ".." || utf8.RuneCountInString(name) > maxFileName {
-		return "", problem.Invalid(api.FieldError{Location: "header.X-Original-Name", Message: "must name a file in at most 255 characters"})
+	if name == "." || name == "/" || name == ".." || utf8.RuneCountInString(name) > maxLength {
+		return "", problem.Invalid(api.FieldError{Location: "header.X-Original-Name", Message: fmt.Sprintf("must name a file in at most %d characters", maxLength)})
 	}
 	return name, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -29,6 +30,7 @@ import (
 	"github.com/avelto/convo/internal/domain/integration"
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/domain/lead"
+	"github.com/avelto/convo/internal/domain/widget"
 	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/ratelimit"
@@ -50,6 +52,8 @@ type Dependencies struct {
 	Knowledge     *knowledge.Service
 	Audit         *audit.Log
 	Idempotency   *idempotency.Store
+	Widget        *widget.Service
+	Streams       *widget.Streams
 	Authenticator middleware.Authenticator
 	Limiter       ratelimit.Limiter
 	Clock         clock.Clock
@@ -74,6 +78,7 @@ type service struct {
 	*analyticsTag
 	*knowledgeTag
 	*webhooks
+	*widgetTag
 	*meta
 }
 
@@ -93,7 +98,8 @@ func New(d Dependencies) (http.Handler, error) {
 		leads: &leads{d.Leads, d.Audit, links}, conversations: &conversations{d.Conversations, d.Audit, d.Blobs, links},
 		agents: &agents{d.Agents, d.Audit, links}, channels: &channels{d.Channels, d.Audit, links}, contacts: &contacts{d.Contacts, d.Audit, links},
 		analyticsTag: &analyticsTag{d.Analytics}, knowledgeTag: &knowledgeTag{service: d.Knowledge, log: d.Audit, links: links, maxUpload: maxUpload(d.Document)}, webhooks: &webhooks{d.Integrations, d.Audit, d.Events, links},
-		meta: newMeta(d.Document.JSON, openapi.Postman),
+		widgetTag: &widgetTag{d.Widget, d.Streams, links},
+		meta:      newMeta(d.Document.JSON, openapi.Postman),
 	}
 	e := echo.New()
 	e.IPExtractor = d.ClientIP
@@ -102,7 +108,22 @@ func New(d Dependencies) (http.Handler, error) {
 	if err := agree(e, d.Document); err != nil {
 		return nil, err
 	}
-	return middleware.Compress(headAsGet(e))
+	compressed, err := middleware.Compress(headAsGet(e))
+	return apart(eventsPath, e, compressed), err
+}
+
+// eventsPath is the path of a stream that lasts.
+const eventsPath = spec.BasePath + "/widget/events"
+
+// apart handles one path differently.
+func apart(path string, handler, others http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == path {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		others.ServeHTTP(w, r)
+	})
 }
 
 // maxUpload returns the maximum size of an uploaded file, in bytes.
@@ -123,13 +144,15 @@ func newWriter(document *spec.Document, publicURL string) *problem.Writer {
 // chain adds the middleware. Pre runs before Echo matches the route, Use after.
 func chain(e *echo.Echo, d Dependencies) {
 	writer := newWriter(d.Document, d.PublicURL)
-	gate := &middleware.Gate{Document: d.Document, Authenticator: d.Authenticator, Limiter: d.Limiter, Clock: d.Clock}
+	gate := &middleware.Gate{Document: d.Document, Authenticator: d.Authenticator, Visitors: d.Widget, Limiter: d.Limiter, Clock: d.Clock}
 	e.Pre(middleware.Begin(d.RequestTimeout, writer, middleware.NewObserver(d.Log, d.Metrics).Report))
 	if d.Tracing {
 		e.Use(otelecho.Middleware(serviceName))
 	}
 	e.Use(
+		middleware.WidgetCORS(allowedHeaders(), corsMaxAge),
 		echomiddleware.CORSWithConfig(echomiddleware.CORSConfig{
+			Skipper:      func(c echo.Context) bool { return strings.HasPrefix(c.Request().URL.Path, middleware.WidgetPath) },
 			AllowOrigins: []string{"*"}, AllowHeaders: allowedHeaders(), ExposeHeaders: exposedHeaders(d.Document), MaxAge: corsMaxAge,
 			AllowMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
 		}),
@@ -150,7 +173,7 @@ func agree(e *echo.Echo, document *spec.Document) error {
 		}
 		routed[operation] = true
 	}
-	for _, operation := range document.Operations {
+	for _, operation := range document.All() {
 		if !routed[operation] {
 			return fmt.Errorf("operation %s has no route", operation.ID)
 		}

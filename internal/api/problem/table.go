@@ -16,6 +16,7 @@ import (
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/domain/lead"
 	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/domain/widget"
 	"github.com/avelto/convo/internal/platform/label"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -25,6 +26,9 @@ import (
 
 // jobsRetryAfter is when to retry if a workspace has too many unfinished jobs.
 const jobsRetryAfter = 30 * time.Second
+
+// widgetRetryAfter is when to retry if the widget has too many streams or files.
+const widgetRetryAfter = 30 * time.Second
 
 // table maps the errors of domain and platform packages to what the caller reads.
 // The first row that matches wins; an error that no row matches is internal_error.
@@ -49,6 +53,18 @@ var table = []mapping{
 	}),
 	is(idempotency.ErrLeaseLost, api.ErrorCodeIdempotencyKeyInUse,
 		"The request took too long, and another request with its Idempotency-Key has started.").retryAfter(time.Second),
+
+	is(widget.ErrSession, api.ErrorCodeUnauthenticated, "Send the token of a session: POST /widget/sessions returns one."),
+	is(widget.ErrOrigin, api.ErrorCodeOriginNotAllowed, "The channel does not allow the origin of this page."),
+	is(widget.ErrIdentity, api.ErrorCodeInvalidIdentity, "The identity is expired, or not signed as the channel demands."),
+	is(widget.ErrAttachment, api.ErrorCodeUnknownAttachment, "The visitor has not uploaded this file, or has sent it already."),
+	is(widget.ErrTooManyStreams, api.ErrorCodeRateLimited, "There are too many streams.").retryAfter(widgetRetryAfter),
+	is(widget.ErrTooManyUploads, api.ErrorCodeRateLimited, "There are too many files that were not sent.").retryAfter(widgetRetryAfter),
+	as(func(e *widget.TooManyConversationsError) *Error {
+		exceeded := New(api.ErrorCodeRateLimited, "This address can begin %d conversations in %d hours.", e.Requests, int(e.Window.Hours()))
+		exceeded.RetryAfter = max(e.ResetAfter, time.Second)
+		return exceeded
+	}),
 
 	as(func(e *lead.FieldCountError) *Error {
 		return New(api.ErrorCodeInvalidFields, "A lead has 1 to %d fields; this change would leave %d.", lead.MaxFields, e.Count)

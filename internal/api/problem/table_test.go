@@ -29,10 +29,12 @@ import (
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/domain/lead"
 	apitoken "github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/domain/widget"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/label"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/ratelimit"
 	"github.com/avelto/convo/internal/platform/share"
 )
 
@@ -80,6 +82,13 @@ var domainErrors = map[string]struct {
 	"knowledge.WrongTypeError":          {&knowledge.WrongTypeError{Kind: extract.PDF}, api.ErrorCodeUnsupportedMediaType},
 	"knowledge.TooManyJobsError":        {&knowledge.TooManyJobsError{Type: api.KnowledgeTypeCRAWL, Max: 100}, api.ErrorCodeTooManyJobs},
 	"knowledge.InvalidURLError":         {&knowledge.InvalidURLError{Reason: "must use https"}, api.ErrorCodeInvalidCrawlURL},
+	"widget.ErrSession":                 {widget.ErrSession, api.ErrorCodeUnauthenticated},
+	"widget.ErrOrigin":                  {widget.ErrOrigin, api.ErrorCodeOriginNotAllowed},
+	"widget.ErrIdentity":                {widget.ErrIdentity, api.ErrorCodeInvalidIdentity},
+	"widget.ErrAttachment":              {widget.ErrAttachment, api.ErrorCodeUnknownAttachment},
+	"widget.ErrTooManyUploads":          {widget.ErrTooManyUploads, api.ErrorCodeRateLimited},
+	"widget.ErrTooManyStreams":          {widget.ErrTooManyStreams, api.ErrorCodeRateLimited},
+	"widget.TooManyConversationsError":  {&widget.TooManyConversationsError{Limit: ratelimit.Limit{Requests: 6, Window: time.Hour}}, api.ErrorCodeRateLimited},
 	"share.ErrBusy":                     {share.ErrBusy, api.ErrorCodeRateLimited},
 	"analytics.SpanError":               {&analytics.SpanError{Reason: "must be before query.to"}, api.ErrorCodeValidationFailed},
 }
@@ -98,6 +107,7 @@ var unmapped = map[string]string{
 	"blob.ErrNotFound":            "domain/knowledge handles it",
 	"crawl.PageError":             "stored with the job",
 	"knowledge.BodyError":         "the handler maps the error it wraps, as for every body",
+	"widget.BodyError":            "the handler maps the error it wraps, as for every body",
 	"extract.Error":               "stored with the job",
 	"channel.ErrUnusable":         "stored with the channel",
 	"seal.ErrBroken":              "a wrong key is a fault of the installation",

@@ -34,7 +34,7 @@ func TestOperationsAreShort(t *testing.T) {
 		}
 	}
 	document := published(t)
-	require.Equal(t, len(document.Operations)+len(document.OpenAPI.Webhooks), operations)
+	require.Equal(t, len(document.All())+len(document.OpenAPI.Webhooks), operations)
 }
 
 func sources(t *testing.T) []string {
@@ -86,7 +86,7 @@ func TestWebhooksHaveTheirOwnTag(t *testing.T) {
 	t.Parallel()
 	document := published(t)
 	used := map[string]bool{}
-	for _, operation := range document.Operations {
+	for _, operation := range document.All() {
 		used[operation.Definition.Tags[0]] = true
 	}
 	for name, hook := range document.OpenAPI.Webhooks {
@@ -99,7 +99,7 @@ func TestWebhooksHaveTheirOwnTag(t *testing.T) {
 // properties that clients choose.
 func TestEveryInputStringHasAMaximumLength(t *testing.T) {
 	t.Parallel()
-	for _, operation := range published(t).Operations {
+	for _, operation := range published(t).All() {
 		for _, parameter := range operation.Parameters {
 			requireBounded(t, parameter.Schema, operation.ID+" "+parameter.Name, map[*openapi3.Schema]bool{})
 		}

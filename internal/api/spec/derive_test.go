@@ -63,7 +63,7 @@ func eachOperation(t *testing.T, fn func(defined object, derived *spec.Operation
 			count++
 		}
 	}
-	require.Len(t, document.Operations, count)
+	require.Len(t, document.All(), count)
 	require.Greater(t, count, 30)
 }
 
@@ -73,7 +73,10 @@ func TestOperationsMatchRawDocument(t *testing.T) {
 		id := defined["operationId"].(string)
 		require.Equal(t, id, derived.ID)
 		require.Equal(t, defined["x-rate-limit"], derived.RateClass, id)
-		require.Equal(t, defined["x-sdk-method"], derived.SDKMethod, id)
+		require.Equal(t, derived.Widget, slices.Contains(defined["tags"].([]any), any("Widget")), id)
+		if !derived.Widget {
+			require.Equal(t, defined["x-sdk-method"], derived.SDKMethod, id)
+		}
 		readOnly, _ := defined["x-read-only"].(bool)
 		require.Equal(t, readOnly, derived.ReadOnly, id)
 		require.Equal(t, derived.Method != http.MethodGet && !readOnly, derived.Writes(), id)
@@ -91,6 +94,10 @@ func TestSecurityMatchesRawDocument(t *testing.T) {
 			require.Empty(t, derived.Scope, derived.ID)
 			return
 		}
+		if derived.Widget {
+			require.Equal(t, []any{object{"widgetSession": []any{}}}, security, derived.ID)
+			return
+		}
 		var scope api.Scope
 		if scopes := at(security[0], "bearerAuth").([]any); len(scopes) > 0 {
 			scope = api.Scope(scopes[0].(string))
@@ -100,7 +107,7 @@ func TestSecurityMatchesRawDocument(t *testing.T) {
 			require.Equal(t, derived.Writes(), strings.HasSuffix(string(scope), ":write"), "%s: reading needs a read scope, writing a write scope", derived.ID)
 		}
 	})
-	require.Equal(t, 2, public, "only the document and the Postman collection need no token")
+	require.Equal(t, 3, public, "only the document, the Postman collection and the session of a visitor need no token")
 }
 
 func TestBodyLimitsMatchRawDocument(t *testing.T) {
@@ -136,7 +143,7 @@ func TestParametersMatchRawDocument(t *testing.T) {
 		}
 		require.Equal(t, want, got, derived.ID)
 		require.Equal(t, slices.Contains(want, "header Idempotency-Key"), derived.Idempotent, derived.ID)
-		require.Equal(t, derived.Idempotent, derived.Method == http.MethodPost && !derived.ReadOnly, derived.ID)
+		require.Equal(t, derived.Idempotent, derived.Method == http.MethodPost && !derived.ReadOnly && !derived.Widget, derived.ID)
 	})
 }
 
@@ -177,6 +184,7 @@ func TestRateLimitsMatchRawDocument(t *testing.T) {
 		require.InDelta(t, at(class, "requests"), got.Requests, 0, name)
 		require.InDelta(t, at(class, "windowSeconds"), got.Window.Seconds(), 0, name)
 		require.Equal(t, at(class, "scope") == "ip", got.PerIP, name)
+		require.Equal(t, at(class, "scope") == "session", got.PerSession, name)
 	}
 }
 

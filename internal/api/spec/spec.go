@@ -35,6 +35,9 @@ type Operation struct {
 	Method string
 	Path   string // as in the document: /leads/{id}
 	Public bool   // accepts requests without a token
+	// Widget says that it belongs to the chat widget, whose visitors have sessions in
+	// place of API tokens.
+	Widget bool
 	Scope  api.Scope
 	// ScopeIfRequired is a scope that the operation needs only in workspaces whose
 	// operator requires it.
@@ -64,8 +67,8 @@ type RateClass struct {
 	ratelimit.Limit
 
 	Name string
-	// PerIP counts callers by address; otherwise by workspace.
-	PerIP bool
+	// PerIP counts callers by address, PerSession by visitor; otherwise by workspace.
+	PerIP, PerSession bool
 }
 
 // ErrorKind holds what the document says about an error code.
@@ -76,9 +79,12 @@ type ErrorKind struct {
 
 // Document is the published document.
 type Document struct {
-	JSON       []byte
-	OpenAPI    *openapi3.T
+	JSON    []byte
+	OpenAPI *openapi3.T
+	// Operations are those for API tokens, and those without authentication.
 	Operations []*Operation
+	// Widget are the operations of the chat widget.
+	Widget     []*Operation
 	RateLimits map[string]RateClass
 	Errors     map[api.ErrorCode]ErrorKind
 	Scopes     []api.Scope // all that a token can carry
@@ -86,6 +92,7 @@ type Document struct {
 	ScopeDescriptions map[api.Scope]string
 	// Events maps each event to the scope that reads its data, or to "" if it needs none.
 	Events map[api.EventType]api.Scope
+	all    []*Operation
 	routes map[string]*Operation
 }
 
@@ -110,6 +117,9 @@ func Load(raw []byte) (*Document, error) {
 	return d, d.readScopes()
 }
 
+// All returns all operations, in the order of the document.
+func (d *Document) All() []*Operation { return d.all }
+
 // Find returns the operation of a method and a path template as Echo writes it,
 // base path included (/api/v1/leads/:id), or nil.
 func (d *Document) Find(method, echoPath string) *Operation { return d.routes[method+" "+echoPath] }
@@ -129,7 +139,11 @@ func (d *Document) readOperations() error {
 			if err != nil {
 				return fmt.Errorf("%s %s: %w", method, path, err)
 			}
-			d.Operations = append(d.Operations, operation)
+			if d.all = append(d.all, operation); operation.Widget {
+				d.Widget = append(d.Widget, operation)
+			} else {
+				d.Operations = append(d.Operations, operation)
+			}
 			d.routes[method+" "+echoPath(path)] = operation
 		}
 	}
@@ -139,9 +153,9 @@ func (d *Document) readOperations() error {
 
 // readShadowed finds the paths without parameters that a path template also matches.
 func (d *Document) readShadowed() {
-	for _, o := range d.Operations {
+	for _, o := range d.all {
 		pattern := strings.Split(o.Path, "/")
-		for _, other := range d.Operations {
+		for _, other := range d.all {
 			if strings.Contains(other.Path, "{") || !strings.Contains(o.Path, "{") || !matchesTemplate(pattern, strings.Split(other.Path, "/")) {
 				continue
 			}
@@ -223,14 +237,14 @@ func ParseObject(object json.RawMessage) ([]Property, error) {
 }
 
 func (d *Document) operation(method, path string, def *openapi3.Operation) (*Operation, error) {
-	o := &Operation{ID: def.OperationID, Method: method, Path: path, Definition: def}
+	o := &Operation{ID: def.OperationID, Method: method, Path: path, Definition: def, Widget: slices.Contains(def.Tags, WidgetTag)}
 	o.RateClass, _ = def.Extensions["x-rate-limit"].(string)
 	if _, ok := d.RateLimits[o.RateClass]; !ok {
 		return nil, fmt.Errorf("x-rate-limit names no class: %q", o.RateClass)
 	}
 	o.ReadOnly, _ = def.Extensions["x-read-only"].(bool)
 	o.SDKMethod, _ = def.Extensions["x-sdk-method"].(string)
-	if o.SDKMethod == "" {
+	if o.SDKMethod == "" && !o.Widget {
 		return nil, errors.New("x-sdk-method is missing")
 	}
 	for _, ref := range def.Parameters {
@@ -240,8 +254,8 @@ func (d *Document) operation(method, path string, def *openapi3.Operation) (*Ope
 		o.Parameters = append(o.Parameters, ref.Value)
 		o.Idempotent = o.Idempotent || ref.Value.Name == "Idempotency-Key"
 	}
-	if o.Idempotent != (method == http.MethodPost && !o.ReadOnly) {
-		return nil, errors.New("every POST that is not x-read-only, and nothing else, accepts an Idempotency-Key")
+	if o.Idempotent != (method == http.MethodPost && !o.ReadOnly && !o.Widget) {
+		return nil, errors.New("every POST that is not x-read-only or of the widget, and nothing else, accepts an Idempotency-Key")
 	}
 	if def.RequestBody != nil {
 		o.Body, o.MaxBody = def.RequestBody.Value, DefaultMaxBody
@@ -257,6 +271,9 @@ func (d *Document) operation(method, path string, def *openapi3.Operation) (*Ope
 	o.readShownOnce(def)
 	return o, o.readSecurity(def)
 }
+
+// WidgetTag is the tag of the operations of the chat widget.
+const WidgetTag = "Widget"
 
 // Properties returns the properties of a schema, including those of its allOf.
 func Properties(schema *openapi3.Schema) openapi3.Schemas {
@@ -294,6 +311,12 @@ func (o *Operation) readSecurity(def *openapi3.Operation) error {
 		o.Public = true
 		return nil
 	}
+	if o.Widget {
+		if scopes, ok := (*def.Security)[0]["widgetSession"]; !ok || len(*def.Security) != 1 || len((*def.Security)[0]) != 1 || len(scopes) > 0 {
+			return errors.New("security of the widget must be widgetSession")
+		}
+		return nil
+	}
 	scopes, ok := (*def.Security)[0]["bearerAuth"]
 	if !ok || len(*def.Security) != 1 || len((*def.Security)[0]) != 1 || len(scopes) > 1 {
 		return errors.New("security must be bearerAuth with at most one scope")
@@ -319,12 +342,12 @@ func (d *Document) readRateLimits() error {
 		requests, _ := class["requests"].(float64)
 		seconds, _ := class["windowSeconds"].(float64)
 		scope, _ := class["scope"].(string)
-		if requests < 1 || seconds < 1 || scope != "ip" && scope != "workspace" {
+		if requests < 1 || seconds < 1 || !slices.Contains([]string{"ip", "workspace", "session"}, scope) {
 			return fmt.Errorf("x-rate-limits: class %s is incomplete", name)
 		}
 		d.RateLimits[name] = RateClass{
 			Limit: ratelimit.Limit{Requests: int(requests), Window: time.Duration(seconds) * time.Second},
-			Name:  name, PerIP: scope == "ip",
+			Name:  name, PerIP: scope == "ip", PerSession: scope == "session",
 		}
 	}
 	for _, name := range []string{"default", "anonymous", "sign-in"} {

@@ -48,11 +48,11 @@ func TestLimitsMatchPublishedDocument(t *testing.T) {
 	require.False(t, document.RateLimits["default"].PerIP)
 	require.Equal(t, 60, document.RateLimits["anonymous"].Requests)
 	require.True(t, document.RateLimits["anonymous"].PerIP)
-	for _, operation := range document.Operations {
+	for _, operation := range document.All() {
 		switch {
 		case operation.Body == nil:
 			require.Zero(t, operation.MaxBody)
-		case operation.ID == "uploadKnowledge":
+		case operation.ID == "uploadKnowledge", operation.ID == "uploadWidgetAttachment":
 			require.Equal(t, int64(10<<20), operation.MaxBody)
 		default:
 			require.Equal(t, int64(1<<20), operation.MaxBody)
@@ -64,7 +64,7 @@ func TestLimitsMatchPublishedDocument(t *testing.T) {
 // pages need.
 func TestDocumentDescribesEveryOperation(t *testing.T) {
 	t.Parallel()
-	for _, operation := range published(t).Operations {
+	for _, operation := range published(t).All() {
 		def := operation.Definition
 		require.NotEmpty(t, def.Summary, operation.ID)
 		require.NotEmpty(t, def.Description, operation.ID)

@@ -249,7 +249,7 @@ func (r *receiving) attach(ctx context.Context, messageID uuid.UUID) ([]db.Attac
 			params.SizeBytes = &one.SizeBytes
 		}
 		if i < len(r.in.BlobKeys) && r.in.BlobKeys[i] != "" {
-			size := int64(len(one.Content))
+			size := max(one.SizeBytes, int64(len(one.Content)))
 			params.State, params.BlobKey, params.SizeBytes, params.ExternalID = api.AttachmentStateSTORED, &r.in.BlobKeys[i], &size, nil
 			if params.ContentType == nil {
 				params.ContentType = new("application/octet-stream")

@@ -988,6 +988,150 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/widget/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a session
+         * @description Begins a session of a visitor, or renews it. The origin of the page must be in `allowedOrigins` of the channel, unless that is empty.
+         */
+        post: operations["createWidgetSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/widget/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a visitor's messages
+         * @description Returns the messages of the visitor's conversation in pages, newest first. Empty if there is no conversation.
+         */
+        get: operations["listWidgetMessages"];
+        put?: never;
+        /**
+         * Send a visitor's message
+         * @description Stores a message of the visitor, in the conversation that is not closed, or in a new one. An IP address can begin 6 conversations in 12 hours.
+         */
+        post: operations["sendWidgetMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/widget/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream events
+         * @description Streams what happens in the visitor's conversation as server-sent events. Without `Last-Event-ID`, the stream begins with an event `conversation` and the latest 100 messages, oldest first; with it, with what has changed since that event. `message`: a new or changed message (WidgetMessage). `conversation`: a new or changed conversation (WidgetConversation). `typing`: someone is writing (WidgetTypingEvent). `expired`: the session has ended. Lines that begin with a colon are heartbeats, every 25 seconds. A visitor can have 6 streams; another one ends the oldest.
+         */
+        get: operations["streamWidgetEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/widget/typing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report that a visitor is writing
+         * @description Tells those who watch the conversation that the visitor is writing, or has stopped. Nothing is stored.
+         */
+        post: operations["reportWidgetTyping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/widget/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report what a visitor has read
+         * @description Sets the `deliveryStatus` of the messages to the visitor, up to this one, to `READ`.
+         */
+        post: operations["reportWidgetRead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/widget/attachments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload a file
+         * @description Stores a file of the visitor, up to 10 MiB, for a message within 24 hours.
+         */
+        post: operations["uploadWidgetAttachment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/widget/attachments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a file
+         * @description Returns a file of the visitor's conversations, as it was received.
+         */
+        get: operations["getWidgetAttachment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/openapi.json": {
         parameters: {
             query?: never;
@@ -1479,7 +1623,7 @@ export interface components {
          * @description Stable, machine-readable error code. New codes may be added: handle unknown codes by their HTTP status.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "reply_window_closed" | "operator_exists" | "tag_exists" | "job_finished" | "too_many_webhooks" | "too_many_channels" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "content_too_long" | "unknown_message" | "unknown_agent" | "unknown_channel" | "unknown_contact" | "unknown_user" | "contact_unreachable" | "channel_cannot_initiate" | "channel_type_unavailable" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "rate_limited" | "too_many_jobs" | "headers_too_large" | "internal_error" | "service_unavailable" | "timeout";
+        ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "reply_window_closed" | "operator_exists" | "tag_exists" | "job_finished" | "too_many_webhooks" | "too_many_channels" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "content_too_long" | "unknown_message" | "unknown_agent" | "unknown_channel" | "unknown_contact" | "unknown_user" | "contact_unreachable" | "channel_cannot_initiate" | "channel_type_unavailable" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "invalid_identity" | "unknown_attachment" | "rate_limited" | "too_many_jobs" | "headers_too_large" | "internal_error" | "service_unavailable" | "timeout";
         /**
          * @description A permission of a token.
          * @enum {string}
@@ -3438,6 +3582,165 @@ export interface components {
         };
         /** @description An event, as it is sent to webhooks. */
         Event: components["schemas"]["LeadCreatedEvent"] | components["schemas"]["LeadUpdatedEvent"] | components["schemas"]["LeadStatusChangedEvent"] | components["schemas"]["LeadDeletedEvent"] | components["schemas"]["ConversationCreatedEvent"] | components["schemas"]["ConversationHandedOffEvent"] | components["schemas"]["ConversationReleasedEvent"] | components["schemas"]["ConversationAssignedEvent"] | components["schemas"]["ConversationClosedEvent"] | components["schemas"]["ConversationReopenedEvent"] | components["schemas"]["ConversationTagsChangedEvent"] | components["schemas"]["MessageCreatedEvent"] | components["schemas"]["MessageDeliveryChangedEvent"] | components["schemas"]["ContactCreatedEvent"] | components["schemas"]["ContactUpdatedEvent"] | components["schemas"]["ContactDeletedEvent"] | components["schemas"]["KnowledgeJobCompletedEvent"] | components["schemas"]["KnowledgeJobFailedEvent"] | components["schemas"]["WebhookPingEvent"];
+        /** @description A session of a visitor to begin. */
+        WidgetSessionCreate: {
+            /**
+             * Format: uuid
+             * @description The channel of type `WEBSITE`.
+             */
+            channelId: string;
+            /** @description `visitorId` of an earlier session in this browser. Absent for a new visitor. */
+            visitorId?: string;
+            /** @description Who the visitor is, signed by your server with the channel's `identitySecret`: a JWT (HS256) with `sub`, your own id of the person, and `exp`, at most 24 hours ahead. `name`, `email` and `phone` are optional. Absent if the visitor is anonymous. */
+            identity?: string;
+        };
+        /** @description What the widget shows of its channel. */
+        WidgetChannel: {
+            /**
+             * Format: uuid
+             * @description Id of the channel.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             */
+            id: string;
+            /** @description Title of the widget. */
+            title: string;
+            /** @description Text shown before the first message, or `null`. */
+            greeting: string | null;
+            /** @description Color of the widget, or `null` for the standard one. */
+            color: string | null;
+            /** @description Language of the widget, or `null` for that of the browser. */
+            locale: components["schemas"]["WidgetLocale"] | null;
+            /** @description Notice that an AI replies, or `null` for the standard text. */
+            aiNotice: string | null;
+            /** @description Text that visitors consent to before they write, or `null` if no consent is asked for. */
+            consentText: string | null;
+        };
+        /** @description The operator who has the conversation. */
+        WidgetOperator: {
+            /** @description Name of the operator. */
+            name: string;
+        };
+        /** @description A visitor's conversation. The data of the event `conversation`. */
+        WidgetConversation: {
+            /**
+             * Format: uuid
+             * @description Id of the conversation.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             */
+            id: string;
+            status: components["schemas"]["ConversationStatus"];
+            /** @description The assigned operator, or `null`. */
+            operator: components["schemas"]["WidgetOperator"] | null;
+        };
+        /** @description A session of a visitor. */
+        WidgetSession: {
+            /** @description Authenticates the visitor until `expiresAt`: `Authorization: Bearer <token>`. */
+            token: string;
+            /**
+             * Format: date-time
+             * @description When the session ends. Begin another one with the same `visitorId` to go on.
+             * @example 2026-04-30T13:00:00.000Z
+             */
+            expiresAt: string;
+            /** @description Secret id of the visitor. Keep it in the browser: who has it can read the conversation. */
+            visitorId: string;
+            channel: components["schemas"]["WidgetChannel"];
+            /** @description The conversation that the next message continues, or `null` if there is none. */
+            conversation: components["schemas"]["WidgetConversation"] | null;
+        };
+        /** @description Author of a message. */
+        WidgetAuthor: {
+            type: components["schemas"]["MessageAuthorType"];
+            /** @description Name of the agent or operator. `null` for the visitor, or if unknown. */
+            name: string | null;
+        };
+        /** @description A message, as the visitor sees it. The data of the event `message`. */
+        WidgetMessage: {
+            /**
+             * Format: uuid
+             * @description Id of the message.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             */
+            id: string;
+            /** @description The id that the widget chose. `null` for messages to the visitor. */
+            clientMessageId: string | null;
+            role: components["schemas"]["MessageRole"];
+            /** @description Text of the message. */
+            content: string;
+            author: components["schemas"]["WidgetAuthor"];
+            deliveryStatus: components["schemas"]["DeliveryStatus"];
+            /** @description Files of the message. */
+            attachments: components["schemas"]["Attachment"][];
+            /**
+             * Format: date-time
+             * @description When the message was created.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When the message was edited, or `null`.
+             */
+            editedAt: string | null;
+            /**
+             * Format: date-time
+             * @description When the content was removed, or `null`.
+             */
+            redactedAt: string | null;
+        };
+        /** @description A visitor's message. */
+        WidgetMessageCreate: {
+            /**
+             * Format: uuid
+             * @description An id that you choose. A message with the same id is stored once, however often it is sent.
+             */
+            clientMessageId: string;
+            /** @description Text of the message. May only be empty if there are attachments. */
+            content: string;
+            /** @description Ids of uploaded files. */
+            attachmentIds?: string[];
+        };
+        /** @description The data of the event `typing`: someone is writing to the visitor, or has stopped. */
+        WidgetTypingEvent: {
+            author: components["schemas"]["MessageAuthorType"];
+            /** @description Whether the author is writing. */
+            on: boolean;
+        };
+        /** @description The data of the event `expired`: the session has ended. There is none. */
+        WidgetExpiredEvent: Record<string, never>;
+        /** @description The data of an event, as JSON. The event's name selects its form. */
+        WidgetEvent: components["schemas"]["WidgetMessage"] | components["schemas"]["WidgetConversation"] | components["schemas"]["WidgetTypingEvent"] | components["schemas"]["WidgetExpiredEvent"];
+        /** @description Whether the visitor is writing. */
+        WidgetTyping: {
+            /** @description Whether the visitor is writing. */
+            on: boolean;
+        };
+        /** @description What the visitor has read. */
+        WidgetRead: {
+            /**
+             * Format: uuid
+             * @description The latest message that the visitor has seen.
+             */
+            messageId: string;
+        };
+        /** @description An uploaded file. */
+        WidgetFile: {
+            /**
+             * Format: uuid
+             * @description Id of the file.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             */
+            id: string;
+            /** @description File name, or `null` if none was given. */
+            name: string | null;
+            /** @description Media type of the upload. */
+            contentType: string;
+            /**
+             * Format: int64
+             * @description Size in bytes.
+             */
+            sizeBytes: number;
+        };
     };
     responses: {
         /** @description The request is malformed or invalid. */
@@ -3971,6 +4274,51 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The page may not use the channel. */
+        OriginNotAllowed: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The identity of the visitor is not valid. */
+        InvalidIdentity: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A file is unknown. */
+        UnknownAttachment: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The event was received. */
         EventReceived: {
             headers: {
@@ -4220,6 +4568,20 @@ export type KnowledgeJobFailedEvent = components['schemas']['KnowledgeJobFailedE
 export type WebhookPingData = components['schemas']['WebhookPingData'];
 export type WebhookPingEvent = components['schemas']['WebhookPingEvent'];
 export type Event = components['schemas']['Event'];
+export type WidgetSessionCreate = components['schemas']['WidgetSessionCreate'];
+export type WidgetChannel = components['schemas']['WidgetChannel'];
+export type WidgetOperator = components['schemas']['WidgetOperator'];
+export type WidgetConversation = components['schemas']['WidgetConversation'];
+export type WidgetSession = components['schemas']['WidgetSession'];
+export type WidgetAuthor = components['schemas']['WidgetAuthor'];
+export type WidgetMessage = components['schemas']['WidgetMessage'];
+export type WidgetMessageCreate = components['schemas']['WidgetMessageCreate'];
+export type WidgetTypingEvent = components['schemas']['WidgetTypingEvent'];
+export type WidgetExpiredEvent = components['schemas']['WidgetExpiredEvent'];
+export type WidgetEvent = components['schemas']['WidgetEvent'];
+export type WidgetTyping = components['schemas']['WidgetTyping'];
+export type WidgetRead = components['schemas']['WidgetRead'];
+export type WidgetFile = components['schemas']['WidgetFile'];
 export type ResponseBadRequest = components['responses']['BadRequest'];
 export type ResponseUnauthorized = components['responses']['Unauthorized'];
 export type ResponseForbidden = components['responses']['Forbidden'];
@@ -4255,6 +4617,9 @@ export type ResponseJobFinished = components['responses']['JobFinished'];
 export type ResponseTooManyWebhooks = components['responses']['TooManyWebhooks'];
 export type ResponseWebhookRefused = components['responses']['WebhookRefused'];
 export type ResponseIntegrationRefused = components['responses']['IntegrationRefused'];
+export type ResponseOriginNotAllowed = components['responses']['OriginNotAllowed'];
+export type ResponseInvalidIdentity = components['responses']['InvalidIdentity'];
+export type ResponseUnknownAttachment = components['responses']['UnknownAttachment'];
 export type ResponseEventReceived = components['responses']['EventReceived'];
 export type ResponseEventRefused = components['responses']['EventRefused'];
 export type ParameterLimit = components['parameters']['Limit'];
@@ -7174,6 +7539,369 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    createWidgetSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WidgetSessionCreate"];
+            };
+        };
+        responses: {
+            /** @description The session. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetSession"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["OriginNotAllowed"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidIdentity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listWidgetMessages: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Maximum number of items to return, 1 to 200.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of messages. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    Link: components["headers"]["Link"];
+                    "X-Next-Cursor": components["headers"]["NextCursor"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetMessage"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["OriginNotAllowed"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    sendWidgetMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WidgetMessageCreate"];
+            };
+        };
+        responses: {
+            /** @description The message was stored before. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetMessage"];
+                };
+            };
+            /** @description The stored message. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetMessage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["OriginNotAllowed"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnknownAttachment"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    streamWidgetEvents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the last event that was received. */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["WidgetEvent"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["OriginNotAllowed"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    reportWidgetTyping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WidgetTyping"];
+            };
+        };
+        responses: {
+            /** @description Reported, if there is a conversation. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["OriginNotAllowed"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    reportWidgetRead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WidgetRead"];
+            };
+        };
+        responses: {
+            /** @description Recorded. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["OriginNotAllowed"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    uploadWidgetAttachment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description File name. Percent-encode non-ASCII characters. The last path segment counts, up to 200 characters.
+                 * @example shoes.png
+                 */
+                "X-Original-Name"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The file's bytes, up to 10 MiB. */
+        requestBody: {
+            content: {
+                "image/png": string;
+                "image/jpeg": string;
+                "image/webp": string;
+                "image/gif": string;
+                "application/pdf": string;
+                "text/plain": string;
+                "audio/webm": string;
+                "audio/mpeg": string;
+                "audio/mp4": string;
+                "audio/ogg": string;
+                "audio/wav": string;
+                "video/mp4": string;
+            };
+        };
+        responses: {
+            /** @description The stored file. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetFile"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["OriginNotAllowed"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getWidgetAttachment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    /** @description Always `attachment`, with the file name if it is known. */
+                    "Content-Disposition"?: string;
+                    /** @description How long the response may be cached. */
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["OriginNotAllowed"];
+            404: components["responses"]["NotFound"];
             414: components["responses"]["UriTooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];

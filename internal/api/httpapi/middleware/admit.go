@@ -17,6 +17,7 @@ import (
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/api/validation"
 	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/domain/widget"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/ratelimit"
 )
@@ -36,8 +37,10 @@ type Authenticator interface {
 type Gate struct {
 	Document      *spec.Document
 	Authenticator Authenticator
-	Limiter       ratelimit.Limiter
-	Clock         clock.Clock
+	// Visitors authenticates the operations of the chat widget.
+	Visitors Visitors
+	Limiter  ratelimit.Limiter
+	Clock    clock.Clock
 }
 
 // Admit finds the operation of a request and rejects, in this order, requests that are
@@ -67,7 +70,7 @@ func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
 		case authErr != nil:
 			return authErr
 		}
-		if err := authorize(call); err != nil {
+		if err := g.authorize(r.Context(), call); err != nil {
 			return err
 		}
 		return next(c)
@@ -75,8 +78,11 @@ func (g *Gate) Admit(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // authorize requires the scope of the operation, and the scope that the workspace's
-// settings add to it.
-func authorize(call *Call) error {
+// settings add to it. Visitors of the chat widget have no scopes.
+func (g *Gate) authorize(ctx context.Context, call *Call) error {
+	if call.Operation.Widget {
+		return g.admitVisitor(ctx, call)
+	}
 	required := []api.Scope{call.Operation.Scope}
 	if call.Principal.KnowledgeScopes {
 		required = append(required, call.Operation.ScopeIfRequired)
@@ -131,16 +137,15 @@ func limitBody(c echo.Context, operation *spec.Operation) error {
 	return nil
 }
 
-// authenticate sets the call's principal. It returns token.ErrNotLive if the request has
-// no live token.
+// authenticate sets the call's principal, or the session of a visitor of the chat widget. It
+// returns token.ErrNotLive or widget.ErrSession if the request has no live token.
 func (g *Gate) authenticate(c echo.Context, call *Call) error {
 	r := c.Request()
-	values := r.Header.Values("Authorization")
-	if len(values) != 1 {
-		return token.ErrNotLive
+	if call.Operation != nil && call.Operation.Widget {
+		return g.authenticateVisitor(r, call)
 	}
-	scheme, plaintext, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	plaintext, ok := bearer(r)
+	if !ok {
 		return token.ErrNotLive
 	}
 	hash, ok := token.Parse(plaintext)
@@ -150,6 +155,16 @@ func (g *Gate) authenticate(c echo.Context, call *Call) error {
 	var err error
 	call.Principal, err = g.Authenticator.Authenticate(r.Context(), hash, ratelimit.Network(c.RealIP()))
 	return err
+}
+
+// bearer returns the token of a request.
+func bearer(r *http.Request) (plaintext string, ok bool) {
+	values := r.Header.Values("Authorization")
+	if len(values) != 1 {
+		return "", false
+	}
+	scheme, plaintext, _ := strings.Cut(values[0], " ")
+	return plaintext, strings.EqualFold(scheme, "Bearer")
 }
 
 // limit counts the request and returns limited if there have been too many. It returns
@@ -165,7 +180,7 @@ func (g *Gate) limit(c echo.Context, call *Call, authErr error) (limited *proble
 		return nil, fmt.Errorf("rate limit: %w", err)
 	}
 	limited = g.outcome(c, class, taken)
-	if authErr != nil && !errors.Is(authErr, token.ErrNotLive) {
+	if authErr != nil && !errors.Is(authErr, token.ErrNotLive) && !errors.Is(authErr, widget.ErrSession) {
 		return nil, authErr
 	}
 	return limited, nil
@@ -186,6 +201,9 @@ func (g *Gate) outcome(c echo.Context, class spec.RateClass, taken ratelimit.Res
 
 // bucket returns the limit that applies and the key under which requests are counted.
 func (g *Gate) bucket(c echo.Context, call *Call) (spec.RateClass, string) {
+	if call.Operation != nil && call.Operation.Widget {
+		return g.widgetBucket(c, call)
+	}
 	name, route := "default", "unmatched"
 	if call.Operation != nil {
 		name, route = call.Operation.RateClass, call.Operation.Route()

@@ -13,6 +13,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/domain/token"
+	"github.com/avelto/convo/internal/domain/widget"
 )
 
 // Call is the state of a request. Begin stores it in the request's context, and later
@@ -28,6 +29,10 @@ type Call struct {
 	Operation *spec.Operation
 	// Principal is nil if the request has no live token.
 	Principal *token.Principal
+	// Session and Channel are those of a visitor of the chat widget; Session is nil
+	// elsewhere.
+	Session *widget.Session
+	Channel widget.Channel
 
 	echo  echo.Context
 	body  []byte // the raw JSON body, for the fingerprint
@@ -50,3 +55,6 @@ func WorkspaceID(ctx context.Context) uuid.UUID { return CallFrom(ctx).Principal
 // Has returns a function that reports whether the caller's token has a scope. It panics
 // for requests without a token.
 func Has(ctx context.Context) func(api.Scope) bool { return CallFrom(ctx).Principal.Has }
+
+// RealIP returns the IP address of the client.
+func (c *Call) RealIP() string { return c.echo.RealIP() }

@@ -83,6 +83,8 @@ func (o *Observer) Report(c echo.Context, call *Call) {
 	}
 	if call.Principal != nil {
 		attributes = append(attributes, slog.String("workspaceId", call.Principal.WorkspaceID.String()))
+	} else if call.Session != nil {
+		attributes = append(attributes, slog.String("workspaceId", call.Session.WorkspaceID.String()))
 	}
 	level := slog.LevelInfo
 	if call.cause != nil {

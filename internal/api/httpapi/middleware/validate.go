@@ -14,8 +14,8 @@ import (
 // Validate rejects requests that do not conform to the OpenAPI document and lists all
 // validation errors in one response. Handlers can rely on valid input.
 func Validate(document *spec.Document) echo.MiddlewareFunc {
-	validators := make(map[*spec.Operation]*validation.Validator, len(document.Operations))
-	for _, operation := range document.Operations {
+	validators := make(map[*spec.Operation]*validation.Validator, len(document.All()))
+	for _, operation := range document.All() {
 		validators[operation] = validation.New(operation)
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
