@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/internal/platform/fanout"
@@ -138,4 +139,27 @@ func TestHintsReachOtherProcessesThroughPostgreSQL(t *testing.T) {
 		return fanout.NewHub(transport, silent)
 	}
 	requireExchange(t, hub(), hub())
+}
+
+func TestHintsReachOtherProcessesThroughNATS(t *testing.T) {
+	t.Parallel()
+	broker, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
+	require.NoError(t, err)
+	broker.Start()
+	t.Cleanup(broker.Shutdown)
+	require.True(t, broker.ReadyForConnections(10*time.Second))
+	hub := func() *fanout.Hub {
+		transport, err := fanout.NewNATS(broker.ClientURL())
+		require.NoError(t, err)
+		t.Cleanup(transport.Close)
+		return fanout.NewHub(transport, silent)
+	}
+	requireExchange(t, hub(), hub())
+}
+
+func TestAMalformedNATSURLIsNotEchoed(t *testing.T) {
+	t.Parallel()
+	_, err := fanout.NewNATS("nats://user:secret-word@[broken")
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "secret-word")
 }
