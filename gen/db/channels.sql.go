@@ -33,7 +33,7 @@ const channelCreate = `-- name: ChannelCreate :one
 INSERT INTO channels (workspace_id, id, type, name, agent_id, status, config, credentials, api_base_url, error_code, error_message, error_at, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, 'ERROR', $6, $7, $8,
     $9::text, $10::text, $11::timestamptz, $11::timestamptz, $11::timestamptz)
-RETURNING workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at
+RETURNING workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until
 `
 
 type ChannelCreateParams struct {
@@ -86,6 +86,8 @@ func (q *Queries) ChannelCreate(ctx context.Context, db DBTX, arg ChannelCreateP
 		&i.State,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.Listener,
+		&i.ListenerUntil,
 	)
 	return i, err
 }
@@ -129,7 +131,7 @@ func (q *Queries) ChannelForget(ctx context.Context, db DBTX, arg ChannelForgetP
 }
 
 const channelGet = `-- name: ChannelGet :one
-SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at FROM channels WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until FROM channels WHERE workspace_id = $1 AND id = $2
 `
 
 type ChannelGetParams struct {
@@ -161,12 +163,14 @@ func (q *Queries) ChannelGet(ctx context.Context, db DBTX, arg ChannelGetParams)
 		&i.State,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.Listener,
+		&i.ListenerUntil,
 	)
 	return i, err
 }
 
 const channelList = `-- name: ChannelList :many
-SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at FROM channels
+SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until FROM channels
 WHERE workspace_id = $1 AND id < $2 AND deleted_at IS NULL
 ORDER BY id DESC LIMIT $3
 `
@@ -207,6 +211,8 @@ func (q *Queries) ChannelList(ctx context.Context, db DBTX, arg ChannelListParam
 			&i.State,
 			&i.UpdatedAt,
 			&i.DeletedAt,
+			&i.Listener,
+			&i.ListenerUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -219,7 +225,7 @@ func (q *Queries) ChannelList(ctx context.Context, db DBTX, arg ChannelListParam
 }
 
 const channelLock = `-- name: ChannelLock :one
-SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at FROM channels WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE
+SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until FROM channels WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE
 `
 
 type ChannelLockParams struct {
@@ -251,6 +257,8 @@ func (q *Queries) ChannelLock(ctx context.Context, db DBTX, arg ChannelLockParam
 		&i.State,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.Listener,
+		&i.ListenerUntil,
 	)
 	return i, err
 }
@@ -317,7 +325,7 @@ UPDATE channels SET
     error_code = $7, error_message = $8, error_at = $9,
     updated_at = $10
 WHERE workspace_id = $11 AND id = $12
-RETURNING workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at
+RETURNING workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until
 `
 
 type ChannelUpdateParams struct {
@@ -372,12 +380,14 @@ func (q *Queries) ChannelUpdate(ctx context.Context, db DBTX, arg ChannelUpdateP
 		&i.State,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.Listener,
+		&i.ListenerUntil,
 	)
 	return i, err
 }
 
 const systemChannelGet = `-- name: SystemChannelGet :one
-SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at FROM channels WHERE id = $1
+SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until FROM channels WHERE id = $1
 `
 
 type SystemChannelGetParams struct {
@@ -408,6 +418,8 @@ func (q *Queries) SystemChannelGet(ctx context.Context, db DBTX, arg SystemChann
 		&i.State,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.Listener,
+		&i.ListenerUntil,
 	)
 	return i, err
 }

@@ -17,7 +17,7 @@ const attachmentCreate = `-- name: AttachmentCreate :one
 INSERT INTO attachments (workspace_id, id, message_id, type, name, content_type, size_bytes, state, external_id, blob_key, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
     $9, $10, $11)
-RETURNING workspace_id, id, message_id, type, name, content_type, size_bytes, state, external_id, blob_key, created_at
+RETURNING workspace_id, id, message_id, type, name, content_type, size_bytes, state, external_id, blob_key, created_at, tries, next_attempt_at, leased_until
 `
 
 type AttachmentCreateParams struct {
@@ -62,6 +62,9 @@ func (q *Queries) AttachmentCreate(ctx context.Context, db DBTX, arg AttachmentC
 		&i.ExternalID,
 		&i.BlobKey,
 		&i.CreatedAt,
+		&i.Tries,
+		&i.NextAttemptAt,
+		&i.LeasedUntil,
 	)
 	return i, err
 }
@@ -103,7 +106,7 @@ func (q *Queries) AttachmentFinish(ctx context.Context, db DBTX, arg AttachmentF
 }
 
 const attachmentGet = `-- name: AttachmentGet :one
-SELECT attachments.workspace_id, attachments.id, attachments.message_id, attachments.type, attachments.name, attachments.content_type, attachments.size_bytes, attachments.state, attachments.external_id, attachments.blob_key, attachments.created_at, messages.conversation_id FROM attachments
+SELECT attachments.workspace_id, attachments.id, attachments.message_id, attachments.type, attachments.name, attachments.content_type, attachments.size_bytes, attachments.state, attachments.external_id, attachments.blob_key, attachments.created_at, attachments.tries, attachments.next_attempt_at, attachments.leased_until, messages.conversation_id FROM attachments
 JOIN messages ON messages.workspace_id = attachments.workspace_id AND messages.id = attachments.message_id
 WHERE attachments.workspace_id = $1 AND attachments.id = $2 AND messages.redacted_at IS NULL
 `
@@ -134,13 +137,16 @@ func (q *Queries) AttachmentGet(ctx context.Context, db DBTX, arg AttachmentGetP
 		&i.Attachment.ExternalID,
 		&i.Attachment.BlobKey,
 		&i.Attachment.CreatedAt,
+		&i.Attachment.Tries,
+		&i.Attachment.NextAttemptAt,
+		&i.Attachment.LeasedUntil,
 		&i.ConversationID,
 	)
 	return i, err
 }
 
 const attachmentListByMessages = `-- name: AttachmentListByMessages :many
-SELECT workspace_id, id, message_id, type, name, content_type, size_bytes, state, external_id, blob_key, created_at FROM attachments WHERE workspace_id = $1 AND message_id = ANY($2::uuid[])
+SELECT workspace_id, id, message_id, type, name, content_type, size_bytes, state, external_id, blob_key, created_at, tries, next_attempt_at, leased_until FROM attachments WHERE workspace_id = $1 AND message_id = ANY($2::uuid[])
 ORDER BY message_id, id
 `
 
@@ -171,6 +177,9 @@ func (q *Queries) AttachmentListByMessages(ctx context.Context, db DBTX, arg Att
 			&i.ExternalID,
 			&i.BlobKey,
 			&i.CreatedAt,
+			&i.Tries,
+			&i.NextAttemptAt,
+			&i.LeasedUntil,
 		); err != nil {
 			return nil, err
 		}

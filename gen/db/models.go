@@ -86,17 +86,20 @@ type AnalyticsPending struct {
 }
 
 type Attachment struct {
-	WorkspaceID uuid.UUID
-	ID          uuid.UUID
-	MessageID   uuid.UUID
-	Type        model.AttachmentType
-	Name        *string
-	ContentType *string
-	SizeBytes   *int64
-	State       model.AttachmentState
-	ExternalID  *string
-	BlobKey     *string
-	CreatedAt   time.Time
+	WorkspaceID   uuid.UUID
+	ID            uuid.UUID
+	MessageID     uuid.UUID
+	Type          model.AttachmentType
+	Name          *string
+	ContentType   *string
+	SizeBytes     *int64
+	State         model.AttachmentState
+	ExternalID    *string
+	BlobKey       *string
+	CreatedAt     time.Time
+	Tries         int32
+	NextAttemptAt *time.Time
+	LeasedUntil   *time.Time
 }
 
 type AuditEntry struct {
@@ -114,25 +117,27 @@ type AuditEntry struct {
 }
 
 type Channel struct {
-	WorkspaceID  uuid.UUID
-	ID           uuid.UUID
-	Type         model.ChannelType
-	Name         string
-	AgentID      uuid.UUID
-	CreatedAt    time.Time
-	Status       model.ChannelStatus
-	Config       []byte
-	Credentials  []byte
-	APIBaseURL   *string
-	Account      *string
-	ErrorCode    *string
-	ErrorMessage *string
-	ErrorAt      *time.Time
-	Failures     int32
-	NextSendAt   *time.Time
-	State        []byte
-	UpdatedAt    time.Time
-	DeletedAt    *time.Time
+	WorkspaceID   uuid.UUID
+	ID            uuid.UUID
+	Type          model.ChannelType
+	Name          string
+	AgentID       uuid.UUID
+	CreatedAt     time.Time
+	Status        model.ChannelStatus
+	Config        []byte
+	Credentials   []byte
+	APIBaseURL    *string
+	Account       *string
+	ErrorCode     *string
+	ErrorMessage  *string
+	ErrorAt       *time.Time
+	Failures      int32
+	NextSendAt    *time.Time
+	State         []byte
+	UpdatedAt     time.Time
+	DeletedAt     *time.Time
+	Listener      *uuid.UUID
+	ListenerUntil *time.Time
 }
 
 type Contact struct {
@@ -390,6 +395,8 @@ type OutboundMessage struct {
 	NextAttemptAt  time.Time
 	LeasedUntil    *time.Time
 	Tries          int32
+	PartsSent      int32
+	SendingSince   *time.Time
 }
 
 type SecretKeyCheck struct {

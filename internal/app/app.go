@@ -96,11 +96,13 @@ func New(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
 			return nil, err
 		}
 	}
-	out, err := newOutbound(ctx, config, parts)
+	out, err := newConnections(ctx, config, parts)
 	if err != nil {
 		return nil, err
 	}
-	a.addLive(parts)
+	if err := a.addLive(config, parts); err != nil {
+		return nil, err
+	}
 	if parts.Workers {
 		if err := a.addWorkers(ctx, config, parts, out, registry); err != nil {
 			return nil, err
@@ -126,8 +128,11 @@ func NewWorker(ctx context.Context, config Config, parts Parts) (_ *App, err err
 	a := &App{bell: wake.NewBell()}
 	defer func() { a.release(err) }()
 	registry := newRegistry(parts.DB)
-	out, err := newOutbound(ctx, config, parts)
+	out, err := newConnections(ctx, config, parts)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.addLive(config, parts); err != nil {
 		return nil, err
 	}
 	if a.health, err = a.newHealth(ctx, parts); err != nil {

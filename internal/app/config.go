@@ -32,6 +32,7 @@ type Config struct {
 	Addr            string          `default:"127.0.0.1:8080" env:"CONVO_ADDR" help:"Address to listen on."`
 	OpsAddr         string          `default:"${ops}" env:"CONVO_OPS_ADDR" help:"Address that serves metrics (/metrics) and profiles (/debug/pprof/) to anyone who can connect. If empty, they are not served. If the default port is taken, a free one is used and logged."`
 	PublicURL       string          `env:"CONVO_PUBLIC_URL" help:"URL at which clients reach the server, for links in responses and samples, such as https://api.example.com. If it is https, the console sets Secure cookies. If empty, links are relative." name:"public-url"`
+	NATSURL         string          `env:"CONVO_NATS_URL" help:"NATS server that tells all replicas which conversations have changed, for deployments with many replicas. If empty, PostgreSQL does." name:"nats-url"`
 	RedisURL        string          `env:"REDIS_URL" help:"Redis for rate limits shared by all replicas. If empty, each process counts its own." name:"redis-url"`
 	TrustedProxies  []string        `env:"CONVO_TRUSTED_PROXIES" help:"Networks (CIDR, comma-separated) of proxies whose X-Forwarded-For header is trusted." placeholder:"CIDR"`
 	DatabaseConns   int32           `default:"0" env:"CONVO_DATABASE_CONNS" help:"Maximum number of database connections. 0 uses 16 or four times the number of CPU cores, whichever is higher."`

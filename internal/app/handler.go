@@ -10,6 +10,7 @@ import (
 
 	"github.com/avelto/convo/internal/api/console"
 	"github.com/avelto/convo/internal/api/docs"
+	"github.com/avelto/convo/internal/api/hooks"
 	"github.com/avelto/convo/internal/api/httpapi"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/api/web"
@@ -47,12 +48,12 @@ func newHandler(config Config, parts Parts, document *spec.Document, domain *ser
 	if err != nil {
 		return nil, fmt.Errorf("chat widget: %w", err)
 	}
-	return withPages(api, pages, chat, config, parts.Log), nil
+	return withPages(api, pages, chat, domain.hooks, config, parts.Log), nil
 }
 
-// withPages routes the paths of HTML pages and their assets; all other paths belong to the
-// API.
-func withPages(api, pages, chat http.Handler, config Config, log *slog.Logger) http.Handler {
+// withPages routes the paths of HTML pages, their assets and the hooks of channels; all
+// other paths belong to the API.
+func withPages(api, pages, chat, received http.Handler, config Config, log *slog.Logger) http.Handler {
 	options := web.Options{Log: log, Timeout: config.RequestTimeout, HTTPS: strings.HasPrefix(config.PublicURL, "https://"), Fault: func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Something went wrong on our side. Request "+web.RequestID(r.Context())+".", http.StatusInternalServerError)
 	}}
@@ -60,6 +61,7 @@ func withPages(api, pages, chat http.Handler, config Config, log *slog.Logger) h
 	app := web.Pages(options, pages)
 	chat = web.Pages(options, chat)
 	assets := web.Pages(options, http.HandlerFunc(web.Assets))
+	received = web.Pages(options, received)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
 		case path == "/":
@@ -70,6 +72,8 @@ func withPages(api, pages, chat http.Handler, config Config, log *slog.Logger) h
 			app.ServeHTTP(w, r)
 		case widget.Covers(path):
 			chat.ServeHTTP(w, r)
+		case strings.HasPrefix(path, hooks.Path):
+			received.ServeHTTP(w, r)
 		case strings.HasPrefix(path, web.AssetsPath):
 			assets.ServeHTTP(w, r)
 		default:

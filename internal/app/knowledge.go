@@ -27,7 +27,7 @@ const (
 const knowledgeConns = 4
 
 // addKnowledge adds the workers that ingest knowledge to the app's loops.
-func (a *App) addKnowledge(ctx context.Context, config Config, parts Parts, out *outbound, reader *extract.Runner) error {
+func (a *App) addKnowledge(ctx context.Context, config Config, parts Parts, out *connections, reader *extract.Runner) error {
 	own, err := parts.DB.Apart(ctx, knowledgeConns)
 	if err != nil {
 		return err

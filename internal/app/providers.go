@@ -1,18 +1,21 @@
 package app
 
 import (
+	"github.com/avelto/convo/internal/domain/channel/email"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/channel/telegram"
 	"github.com/avelto/convo/internal/domain/channel/website"
 	"github.com/avelto/convo/internal/platform/apiclient"
 	"github.com/avelto/convo/internal/platform/egress"
+	"github.com/avelto/convo/internal/platform/extract"
 )
 
 // newProviders returns the channel types of this build.
-func newProviders(guard *egress.Guard) provider.Registry {
+func newProviders(guard *egress.Guard, parts Parts) provider.Registry {
 	client := apiclient.New(guard)
 	return provider.NewRegistry(
 		website.Provider{},
 		&telegram.Provider{Client: client},
+		&email.Provider{Guard: guard, Reader: &extract.Runner{Binary: parts.ExtractBinary}, Log: parts.Log},
 	)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/avelto/convo/db"
+	"github.com/avelto/convo/internal/api/hooks"
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/api/validation"
@@ -42,6 +43,7 @@ const reportConns = 3
 type services struct {
 	leads         *lead.Service
 	conversations *conversation.Service
+	hooks         *hooks.Handler
 	agents        *agent.Service
 	channels      *channel.Service
 	contacts      *contact.Service
@@ -61,7 +63,7 @@ type services struct {
 }
 
 // newServices builds the domain services, and adds the loops that they need to the app.
-func (a *App) newServices(ctx context.Context, config Config, parts Parts, document *spec.Document, out *outbound, lookups *ratelimit.Lookups) (*services, error) {
+func (a *App) newServices(ctx context.Context, config Config, parts Parts, document *spec.Document, out *connections, lookups *ratelimit.Lookups) (*services, error) {
 	// This client only inserts jobs; workers have one of their own.
 	jobs, err := river.NewClient(riverpgxv5.New(parts.DB.Pool()), &river.Config{Schema: db.RiverSchema, Logger: warnings(parts.Log)})
 	if err != nil {
@@ -74,16 +76,17 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 		return nil, err
 	}
 	events, reportShares := a.newEventRecorder(ids), &share.Shares{}
-	conversations := &conversation.Service{
-		DB: on, IDs: ids, Clock: now, Pages: pages, Events: events, Providers: out.channels.Providers,
-		Addresses: conversation.NewAddresses(parts.Key, parts.OldKeys...), Live: a.live,
+	conversations := a.newConversations(parts, out)
+	received, err := newHooks(config, parts, out, conversations)
+	if err != nil {
+		return nil, err
 	}
 	chat, streams, err := a.newWidget(config, parts, document, out, conversations)
 	if err != nil {
 		return nil, err
 	}
 	return &services{
-		widget: chat, streams: streams,
+		hooks: received, widget: chat, streams: streams,
 		leads:         &lead.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Events: events},
 		conversations: conversations,
 		contacts:      &contact.Service{DB: on, Clock: now, Pages: pages, Events: events, Conversations: conversations, Jobs: jobs},
@@ -114,7 +117,7 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 
 // newWidget returns the service of the chat widget and its streams, which end with the app's
 // loops.
-func (a *App) newWidget(config Config, parts Parts, document *spec.Document, out *outbound, conversations *conversation.Service) (*widget.Service, *widget.Streams, error) {
+func (a *App) newWidget(config Config, parts Parts, document *spec.Document, out *connections, conversations *conversation.Service) (*widget.Service, *widget.Streams, error) {
 	tokens, err := widget.NewTokens(parts.Clock, parts.Key, parts.OldKeys...)
 	if err != nil {
 		return nil, nil, err

@@ -46,7 +46,7 @@ const (
 
 // addWorkers adds to the app's loops what numbers events, delivers webhooks, counts,
 // ingests knowledge and runs jobs. Any number of processes can run them on one database.
-func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *outbound, metrics prometheus.Registerer) error {
+func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *connections, metrics prometheus.Registerer) error {
 	if parts.Poll == 0 {
 		parts.Poll = defaultPoll
 	}
@@ -59,6 +59,9 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *o
 	a.addFolder(parts)
 	reader := &extract.Runner{Binary: parts.ExtractBinary}
 	if err := a.addKnowledge(ctx, config, parts, out, reader); err != nil {
+		return err
+	}
+	if err := a.addChannels(ctx, parts, out); err != nil {
 		return err
 	}
 	return a.addJobs(ctx, parts, out, reader)
@@ -82,7 +85,7 @@ func (a *App) addSequencer(ctx context.Context, parts Parts) error {
 }
 
 // addDispatcher adds what delivers webhooks.
-func (a *App) addDispatcher(ctx context.Context, config Config, parts Parts, out *outbound, metrics prometheus.Registerer) error {
+func (a *App) addDispatcher(ctx context.Context, config Config, parts Parts, out *connections, metrics prometheus.Registerer) error {
 	own, err := parts.DB.Unflushed(ctx, webhookConns)
 	if err != nil {
 		return err
@@ -109,7 +112,7 @@ func (a *App) addFolder(parts Parts) {
 }
 
 // addJobs adds the job queue.
-func (a *App) addJobs(ctx context.Context, parts Parts, out *outbound, reader *extract.Runner) error {
+func (a *App) addJobs(ctx context.Context, parts Parts, out *connections, reader *extract.Runner) error {
 	queue, err := parts.DB.Direct(ctx, jobConns)
 	if err != nil {
 		return err
@@ -139,7 +142,7 @@ func (a *App) addNotifications(parts Parts) {
 }
 
 // newJobWorkers returns a River client that works on jobs once started.
-func newJobWorkers(parts Parts, out *outbound, queue *postgres.DB) (*river.Client[pgx.Tx], error) {
+func newJobWorkers(parts Parts, out *connections, queue *postgres.DB) (*river.Client[pgx.Tx], error) {
 	workers := retention.Workers(parts.DB, parts.Clock, parts.Log)
 	river.AddWorker(workers, &knowledge.DeleteFileWorker{Blobs: out.blobs})
 	river.AddWorker(workers, &integration.PurgeWorker{DB: parts.DB})

@@ -18,6 +18,7 @@ import (
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 // Service reads and changes conversations.
@@ -29,6 +30,8 @@ type Service struct {
 	Events    *event.Recorder
 	Providers provider.Registry
 	Addresses *Addresses
+	// Bell wakes what sends messages and what fetches files.
+	Bell *wake.Bell
 	// Live tells what shows conversations live which of them have changed; nil tells no one.
 	Live *fanout.Hub
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 // Inbound is a message of a contact to store. BlobKeys has the key of each attachment
@@ -260,6 +261,9 @@ func (r *receiving) attach(ctx context.Context, messageID uuid.UUID) ([]db.Attac
 			return nil, fmt.Errorf("store attachment: %w", err)
 		}
 		stored = append(stored, row)
+	}
+	if len(stored) > 0 {
+		r.Bell.Ring(r.tx, wake.Attachments)
 	}
 	return slices.Clip(stored), nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 // Reply is a message of an operator. ReplyToID is the message of the conversation that it
@@ -110,6 +111,7 @@ func (s *Service) send(ctx context.Context, tx postgres.Tx, row db.Conversation,
 	if err != nil {
 		return message, nil, fmt.Errorf("queue message: %w", err)
 	}
+	s.Bell.Ring(tx, wake.Messages)
 	s.Changed(tx, row.ID)
 	return message, event.MessageCreated{Message: message}, nil
 }

@@ -21,3 +21,17 @@ const (
 	// OutcomeStored: the response to such an effect is stored, but not sent.
 	OutcomeStored = "outcome-stored"
 )
+
+// Points on the way of a message.
+const (
+	// MessageReceived: inside the transaction that stores what a channel has received.
+	MessageReceived = "message-received"
+	// MessageStored: after its commit, before the provider gets its response.
+	MessageStored = "message-stored"
+	// MessageMarked: a message is marked as being sent, the provider was not called.
+	MessageMarked = "message-marked"
+	// MessageSent: the provider has accepted it, nothing is recorded.
+	MessageSent = "message-sent"
+	// OutcomeRecorded: inside the transaction that records the outcome.
+	OutcomeRecorded = "outcome-recorded"
+)

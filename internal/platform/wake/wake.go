@@ -22,6 +22,10 @@ const (
 	Deliveries Topic = "deliveries"
 	// Knowledge has jobs that wait for a worker.
 	Knowledge Topic = "knowledge"
+	// Messages wait to be sent through their channels.
+	Messages Topic = "messages"
+	// Attachments wait to be fetched from the providers of channels.
+	Attachments Topic = "attachments"
 )
 
 const (
@@ -124,9 +128,9 @@ func (b *Bell) Channel() postgres.Channel {
 	return postgres.Channel{
 		Name: channel,
 		Up: func() {
-			b.wake(Events)
-			b.wake(Deliveries)
-			b.wake(Knowledge)
+			for _, topic := range []Topic{Events, Deliveries, Knowledge, Messages, Attachments} {
+				b.wake(topic)
+			}
 		},
 		Notice: func(payload string) { b.wake(Topic(payload)) },
 	}

@@ -20,8 +20,8 @@ const (
 	DefaultStorage = ".convo/files"
 )
 
-// outbound contains what connects to other systems: webhooks, websites and file storage.
-type outbound struct {
+// connections contains what connects to other systems: webhooks, websites and file storage.
+type connections struct {
 	blobs  blob.Store
 	guard  *egress.Guard
 	box    *seal.Box
@@ -36,7 +36,7 @@ func NewBox(key []byte, older ...[]byte) (*seal.Box, error) {
 	return seal.New(key, "webhook secrets", older...)
 }
 
-func newOutbound(ctx context.Context, config Config, parts Parts) (*outbound, error) {
+func newConnections(ctx context.Context, config Config, parts Parts) (*connections, error) {
 	allowed, err := egress.ParsePrefixes(config.AllowedTargets)
 	if err != nil {
 		return nil, fmt.Errorf("CONVO_ALLOWED_TARGETS: %w", err)
@@ -60,8 +60,8 @@ func newOutbound(ctx context.Context, config Config, parts Parts) (*outbound, er
 	post := sender.New(guard, parts.Clock, parts.Log, config.webhookTimeout(), idlePerEndpoint)
 	providers := parts.Providers
 	if providers == nil {
-		providers = newProviders(guard)
+		providers = newProviders(guard, parts)
 	}
 	channels := &channel.Opener{DB: parts.DB, Box: box, Providers: providers, HookBase: strings.TrimRight(config.PublicURL, "/") + "/hooks/"}
-	return &outbound{blobs: blobs, guard: guard, box: box, sender: post, channels: channels}, nil
+	return &connections{blobs: blobs, guard: guard, box: box, sender: post, channels: channels}, nil
 }

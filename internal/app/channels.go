@@ -1,0 +1,99 @@
+package app
+
+import (
+	"context"
+	"sync"
+
+	"github.com/avelto/convo/internal/api/hooks"
+	"github.com/avelto/convo/internal/domain/channel/inbound"
+	"github.com/avelto/convo/internal/domain/channel/outbound"
+	"github.com/avelto/convo/internal/domain/conversation"
+	"github.com/avelto/convo/internal/platform/fanout"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/wake"
+)
+
+// channelConns is the pool of what sends and receives messages.
+const channelConns = 4
+
+// addLive adds what tells other processes which conversations have changed: through NATS
+// where it is configured, else through the database.
+func (a *App) addLive(config Config, parts Parts) error {
+	if config.NATSURL == "" {
+		transport := fanout.NewPostgreSQL(parts.DB)
+		a.channels = append(a.channels, transport.Channel())
+		a.live = fanout.NewHub(transport, parts.Log)
+		a.loops = append(a.loops, a.live.Run)
+		return nil
+	}
+	transport, err := fanout.NewNATS(config.NATSURL)
+	if err != nil {
+		return err
+	}
+	a.opened = append(a.opened, transport.Close)
+	a.live = fanout.NewHub(transport, parts.Log)
+	a.loops = append(a.loops, func(ctx context.Context) {
+		defer transport.Close()
+		a.live.Run(ctx)
+	})
+	return nil
+}
+
+// newConversations returns the rules of conversations.
+func (a *App) newConversations(parts Parts, out *connections) *conversation.Service {
+	ids := id.NewGenerator(parts.Clock)
+	return &conversation.Service{
+		DB: parts.DB, IDs: ids, Clock: parts.Clock, Pages: page.NewCodec(parts.Key, parts.OldKeys...), Events: a.newEventRecorder(ids),
+		Providers: out.channels.Providers, Addresses: conversation.NewAddresses(parts.Key, parts.OldKeys...), Bell: a.bell, Live: a.live,
+	}
+}
+
+func newInbound(parts Parts, out *connections, conversations *conversation.Service) *inbound.Engine {
+	return &inbound.Engine{
+		DB: parts.DB, Channels: out.channels, Conversations: conversations, Blobs: out.blobs, IDs: conversations.IDs, Log: parts.Log,
+	}
+}
+
+// newHooks returns the handler of what the providers of channels send.
+func newHooks(config Config, parts Parts, out *connections, conversations *conversation.Service) (*hooks.Handler, error) {
+	clientIP, err := config.clientIP()
+	if err != nil {
+		return nil, err
+	}
+	return &hooks.Handler{
+		Engine: newInbound(parts, out, conversations), Limiter: parts.Limiter, Clock: parts.Clock, Log: parts.Log, ClientIP: clientIP,
+	}, nil
+}
+
+// addChannels adds what sends messages through channels, fetches the files of received ones,
+// and holds the connections of channels that receive over one.
+func (a *App) addChannels(ctx context.Context, parts Parts, out *connections) error {
+	own, err := parts.DB.Apart(ctx, channelConns)
+	if err != nil {
+		return err
+	}
+	a.opened = append(a.opened, own.Close)
+	parts.DB = own
+	conversations := a.newConversations(parts, out)
+	sender := outbound.New(outbound.Options{
+		DB: own, Channels: out.channels, Conversations: conversations, Blobs: out.blobs, Clock: parts.Clock, Log: parts.Log,
+		Wake: wake.NewSignal(), Poll: parts.Poll,
+	})
+	a.bell.Listen(wake.Messages, sender.Wake)
+	fetcher := &inbound.Fetcher{
+		DB: own, Channels: out.channels, Conversations: conversations, Blobs: out.blobs, IDs: conversations.IDs, Clock: parts.Clock,
+		Log: parts.Log, Wake: wake.NewSignal(), Poll: parts.Poll,
+	}
+	a.bell.Listen(wake.Attachments, fetcher.Wake)
+	listeners := inbound.NewListeners(newInbound(parts, out, conversations), parts.Clock)
+	a.loops = append(a.loops, func(ctx context.Context) {
+		defer own.Close()
+		var running sync.WaitGroup
+		for _, run := range []loop{sender.Run, fetcher.Run, listeners.Run} {
+			running.Go(func() { run(ctx) })
+		}
+		running.Wait()
+	})
+	return nil
+}

@@ -1,0 +1,198 @@
+// Package outbound sends messages through their channels. It claims queued messages from the
+// database, sends them to the providers, and records the outcomes. A message is sent at most
+// once where its provider cannot tell a repetition: if a worker dies while it calls such a
+// provider, the message becomes UNCONFIRMED.
+package outbound
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/channel"
+	"github.com/avelto/convo/internal/domain/channel/provider"
+	"github.com/avelto/convo/internal/domain/conversation"
+	"github.com/avelto/convo/internal/platform/blob"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/wake"
+)
+
+const (
+	// maxInFlight bounds the messages that a process is sending. One workspace gets at most
+	// a quarter of it, and one channel at most perChannel, so that providers that hang do
+	// not delay the messages of others.
+	maxInFlight  = 256
+	perWorkspace = maxInFlight / 4
+	perChannel   = 16
+	// chunk is for how long the messages of one claim last at the channel's rate.
+	chunk = 250 * time.Millisecond
+	// errorWait is the wait after a database error.
+	errorWait = 500 * time.Millisecond
+	// statementTimeout bounds what the senders ask the database.
+	statementTimeout = 10 * time.Second
+	// leaseMargin is how much longer a lease lasts than the calls of a message may take.
+	leaseMargin = 30 * time.Second
+	// expiryInterval is how often messages that are too old are looked for.
+	expiryInterval = 10 * time.Second
+)
+
+// Options of an Engine.
+type Options struct {
+	DB            *postgres.DB
+	Channels      *channel.Opener
+	Conversations *conversation.Service
+	Blobs         blob.Store
+	Clock         clock.Clock
+	Log           *slog.Logger
+	// Wake wakes the engine. It polls as well.
+	Wake wake.Signal
+	Poll time.Duration
+}
+
+// Engine claims, sends and records. Any number of engines can share a database.
+type Engine struct {
+	Options
+
+	inFlight sync.WaitGroup
+
+	mu        sync.Mutex
+	total     int
+	workspace map[uuid.UUID]int
+	channel   map[uuid.UUID]int
+}
+
+// New returns an engine that is not running yet.
+func New(options Options) *Engine {
+	return &Engine{Options: options, workspace: map[uuid.UUID]int{}, channel: map[uuid.UUID]int{}}
+}
+
+// Run sends until ctx ends. It then waits for the calls in flight, which their deadlines
+// bound, and gives back what was claimed and not sent.
+func (e *Engine) Run(ctx context.Context) {
+	var expiring sync.WaitGroup
+	expiring.Go(func() { e.expireAll(ctx) })
+	for ctx.Err() == nil {
+		wait, err := e.poll(ctx)
+		if err != nil && ctx.Err() == nil {
+			e.Log.WarnContext(ctx, "messages not claimed", "error", err)
+			wait = errorWait
+		}
+		e.Wake.Wait(ctx, wait)
+	}
+	e.inFlight.Wait()
+	expiring.Wait()
+}
+
+// poll claims what is due on all channels, and begins to send it. It returns how long to wait
+// before the next poll: until the first channel may send again.
+func (e *Engine) poll(ctx context.Context) (wait time.Duration, err error) {
+	now := e.Clock.Now()
+	wait = e.Poll
+	listing, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	channels, err := db.New().SystemOutboundChannelList(listing, e.DB, db.SystemOutboundChannelListParams{Now: now})
+	if err != nil {
+		return 0, fmt.Errorf("list channels with messages: %w", err)
+	}
+	// In random order, so that the first ones do not use up the capacity each time.
+	rand.Shuffle(len(channels), func(i, j int) { channels[i], channels[j] = channels[j], channels[i] })
+	for _, row := range channels {
+		if row.NextSendAt != nil && row.NextSendAt.After(now) {
+			wait = min(wait, row.NextSendAt.Sub(now))
+			continue
+		}
+		if err := e.claim(ctx, row); err != nil {
+			return 0, err
+		}
+	}
+	return wait, nil
+}
+
+// claim leases due messages of a channel, as many as there is capacity for.
+func (e *Engine) claim(ctx context.Context, row db.Channel) error {
+	through, err := e.Channels.Open(row)
+	if err != nil {
+		return e.reportUnusable(ctx, row, err)
+	}
+	rules := through.Provider.Rules()
+	n := e.reserve(row.WorkspaceID, row.ID, most(rules.Interval))
+	if n == 0 {
+		return nil
+	}
+	claiming, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	now := e.Clock.Now()
+	until := now.Add(rules.Timeout + leaseMargin)
+	claims, err := db.New().OutboundClaim(claiming, e.DB, db.OutboundClaimParams{
+		WorkspaceID: row.WorkspaceID, ChannelID: row.ID, Now: now, Until: until, PaceMilliseconds: int32(rules.Interval.Milliseconds()), RowLimit: int32(n),
+	})
+	e.release(row.WorkspaceID, row.ID, n-len(claims))
+	if err != nil {
+		return fmt.Errorf("claim messages: %w", err)
+	}
+	for _, claimed := range claims {
+		one := &sending{Engine: e, through: through, rules: rules, row: claimed, leasedUntil: until}
+		e.inFlight.Go(func() {
+			defer e.Wake.Send() // the next message of the conversation may be due
+			defer e.release(row.WorkspaceID, row.ID, 1)
+			one.run(ctx)
+		})
+	}
+	return nil
+}
+
+// reportUnusable lets the owner of a channel know that it cannot be used.
+func (e *Engine) reportUnusable(ctx context.Context, row db.Channel, cause error) error {
+	e.Log.ErrorContext(ctx, "channel cannot be used", "channelId", row.ID, "error", cause)
+	at, code, message := e.Clock.Now(), string(provider.Credentials), "The stored credentials cannot be read. Set them again."
+	err := db.New().ChannelRecordFailure(ctx, e.DB, db.ChannelRecordFailureParams{
+		WorkspaceID: row.WorkspaceID, ID: row.ID, At: &at, Fatal: true, ErrorCode: &code, ErrorMessage: &message,
+	})
+	if err != nil {
+		return fmt.Errorf("record health of channel: %w", err)
+	}
+	return nil
+}
+
+// most is how many messages of a channel to claim at a time at its rate.
+func most(interval time.Duration) int {
+	if interval <= 0 {
+		return perChannel
+	}
+	return max(1, int(chunk/interval))
+}
+
+// reserve takes up to n places in flight, and returns how many there were.
+func (e *Engine) reserve(workspaceID, channelID uuid.UUID, n int) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n = max(0, min(n, maxInFlight-e.total, perWorkspace-e.workspace[workspaceID], perChannel-e.channel[channelID]))
+	e.add(workspaceID, channelID, n)
+	return n
+}
+
+func (e *Engine) release(workspaceID, channelID uuid.UUID, n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.add(workspaceID, channelID, -n)
+}
+
+func (e *Engine) add(workspaceID, channelID uuid.UUID, n int) {
+	e.total += n
+	count(e.workspace, workspaceID, n)
+	count(e.channel, channelID, n)
+}
+
+// count adds to a count, and forgets it at 0.
+func count(counts map[uuid.UUID]int, id uuid.UUID, n int) {
+	if counts[id] += n; counts[id] == 0 {
+		delete(counts, id)
+	}
+}

@@ -1,0 +1,110 @@
+-- name: SystemOutboundChannelList :many
+-- Channels with messages that are due. Those of a deleted or failing channel, or of one
+-- without credentials, are not sent, and end when they are too old.
+SELECT * FROM channels
+WHERE (workspace_id, id) IN (SELECT due.of_workspace, due.channel FROM due_channels(@now::timestamptz) AS due)
+  AND status = 'CONNECTED' AND deleted_at IS NULL AND (credentials IS NOT NULL OR type = 'WEBSITE');
+
+-- name: OutboundClaim :many
+-- Leases due messages of a channel: of each conversation the oldest alone, so that its order
+-- is kept. in_doubt says that a worker died while it called the provider: the message may have
+-- been sent.
+WITH due AS (
+    SELECT waiting.workspace_id, waiting.message_id, waiting.sending_since IS NOT NULL AS in_doubt
+    FROM outbound_messages AS waiting
+    WHERE waiting.workspace_id = @workspace_id AND waiting.channel_id = @channel_id AND waiting.next_attempt_at <= @now
+      AND (waiting.leased_until IS NULL OR waiting.leased_until <= @now)
+      AND NOT EXISTS (
+        SELECT 1 FROM outbound_messages AS earlier
+        WHERE earlier.workspace_id = waiting.workspace_id AND earlier.conversation_id = waiting.conversation_id
+          AND earlier.message_id < waiting.message_id)
+    ORDER BY waiting.next_attempt_at, waiting.message_id LIMIT @row_limit FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE outbound_messages SET leased_until = @until::timestamptz, tries = outbound_messages.tries + 1
+    FROM due
+    WHERE outbound_messages.workspace_id = due.workspace_id AND outbound_messages.message_id = due.message_id
+    RETURNING outbound_messages.*, due.in_doubt
+), paced AS (
+    UPDATE channels SET next_send_at = greatest(channels.next_send_at, @now::timestamptz) + @pace_milliseconds::integer * (SELECT count(*) FROM claimed) * '1 ms'::interval
+    WHERE channels.workspace_id = @workspace_id AND channels.id = @channel_id AND @pace_milliseconds::integer > 0
+)
+SELECT claimed.message_id, claimed.conversation_id, claimed.tries, claimed.parts_sent, claimed.in_doubt::boolean AS in_doubt,
+    sqlc.embed(messages), sqlc.embed(conversations), identities.address, identities.blocked_at
+FROM claimed
+JOIN messages ON messages.workspace_id = claimed.workspace_id AND messages.id = claimed.message_id
+JOIN conversations ON conversations.workspace_id = claimed.workspace_id AND conversations.id = claimed.conversation_id
+LEFT JOIN contact_identities AS identities ON identities.workspace_id = conversations.workspace_id
+  AND identities.channel_id = conversations.channel_id AND identities.external_id = conversations.identity_external_id
+ORDER BY claimed.message_id;
+
+-- name: OutboundMarkSending :execrows
+-- Records that the provider is about to be called; 0 rows if the lease was lost.
+UPDATE outbound_messages SET sending_since = @now::timestamptz
+WHERE workspace_id = @workspace_id AND message_id = @message_id AND leased_until = @leased_until;
+
+-- name: OutboundRecordPart :execrows
+-- Records that a part was sent; 0 rows if the lease was lost.
+UPDATE outbound_messages SET parts_sent = @parts_sent, sending_since = NULL
+WHERE workspace_id = @workspace_id AND message_id = @message_id AND leased_until = @leased_until;
+
+-- name: OutboundLock :one
+-- A queued message that is still leased, locked until the transaction ends.
+SELECT * FROM outbound_messages
+WHERE workspace_id = @workspace_id AND message_id = @message_id AND leased_until = @leased_until
+FOR UPDATE;
+
+-- name: OutboundRelease :exec
+-- Gives back a message that was claimed and not sent.
+UPDATE outbound_messages SET leased_until = NULL, tries = tries - 1
+WHERE workspace_id = @workspace_id AND message_id = @message_id AND leased_until = @leased_until AND sending_since IS NULL;
+
+-- name: OutboundReschedule :exec
+-- Ends the lease of a message, which is sent again later.
+UPDATE outbound_messages SET leased_until = NULL, sending_since = NULL, next_attempt_at = @next_attempt_at
+WHERE workspace_id = @workspace_id AND message_id = @message_id;
+
+-- name: OutboundDelete :exec
+-- Removes a message from the queue, and lets the next one of its conversation wait as long
+-- as the provider demands.
+WITH done AS (
+    DELETE FROM outbound_messages WHERE outbound_messages.workspace_id = @workspace_id AND outbound_messages.message_id = @message_id
+    RETURNING workspace_id, conversation_id, message_id
+)
+UPDATE outbound_messages SET next_attempt_at = greatest(outbound_messages.next_attempt_at, @next_at::timestamptz)
+FROM done
+WHERE outbound_messages.workspace_id = done.workspace_id AND outbound_messages.conversation_id = done.conversation_id
+  AND outbound_messages.message_id <> done.message_id AND outbound_messages.leased_until IS NULL;
+
+-- name: ChannelDeferSends :exec
+-- Sends nothing through a channel before a time, as its provider asks.
+UPDATE channels SET next_send_at = greatest(next_send_at, @until::timestamptz)
+WHERE workspace_id = @workspace_id AND id = @id;
+
+-- name: ChannelRecordSuccess :exec
+-- Records that a channel works again.
+UPDATE channels SET failures = 0, error_code = NULL, error_message = NULL, error_at = NULL
+WHERE workspace_id = @workspace_id AND id = @id AND (failures > 0 OR error_code IS NOT NULL) AND status = 'CONNECTED';
+
+-- name: ChannelRecordFailure :exec
+-- Records a failed send. fatal says that nothing can be sent until the channel is repaired.
+UPDATE channels SET
+    failures = failures + 1, error_code = @error_code, error_message = @error_message, error_at = @at,
+    status = CASE WHEN @fatal::boolean AND status = 'CONNECTED' THEN 'ERROR' ELSE status END,
+    updated_at = CASE WHEN @fatal::boolean AND status = 'CONNECTED' THEN @at ELSE updated_at END
+WHERE workspace_id = @workspace_id AND id = @id;
+
+-- name: SystemOutboundExpiredList :many
+-- Messages that have been queued for too long, or whose channel was deleted, oldest first.
+SELECT outbound_messages.workspace_id, outbound_messages.message_id, outbound_messages.conversation_id, channels.deleted_at, channels.error_code, channels.error_message
+FROM outbound_messages
+JOIN channels ON channels.workspace_id = outbound_messages.workspace_id AND channels.id = outbound_messages.channel_id
+JOIN messages ON messages.workspace_id = outbound_messages.workspace_id AND messages.id = outbound_messages.message_id
+WHERE (channels.deleted_at IS NOT NULL OR messages.created_at < @before)
+  AND (outbound_messages.leased_until IS NULL OR outbound_messages.leased_until <= @now::timestamptz)
+ORDER BY outbound_messages.message_id LIMIT @row_limit;
+
+-- name: MessageExternalIDListBefore :many
+-- The provider's IDs of the messages of a conversation before one, newest first.
+SELECT id, external_id FROM messages
+WHERE workspace_id = @workspace_id AND conversation_id = @conversation_id AND id < @before_id AND external_id IS NOT NULL
+ORDER BY id DESC LIMIT @row_limit;
