@@ -106,7 +106,7 @@ func (q *Queries) SystemWidgetUploadListOld(ctx context.Context, db DBTX, arg Sy
 }
 
 const widgetAttachmentGet = `-- name: WidgetAttachmentGet :one
-SELECT attachments.workspace_id, attachments.id, attachments.message_id, attachments.type, attachments.name, attachments.content_type, attachments.size_bytes, attachments.state, attachments.external_id, attachments.blob_key, attachments.created_at FROM attachments
+SELECT attachments.workspace_id, attachments.id, attachments.message_id, attachments.type, attachments.name, attachments.content_type, attachments.size_bytes, attachments.state, attachments.external_id, attachments.blob_key, attachments.created_at, attachments.tries, attachments.next_attempt_at, attachments.leased_until FROM attachments
 JOIN messages ON messages.workspace_id = attachments.workspace_id AND messages.id = attachments.message_id
 JOIN conversations ON conversations.workspace_id = messages.workspace_id AND conversations.id = messages.conversation_id
 WHERE attachments.workspace_id = $1 AND attachments.id = $2 AND attachments.state = 'STORED'
@@ -142,6 +142,9 @@ func (q *Queries) WidgetAttachmentGet(ctx context.Context, db DBTX, arg WidgetAt
 		&i.ExternalID,
 		&i.BlobKey,
 		&i.CreatedAt,
+		&i.Tries,
+		&i.NextAttemptAt,
+		&i.LeasedUntil,
 	)
 	return i, err
 }
