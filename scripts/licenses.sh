@@ -13,7 +13,7 @@ if ! output=$(go tool -modfile=scripts/tools/licenses.mod go-licenses check ./..
   grep -E 'license|error' <<<"$output" >&2 || echo "$output" >&2
   exit 1
 fi
-node scripts/licenses/npm.mjs scripts/bench/fastify/package-lock.json sdk/typescript/package-lock.json scripts/tools/package-lock.json scripts/browser/package-lock.json scripts/clients/typescript/package-lock.json
+node scripts/licenses/npm.mjs scripts/bench/fastify/package-lock.json sdk/typescript/package-lock.json scripts/tools/package-lock.json scripts/browser/package-lock.json sdk/widget/package-lock.json scripts/clients/typescript/package-lock.json
 for tests in contract:.cache/contract clients/python:.cache/clients/python/venv; do
   requirements=scripts/${tests%%:*}/requirements.txt venv=${tests#*:}
   mkdir -p "$(dirname "$venv")"

@@ -106,8 +106,22 @@ class Panel {
     this.view.say('');
     this.render();
     new Stream(this.client, `convo:stream:${this.channel}`, (event) => this.receive(event), (on) => this.view.say(on ? this.statusText() : this.texts.offline)).run();
+    void this.loadHistory();
     void this.outbox.flush();
     if (this.visible) this.view.input.focus();
+  }
+
+  /** Loads the latest messages. The stream begins with them, but another tab may be reading it. */
+  private async loadHistory(): Promise<void> {
+    try {
+      const response = await this.client.send('/messages?limit=100');
+      for (const message of (await response.json()) as Message[]) {
+        // What the stream has sent meanwhile is newer.
+        if (!this.messages.has(message.id)) this.store(message);
+      }
+    } catch {
+      // If no tab can connect, the stream says so.
+    }
   }
 
   show(on: boolean): void {
