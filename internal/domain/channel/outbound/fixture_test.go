@@ -81,6 +81,7 @@ type fixture struct {
 func setup(t *testing.T, rules provider.Rules) *fixture {
 	t.Helper()
 	f := &fixture{World: seed.New(t), script: &script{rules: rules}}
+	f.Clock.Advance(123_456 * time.Nanosecond) // the database stores milliseconds
 	if f.script.rules.Timeout == 0 {
 		f.script.rules.Timeout = time.Minute
 	}

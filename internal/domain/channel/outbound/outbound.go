@@ -129,7 +129,8 @@ func (e *Engine) claim(ctx context.Context, row db.Channel) error {
 	claiming, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	now := e.Clock.Now()
-	until := now.Add(rules.Timeout + leaseMargin)
+	// As the database stores it, since it is compared with that.
+	until := now.Add(rules.Timeout + leaseMargin).Truncate(time.Millisecond)
 	claims, err := db.New().OutboundClaim(claiming, e.DB, db.OutboundClaimParams{
 		WorkspaceID: row.WorkspaceID, ChannelID: row.ID, Now: now, Until: until, PaceMilliseconds: int32(rules.Interval.Milliseconds()), RowLimit: int32(n),
 	})

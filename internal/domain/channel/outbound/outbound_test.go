@@ -170,8 +170,8 @@ func TestRetryAfterHoldsForTheChannel(t *testing.T) {
 	stop := f.run(t)
 	f.becomes(t, id, api.DeliveryStatusQUEUED, 1)
 	stop()
-	require.Equal(t, 1, f.Count(t, "SELECT count(*) FROM channels WHERE next_send_at = $1", f.Clock.Now().Add(10*time.Minute)))
-	require.Equal(t, 1, f.Count(t, "SELECT count(*) FROM outbound_messages WHERE next_attempt_at >= $1", f.Clock.Now().Add(10*time.Minute)))
+	require.Equal(t, 1, f.Count(t, "SELECT count(*) FROM channels WHERE next_send_at = $1::timestamptz(3)", f.Clock.Now().Add(10*time.Minute)))
+	require.Equal(t, 1, f.Count(t, "SELECT count(*) FROM outbound_messages WHERE next_attempt_at >= $1::timestamptz(3)", f.Clock.Now().Add(10*time.Minute)))
 }
 
 // TestAHangingProviderDelaysNoOtherWorkspace keeps every send of one workspace in flight,
