@@ -25,7 +25,7 @@ build: ## Build bin/convo.
 
 test: redis pgbouncer curl scripts/tools/node_modules contract-tools ## Run all tests, then print the documented statuses that they saw.
 	@rm -rf $(SPEC_DIR) .cache/tallies && mkdir -p $(SPEC_DIR)
-	@go run ./scripts/withpostgres env CONVO_SPEC_COVERAGE_DIR=$(SPEC_DIR) CONVO_TALLIES_FILE=$(CURDIR)/.cache/tallies go test -count=1 $(TESTFLAGS) ./...
+	@go run ./scripts/withpostgres env CONVO_SPEC_COVERAGE_DIR=$(SPEC_DIR) CONVO_TALLIES_FILE=$(CURDIR)/.cache/tallies go test -count=1 -timeout=20m $(TESTFLAGS) ./...
 	@go run ./scripts/speccoverage $(SPEC_DIR)
 	@if [ -f .cache/tallies ]; then cat .cache/tallies; fi
 
