@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -183,9 +184,9 @@ func TestDeleteContactErasesThePerson(t *testing.T) {
 		require.Equal(t, p.Clock.Now(), message.RedactedAt.Time)
 		require.Nil(t, message.Attachments)
 	}
-	last := after.Messages[len(after.Messages)-1]
-	require.Equal(t, api.DeliveryStatusFAILED, last.DeliveryStatus)
-	require.Equal(t, api.MessageErrorCodeContactDeleted, last.Error.Code)
+	at := slices.IndexFunc(after.Messages, func(m api.Message) bool { return m.Role == api.MessageRoleASSISTANT })
+	require.Equal(t, api.DeliveryStatusFAILED, after.Messages[at].DeliveryStatus)
+	require.Equal(t, api.MessageErrorCodeContactDeleted, after.Messages[at].Error.Code)
 	require.Subset(t, p.eventTypes(t), []api.EventType{api.EventTypeLeadDeleted, api.EventTypeContactDeleted})
 
 	require.Eventually(t, func() bool {

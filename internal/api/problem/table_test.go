@@ -97,6 +97,7 @@ var domainErrors = map[string]struct {
 var unmapped = map[string]string{
 	"apiclient.Error":             "providers of channels handle it",
 	"apiclient.ErrTooLong":        "providers of channels handle it",
+	"inbound.ErrNoChannel":        "only hooks of channels receive what providers send",
 	"provider.ErrMalformed":       "only hooks of channels receive what providers send",
 	"provider.ErrUnauthenticated": "only hooks of channels receive what providers send",
 	"provider.SendError":          "stored with the message",
