@@ -290,7 +290,9 @@ func (f *faults) check(t *testing.T, l *load) {
 	fmt.Fprintf(&tallies, "faults: %d leads committed, %d changes rolled back", len(leads), l.refused.Load())
 	for _, name := range slices.Sorted(maps.Keys(f.receivers)) {
 		receiver := f.receivers[name]
-		received := receiver.Wait(t, func(all []apitest.Received) bool { return len(all) >= len(leads) && len(distinct(t, all)) >= len(leads) })
+		received := receiver.Wait(t, func(all []apitest.Received) bool {
+			return len(all) >= len(leads) && len(distinct(t, all)) >= len(leads)
+		})
 		ids := distinct(t, received)
 		require.Len(t, ids, len(leads), name)
 		for _, lead := range leads {

@@ -16,6 +16,13 @@ def before_call(context, case, kwargs):
         make_processable(case)
 
 
+@schemathesis.hook
+def filter_case(context, case):
+    """URLs with international characters are accepted, although they are IRIs, which `format: uri` does not include."""
+    url = case.body.get("url") if isinstance(case.body, dict) else None
+    return case.path != "/knowledge/crawl" or not isinstance(url, str) or url.isascii()
+
+
 def isolate(case):
     """Gives each request its own IP address, so that the limit for unauthenticated callers does not apply, and makes
     each valid idempotency key unique, because reusing a key for another request is an error."""
@@ -36,6 +43,8 @@ def make_processable(case):
         span(query)
     if case.path == "/knowledge/upload" and case.body in ("", b""):
         case.body = "a file is not empty"
+    if case.path == "/conversations" and isinstance(case.body, dict) and "contactId" in case.body:
+        case.body.pop("to", None)  # one of them
     if case.headers is not None and isinstance(case.headers.get("X-Original-Name"), str):
         case.headers["X-Original-Name"] = quote(case.headers["X-Original-Name"][:80], safe=" ") + ".md"
 
