@@ -43,10 +43,20 @@ def make_processable(case):
         span(query)
     if case.path == "/knowledge/upload" and case.body in ("", b""):
         case.body = "a file is not empty"
-    if case.path == "/conversations" and isinstance(case.body, dict) and "contactId" in case.body:
-        case.body.pop("to", None)  # one of them
+    if isinstance(case.body, dict):
+        make_body_processable(case.path, case.body)
     if case.headers is not None and isinstance(case.headers.get("X-Original-Name"), str):
         case.headers["X-Original-Name"] = quote(case.headers["X-Original-Name"][:80], safe=" ") + ".md"
+
+
+def make_body_processable(path, body):
+    """Names have no invisible characters, and a conversation is started with one person."""
+    if isinstance(body.get("name"), str):
+        body["name"] = "".join(c for c in body["name"] if c.isprintable()).strip() or "a name"
+    if path == "/conversations" and "contactId" in body:
+        body.pop("to", None)
+    elif path == "/conversations":
+        body.setdefault("to", "anna@example.com")
 
 
 def span(query):
