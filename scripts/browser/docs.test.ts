@@ -96,8 +96,8 @@ test('the explorer sends requests to this server', async ({ page }) => {
   await page.goto('/docs/explorer');
   await page.getByRole('button', { name: 'Authorize' }).first().click();
   await page.locator('input#http_auth_value, .auth-container input').first().fill(demoToken());
-  await page.locator('.auth-btn-wrapper').getByRole('button', { name: /^Apply|^Authorize/ }).click();
-  await page.locator('.auth-btn-wrapper').getByRole('button', { name: 'Close' }).click();
+  await page.locator('.auth-btn-wrapper').getByRole('button', { name: /^Apply|^Authorize/ }).first().click();
+  await page.locator('.auth-btn-wrapper').getByRole('button', { name: 'Close' }).first().click();
   const operation = page.locator('#operations-Leads-listLeads');
   await operation.locator('.opblock-summary-control').click();
   const responded = page.waitForResponse((response) => response.url().includes('/api/v1/leads'));

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
@@ -169,28 +168,22 @@ func TestTheListenerReconnects(t *testing.T) {
 func TestTheListenerNoticesAFrozenConnection(t *testing.T) {
 	t.Parallel()
 	url := testdb.URL(t)
-	direct, err := pgx.Connect(t.Context(), url)
-	require.NoError(t, err)
-	defer direct.Close(t.Context())
 	proxy := apitest.NewProxy(t, url)
 	on, err := postgres.Open(t.Context(), proxy.URL, postgres.Options{})
 	require.NoError(t, err)
 	defer on.Close()
 	auth := token.NewAuthenticator(on, clock.System{}, token.NewUses(on), ratelimit.NewLookups(clock.System{}, guesses))
+	listening, channel := make(chan struct{}, 1), auth.Channel()
+	channel.Up = func() { listening <- struct{}{} }
 	logged, lines := io.Pipe()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		defer lines.Close()
-		on.Listen(ctx, slog.New(slog.NewTextHandler(lines, nil)), auth.Channel())
+		on.Listen(ctx, slog.New(slog.NewTextHandler(lines, nil)), channel)
 	}()
-	require.Eventually(t, func() bool {
-		var listening bool
-		err := direct.QueryRow(t.Context(), `SELECT EXISTS (SELECT 1 FROM pg_stat_activity
-			WHERE datname = current_database() AND query LIKE 'LISTEN%')`).Scan(&listening)
-		return err == nil && listening
-	}, 10*time.Second, 5*time.Millisecond)
+	<-listening
 	began := time.Now()
 	proxy.FreezeOpen()
 	line, err := bufio.NewReader(logged).ReadString('\n')

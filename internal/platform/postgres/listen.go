@@ -25,6 +25,8 @@ const (
 	// one that is announced on a connection whose packets are lost.
 	heartbeat     = 400 * time.Millisecond
 	reconnectWait = 500 * time.Millisecond
+	// openTimeout bounds connecting and the LISTEN statements.
+	openTimeout = 5 * time.Second
 )
 
 // Listen hears the notifications of channels on one connection of its own, which it
@@ -54,7 +56,9 @@ func call(fn func()) {
 
 func (d *DB) listen(ctx context.Context, channels []Channel) error {
 	// A connection of its own: one from the pool would be lost to the requests.
-	conn, err := pgx.ConnectConfig(ctx, d.DirectConfig())
+	opening, opened := context.WithTimeout(ctx, openTimeout)
+	defer opened()
+	conn, err := pgx.ConnectConfig(opening, d.DirectConfig())
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
@@ -65,7 +69,7 @@ func (d *DB) listen(ctx context.Context, channels []Channel) error {
 	}()
 	notice := map[string]func(string){}
 	for _, channel := range channels {
-		if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel.Name}.Sanitize()); err != nil {
+		if _, err := conn.Exec(opening, "LISTEN "+pgx.Identifier{channel.Name}.Sanitize()); err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
 		notice[channel.Name] = channel.Notice
