@@ -14,8 +14,12 @@ import (
 	"github.com/avelto/convo/internal/platform/wake"
 )
 
-// channelConns is the pool of what sends and receives messages.
-const channelConns = 4
+const (
+	// channelConns is the pool of what sends and receives messages.
+	channelConns = 4
+	// listenPolls is how many polls of other workers are between two claims of connections.
+	listenPolls = 5
+)
 
 // addLive adds what tells other processes which conversations have changed: through NATS
 // where it is configured, else through the database.
@@ -61,9 +65,7 @@ func newHooks(config Config, parts Parts, out *connections, conversations *conve
 	if err != nil {
 		return nil, err
 	}
-	return &hooks.Handler{
-		Engine: newInbound(parts, out, conversations), Limiter: parts.Limiter, Clock: parts.Clock, Log: parts.Log, ClientIP: clientIP,
-	}, nil
+	return hooks.New(newInbound(parts, out, conversations), parts.Limiter, parts.Clock, parts.Log, clientIP), nil
 }
 
 // addChannels adds what sends messages through channels, fetches the files of received ones,
@@ -86,7 +88,7 @@ func (a *App) addChannels(ctx context.Context, parts Parts, out *connections) er
 		Log: parts.Log, Wake: wake.NewSignal(), Poll: parts.Poll,
 	}
 	a.bell.Listen(wake.Attachments, fetcher.Wake)
-	listeners := inbound.NewListeners(newInbound(parts, out, conversations), parts.Clock)
+	listeners := inbound.NewListeners(newInbound(parts, out, conversations), parts.Clock, listenPolls*parts.Poll)
 	a.loops = append(a.loops, func(ctx context.Context) {
 		defer own.Close()
 		var running sync.WaitGroup

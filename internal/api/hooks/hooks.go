@@ -4,8 +4,9 @@ package hooks
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
-	"io"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/channel/inbound"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/platform/clock"
@@ -23,33 +25,47 @@ import (
 const (
 	// Path is the path of a channel's hook; the channel's ID follows.
 	Path = "/hooks/"
-	// maxBody is the longest request, in bytes: an email with attachments.
-	maxBody = 25 << 20
 	// timeout bounds a request. Providers expect a response within seconds.
 	timeout = 10 * time.Second
 )
 
 var (
-	// perChannel bounds the requests to one hook, so that one channel's provider does not
-	// delay those of others.
+	// perChannel bounds the authentic requests to a hook, so that one channel's provider does
+	// not delay those of others.
 	perChannel = ratelimit.Limit{Requests: 3000, Window: time.Minute}
-	// perAddress bounds the requests of one address that are not authentic.
-	perAddress = ratelimit.Limit{Requests: 120, Window: time.Minute}
+	// perSender bounds the requests of one address to one hook that are not authentic. It is
+	// not per address: a provider sends the requests of all its customers from a few.
+	perSender = ratelimit.Limit{Requests: 120, Window: time.Minute}
+	// unknown bounds the requests of one address to hooks that do not exist.
+	unknown = ratelimit.Limit{Requests: 600, Window: time.Minute}
 )
 
 // Engine stores what a request contains. An *inbound.Engine does.
 type Engine interface {
-	Handle(ctx context.Context, channelID uuid.UUID, request provider.Request) (*provider.Reply, error)
+	Open(ctx context.Context, channelID uuid.UUID) (channel.Opened, error)
+	Receive(ctx context.Context, opened channel.Opened, request provider.Request) (provider.Received, error)
+	Store(ctx context.Context, opened channel.Opened, items []provider.Item) error
 }
 
 // Handler serves the hooks.
 type Handler struct {
-	Engine  Engine
-	Limiter ratelimit.Limiter
-	Clock   clock.Clock
-	Log     *slog.Logger
-	// ClientIP returns the IP address of the client.
-	ClientIP func(*http.Request) string
+	engine  Engine
+	limiter ratelimit.Limiter
+	lookups *ratelimit.Lookups
+	refused *ratelimit.Memory
+	bodies  *bodies
+	clock   clock.Clock
+	log     *slog.Logger
+	// clientIP returns the IP address of the client.
+	clientIP func(*http.Request) string
+}
+
+// New returns a handler. clientIP returns the IP address of the client.
+func New(engine Engine, limiter ratelimit.Limiter, now clock.Clock, log *slog.Logger, clientIP func(*http.Request) string) *Handler {
+	return &Handler{
+		engine: engine, limiter: limiter, lookups: ratelimit.NewLookups(now, unknown), refused: ratelimit.NewMemory(now),
+		bodies: newBodies(maxBodies), clock: now, log: log, clientIP: clientIP,
+	}
 }
 
 // ServeHTTP handles one request. What is wrong with a request is not explained: its sender
@@ -62,70 +78,96 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	channelID, err := uuid.Parse(strings.TrimPrefix(r.URL.Path, Path))
+	reply, err := h.handle(ctx, w, r)
 	if err != nil {
-		w.WriteHeader(http.StatusNotFound)
+		h.refuse(ctx, w, r, err)
 		return
 	}
-	if wait, err := h.limit(ctx, "hook "+channelID.String(), perChannel); err != nil || wait > 0 {
-		tooMany(w, wait, err)
+	if reply == nil {
+		w.WriteHeader(http.StatusOK)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	w.Header().Set("Content-Type", reply.ContentType)
+	w.WriteHeader(reply.Status)
+	_, _ = w.Write(reply.Body)
+}
+
+// handle reads, verifies and stores a request. Its body is read only if there is such a
+// channel and room for it.
+func (h *Handler) handle(ctx context.Context, w http.ResponseWriter, r *http.Request) (*provider.Reply, error) {
+	caller := ratelimit.Network(h.clientIP(r))
+	opened, err := h.open(ctx, r.URL.Path, caller)
+	if err != nil {
+		return nil, err
+	}
+	sender := opened.Row.ID.String() + " " + caller
+	if left := h.refused.Peek(sender, perSender); !left.Allowed {
+		return nil, &ratelimit.ExceededError{Result: left}
+	}
+	body, release, err := h.bodies.read(w, r, opened)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	received, err := h.engine.Receive(ctx, opened, provider.Request{
+		Method: r.Method, Header: r.Header, Query: r.URL.Query(), Body: body, ReceivedAt: h.clock.Now(),
+	})
+	if errors.Is(err, provider.ErrUnauthenticated) {
+		_, _ = h.refused.Take(ctx, sender, perSender) // in memory, which does not fail
+	}
+	if err != nil {
+		return nil, err
+	}
+	taken, err := h.limiter.Take(ctx, "hook "+opened.Row.ID.String(), perChannel)
+	if err != nil {
+		return nil, fmt.Errorf("rate limit: %w", err)
+	}
+	if !taken.Allowed {
+		return nil, &ratelimit.ExceededError{Result: taken}
+	}
+	return received.Reply, h.engine.Store(ctx, opened, received.Items)
+}
+
+// open opens the channel that a path names.
+func (h *Handler) open(ctx context.Context, path, caller string) (opened channel.Opened, err error) {
+	channelID, err := uuid.Parse(strings.TrimPrefix(path, Path))
+	if err != nil {
+		return opened, inbound.ErrNoChannel
+	}
+	missing := error(nil)
+	err = h.lookups.Do(ctx, caller, sha256.Sum256(channelID[:]), func(ctx context.Context) (bool, error) {
+		var err error
+		opened, err = h.engine.Open(ctx, channelID)
+		if errors.Is(err, inbound.ErrNoChannel) {
+			missing = err
+			return false, nil
+		}
+		return err == nil, err
+	})
+	return opened, errors.Join(err, missing)
+}
+
+// refuse responds to a request that was not stored.
+func (h *Handler) refuse(ctx context.Context, w http.ResponseWriter, r *http.Request, err error) {
+	if exceeded, ok := errors.AsType[*ratelimit.ExceededError](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(int(max(exceeded.ResetAfter, time.Second).Seconds())))
+		w.WriteHeader(http.StatusTooManyRequests)
+		return
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
-	} else if err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
 	}
-	reply, err := h.Engine.Handle(ctx, channelID, provider.Request{
-		Method: r.Method, Header: r.Header, Query: r.URL.Query(), Body: body, ReceivedAt: h.Clock.Now(),
-	})
-	h.respond(ctx, w, r, reply, err)
-}
-
-func (h *Handler) respond(ctx context.Context, w http.ResponseWriter, r *http.Request, reply *provider.Reply, err error) {
 	switch {
-	case err == nil && reply == nil:
-		w.WriteHeader(http.StatusOK)
-	case err == nil:
-		w.Header().Set("Content-Type", reply.ContentType)
-		w.WriteHeader(reply.Status)
-		_, _ = w.Write(reply.Body) //nolint:gosec // of the channel's type, with its media type and nosniff
-	case errors.Is(err, inbound.ErrNoChannel), errors.Is(err, provider.ErrUnauthenticated):
-		if wait, err := h.limit(ctx, "hook refused "+ratelimit.Network(h.ClientIP(r)), perAddress); err != nil || wait > 0 {
-			tooMany(w, wait, err)
-			return
-		}
-		if errors.Is(err, inbound.ErrNoChannel) {
-			w.WriteHeader(http.StatusNotFound)
-			return
-		}
+	case errors.Is(err, inbound.ErrNoChannel):
+		w.WriteHeader(http.StatusNotFound)
+	case errors.Is(err, provider.ErrUnauthenticated):
 		w.WriteHeader(http.StatusUnauthorized)
-	case errors.Is(err, provider.ErrMalformed):
+	case errors.Is(err, provider.ErrMalformed), errors.Is(err, errBody):
 		w.WriteHeader(http.StatusBadRequest)
 	default:
-		h.Log.ErrorContext(ctx, "a channel's request was not stored", "path", r.URL.Path, "error", err)
+		h.log.ErrorContext(ctx, "a channel's request was not stored", "path", r.URL.Path, "error", err)
 		w.Header().Set("Retry-After", "5")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-}
-
-// limit counts a request, and returns how long to wait if there were too many.
-func (h *Handler) limit(ctx context.Context, key string, limit ratelimit.Limit) (time.Duration, error) {
-	taken, err := h.Limiter.Take(ctx, key, limit)
-	if err != nil || taken.Allowed {
-		return 0, err
-	}
-	return max(taken.ResetAfter, time.Second), nil
-}
-
-func tooMany(w http.ResponseWriter, wait time.Duration, err error) {
-	if err != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return
-	}
-	w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())))
-	w.WriteHeader(http.StatusTooManyRequests)
 }

@@ -94,6 +94,7 @@ type shop struct {
 
 	bot     *botAPI
 	token   string
+	agent   uuid.UUID
 	channel api.ChannelDetail
 }
 
@@ -101,13 +102,20 @@ func openShop(t *testing.T) *shop {
 	t.Helper()
 	s := &shop{Server: apitest.New(t, apitest.Options{Workers: true, PublicURL: true}), bot: newBotAPI(t)}
 	s.token = s.Token(t, s.Workspace(t, "shop"))
-	agent := apitest.Decode[api.AgentDetail](t, s.Post(t, s.token, "/agents", `{"name":"A","modelProvider":"openai","modelName":"m"}`).Want(t, http.StatusCreated))
-	s.channel = apitest.Decode[api.ChannelDetail](t, s.Post(t, s.token, "/channels", map[string]any{
-		"type": "TELEGRAM", "name": "Shop", "agentId": agent.ID, "apiBaseUrl": s.bot.URL, "credentials": map[string]string{"botToken": botToken},
-	}).Want(t, http.StatusCreated))
-	require.Equal(t, api.ChannelStatusCONNECTED, s.channel.Status, "%+v", s.channel.Error)
-	require.Equal(t, *s.channel.HookURL, s.bot.hook)
+	s.agent = apitest.Decode[api.AgentDetail](t, s.Post(t, s.token, "/agents", `{"name":"A","modelProvider":"openai","modelName":"m"}`).Want(t, http.StatusCreated)).ID
+	s.channel = s.connect(t)
 	return s
+}
+
+// connect creates a channel of the bot.
+func (s *shop) connect(t *testing.T) api.ChannelDetail {
+	t.Helper()
+	created := apitest.Decode[api.ChannelDetail](t, s.Post(t, s.token, "/channels", map[string]any{
+		"type": "TELEGRAM", "name": "Shop", "agentId": s.agent, "apiBaseUrl": s.bot.URL, "credentials": map[string]string{"botToken": botToken},
+	}).Want(t, http.StatusCreated))
+	require.Equal(t, api.ChannelStatusCONNECTED, created.Status, "%+v", created.Error)
+	require.Equal(t, *created.HookURL, s.bot.hook)
+	return created
 }
 
 // update sends an update as Telegram does.
@@ -203,6 +211,7 @@ func TestHooksRevealNothing(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, s.update(t, "a-wrong-secret-0123456789", message(1, `"text":"x"`)))
 	require.Equal(t, http.StatusBadRequest, s.update(t, s.bot.secret, `{"update_id":`))
 	require.Empty(t, s.conversations(t))
+	require.Equal(t, http.StatusRequestEntityTooLarge, s.update(t, s.bot.secret, message(1, `"text":"`+strings.Repeat("x", 1<<20)+`"`)))
 	known := s.channel.ID
 	s.channel.ID = uuid.New()
 	require.Equal(t, http.StatusNotFound, s.update(t, s.bot.secret, message(1, `"text":"x"`)))
@@ -215,4 +224,31 @@ func TestHooksRevealNothing(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 		require.Equal(t, want, response.StatusCode, path)
 	}
+}
+
+// TestForgeriesAreLimitedAndProvidersAreNot sends to a channel what is not authentic, and to
+// channels that do not exist, until that is limited. The provider shares the address.
+func TestForgeriesAreLimitedAndProvidersAreNot(t *testing.T) {
+	t.Parallel()
+	s := openShop(t)
+	require.Equal(t, http.StatusOK, s.update(t, s.bot.secret, message(1, `"text":"x"`)))
+	known, second := s.channel.ID, s.connect(t)
+	statuses := map[int]int{}
+	for range 125 {
+		statuses[s.update(t, "a-wrong-secret-0123456789", message(2, `"text":"x"`))]++
+	}
+	require.Equal(t, map[int]int{http.StatusUnauthorized: 120, http.StatusTooManyRequests: 5}, statuses)
+	s.channel = second
+	require.Equal(t, http.StatusOK, s.update(t, s.bot.secret, message(3, `"text":"x"`)), "another channel receives from that address")
+	clear(statuses)
+	for range 605 {
+		s.channel.ID = uuid.New()
+		statuses[s.update(t, s.bot.secret, message(4, `"text":"x"`))]++
+	}
+	require.Equal(t, map[int]int{http.StatusNotFound: 600, http.StatusTooManyRequests: 5}, statuses)
+	s.channel = second
+	require.Equal(t, http.StatusOK, s.update(t, s.bot.secret, message(5, `"text":"x"`)), "as do channels that have received before")
+	s.Clock.Advance(time.Minute)
+	s.channel.ID = known
+	require.Equal(t, http.StatusUnauthorized, s.update(t, "a-wrong-secret-0123456789", message(6, `"text":"x"`)))
 }

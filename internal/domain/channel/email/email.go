@@ -36,6 +36,8 @@ const (
 
 const (
 	maxText = 100_000
+	// maxHookBody is the longest request of a mail service, in bytes: an email with attachments.
+	maxHookBody = 25 << 20
 	// interval keeps below what mail servers accept from one client.
 	interval        = 100 * time.Millisecond
 	contactInterval = time.Second
@@ -72,7 +74,7 @@ func (*Provider) Type() api.ChannelType { return api.ChannelTypeEMAIL }
 // second message with the same Message-ID, but none has to. Senders can be forged.
 func (*Provider) Rules() provider.Rules {
 	return provider.Rules{
-		MaxLength: maxText, Initiate: true, Attachments: true, Together: true, Hook: true,
+		MaxLength: maxText, Initiate: true, Attachments: true, Together: true, Hook: true, MaxHookBody: maxHookBody,
 		Interval: interval, ContactInterval: contactInterval, Timeout: timeout,
 	}
 }

@@ -25,7 +25,7 @@ import (
 const (
 	// maxFetches bounds the files that a process downloads at a time, and fetchShare those
 	// of one workspace in all processes.
-	maxFetches = 16
+	maxFetches = 64
 	fetchShare = 4
 	// maxFile is the largest file that is kept, in bytes.
 	maxFile = 20 << 20

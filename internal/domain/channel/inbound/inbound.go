@@ -42,29 +42,28 @@ type Engine struct {
 	Typing func(row db.Channel, item provider.Typing)
 }
 
-// Handle verifies and stores a request to a channel's hook, and returns the response that
-// the provider expects, nil for an empty 200. It fails with ErrNoChannel,
-// provider.ErrUnauthenticated or provider.ErrMalformed. After another error nothing is lost
-// if the provider sends the request again.
-func (e *Engine) Handle(ctx context.Context, channelID uuid.UUID, request provider.Request) (*provider.Reply, error) {
+// Open opens the channel of a hook. It fails with ErrNoChannel.
+func (e *Engine) Open(ctx context.Context, channelID uuid.UUID) (channel.Opened, error) {
 	opened, err := e.Channels.ForHook(ctx, channelID)
 	if errors.Is(err, postgres.ErrNotFound) {
-		return nil, ErrNoChannel
-	} else if err != nil {
-		return nil, err
+		return opened, ErrNoChannel
 	}
+	return opened, err
+}
+
+// Receive verifies and parses a request to a channel's hook. It fails with
+// provider.ErrUnauthenticated or provider.ErrMalformed. After another error nothing is lost
+// if the provider sends the request again.
+func (e *Engine) Receive(ctx context.Context, opened channel.Opened, request provider.Request) (provider.Received, error) {
 	received, err := opened.Provider.Receive(opened.Channel, request)
 	if err != nil {
-		return nil, err
+		return received, err
 	}
 	if len(received.Malformed) > 0 {
-		e.Log.WarnContext(ctx, "parts of a channel's request cannot be read", "channelId", channelID, "parts", len(received.Malformed),
+		e.Log.WarnContext(ctx, "parts of a channel's request cannot be read", "channelId", opened.Row.ID, "parts", len(received.Malformed),
 			"first", provider.Redact(opened.Channel, received.Malformed[0]))
 	}
-	if err := e.Store(ctx, opened, received.Items); err != nil {
-		return nil, err
-	}
-	return received.Reply, nil
+	return received, nil
 }
 
 // Store stores items in their order, each in a transaction of its own. An item that was

@@ -20,13 +20,12 @@ import (
 
 const (
 	// maxListeners bounds the connections that a process holds.
-	maxListeners = 500
+	maxListeners = 2000
 	// listenLease is how long a connection is a process's without renewal.
 	listenLease = 30 * time.Second
 	renewEvery  = 10 * time.Second
 	// relistenAfter is the wait before a broken connection is opened again.
 	relistenAfter = 15 * time.Second
-	listenPoll    = 5 * time.Second
 )
 
 // Listeners holds the connections of channels that receive over one, such as IMAP. Of all
@@ -34,13 +33,15 @@ const (
 type Listeners struct {
 	*Engine
 
-	Clock   clock.Clock
+	Clock clock.Clock
+	// Poll is the time between two claims of connections that no process holds.
+	Poll    time.Duration
 	process uuid.UUID
 }
 
 // NewListeners returns listeners that hold no connection yet.
-func NewListeners(engine *Engine, now clock.Clock) *Listeners {
-	return &Listeners{Engine: engine, Clock: now, process: uuid.New()}
+func NewListeners(engine *Engine, now clock.Clock, poll time.Duration) *Listeners {
+	return &Listeners{Engine: engine, Clock: now, Poll: poll, process: uuid.New()}
 }
 
 // types are the channel types that listen.
@@ -74,7 +75,7 @@ func (l *Listeners) Run(ctx context.Context) {
 				<-free
 			})
 		}
-		wake.Sleep(ctx, listenPoll)
+		wake.Sleep(ctx, l.Poll)
 	}
 }
 

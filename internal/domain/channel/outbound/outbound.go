@@ -25,12 +25,11 @@ import (
 )
 
 const (
-	// maxInFlight bounds the messages that a process is sending. One workspace gets at most
-	// a quarter of it, and one channel at most perChannel, so that providers that hang do
-	// not delay the messages of others.
-	maxInFlight  = 256
-	perWorkspace = maxInFlight / 4
-	perChannel   = 16
+	// maxInFlight bounds the messages that a process is sending. One channel gets at most
+	// perChannel of it, and a workspace no more than is free (see reserve), so that providers
+	// that hang do not delay the messages of others.
+	maxInFlight = 256
+	perChannel  = 16
 	// chunk is for how long the messages of one claim last at the channel's rate.
 	chunk = 250 * time.Millisecond
 	// errorWait is the wait after a database error.
@@ -170,11 +169,13 @@ func most(interval time.Duration) int {
 	return max(1, int(chunk/interval))
 }
 
-// reserve takes up to n places in flight, and returns how many there were.
+// reserve takes up to n places in flight, and returns how many there were. A workspace may
+// not hold more than is free: one gets up to a half, two a third each.
 func (e *Engine) reserve(workspaceID, channelID uuid.UUID, n int) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	n = max(0, min(n, maxInFlight-e.total, perWorkspace-e.workspace[workspaceID], perChannel-e.channel[channelID]))
+	share := (maxInFlight - e.total - e.workspace[workspaceID] + 1) / 2 //nolint:mnd // each place taken is also one less free
+	n = max(0, min(n, share, perChannel-e.channel[channelID]))
 	e.add(workspaceID, channelID, n)
 	return n
 }

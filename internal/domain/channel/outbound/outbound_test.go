@@ -203,7 +203,7 @@ func TestAHangingProviderDelaysNoOtherWorkspace(t *testing.T) {
 	}
 	f.run(t)
 	t.Cleanup(func() { close(release) }) // before the engine stops, which waits for the calls
-	require.Eventually(t, func() bool { return len(f.script.texts()) >= 64 }, 30*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(f.script.texts()) >= 128 }, 30*time.Second, 5*time.Millisecond)
 	f.becomes(t, f.reply(t, f.open(t), "ours"), api.DeliveryStatusSENT, 1)
-	require.LessOrEqual(t, len(f.script.texts()), 64+1, "one workspace has a share only")
+	require.LessOrEqual(t, len(f.script.texts()), 128+1, "one workspace has a share only")
 }

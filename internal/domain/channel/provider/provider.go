@@ -146,6 +146,8 @@ type Rules struct {
 	Attachments, Together bool
 	// Hook says that the provider calls the channel's hook.
 	Hook bool
+	// MaxHookBody is the longest request to the hook, in bytes; 0 for 1 MiB.
+	MaxHookBody int64
 	// Interval is the least time between two messages of a channel, and ContactInterval
 	// between two to the same contact; 0 for none.
 	Interval, ContactInterval time.Duration
