@@ -3,6 +3,7 @@
 package share
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,9 +13,8 @@ import (
 	"github.com/google/uuid"
 )
 
+// The limits of Shares where they are 0.
 const (
-	// perWorkspace is how many uses of a workspace run at a time, and maxWaiting how many
-	// more wait for up to maxWait.
 	perWorkspace = 2
 	maxWaiting   = 16
 	maxWait      = 2 * time.Second
@@ -25,6 +25,11 @@ var ErrBusy = errors.New("share: too many requests in progress")
 
 // Shares bounds the uses of each workspace. The zero value is ready to use.
 type Shares struct {
+	// PerWorkspace is how many uses of a workspace run at a time, and MaxWaiting how many
+	// more wait for up to MaxWait; 0 for 2, 16 and 2 seconds.
+	PerWorkspace, MaxWaiting int
+	MaxWait                  time.Duration
+
 	mu     sync.Mutex
 	shares map[uuid.UUID]*share
 }
@@ -41,7 +46,7 @@ func (s *Shares) Enter(ctx context.Context, workspaceID uuid.UUID) (leave func()
 	if err != nil {
 		return nil, err
 	}
-	timeout := time.NewTimer(maxWait)
+	timeout := time.NewTimer(cmp.Or(s.MaxWait, maxWait))
 	defer timeout.Stop()
 	select {
 	case of.running <- struct{}{}:
@@ -63,10 +68,10 @@ func (s *Shares) join(workspaceID uuid.UUID) (*share, error) {
 	}
 	of, ok := s.shares[workspaceID]
 	if !ok {
-		of = &share{running: make(chan struct{}, perWorkspace)}
+		of = &share{running: make(chan struct{}, cmp.Or(s.PerWorkspace, perWorkspace))}
 		s.shares[workspaceID] = of
 	}
-	if of.members == perWorkspace+maxWaiting {
+	if of.members == cap(of.running)+cmp.Or(s.MaxWaiting, maxWaiting) {
 		return nil, ErrBusy
 	}
 	of.members++
