@@ -28,7 +28,7 @@ var (
 )
 
 // bodies divides the memory of bodies between channels. None may use more than what is free,
-// so that there is always something free for others, whoever sends to one of them.
+// so that a flood to one channel leaves room for the others.
 type bodies struct {
 	mu   sync.Mutex
 	free int64
