@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +91,9 @@ func TestKeyedRequestsSurviveAKillAtEachPoint(t *testing.T) {
 		if !call.stored() {
 			inUse := call.send(t.Context(), b.server, b.token)
 			require.Equal(t, http.StatusConflict, inUse.status, "%s: its lease has not ended: %s", call.key(), inUse.body)
-			require.Regexp(t, `^[123]$`, inUse.header.Get("Retry-After"))
+			wait, err := strconv.Atoi(inUse.header.Get("Retry-After"))
+			require.NoError(t, err)
+			require.LessOrEqual(t, wait, 21, call.key())
 		}
 	}
 	for _, call := range calls {
@@ -127,7 +130,7 @@ func newKillBed(t *testing.T) *killBed {
 	t.Cleanup(func() { require.NoError(t, database.Stop(context.WithoutCancel(t.Context()))) })
 	b.environment = []string{
 		"DATABASE_URL=" + database.URL("postgres"), "CONVO_SECRET_KEY=" + strings.Repeat("ab", 32), "CONVO_ALLOWED_TARGETS=127.0.0.0/8",
-		"CONVO_STORAGE=" + b.storage, "CONVO_REQUEST_TIMEOUT=2s", // and so leases of 3 s
+		"CONVO_STORAGE=" + b.storage, "CONVO_REQUEST_TIMEOUT=20s", // and so leases of 21 s, which a slow machine does not outlast
 	}
 	b.server = start(t, b.environment, "serve", "--workers=false")
 	f := faults{environment: b.environment}
