@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -107,25 +106,13 @@ func (s *Service) takeUploads(ctx context.Context, tx postgres.Tx, v Visitor, id
 		return ErrAttachment
 	}
 	for _, row := range rows {
-		file := provider.Attachment{Type: kind(row.ContentType), ContentType: row.ContentType, SizeBytes: row.SizeBytes}
+		file := provider.Attachment{Type: provider.TypeOf(row.ContentType), ContentType: row.ContentType, SizeBytes: row.SizeBytes}
 		if row.Name != nil {
 			file.Name = *row.Name
 		}
 		to.Attachments, to.BlobKeys = append(to.Attachments, file), append(to.BlobKeys, row.BlobKey)
 	}
 	return nil
-}
-
-func kind(contentType string) provider.AttachmentType {
-	switch major, _, _ := strings.Cut(contentType, "/"); major {
-	case "image":
-		return provider.Image
-	case "audio":
-		return provider.Audio
-	case "video":
-		return provider.Video
-	}
-	return provider.Other
 }
 
 // File is an opened file of a message. The caller closes it.

@@ -74,7 +74,7 @@ func message(settings config, m extract.Message) provider.Message {
 	}
 	for _, file := range m.Files {
 		found.Attachments = append(found.Attachments, provider.Attachment{
-			Type: typeOf(file.ContentType), Name: cmp.Or(file.Name, "attachment"), ContentType: cmp.Or(file.ContentType, "application/octet-stream"),
+			Type: provider.TypeOf(file.ContentType), Name: cmp.Or(file.Name, "attachment"), ContentType: cmp.Or(file.ContentType, "application/octet-stream"),
 			SizeBytes: int64(len(file.Content)), Content: file.Content,
 		})
 	}
@@ -144,19 +144,6 @@ func automatic(m extract.Message) bool {
 		}
 	}
 	return strings.TrimSpace(m.Header["Return-Path"]) == "<>" || machine.MatchString(m.From.Address)
-}
-
-func typeOf(contentType string) provider.AttachmentType {
-	kind, _, _ := strings.Cut(contentType, "/")
-	switch kind {
-	case "image":
-		return provider.Image
-	case "audio":
-		return provider.Audio
-	case "video":
-		return provider.Video
-	}
-	return provider.Other
 }
 
 // reports returns the delivery reports for a message of the channel (RFC 3464). A delay is

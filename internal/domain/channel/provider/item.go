@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"strings"
 	"time"
 
 	api "github.com/avelto/convo/gen/api/model"
@@ -61,6 +62,19 @@ const (
 	Video = api.AttachmentTypeVIDEO
 	Other = api.AttachmentTypeFILE
 )
+
+// TypeOf returns the type of an attachment with a media type, such as image/png.
+func TypeOf(contentType string) AttachmentType {
+	switch kind, _, _ := strings.Cut(contentType, "/"); kind {
+	case "image":
+		return Image
+	case "audio":
+		return Audio
+	case "video":
+		return Video
+	}
+	return Other
+}
 
 // Attachment is a file of a contact's message: with its bytes, or with an ID for Fetch.
 type Attachment struct {
