@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -107,16 +108,18 @@ func (s *story) channels(c *cast, of size) {
 		c.channels = append(c.channels, channelID)
 		name := string(kind[:1]) + strings.ToLower(string(kind[1:])) + " of the shop"
 		s.row("channels", []string{"workspace_id", "id", "type", "name", "agent_id", "config", "created_at", "updated_at"},
-			c.workspaceID, channelID, string(kind), name, c.agents[i%len(c.agents)], channelConfig(kind), now, now)
+			c.workspaceID, channelID, string(kind), name, c.agents[i%len(c.agents)], cmp.Or(channelConfigs[kind], "{}"), now, now)
 	}
 }
 
-// channelConfig returns settings that the API documents for a channel type.
-func channelConfig(kind api.ChannelType) string {
-	if kind == api.ChannelTypeEMAIL {
-		return `{"fromAddress":"shop@example.com","inbound":"mailgun","smtp":{"host":"smtp.example.com","port":465,"security":"tls"}}`
-	}
-	return "{}"
+// channelConfigs are settings of channel types that need some, as the API documents them.
+var channelConfigs = map[api.ChannelType]string{
+	api.ChannelTypeEMAIL:     `{"fromAddress":"shop@example.com","inbound":"mailgun","smtp":{"host":"smtp.example.com","port":465,"security":"tls"}}`,
+	api.ChannelTypeWHATSAPP:  `{"phoneNumberId":"106540352242922"}`,
+	api.ChannelTypeMESSENGER: `{"pageId":"109876543210987"}`,
+	api.ChannelTypeDISCORD:   `{"publicKey":"` + strings.Repeat("0f", 32) + `"}`,
+	api.ChannelTypeSMS:       `{"accountSid":"AC` + strings.Repeat("0f", 16) + `","from":"+48123456789"}`,
+	api.ChannelTypeVOICE:     `{"accountSid":"AC` + strings.Repeat("0f", 16) + `","from":"+48123456789"}`,
 }
 
 func (s *story) contact(c *cast) (contactID uuid.UUID, name, email, phone string) {

@@ -1181,39 +1181,6 @@ func (e MessageRole) Valid() bool {
 	}
 }
 
-// Defines values for OtherChannelType.
-const (
-	OtherChannelTypeDISCORD   OtherChannelType = "DISCORD"
-	OtherChannelTypeMESSENGER OtherChannelType = "MESSENGER"
-	OtherChannelTypeSLACK     OtherChannelType = "SLACK"
-	OtherChannelTypeSMS       OtherChannelType = "SMS"
-	OtherChannelTypeVIBER     OtherChannelType = "VIBER"
-	OtherChannelTypeVOICE     OtherChannelType = "VOICE"
-	OtherChannelTypeWHATSAPP  OtherChannelType = "WHATSAPP"
-)
-
-// Valid indicates whether the value is a known member of the OtherChannelType enum.
-func (e OtherChannelType) Valid() bool {
-	switch e {
-	case OtherChannelTypeDISCORD:
-		return true
-	case OtherChannelTypeMESSENGER:
-		return true
-	case OtherChannelTypeSLACK:
-		return true
-	case OtherChannelTypeSMS:
-		return true
-	case OtherChannelTypeVIBER:
-		return true
-	case OtherChannelTypeVOICE:
-		return true
-	case OtherChannelTypeWHATSAPP:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ReplyPolicyReason.
 const (
 	ReplyPolicyReasonCHANNELDELETED  ReplyPolicyReason = "CHANNEL_DELETED"
@@ -1289,6 +1256,24 @@ func (e Sentiment) Valid() bool {
 	case SentimentNEUTRAL:
 		return true
 	case SentimentPOSITIVE:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VoiceMode.
+const (
+	VoiceModeGather VoiceMode = "gather"
+	VoiceModeRelay  VoiceMode = "relay"
+)
+
+// Valid indicates whether the value is a known member of the VoiceMode enum.
+func (e VoiceMode) Valid() bool {
+	switch e {
+	case VoiceModeGather:
+		return true
+	case VoiceModeRelay:
 		return true
 	default:
 		return false
@@ -2463,6 +2448,24 @@ type ConversationTagsChangedEventType string
 // DeliveryStatus Delivery status of a message. `RECEIVED`: received from the contact. `QUEUED`: waiting to be sent. `SENT`: accepted by the channel's provider. `DELIVERED` and `READ`: confirmed by the provider. `FAILED`: could not be delivered. `UNCONFIRMED`: may have been sent, but the provider's response was lost; it is not sent again.
 type DeliveryStatus string
 
+// DiscordChannelConfig Settings of a Discord bot.
+type DiscordChannelConfig struct {
+	// Gateway Whether messages are received over Discord's Gateway. Otherwise only interactions are. Absent for `true`.
+	Gateway *bool `json:"gateway,omitempty"`
+
+	// GatewayURL URL of the Gateway, for tests. Absent for the one that Discord's API names.
+	GatewayURL *string `json:"gatewayUrl,omitempty"`
+
+	// PublicKey Public key of the application, which verifies requests to the channel's hook.
+	PublicKey string `json:"publicKey"`
+}
+
+// DiscordChannelCredentials Secrets of a Discord bot.
+type DiscordChannelCredentials struct {
+	// BotToken Token of the bot.
+	BotToken string `json:"botToken"`
+}
+
 // DkimSettings Names of the DKIM key that emails are signed with.
 type DkimSettings struct {
 	// Domain Signing domain.
@@ -3477,6 +3480,36 @@ type MessageOrder string
 // MessageRole `USER`: sent by the contact. `ASSISTANT`: sent by an agent or an operator.
 type MessageRole string
 
+// MessengerChannelConfig Settings of a Facebook page.
+type MessengerChannelConfig struct {
+	// APIVersion Version of the Graph API, such as `v23.0`. Absent for the one this server was tested with.
+	APIVersion *MetaAPIVersion `json:"apiVersion,omitempty"`
+
+	// HumanAgentTag Whether the app may use the tag `HUMAN_AGENT`, which lets operators reply for 7 days instead of 24 hours. Absent for `false`.
+	HumanAgentTag *bool `json:"humanAgentTag,omitempty"`
+
+	// PageID Id of the page.
+	PageID string `json:"pageId"`
+}
+
+// MessengerChannelCredentials Secrets of a Facebook page.
+type MessengerChannelCredentials struct {
+	// AppSecret Secret of the app, which signs requests to the channel's hook.
+	AppSecret string `json:"appSecret"`
+
+	// PageAccessToken Access token of the page.
+	PageAccessToken string `json:"pageAccessToken"`
+
+	// VerifyToken Verify token that you entered for the webhook in the app's dashboard.
+	VerifyToken MetaVerifyToken `json:"verifyToken"`
+}
+
+// MetaAPIVersion Version of the Graph API, such as `v23.0`. Absent for the one this server was tested with.
+type MetaAPIVersion = string
+
+// MetaVerifyToken Verify token that you entered for the webhook in the app's dashboard.
+type MetaVerifyToken = string
+
 // Operator A person who replies to contacts.
 type Operator struct {
 	// ID Id of the operator.
@@ -3533,9 +3566,6 @@ type OperatorUpdate struct {
 	// Name Name shown to contacts.
 	Name *string `json:"name,omitempty"`
 }
-
-// OtherChannelType A channel type that this version can't connect yet.
-type OtherChannelType string
 
 // Problem Body of every error response, a problem document as defined by RFC 9457.
 type Problem struct {
@@ -3612,6 +3642,39 @@ type SecretRotated struct {
 // Sentiment The contact's sentiment.
 type Sentiment string
 
+// SlackChannelConfig Settings of a Slack app.
+type SlackChannelConfig struct {
+	// TeamID Id of the Slack workspace. Requests about other ones are ignored. Absent for any.
+	TeamID *string `json:"teamId,omitempty"`
+}
+
+// SlackChannelCredentials Secrets of a Slack app.
+type SlackChannelCredentials struct {
+	// BotToken Token of the bot, which begins with `xoxb-`.
+	BotToken string `json:"botToken"`
+
+	// SigningSecret Signing secret of the app, which signs requests to the channel's hook.
+	SigningSecret string `json:"signingSecret"`
+}
+
+// SmsChannelConfig Settings of a phone number for text messages: `from` or `messagingServiceSid`.
+type SmsChannelConfig struct {
+	// AccountSid SID of the Twilio account.
+	AccountSid TwilioAccountSid `json:"accountSid"`
+
+	// From Phone number, short code or name that messages are sent from.
+	From *string `json:"from,omitempty"`
+
+	// MessagingServiceSid SID of the messaging service that messages are sent from. Absent for `from`.
+	MessagingServiceSid *string `json:"messagingServiceSid,omitempty"`
+}
+
+// SmsChannelCredentials Secrets of a phone number for text messages.
+type SmsChannelCredentials struct {
+	// AuthToken Auth token of the account, which also signs requests to the channel's hook.
+	AuthToken TwilioAuthToken `json:"authToken"`
+}
+
 // StandardWebhooksSecret The same secret in the form that Standard Webhooks libraries expect: `whsec_` followed by the base64 encoding of `signingSecret`. Only shown in this response, and omitted if the response is replayed for an `Idempotency-Key`.
 type StandardWebhooksSecret = string
 
@@ -3643,6 +3706,57 @@ type TelegramChannelCredentials struct {
 	// HookSecret Secret that Telegram sends with each request to the channel's hook. Generated if absent.
 	HookSecret *string `json:"hookSecret,omitempty"`
 }
+
+// TwilioAccountSid SID of the Twilio account.
+type TwilioAccountSid = string
+
+// TwilioAuthToken Auth token of the account, which also signs requests to the channel's hook.
+type TwilioAuthToken = string
+
+// ViberChannelConfig Settings of a Viber bot.
+type ViberChannelConfig struct {
+	// Greeting Text shown to people who open the bot for the first time. Absent for none.
+	Greeting *string `json:"greeting,omitempty"`
+
+	// SenderName Name shown with messages. Absent for the name of the channel, cut to 28 characters.
+	SenderName *string `json:"senderName,omitempty"`
+}
+
+// ViberChannelCredentials Secrets of a Viber bot.
+type ViberChannelCredentials struct {
+	// AuthToken Authentication token of the bot, which also signs requests to the channel's hook.
+	AuthToken string `json:"authToken"`
+}
+
+// VoiceChannelConfig Settings of a phone number for calls.
+type VoiceChannelConfig struct {
+	// AccountSid SID of the Twilio account.
+	AccountSid TwilioAccountSid `json:"accountSid"`
+
+	// From Phone number that calls come to and are made from.
+	From string `json:"from"`
+
+	// Greeting What callers hear first. Absent for a standard text.
+	Greeting *string `json:"greeting,omitempty"`
+
+	// Language Language of calls. Absent for `en-US`.
+	Language *string `json:"language,omitempty"`
+
+	// Mode How calls are transcribed. `relay`: over a WebSocket (ConversationRelay). `gather`: one request for each utterance.
+	Mode *VoiceMode `json:"mode,omitempty"`
+
+	// Voice Name of the voice at Twilio. Absent for the standard one of the language.
+	Voice *string `json:"voice,omitempty"`
+}
+
+// VoiceChannelCredentials Secrets of a phone number for calls.
+type VoiceChannelCredentials struct {
+	// AuthToken Auth token of the account, which also signs requests to the channel's hook.
+	AuthToken TwilioAuthToken `json:"authToken"`
+}
+
+// VoiceMode How calls are transcribed. `relay`: over a WebSocket (ConversationRelay). `gather`: one request for each utterance.
+type VoiceMode string
 
 // WebhookAttempt An attempt to deliver an event.
 type WebhookAttempt struct {
@@ -3828,6 +3942,30 @@ type WebsiteChannelConfig struct {
 type WebsiteChannelCredentials struct {
 	// IdentitySecret Secret that your server signs the identity of visitors with: a JWT (HS256) with an expiry. Absent if visitors stay anonymous.
 	IdentitySecret *string `json:"identitySecret,omitempty"`
+}
+
+// WhatsAppChannelConfig Settings of a WhatsApp Business number.
+type WhatsAppChannelConfig struct {
+	// APIVersion Version of the Graph API, such as `v23.0`. Absent for the one this server was tested with.
+	APIVersion *MetaAPIVersion `json:"apiVersion,omitempty"`
+
+	// BusinessAccountID Id of the WhatsApp Business account, whose templates can be sent. Absent if none are.
+	BusinessAccountID *string `json:"businessAccountId,omitempty"`
+
+	// PhoneNumberID Id of the phone number at Meta.
+	PhoneNumberID string `json:"phoneNumberId"`
+}
+
+// WhatsAppChannelCredentials Secrets of a WhatsApp Business number.
+type WhatsAppChannelCredentials struct {
+	// AccessToken Access token of a system user.
+	AccessToken string `json:"accessToken"`
+
+	// AppSecret Secret of the app, which signs requests to the channel's hook.
+	AppSecret string `json:"appSecret"`
+
+	// VerifyToken Verify token that you entered for the webhook in the app's dashboard.
+	VerifyToken MetaVerifyToken `json:"verifyToken"`
 }
 
 // WidgetAuthor Author of a message.

@@ -188,9 +188,10 @@ func TestCreateChannelRejectsInvalidInput(t *testing.T) {
 		require.Equal(t, want, (*problem.Errors)[0].Location+" "+(*problem.Errors)[0].Message)
 	}
 	unknown := f.Post(t, f.token, "/channels", `{"type":"FAX"}`).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
-	require.Equal(t, "must be one of WEBSITE, TELEGRAM, EMAIL, DISCORD, MESSENGER, SLACK, SMS, VIBER, VOICE, WHATSAPP", (*unknown.Errors)[0].Message)
+	require.Equal(t, "must be one of WEBSITE, TELEGRAM, EMAIL, WHATSAPP, MESSENGER, VIBER, SLACK, DISCORD, SMS, VOICE", (*unknown.Errors)[0].Message)
 	f.Post(t, f.token, "/channels", f.body(map[string]any{"agentId": uuid.New()})).Problem(t, http.StatusUnprocessableEntity, api.ErrorCodeUnknownAgent)
-	voice := map[string]any{"type": "VOICE", "name": "x", "agentId": f.agent, "config": map[string]any{"from": "+48"}, "credentials": map[string]string{"authToken": "x"}}
+	voice := map[string]any{"type": "VOICE", "name": "x", "agentId": f.agent, "credentials": map[string]string{"authToken": strings.Repeat("x", 32)}}
+	voice["config"] = map[string]any{"accountSid": "AC" + strings.Repeat("0f", 16), "from": "+48123456789"}
 	f.Post(t, f.token, "/channels", voice).Problem(t, http.StatusUnprocessableEntity, api.ErrorCodeChannelTypeUnavailable)
 	require.JSONEq(t, "[]", string(f.Get(t, f.token, "/channels").Want(t, http.StatusOK).Body), "nothing was stored")
 	require.Empty(t, f.telegram.Calls(), "and no one was called")

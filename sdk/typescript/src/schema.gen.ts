@@ -2522,32 +2522,242 @@ export interface components {
             credentials?: components["schemas"]["EmailChannelCredentials"];
             apiBaseUrl?: components["schemas"]["ChannelBaseUrl"];
         };
-        /**
-         * @description A channel type that this version can't connect yet.
-         * @enum {string}
-         */
-        OtherChannelType: "WHATSAPP" | "MESSENGER" | "VIBER" | "SLACK" | "DISCORD" | "SMS" | "VOICE";
-        /** @description A channel of a type that this version can't connect yet. */
-        ChannelCreateOther: {
+        /** @description Version of the Graph API, such as `v23.0`. Absent for the one this server was tested with. */
+        MetaApiVersion: string;
+        /** @description Settings of a WhatsApp Business number. */
+        WhatsAppChannelConfig: {
+            /** @description Id of the phone number at Meta. */
+            phoneNumberId: string;
+            /** @description Id of the WhatsApp Business account, whose templates can be sent. Absent if none are. */
+            businessAccountId?: string;
+            apiVersion?: components["schemas"]["MetaApiVersion"];
+        };
+        /** @description Verify token that you entered for the webhook in the app's dashboard. */
+        MetaVerifyToken: string;
+        /** @description Secrets of a WhatsApp Business number. */
+        WhatsAppChannelCredentials: {
+            /** @description Access token of a system user. */
+            accessToken: string;
+            /** @description Secret of the app, which signs requests to the channel's hook. */
+            appSecret: string;
+            verifyToken: components["schemas"]["MetaVerifyToken"];
+        };
+        /** @description A WhatsApp Business number to connect. */
+        ChannelCreateWhatsApp: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description Type of the channel. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
-            type: "WHATSAPP" | "MESSENGER" | "VIBER" | "SLACK" | "DISCORD" | "SMS" | "VOICE";
+            type: "WHATSAPP";
             name: components["schemas"]["ChannelName"];
             /**
              * Format: uuid
              * @description The agent that replies in this channel.
              */
             agentId: string;
-            /** @description Settings of the channel. */
-            config?: Record<string, never>;
-            /** @description Secrets of the channel. */
-            credentials?: Record<string, never>;
+            config: components["schemas"]["WhatsAppChannelConfig"];
+            credentials: components["schemas"]["WhatsAppChannelCredentials"];
+            apiBaseUrl?: components["schemas"]["ChannelBaseUrl"];
+        };
+        /** @description Settings of a Facebook page. */
+        MessengerChannelConfig: {
+            /** @description Id of the page. */
+            pageId: string;
+            /** @description Whether the app may use the tag `HUMAN_AGENT`, which lets operators reply for 7 days instead of 24 hours. Absent for `false`. */
+            humanAgentTag?: boolean;
+            apiVersion?: components["schemas"]["MetaApiVersion"];
+        };
+        /** @description Secrets of a Facebook page. */
+        MessengerChannelCredentials: {
+            /** @description Access token of the page. */
+            pageAccessToken: string;
+            /** @description Secret of the app, which signs requests to the channel's hook. */
+            appSecret: string;
+            verifyToken: components["schemas"]["MetaVerifyToken"];
+        };
+        /** @description A Facebook page to connect. */
+        ChannelCreateMessenger: {
+            /**
+             * @description Type of the channel. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "MESSENGER";
+            name: components["schemas"]["ChannelName"];
+            /**
+             * Format: uuid
+             * @description The agent that replies in this channel.
+             */
+            agentId: string;
+            config: components["schemas"]["MessengerChannelConfig"];
+            credentials: components["schemas"]["MessengerChannelCredentials"];
+            apiBaseUrl?: components["schemas"]["ChannelBaseUrl"];
+        };
+        /** @description Settings of a Viber bot. */
+        ViberChannelConfig: {
+            /** @description Name shown with messages. Absent for the name of the channel, cut to 28 characters. */
+            senderName?: string;
+            /** @description Text shown to people who open the bot for the first time. Absent for none. */
+            greeting?: string;
+        };
+        /** @description Secrets of a Viber bot. */
+        ViberChannelCredentials: {
+            /** @description Authentication token of the bot, which also signs requests to the channel's hook. */
+            authToken: string;
+        };
+        /** @description A Viber bot to connect. */
+        ChannelCreateViber: {
+            /**
+             * @description Type of the channel. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "VIBER";
+            name: components["schemas"]["ChannelName"];
+            /**
+             * Format: uuid
+             * @description The agent that replies in this channel.
+             */
+            agentId: string;
+            config: components["schemas"]["ViberChannelConfig"];
+            credentials: components["schemas"]["ViberChannelCredentials"];
+            apiBaseUrl?: components["schemas"]["ChannelBaseUrl"];
+        };
+        /** @description Settings of a Slack app. */
+        SlackChannelConfig: {
+            /** @description Id of the Slack workspace. Requests about other ones are ignored. Absent for any. */
+            teamId?: string;
+        };
+        /** @description Secrets of a Slack app. */
+        SlackChannelCredentials: {
+            /** @description Token of the bot, which begins with `xoxb-`. */
+            botToken: string;
+            /** @description Signing secret of the app, which signs requests to the channel's hook. */
+            signingSecret: string;
+        };
+        /** @description A Slack app to connect. */
+        ChannelCreateSlack: {
+            /**
+             * @description Type of the channel. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "SLACK";
+            name: components["schemas"]["ChannelName"];
+            /**
+             * Format: uuid
+             * @description The agent that replies in this channel.
+             */
+            agentId: string;
+            config: components["schemas"]["SlackChannelConfig"];
+            credentials: components["schemas"]["SlackChannelCredentials"];
+            apiBaseUrl?: components["schemas"]["ChannelBaseUrl"];
+        };
+        /** @description Settings of a Discord bot. */
+        DiscordChannelConfig: {
+            /** @description Public key of the application, which verifies requests to the channel's hook. */
+            publicKey: string;
+            /** @description Whether messages are received over Discord's Gateway. Otherwise only interactions are. Absent for `true`. */
+            gateway?: boolean;
+            /**
+             * Format: uri
+             * @description URL of the Gateway, for tests. Absent for the one that Discord's API names.
+             */
+            gatewayUrl?: string;
+        };
+        /** @description Secrets of a Discord bot. */
+        DiscordChannelCredentials: {
+            /** @description Token of the bot. */
+            botToken: string;
+        };
+        /** @description A Discord bot to connect. */
+        ChannelCreateDiscord: {
+            /**
+             * @description Type of the channel. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "DISCORD";
+            name: components["schemas"]["ChannelName"];
+            /**
+             * Format: uuid
+             * @description The agent that replies in this channel.
+             */
+            agentId: string;
+            config: components["schemas"]["DiscordChannelConfig"];
+            credentials: components["schemas"]["DiscordChannelCredentials"];
+            apiBaseUrl?: components["schemas"]["ChannelBaseUrl"];
+        };
+        /** @description SID of the Twilio account. */
+        TwilioAccountSid: string;
+        /** @description Settings of a phone number for text messages: `from` or `messagingServiceSid`. */
+        SmsChannelConfig: {
+            accountSid: components["schemas"]["TwilioAccountSid"];
+            /** @description Phone number, short code or name that messages are sent from. */
+            from?: string;
+            /** @description SID of the messaging service that messages are sent from. Absent for `from`. */
+            messagingServiceSid?: string;
+        };
+        /** @description Auth token of the account, which also signs requests to the channel's hook. */
+        TwilioAuthToken: string;
+        /** @description Secrets of a phone number for text messages. */
+        SmsChannelCredentials: {
+            authToken: components["schemas"]["TwilioAuthToken"];
+        };
+        /** @description A phone number for text messages to connect. */
+        ChannelCreateSms: {
+            /**
+             * @description Type of the channel. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "SMS";
+            name: components["schemas"]["ChannelName"];
+            /**
+             * Format: uuid
+             * @description The agent that replies in this channel.
+             */
+            agentId: string;
+            config: components["schemas"]["SmsChannelConfig"];
+            credentials: components["schemas"]["SmsChannelCredentials"];
+            apiBaseUrl?: components["schemas"]["ChannelBaseUrl"];
+        };
+        /**
+         * @description How calls are transcribed. `relay`: over a WebSocket (ConversationRelay). `gather`: one request for each utterance.
+         * @enum {string}
+         */
+        VoiceMode: "relay" | "gather";
+        /** @description Settings of a phone number for calls. */
+        VoiceChannelConfig: {
+            accountSid: components["schemas"]["TwilioAccountSid"];
+            /** @description Phone number that calls come to and are made from. */
+            from: string;
+            mode?: components["schemas"]["VoiceMode"];
+            /** @description Language of calls. Absent for `en-US`. */
+            language?: string;
+            /** @description Name of the voice at Twilio. Absent for the standard one of the language. */
+            voice?: string;
+            /** @description What callers hear first. Absent for a standard text. */
+            greeting?: string;
+        };
+        /** @description Secrets of a phone number for calls. */
+        VoiceChannelCredentials: {
+            authToken: components["schemas"]["TwilioAuthToken"];
+        };
+        /** @description A phone number for calls to connect. */
+        ChannelCreateVoice: {
+            /**
+             * @description Type of the channel. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "VOICE";
+            name: components["schemas"]["ChannelName"];
+            /**
+             * Format: uuid
+             * @description The agent that replies in this channel.
+             */
+            agentId: string;
+            config: components["schemas"]["VoiceChannelConfig"];
+            credentials: components["schemas"]["VoiceChannelCredentials"];
             apiBaseUrl?: components["schemas"]["ChannelBaseUrl"];
         };
         /** @description A channel to create. `type` selects the settings and the secrets that it needs. */
-        ChannelCreate: components["schemas"]["ChannelCreateWebsite"] | components["schemas"]["ChannelCreateTelegram"] | components["schemas"]["ChannelCreateEmail"] | components["schemas"]["ChannelCreateOther"];
+        ChannelCreate: components["schemas"]["ChannelCreateWebsite"] | components["schemas"]["ChannelCreateTelegram"] | components["schemas"]["ChannelCreateEmail"] | components["schemas"]["ChannelCreateWhatsApp"] | components["schemas"]["ChannelCreateMessenger"] | components["schemas"]["ChannelCreateViber"] | components["schemas"]["ChannelCreateSlack"] | components["schemas"]["ChannelCreateDiscord"] | components["schemas"]["ChannelCreateSms"] | components["schemas"]["ChannelCreateVoice"];
         /**
          * @description `credentials_rejected`: the provider rejected the credentials, or they can't be read; set them again. `provider_unavailable`: the provider could not be reached. `rejected_by_provider`: the provider refused the request. `not_connected`: the channel was not connected yet; check it.
          * @enum {string}
@@ -2629,20 +2839,113 @@ export interface components {
              */
             type: "EMAIL";
         };
-        /** @description A channel of a type that this version can't connect yet. */
-        OtherChannel: components["schemas"]["ChannelConnection"] & {
-            type: components["schemas"]["OtherChannelType"];
-            /** @description Settings of the channel. */
-            config: Record<string, never>;
+        /** @description A WhatsApp Business number. */
+        WhatsAppChannel: components["schemas"]["ChannelConnection"] & {
+            /**
+             * @description Type of the channel.
+             * @constant
+             */
+            type: "WHATSAPP";
+            config: components["schemas"]["WhatsAppChannelConfig"];
         } & {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            type: "WHATSAPP" | "MESSENGER" | "VIBER" | "SLACK" | "DISCORD" | "SMS" | "VOICE";
+            type: "WHATSAPP";
+        };
+        /** @description A Facebook page. */
+        MessengerChannel: components["schemas"]["ChannelConnection"] & {
+            /**
+             * @description Type of the channel.
+             * @constant
+             */
+            type: "MESSENGER";
+            config: components["schemas"]["MessengerChannelConfig"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "MESSENGER";
+        };
+        /** @description A Viber bot. */
+        ViberChannel: components["schemas"]["ChannelConnection"] & {
+            /**
+             * @description Type of the channel.
+             * @constant
+             */
+            type: "VIBER";
+            config: components["schemas"]["ViberChannelConfig"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "VIBER";
+        };
+        /** @description A Slack app. */
+        SlackChannel: components["schemas"]["ChannelConnection"] & {
+            /**
+             * @description Type of the channel.
+             * @constant
+             */
+            type: "SLACK";
+            config: components["schemas"]["SlackChannelConfig"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "SLACK";
+        };
+        /** @description A Discord bot. */
+        DiscordChannel: components["schemas"]["ChannelConnection"] & {
+            /**
+             * @description Type of the channel.
+             * @constant
+             */
+            type: "DISCORD";
+            config: components["schemas"]["DiscordChannelConfig"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "DISCORD";
+        };
+        /** @description A phone number for text messages. */
+        SmsChannel: components["schemas"]["ChannelConnection"] & {
+            /**
+             * @description Type of the channel.
+             * @constant
+             */
+            type: "SMS";
+            config: components["schemas"]["SmsChannelConfig"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "SMS";
+        };
+        /** @description A phone number for calls. */
+        VoiceChannel: components["schemas"]["ChannelConnection"] & {
+            /**
+             * @description Type of the channel.
+             * @constant
+             */
+            type: "VOICE";
+            config: components["schemas"]["VoiceChannelConfig"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "VOICE";
         };
         /** @description A channel with its settings. `type` selects the form of `config`. */
-        ChannelDetail: components["schemas"]["WebsiteChannel"] | components["schemas"]["TelegramChannel"] | components["schemas"]["EmailChannel"] | components["schemas"]["OtherChannel"];
+        ChannelDetail: components["schemas"]["WebsiteChannel"] | components["schemas"]["TelegramChannel"] | components["schemas"]["EmailChannel"] | components["schemas"]["WhatsAppChannel"] | components["schemas"]["MessengerChannel"] | components["schemas"]["ViberChannel"] | components["schemas"]["SlackChannel"] | components["schemas"]["DiscordChannel"] | components["schemas"]["SmsChannel"] | components["schemas"]["VoiceChannel"];
         /**
          * @description Enables or disables the channel.
          * @enum {string}
@@ -4483,8 +4786,32 @@ export type DkimSettings = components['schemas']['DkimSettings'];
 export type EmailChannelConfig = components['schemas']['EmailChannelConfig'];
 export type EmailChannelCredentials = components['schemas']['EmailChannelCredentials'];
 export type ChannelCreateEmail = components['schemas']['ChannelCreateEmail'];
-export type OtherChannelType = components['schemas']['OtherChannelType'];
-export type ChannelCreateOther = components['schemas']['ChannelCreateOther'];
+export type MetaApiVersion = components['schemas']['MetaApiVersion'];
+export type WhatsAppChannelConfig = components['schemas']['WhatsAppChannelConfig'];
+export type MetaVerifyToken = components['schemas']['MetaVerifyToken'];
+export type WhatsAppChannelCredentials = components['schemas']['WhatsAppChannelCredentials'];
+export type ChannelCreateWhatsApp = components['schemas']['ChannelCreateWhatsApp'];
+export type MessengerChannelConfig = components['schemas']['MessengerChannelConfig'];
+export type MessengerChannelCredentials = components['schemas']['MessengerChannelCredentials'];
+export type ChannelCreateMessenger = components['schemas']['ChannelCreateMessenger'];
+export type ViberChannelConfig = components['schemas']['ViberChannelConfig'];
+export type ViberChannelCredentials = components['schemas']['ViberChannelCredentials'];
+export type ChannelCreateViber = components['schemas']['ChannelCreateViber'];
+export type SlackChannelConfig = components['schemas']['SlackChannelConfig'];
+export type SlackChannelCredentials = components['schemas']['SlackChannelCredentials'];
+export type ChannelCreateSlack = components['schemas']['ChannelCreateSlack'];
+export type DiscordChannelConfig = components['schemas']['DiscordChannelConfig'];
+export type DiscordChannelCredentials = components['schemas']['DiscordChannelCredentials'];
+export type ChannelCreateDiscord = components['schemas']['ChannelCreateDiscord'];
+export type TwilioAccountSid = components['schemas']['TwilioAccountSid'];
+export type SmsChannelConfig = components['schemas']['SmsChannelConfig'];
+export type TwilioAuthToken = components['schemas']['TwilioAuthToken'];
+export type SmsChannelCredentials = components['schemas']['SmsChannelCredentials'];
+export type ChannelCreateSms = components['schemas']['ChannelCreateSms'];
+export type VoiceMode = components['schemas']['VoiceMode'];
+export type VoiceChannelConfig = components['schemas']['VoiceChannelConfig'];
+export type VoiceChannelCredentials = components['schemas']['VoiceChannelCredentials'];
+export type ChannelCreateVoice = components['schemas']['ChannelCreateVoice'];
 export type ChannelCreate = components['schemas']['ChannelCreate'];
 export type ChannelErrorCode = components['schemas']['ChannelErrorCode'];
 export type ChannelError = components['schemas']['ChannelError'];
@@ -4492,7 +4819,13 @@ export type ChannelConnection = components['schemas']['ChannelConnection'];
 export type WebsiteChannel = components['schemas']['WebsiteChannel'];
 export type TelegramChannel = components['schemas']['TelegramChannel'];
 export type EmailChannel = components['schemas']['EmailChannel'];
-export type OtherChannel = components['schemas']['OtherChannel'];
+export type WhatsAppChannel = components['schemas']['WhatsAppChannel'];
+export type MessengerChannel = components['schemas']['MessengerChannel'];
+export type ViberChannel = components['schemas']['ViberChannel'];
+export type SlackChannel = components['schemas']['SlackChannel'];
+export type DiscordChannel = components['schemas']['DiscordChannel'];
+export type SmsChannel = components['schemas']['SmsChannel'];
+export type VoiceChannel = components['schemas']['VoiceChannel'];
 export type ChannelDetail = components['schemas']['ChannelDetail'];
 export type ChannelSwitch = components['schemas']['ChannelSwitch'];
 export type ChannelUpdate = components['schemas']['ChannelUpdate'];
