@@ -24,6 +24,7 @@ import (
 	"github.com/avelto/convo/internal/platform/egress"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/testing/reader"
+	"github.com/avelto/convo/internal/testing/testdb"
 )
 
 // TestMain runs the tests, or is the reader process that they start.
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	testdb.Main(m)
 }
 
 // The secrets of the tests. None may appear in an error or a log.
