@@ -56,7 +56,7 @@ func writeOrCompare(t *testing.T, path string, content []byte) {
 		require.NoError(t, os.WriteFile(path, content, files))
 		return
 	}
-	stored, err := os.ReadFile(path) //nolint:gosec // a constant
+	stored, err := os.ReadFile(path)
 	require.NoError(t, err, "run make conformance")
 	require.Equal(t, string(stored), string(content), "if this is intended, run make conformance")
 }
