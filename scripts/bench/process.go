@@ -55,8 +55,8 @@ var contestants = []contestant{
 	}},
 }
 
-// pendingQuery counts events that have no number yet.
-const pendingQuery = "SELECT 0"
+// pendingQuery is above 0 while there are events without a number.
+const pendingQuery = "SELECT count(*) FROM (SELECT FROM event_outbox LIMIT 1) AS pending"
 
 // server is a process under test that serves leads.
 type server struct {
