@@ -18,8 +18,11 @@ func tracer(options Options) pgx.QueryTracer {
 	if options.Tracing {
 		tracers = append(tracers, otelpgx.NewTracer())
 	}
-	if len(tracers) == 0 {
+	switch len(tracers) {
+	case 0:
 		return nil
+	case 1:
+		return tracers[0]
 	}
 	return multitracer.New(tracers...)
 }

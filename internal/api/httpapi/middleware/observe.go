@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -93,5 +94,16 @@ func (o *Observer) Report(c echo.Context, call *Call) {
 		}
 		attributes = append(attributes, slog.String("error", call.cause.Error()))
 	}
-	o.log.LogAttrs(c.Request().Context(), level, "request", attributes...)
+	o.write(c.Request().Context(), level, attributes)
+}
+
+// write logs a request without looking up its caller, which is always the same.
+func (o *Observer) write(ctx context.Context, level slog.Level, attributes []slog.Attr) {
+	handler := o.log.Handler()
+	if !handler.Enabled(ctx, level) {
+		return
+	}
+	record := slog.NewRecord(time.Now(), level, "request", 0)
+	record.AddAttrs(attributes...)
+	_ = handler.Handle(ctx, record) // as slog.Logger does: there is nowhere else to log it
 }
