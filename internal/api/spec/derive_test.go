@@ -95,7 +95,7 @@ func TestSecurityMatchesRawDocument(t *testing.T) {
 			return
 		}
 		if derived.Widget {
-			require.Equal(t, []any{object{"widgetSession": []any{}}}, security, derived.ID)
+			require.Equal(t, []any{object{"widgetToken": []any{}}}, security, derived.ID)
 			return
 		}
 		var scope api.Scope

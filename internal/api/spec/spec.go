@@ -312,8 +312,8 @@ func (o *Operation) readSecurity(def *openapi3.Operation) error {
 		return nil
 	}
 	if o.Widget {
-		if scopes, ok := (*def.Security)[0]["widgetSession"]; !ok || len(*def.Security) != 1 || len((*def.Security)[0]) != 1 || len(scopes) > 0 {
-			return errors.New("security of the widget must be widgetSession")
+		if scopes, ok := (*def.Security)[0]["widgetToken"]; !ok || len(*def.Security) != 1 || len((*def.Security)[0]) != 1 || len(scopes) > 0 {
+			return errors.New("security of the widget must be widgetToken")
 		}
 		return nil
 	}
