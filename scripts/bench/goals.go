@@ -38,7 +38,7 @@ func (r *results) writeGoals(b *strings.Builder) {
 			cpu, g.cpu, perSecond, g.rate, ahead, fastifyGoal, verdict(cpu <= g.cpu && perSecond >= g.rate && ahead >= fastifyGoal))
 	}
 	for _, server := range []string{convoName, workersName} {
-		fmt.Fprintf(b, "\nPeak memory of %s: %.0f MiB (goal: ≤ %d MiB, %s).\n", server, float64(r.memory[server])/(1<<20), memoryGoal>>20, verdict(r.memory[server] <= memoryGoal))
+		fmt.Fprintf(b, "\nPeak memory of %s: %.0f MiB (goal: ≤ %d MiB, %s).\n", server, float64(r.memory[server].peak)/(1<<20), memoryGoal>>20, verdict(r.memory[server].peak <= memoryGoal))
 	}
 }
 

@@ -174,21 +174,35 @@ func measureCPU(g *ground, s *server) (used, error) {
 	return used{own, pg}, err
 }
 
-// peakMemory returns the peak resident size in bytes.
-func (s *server) peakMemory() int64 {
+// memory is the memory of a process, in bytes.
+type memory struct {
+	peak   int64 // resident at most
+	mapped int64 // of that, pages of files, which is the binary: the kernel keeps them once for all processes, and can drop them
+}
+
+func (m memory) String() string {
+	return fmt.Sprintf("%.0f MB, %.0f of them mapped from the binary", float64(m.peak)/1e6, float64(m.mapped)/1e6)
+}
+
+// memory returns the memory of the server so far (proc_pid_status(5)).
+func (s *server) memory() (m memory) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
-		return 0
+		return m
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kilobytes, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			if err == nil {
-				return kilobytes << 10
-			}
+		name, rest, _ := strings.Cut(line, ":")
+		value, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+		kilobytes, err := strconv.ParseInt(value, 10, 64)
+		switch {
+		case err != nil:
+		case name == "VmHWM":
+			m.peak = kilobytes << 10
+		case name == "RssFile":
+			m.mapped = kilobytes << 10
 		}
 	}
-	return 0
+	return m
 }
 
 // processCPU returns the CPU time of a process, optionally including its terminated

@@ -17,11 +17,11 @@ type key struct{ server, work string }
 type results struct {
 	cells  map[key][]cell
 	open   map[key][][]time.Duration // sorted, one slice per round
-	memory map[string]int64          // bytes
+	memory map[string]memory
 }
 
 func newResults() *results {
-	return &results{cells: map[key][]cell{}, open: map[key][][]time.Duration{}, memory: map[string]int64{}}
+	return &results{cells: map[key][]cell{}, open: map[key][][]time.Duration{}, memory: map[string]memory{}}
 }
 
 func (r *results) add(server string, work *workload, c cell) {
@@ -93,9 +93,9 @@ func (r *results) writeCells(b *strings.Builder) {
 	b.WriteString("\nPeak memory:")
 	for i, one := range contestants {
 		if i > 0 {
-			b.WriteByte(',')
+			b.WriteByte(';')
 		}
-		fmt.Fprintf(b, " %s %.0f MB", one.name, float64(r.memory[one.name])/1e6)
+		fmt.Fprintf(b, " %s %s", one.name, r.memory[one.name])
 	}
 	b.WriteString(".\n")
 }

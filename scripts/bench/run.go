@@ -86,7 +86,7 @@ func (c *runCommand) measure(ctx context.Context, ground *ground, servers []*ser
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, c.Rounds)
 	}
 	for _, s := range servers {
-		r.memory[s.name] = s.peakMemory()
+		r.memory[s.name] = s.memory()
 	}
 	for range openRounds {
 		for _, work := range workloads {

@@ -88,7 +88,7 @@ func (c *webhooksCommand) Run(ctx context.Context) (err error) {
 	if r.lags, err = steady(ctx, ground, s); err != nil {
 		return err
 	}
-	r.memory = ours.peakMemory()
+	r.memory = ours.memory()
 	table := r.markdown(c)
 	fmt.Println(table)
 	return writeTable(c.Out, "make bench-webhooks", table)
@@ -361,7 +361,7 @@ type webhookResults struct {
 	cells           map[string][]cell
 	healthy, beside []float64
 	lags            []time.Duration
-	memory          int64
+	memory          memory
 }
 
 func (r *webhookResults) markdown(c *webhooksCommand) string {
@@ -377,7 +377,7 @@ func (r *webhookResults) markdown(c *webhooksCommand) string {
 			median(cells, func(i int) float64 { return cells[i].rate / rivers[i].rate }),
 			median(cells, func(i int) float64 { return cells[i].cpu / rivers[i].cpu }))
 	}
-	fmt.Fprintf(&b, "\n- Peak memory of `convo work`: %.1f MiB.\n", float64(r.memory)/(1<<20))
+	fmt.Fprintf(&b, "\n- Peak memory of `convo work`: %s.\n", r.memory)
 	fmt.Fprintf(&b, "- From commit to the first attempt at %d events/s: p50 %s, p99 %s.\n", steadyRate,
 		milliseconds(float64(quantile(r.lags, 0.5))), milliseconds(float64(quantile(r.lags, 0.99))))
 	fmt.Fprintf(&b, "- Nine endpoints next to a healthy tenth: %.0f deliveries/s; next to one that hangs: %.0f (× %.2f).\n",
