@@ -2798,7 +2798,7 @@ export interface components {
         WebsiteChannel: components["schemas"]["ChannelConnection"] & {
             /**
              * @description Type of the channel.
-             * @constant
+             * @enum {string}
              */
             type: "WEBSITE";
             config: components["schemas"]["WebsiteChannelConfig"];
@@ -2813,7 +2813,7 @@ export interface components {
         TelegramChannel: components["schemas"]["ChannelConnection"] & {
             /**
              * @description Type of the channel.
-             * @constant
+             * @enum {string}
              */
             type: "TELEGRAM";
             config: components["schemas"]["TelegramChannelConfig"];
@@ -2828,7 +2828,7 @@ export interface components {
         EmailChannel: components["schemas"]["ChannelConnection"] & {
             /**
              * @description Type of the channel.
-             * @constant
+             * @enum {string}
              */
             type: "EMAIL";
             config: components["schemas"]["EmailChannelConfig"];
@@ -2843,7 +2843,7 @@ export interface components {
         WhatsAppChannel: components["schemas"]["ChannelConnection"] & {
             /**
              * @description Type of the channel.
-             * @constant
+             * @enum {string}
              */
             type: "WHATSAPP";
             config: components["schemas"]["WhatsAppChannelConfig"];
@@ -2858,7 +2858,7 @@ export interface components {
         MessengerChannel: components["schemas"]["ChannelConnection"] & {
             /**
              * @description Type of the channel.
-             * @constant
+             * @enum {string}
              */
             type: "MESSENGER";
             config: components["schemas"]["MessengerChannelConfig"];
@@ -2873,7 +2873,7 @@ export interface components {
         ViberChannel: components["schemas"]["ChannelConnection"] & {
             /**
              * @description Type of the channel.
-             * @constant
+             * @enum {string}
              */
             type: "VIBER";
             config: components["schemas"]["ViberChannelConfig"];
@@ -2888,7 +2888,7 @@ export interface components {
         SlackChannel: components["schemas"]["ChannelConnection"] & {
             /**
              * @description Type of the channel.
-             * @constant
+             * @enum {string}
              */
             type: "SLACK";
             config: components["schemas"]["SlackChannelConfig"];
@@ -2903,7 +2903,7 @@ export interface components {
         DiscordChannel: components["schemas"]["ChannelConnection"] & {
             /**
              * @description Type of the channel.
-             * @constant
+             * @enum {string}
              */
             type: "DISCORD";
             config: components["schemas"]["DiscordChannelConfig"];
@@ -2918,7 +2918,7 @@ export interface components {
         SmsChannel: components["schemas"]["ChannelConnection"] & {
             /**
              * @description Type of the channel.
-             * @constant
+             * @enum {string}
              */
             type: "SMS";
             config: components["schemas"]["SmsChannelConfig"];
@@ -2933,7 +2933,7 @@ export interface components {
         VoiceChannel: components["schemas"]["ChannelConnection"] & {
             /**
              * @description Type of the channel.
-             * @constant
+             * @enum {string}
              */
             type: "VOICE";
             config: components["schemas"]["VoiceChannelConfig"];
