@@ -328,6 +328,36 @@ func TestEditsAndRemovals(t *testing.T) {
 	require.Equal(t, removed.Revision, f.get(t, stored.Conversation.ID).Conversation.Revision)
 }
 
+func TestThreadsThatEndCloseTheirConversation(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	call := message("m1", "Hello")
+	call.Thread = "CA1"
+	stored := f.receive(t, call)
+	other := f.receive(t, message("m2", "Another one"))
+	channel := f.channelRow(t)
+	end := func(thread string) (known bool) {
+		require.NoError(t, postgres.WithTx(t.Context(), f.DB, func(ctx context.Context, tx postgres.Tx) (err error) {
+			known, err = f.conversations.ApplyEnd(ctx, tx, channel, provider.End{Thread: thread})
+			return err
+		}))
+		return known
+	}
+	require.True(t, end("CA1"))
+	require.True(t, end("CA1"), "it is reported again")
+	require.Equal(t, api.ConversationStatusCLOSED, f.get(t, stored.Conversation.ID).Conversation.Status)
+	require.False(t, end("unknown"))
+	require.False(t, end(""))
+	require.Equal(t, api.ConversationStatusOPEN, f.get(t, other.Conversation.ID).Conversation.Status)
+	var closed int
+	for _, one := range f.Events(t, f.Ours) {
+		if one.Type == api.EventTypeConversationClosed {
+			closed++
+		}
+	}
+	require.Equal(t, 1, closed)
+}
+
 func TestBlocksEndTheReplyPolicy(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

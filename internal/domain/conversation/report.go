@@ -55,6 +55,21 @@ func (s *Service) ApplyBlock(ctx context.Context, tx postgres.Tx, channel db.Cha
 	return nil
 }
 
+// ApplyEnd closes the conversation of a thread that has ended, and reports whether there is
+// one. It locks the conversation.
+func (s *Service) ApplyEnd(ctx context.Context, tx postgres.Tx, channel db.Channel, in provider.End) (known bool, err error) {
+	row, err := db.New().ConversationLatestOfThread(ctx, tx, db.ConversationLatestOfThreadParams{
+		WorkspaceID: channel.WorkspaceID, ChannelID: channel.ID, ThreadExternalID: externalID(in.Thread),
+	})
+	if in.Thread == "" || postgres.IsNotFound(err) {
+		return false, nil
+	} else if err != nil {
+		return false, fmt.Errorf("find conversation of thread: %w", err)
+	}
+	_, err = s.Close(ctx, tx, row.WorkspaceID, row.ID)
+	return true, err
+}
+
 // Fetched is a file that was fetched from the provider and stored.
 type Fetched struct {
 	BlobKey, Name, ContentType string

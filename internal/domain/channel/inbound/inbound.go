@@ -102,11 +102,13 @@ func (e *Engine) apply(ctx context.Context, tx postgres.Tx, opened channel.Opene
 		known, err = e.Conversations.ApplyStatus(ctx, tx, opened.Row, item)
 	case provider.Block:
 		err = e.Conversations.ApplyBlock(ctx, tx, opened.Row, item)
+	case provider.End:
+		known, err = e.Conversations.ApplyEnd(ctx, tx, opened.Row, item)
 	default:
 		err = fmt.Errorf("inbound: unexpected item %T", item)
 	}
 	if err == nil && !known {
-		e.Log.DebugContext(ctx, "a channel's request is about an unknown message", "channelId", opened.Row.ID)
+		e.Log.DebugContext(ctx, "a channel's request is about what is not known", "channelId", opened.Row.ID)
 	}
 	return err
 }

@@ -7,7 +7,7 @@ import (
 	api "github.com/avelto/convo/gen/api/model"
 )
 
-// Item is one thing that a provider reports: a Message, Edit, Status, Typing or Block.
+// Item is one thing that a provider reports: a Message, Edit, Status, Typing, Block or End.
 type Item interface{ item() }
 
 // Message is a message of a contact.
@@ -120,8 +120,13 @@ type Block struct {
 	On   bool
 }
 
+// End reports that a thread has ended, such as a call that was hung up: its conversation is
+// closed.
+type End struct{ Thread string }
+
 func (Message) item() {}
 func (Edit) item()    {}
 func (Status) item()  {}
 func (Typing) item()  {}
 func (Block) item()   {}
+func (End) item()     {}
