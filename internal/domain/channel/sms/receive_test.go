@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,7 +78,7 @@ func TestFilesAreParsed(t *testing.T) {
 func TestKeywordsAreNotAnswered(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string][]provider.Item{
-		" Stop\n": {provider.Block{From: "+48123456789", On: true}}, "UNSUBSCRIBE": {provider.Block{From: "+48123456789", On: true}},
+		"Stop\n": {provider.Block{From: "+48123456789", On: true}}, "UNSUBSCRIBE": {provider.Block{From: "+48123456789", On: true}},
 		"start": {provider.Block{From: "+48123456789"}}, "help": {}, "INFO": {},
 	} {
 		items := receive(t, text(body)).Items
@@ -150,14 +151,7 @@ func TestRequestsWithoutAMessageAreMalformed(t *testing.T) {
 	t.Parallel()
 	for _, missing := range [][]string{{"MessageSid", "SmsSid"}, {"From"}} {
 		form := text("x")
-		maps.DeleteFunc(form, func(name string, _ []string) bool {
-			for _, one := range missing {
-				if one == name {
-					return true
-				}
-			}
-			return false
-		})
+		maps.DeleteFunc(form, func(name string, _ []string) bool { return slices.Contains(missing, name) })
 		_, err := (&sms.Provider{}).Receive(channel(), signed(form))
 		require.ErrorIs(t, err, provider.ErrMalformed)
 	}
