@@ -3,6 +3,7 @@ package app
 import (
 	"github.com/avelto/convo/internal/domain/channel/email"
 	"github.com/avelto/convo/internal/domain/channel/provider"
+	"github.com/avelto/convo/internal/domain/channel/slack"
 	"github.com/avelto/convo/internal/domain/channel/sms"
 	"github.com/avelto/convo/internal/domain/channel/telegram"
 	"github.com/avelto/convo/internal/domain/channel/website"
@@ -18,6 +19,7 @@ func newProviders(guard *egress.Guard, parts Parts) provider.Registry {
 		website.Provider{},
 		&telegram.Provider{Client: client},
 		&sms.Provider{Client: client},
+		&slack.Provider{Client: client},
 		&email.Provider{Guard: guard, Reader: &extract.Runner{Binary: parts.ExtractBinary}, Log: parts.Log},
 	)
 }

@@ -1,0 +1,182 @@
+// Package slack connects channels to Slack apps: the Events API receives, the Web API sends
+// (https://api.slack.com).
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	api "github.com/avelto/convo/gen/api/model"
+	"github.com/avelto/convo/internal/domain/channel/provider"
+	"github.com/avelto/convo/internal/platform/apiclient"
+)
+
+// Credentials of a channel.
+const (
+	botToken      = "botToken"
+	signingSecret = "signingSecret"
+)
+
+const (
+	defaultBaseURL = "https://slack.com"
+	// filesURL is where files are; the token goes nowhere else.
+	filesURL = "https://files.slack.com"
+	// maxText is what Slack recommends; it cuts texts of more than 40,000 characters.
+	maxText = 4000
+	// Slack's limits: about a message a second to a conversation, and some hundreds a minute
+	// in a workspace.
+	interval        = 100 * time.Millisecond
+	contactInterval = time.Second
+	timeout         = 20 * time.Second
+)
+
+var tokenPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+// Provider is the channel type SLACK.
+type Provider struct{ Client *apiclient.Client }
+
+var (
+	_ provider.Provider = (*Provider)(nil)
+	_ provider.Fetcher  = (*Provider)(nil)
+)
+
+// Type implements provider.Provider.
+func (*Provider) Type() api.ChannelType { return api.ChannelTypeSLACK }
+
+// Rules implements provider.Provider. chat.postMessage has no idempotency key.
+func (*Provider) Rules() provider.Rules {
+	return provider.Rules{
+		MaxLength: maxText, Split: true, Verified: true, Hook: true, Interval: interval, ContactInterval: contactInterval, Timeout: timeout,
+	}
+}
+
+// Validate implements provider.Provider. The schema has checked the signing secret.
+func (*Provider) Validate(c provider.Channel) []provider.Invalid {
+	if !tokenPattern.MatchString(c.Credentials[botToken]) {
+		return []provider.Invalid{{Pointer: "/credentials/" + botToken, Message: "must be a token, such as xoxb-…"}}
+	}
+	return nil
+}
+
+// teamOf is the Slack workspace that a channel is limited to; empty for any.
+func teamOf(c provider.Channel) string {
+	var config struct {
+		Team string `json:"teamId"`
+	}
+	_ = json.Unmarshal(c.Config, &config) // the schema has checked it
+	return config.Team
+}
+
+// Check implements provider.Provider: it returns the names of the workspace and of the bot.
+func (p *Provider) Check(ctx context.Context, c provider.Channel) (string, error) {
+	var found struct {
+		Team   string `json:"team"`
+		TeamID string `json:"team_id"`
+		User   string `json:"user"`
+	}
+	if err := p.call(ctx, c, "auth.test", struct{}{}, &found); err != nil {
+		return "", err
+	}
+	if team := teamOf(c); team != "" && team != found.TeamID {
+		return "", &provider.SendError{Kind: provider.Credentials, Detail: "The token is of another Slack workspace: " + found.TeamID + "."}
+	}
+	return found.Team + " @" + found.User, nil
+}
+
+// Send implements provider.Provider by chat.postMessage. A reply to a message is sent to its
+// thread.
+func (p *Provider) Send(ctx context.Context, c provider.Channel, m provider.Outbound) (provider.Sent, error) {
+	to, thread := m.To, ""
+	for _, id := range []string{m.ReplyTo, m.Thread} {
+		if room, ts, ok := cutID(id); ok {
+			to, thread = room, ts
+		}
+	}
+	parameters := map[string]any{"channel": to, "text": escape(m.Text)}
+	if thread != "" {
+		parameters["thread_ts"] = thread
+	}
+	var posted struct {
+		Channel string `json:"channel"`
+		TS      string `json:"ts"`
+	}
+	if err := p.call(ctx, c, "chat.postMessage", parameters, &posted); err != nil {
+		return provider.Sent{}, err
+	}
+	if posted.TS == "" {
+		return provider.Sent{}, unreadable(nil)
+	}
+	if posted.Channel != "" {
+		to = posted.Channel
+	}
+	return provider.Sent{ExternalIDs: []string{messageID(to, posted.TS)}}, nil
+}
+
+// messageID names a message: timestamps are unique within a room only, which is what this
+// package calls Slack's channels and direct messages.
+func messageID(room, ts string) string { return room + ":" + ts }
+
+func cutID(id string) (room, ts string, ok bool) {
+	room, ts, ok = strings.Cut(id, ":")
+	return room, ts, ok && room != "" && ts != ""
+}
+
+// Fetch implements provider.Fetcher: path is that of url_private. Without the scope
+// files:read, Slack responds with a page to sign in.
+func (p *Provider) Fetch(ctx context.Context, c provider.Channel, path string) (provider.File, error) {
+	base := filesURL
+	if c.APIBaseURL != "" {
+		base = c.APIBaseURL
+	}
+	if !strings.HasPrefix(path, "/") {
+		return provider.File{}, &provider.SendError{Kind: provider.Permanent, Detail: "This is not a file at Slack."}
+	}
+	response, err := p.Client.Open(ctx, apiclient.Request{Method: http.MethodGet, URL: base + path, Header: authorization(c)})
+	if err != nil {
+		return provider.File{}, noResponse(c, err)
+	}
+	contentType := response.Header.Get("Content-Type")
+	if response.StatusCode == http.StatusOK && (!strings.HasPrefix(contentType, "text/html") || strings.HasSuffix(path, ".html")) {
+		return provider.File{ReadCloser: response.Body, ContentType: contentType, SizeBytes: response.ContentLength}, nil
+	}
+	_ = response.Body.Close()
+	failed := &provider.SendError{
+		Kind: provider.Retryable, Code: strconv.Itoa(response.StatusCode), Detail: fmt.Sprintf("Slack responded %d to the download.", response.StatusCode),
+	}
+	switch {
+	case response.StatusCode == http.StatusNotFound, response.StatusCode == http.StatusGone:
+		failed.Kind = provider.Permanent
+	case response.StatusCode < http.StatusInternalServerError && response.StatusCode != http.StatusTooManyRequests:
+		failed.Kind, failed.Detail = provider.Credentials, "Slack did not let the bot download a file. It needs the scope files:read."
+	}
+	return provider.File{}, failed
+}
+
+// call calls a method of the Web API.
+func (p *Provider) call(ctx context.Context, c provider.Channel, method string, parameters, result any) error {
+	body, err := json.Marshal(parameters)
+	if err != nil {
+		return fmt.Errorf("slack: %w", err)
+	}
+	header := authorization(c)
+	header.Set("Content-Type", "application/json; charset=utf-8")
+	base := defaultBaseURL
+	if c.APIBaseURL != "" {
+		base = c.APIBaseURL
+	}
+	response, err := p.Client.Do(ctx, apiclient.Request{Method: http.MethodPost, URL: base + "/api/" + method, Header: header, Body: body})
+	if err != nil {
+		return noResponse(c, err)
+	}
+	return parseResponse(response, result)
+}
+
+func authorization(c provider.Channel) http.Header {
+	return http.Header{"Authorization": {"Bearer " + c.Credentials[botToken]}}
+}
