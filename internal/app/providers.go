@@ -6,6 +6,7 @@ import (
 	"github.com/avelto/convo/internal/domain/channel/slack"
 	"github.com/avelto/convo/internal/domain/channel/sms"
 	"github.com/avelto/convo/internal/domain/channel/telegram"
+	"github.com/avelto/convo/internal/domain/channel/voice"
 	"github.com/avelto/convo/internal/domain/channel/website"
 	"github.com/avelto/convo/internal/platform/apiclient"
 	"github.com/avelto/convo/internal/platform/egress"
@@ -19,6 +20,7 @@ func newProviders(guard *egress.Guard, parts Parts) provider.Registry {
 		website.Provider{},
 		&telegram.Provider{Client: client},
 		&sms.Provider{Client: client},
+		&voice.Provider{Client: client},
 		&slack.Provider{Client: client},
 		&email.Provider{Guard: guard, Reader: &extract.Runner{Binary: parts.ExtractBinary}, Log: parts.Log},
 	)
