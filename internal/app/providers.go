@@ -1,6 +1,7 @@
 package app
 
 import (
+	"github.com/avelto/convo/internal/domain/channel/discord"
 	"github.com/avelto/convo/internal/domain/channel/email"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/channel/slack"
@@ -22,6 +23,7 @@ func newProviders(guard *egress.Guard, parts Parts) provider.Registry {
 		&sms.Provider{Client: client},
 		&voice.Provider{Client: client},
 		&slack.Provider{Client: client},
+		&discord.Provider{Client: client, Guard: guard},
 		&email.Provider{Guard: guard, Reader: &extract.Runner{Binary: parts.ExtractBinary}, Log: parts.Log},
 	)
 }
