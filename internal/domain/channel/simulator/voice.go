@@ -1,0 +1,124 @@
+package simulator
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	api "github.com/avelto/convo/gen/api/model"
+)
+
+// Voice is Twilio's API for calls (https://www.twilio.com/docs/voice) with one number. Each
+// contact has one call, which is live once the contact has spoken.
+type Voice struct {
+	Core
+
+	mu sync.Mutex
+	// live are the numbers of who speaks on a call, and asks what the TwiML of a message
+	// lets Twilio call then.
+	live, asks map[string]string
+}
+
+// NewVoice returns an API without calls.
+func NewVoice() *Voice { return &Voice{live: map[string]string{}, asks: map[string]string{}} }
+
+// voiceLimit is the longest TwiML of a call, in characters.
+const voiceLimit = 4000
+
+// Type implements Simulator.
+func (*Voice) Type() api.ChannelType { return api.ChannelTypeVOICE }
+
+// Settings implements Simulator.
+func (*Voice) Settings() Settings {
+	return Settings{
+		Config:      json.RawMessage(`{"accountSid":"` + twilioAccount + `","from":"` + twilioNumber + `","mode":"gather"}`),
+		Credentials: map[string]string{"authToken": twilioToken},
+	}
+}
+
+// ServeHTTP implements Simulator.
+func (s *Voice) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path, form, ok := twilioCall(w, r)
+	if !ok {
+		return
+	}
+	call, found := strings.CutPrefix(strings.TrimSuffix(path, ".json"), "/Calls/")
+	s.mu.Lock()
+	to := s.live[call]
+	s.mu.Unlock()
+	if path == "/Calls.json" {
+		to = form.Get("To")
+		call, found = voiceCall(to), true
+	}
+	var twiml struct {
+		Gather struct {
+			Action string `xml:"action,attr"`
+			Say    string
+		}
+	}
+	err := xml.Unmarshal([]byte(form.Get("Twiml")), &twiml)
+	switch {
+	case !found:
+		Write(w, twilioError(http.StatusNotFound, 20404, "The requested resource was not found"))
+	case to == "":
+		Write(w, twilioError(http.StatusBadRequest, 21220, "Call is not in-progress. Cannot redirect."))
+	case err != nil, len([]rune(form.Get("Twiml"))) > voiceLimit:
+		Write(w, twilioError(http.StatusBadRequest, 21218, "Invalid 'Twiml'"))
+	default:
+		s.Serve(w, r, Message{To: to, Text: twiml.Gather.Say, Thread: call}, func(m Message, number int) (Message, Response) {
+			m.ID = strconv.Itoa(number)
+			s.mu.Lock()
+			s.asks[m.ID], s.live[call] = twiml.Gather.Action, to
+			s.mu.Unlock()
+			return m, Response{Status: http.StatusOK, Body: map[string]any{"sid": call, "to": to, "from": twilioNumber, "status": "in-progress"}}
+		}, twilioFault)
+	}
+}
+
+// voiceCall is the SID of the call of a number.
+func voiceCall(number string) string {
+	sum := sha256.Sum256([]byte(number))
+	return "CA" + hex.EncodeToString(sum[:16])
+}
+
+// Hook implements Simulator: what somebody says is heard in a turn of its own. Delivered is
+// that Twilio has spoken a message. A contact who blocks the channel hangs up.
+func (s *Voice) Hook(hook string, _ time.Time, events ...Event) (Request, error) {
+	if len(events) != 1 {
+		return Request{}, ErrUnsupported
+	}
+	e := events[0]
+	call := voiceCall(e.From)
+	form := url.Values{
+		"CallSid": {call}, "AccountSid": {twilioAccount}, "From": {e.From}, "To": {twilioNumber}, "Direction": {"inbound"}, "CallStatus": {"in-progress"},
+	}
+	query := url.Values{"event": {"speech"}, "turn": {e.ID}}.Encode()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch e.Kind { //nolint:exhaustive // the others are not reported
+	case Wrote:
+		s.live[call] = e.From
+		form.Set("SpeechResult", e.Text)
+		form.Set("Confidence", "0.9")
+	case Delivered:
+		asked, err := url.Parse(s.asks[e.ID])
+		if err != nil {
+			return Request{}, ErrUnsupported
+		}
+		query = asked.RawQuery
+	case Blocked:
+		delete(s.live, call)
+		form.Set("CallStatus", "completed")
+		query = url.Values{"event": {"status"}}.Encode()
+	default:
+		return Request{}, ErrUnsupported
+	}
+	return twilioRequest(hook+"?"+query, form), nil
+}
