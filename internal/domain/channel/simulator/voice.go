@@ -88,7 +88,7 @@ func voiceCall(number string) string {
 	return "CA" + hex.EncodeToString(sum[:16])
 }
 
-// Hook implements Simulator: what somebody says is heard in a turn of its own. Delivered is
+// Hook implements Simulator: what someone says is heard in a turn of its own. Delivered is
 // that Twilio has spoken a message. A contact who blocks the channel hangs up.
 func (s *Voice) Hook(hook string, _ time.Time, events ...Event) (Request, error) {
 	if len(events) != 1 {

@@ -126,7 +126,7 @@ func (e event) received() provider.Received {
 			return provider.Received{Items: []provider.Item{provider.Edit{ExternalID: messageID(e.Channel, e.DeletedTS), Removed: true, At: timeOf(e.EventTS)}}}
 		}
 	}
-	return provider.Received{} // somebody joined, a topic was set, …
+	return provider.Received{} // someone joined, a topic was set, …
 }
 
 func (m message) human() bool { return m.BotID == "" && m.User != "" && m.User != slackbot }

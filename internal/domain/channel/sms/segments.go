@@ -45,7 +45,7 @@ func Segments(text string) (int, Encoding) {
 	return count, encoding
 }
 
-// gsmWidth is how many places a character takes in GSM-7; 0 if GSM-7 lacks it.
+// gsmWidth is how many places a character has in GSM-7; 0 if GSM-7 lacks it.
 func gsmWidth(r rune) int {
 	switch {
 	case strings.ContainsRune(gsmBasic, r):

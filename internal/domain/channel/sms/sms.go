@@ -20,7 +20,7 @@ import (
 
 const (
 	maxText = 1600
-	// Twilio queues what a number cannot send at once; these keep the queue short.
+	// Twilio queues what a number cannot send immediately; these keep the queue short.
 	interval        = 100 * time.Millisecond
 	contactInterval = time.Second
 	timeout         = 20 * time.Second

@@ -24,7 +24,7 @@ func (*Provider) Receive(c provider.Channel, r provider.Request) (provider.Recei
 	}
 	at := turnOf(r.Query)
 	switch status := form.Get("CallStatus"); status {
-	case "completed": // also what somebody said as they hung up
+	case "completed": // also what someone said as they hung up
 		return provider.Received{Items: append(heard(form, call, at), provider.End{Thread: cmp.Or(at.thread, call)})}, nil
 	case "busy", "no-answer", "failed", "canceled":
 		return provider.Received{Items: unanswered(call, at, status)}, nil

@@ -89,7 +89,7 @@ func receive(t *testing.T, to string, f url.Values) (provider.Received, document
 func TestACallIsTranscribed(t *testing.T) {
 	t.Parallel()
 	received, greeting := receive(t, hook, form("CallStatus", "ringing"))
-	require.Empty(t, received.Items, "nobody has said anything")
+	require.Empty(t, received.Items, "no one has said anything")
 	require.Equal(t, "speech", greeting.Gather.Input)
 	require.Equal(t, "pl-PL", greeting.Gather.Language)
 	require.True(t, greeting.Gather.Empty)

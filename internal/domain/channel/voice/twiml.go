@@ -28,7 +28,7 @@ const (
 
 const (
 	firstTurn = "0"
-	// silence is how long Twilio waits for somebody to speak, in seconds, and maxQuiet after
+	// silence is how long Twilio waits for someone to speak, in seconds, and maxQuiet after
 	// how many of these the call is hung up, so that a forgotten one does not cost for hours.
 	silence  = 15
 	maxQuiet = 40
@@ -47,7 +47,7 @@ type turn struct {
 	id string
 	// said says that a message with the key id is spoken first.
 	said bool
-	// quiet counts the turns before this one in which nobody spoke.
+	// quiet counts the turns before this one in which no one spoke.
 	quiet int
 	// thread is that of the conversation if it began with another call.
 	thread string
