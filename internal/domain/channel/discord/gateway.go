@@ -225,7 +225,7 @@ func (l *connection) handle(ctx context.Context, p payload) (again bool, err err
 	return true, nil
 }
 
-// dispatch passes on an event. One that cannot be read is left out.
+// dispatch passes on an event. One that cannot be read is omitted.
 func (l *connection) dispatch(ctx context.Context, p payload) error {
 	if p.Sequence != nil {
 		l.session.Sequence = *p.Sequence
