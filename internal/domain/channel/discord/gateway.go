@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -166,7 +167,7 @@ func (l *connection) run(parent context.Context) error {
 	for {
 		var p payload
 		if err := l.read(ctx, &p); parent.Err() != nil {
-			return nil //nolint:nilerr // it was asked to end
+			return nil // it was asked to end
 		} else if err != nil {
 			return l.ended(ctx, err)
 		}
@@ -326,7 +327,7 @@ func (l *connection) failure(err error) error {
 		Kind: provider.Retryable, Detail: "The connection to Discord was lost.", Cause: fmt.Errorf("discord: %s", provider.Redact(l.channel, err.Error())),
 	}
 	if code > 0 {
-		failed.Code = fmt.Sprint(int(code))
+		failed.Code = strconv.Itoa(int(code))
 	}
 	if reason, ok := refused[code]; ok {
 		failed.Kind, failed.Detail = provider.Credentials, reason

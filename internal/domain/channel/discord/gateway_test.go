@@ -150,7 +150,9 @@ func (g *gateway) ready(t *testing.T, p *peer) {
 
 func (g *gateway) gatewayURL(t *testing.T) string {
 	t.Helper()
-	var found struct{ URL string }
+	var found struct {
+		URL string `json:"url"`
+	}
 	require.NoError(t, json.Unmarshal([]byte(g.text), &found))
 	return found.URL
 }

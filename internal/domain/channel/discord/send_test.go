@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -62,9 +63,7 @@ func newBot(t *testing.T, with response) *bot {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.read(r)
-		for name, values := range with.header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), with.header)
 		w.WriteHeader(with.status)
 		_, _ = io.WriteString(w, with.text)
 	}))

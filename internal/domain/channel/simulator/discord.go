@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	discordToken = "simulated.bot-token-0123456789" //nolint:gosec // accepted by the simulator alone
+	discordToken = "simulated.bot-token-0123456789"
 	// discordLimit is the longest text of a message, in UTF-16 code units.
 	discordLimit = 2000
 )
@@ -62,7 +62,7 @@ func (s *Discord) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Discord) post(w http.ResponseWriter, r *http.Request, room string) {
 	m := Message{To: room}
-	var payload io.Reader = io.LimitReader(r.Body, maxUpload)
+	payload := io.LimitReader(r.Body, maxUpload)
 	var err error
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
 		m.Files, err = formFiles(r)

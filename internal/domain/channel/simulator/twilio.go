@@ -28,14 +28,13 @@ func twilioRequest(hook string, form url.Values) Request {
 // twilioSigned signs the URL of a hook with the parameters in a body.
 func twilioSigned(hook string, body []byte) Request {
 	form, _ := url.ParseQuery(string(body)) // what cannot be read is not signed
-	signed := hook
+	mac := hmac.New(sha1.New, []byte(twilioToken))
+	mac.Write([]byte(hook))
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		for _, value := range form[name] {
-			signed += name + value
+			mac.Write([]byte(name + value))
 		}
 	}
-	mac := hmac.New(sha1.New, []byte(twilioToken))
-	mac.Write([]byte(signed))
 	return Request{Method: http.MethodPost, URL: hook, Body: body, Header: http.Header{
 		"Content-Type": {"application/x-www-form-urlencoded"}, "X-Twilio-Signature": {base64.StdEncoding.EncodeToString(mac.Sum(nil))},
 	}}
