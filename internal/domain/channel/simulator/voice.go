@@ -60,8 +60,8 @@ func (s *Voice) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var twiml struct {
 		Gather struct {
 			Action string `xml:"action,attr"`
-			Say    string
-		}
+			Say    string `xml:"Say"`
+		} `xml:"Gather"`
 	}
 	err := xml.Unmarshal([]byte(form.Get("Twiml")), &twiml) //nolint:gosec // Go expands no entities, and the callers are channels of this machine
 	switch {
