@@ -1,6 +1,7 @@
 package roundtrip;
 
 import convo.ApiClient;
+import convo.auth.HttpBearerAuth;
 import convo.ApiException;
 import convo.api.KnowledgeApi;
 import convo.api.LeadsApi;
@@ -18,7 +19,7 @@ public final class RoundTrip {
   public static void main(String[] args) throws Exception {
     ApiClient client = new ApiClient();
     client.setBasePath(System.getenv("CONVO_BASE_URL"));
-    client.setBearerToken(System.getenv("CONVO_TOKEN"));
+    ((HttpBearerAuth) client.getAuthentication("bearerAuth")).setBearerToken(System.getenv("CONVO_TOKEN"));
     LeadsApi leads = new LeadsApi(client);
     List<Lead> listed = leads.listLeads(null, null, null, null);
     Lead created = leads.createLead(new LeadCreate().fields(new LeadFields().name("Java")), null);
