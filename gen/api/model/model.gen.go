@@ -3742,7 +3742,7 @@ type VoiceChannelConfig struct {
 	// Language Language of calls. Absent for `en-US`.
 	Language *string `json:"language,omitempty"`
 
-	// Mode How calls are transcribed. `relay`: over a WebSocket (ConversationRelay). `gather`: one request for each utterance.
+	// Mode How calls are transcribed. `gather`: one request for each utterance. `relay`: over a WebSocket (ConversationRelay), which this version rejects. Absent for `gather`.
 	Mode *VoiceMode `json:"mode,omitempty"`
 
 	// Voice Name of the voice at Twilio. Absent for the standard one of the language.
@@ -3755,7 +3755,7 @@ type VoiceChannelCredentials struct {
 	AuthToken TwilioAuthToken `json:"authToken"`
 }
 
-// VoiceMode How calls are transcribed. `relay`: over a WebSocket (ConversationRelay). `gather`: one request for each utterance.
+// VoiceMode How calls are transcribed. `gather`: one request for each utterance. `relay`: over a WebSocket (ConversationRelay), which this version rejects. Absent for `gather`.
 type VoiceMode string
 
 // WebhookAttempt An attempt to deliver an event.

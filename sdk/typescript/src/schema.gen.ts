@@ -2718,7 +2718,7 @@ export interface components {
             apiBaseUrl?: components["schemas"]["ChannelBaseUrl"];
         };
         /**
-         * @description How calls are transcribed. `relay`: over a WebSocket (ConversationRelay). `gather`: one request for each utterance.
+         * @description How calls are transcribed. `gather`: one request for each utterance. `relay`: over a WebSocket (ConversationRelay), which this version rejects. Absent for `gather`.
          * @enum {string}
          */
         VoiceMode: "relay" | "gather";
