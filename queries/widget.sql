@@ -85,3 +85,7 @@ SELECT * FROM widget_uploads WHERE created_at < @before ORDER BY created_at LIMI
 -- name: WidgetUploadDeleteOld :execrows
 -- Removes a file that was not sent in time.
 DELETE FROM widget_uploads WHERE workspace_id = @workspace_id AND id = @id;
+
+-- name: SystemWidgetChannelListClosed :many
+-- Those of some channels that were disabled or deleted.
+SELECT id FROM channels WHERE id = ANY(@ids::uuid[]) AND (deleted_at IS NOT NULL OR status = 'DISABLED');

@@ -13,6 +13,35 @@ import (
 	"github.com/google/uuid"
 )
 
+const systemWidgetChannelListClosed = `-- name: SystemWidgetChannelListClosed :many
+SELECT id FROM channels WHERE id = ANY($1::uuid[]) AND (deleted_at IS NOT NULL OR status = 'DISABLED')
+`
+
+type SystemWidgetChannelListClosedParams struct {
+	IDs []uuid.UUID
+}
+
+// Those of some channels that were disabled or deleted.
+func (q *Queries) SystemWidgetChannelListClosed(ctx context.Context, db DBTX, arg SystemWidgetChannelListClosedParams) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, systemWidgetChannelListClosed, arg.IDs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const systemWidgetRevisions = `-- name: SystemWidgetRevisions :many
 SELECT visitor.number::int AS number, latest.id, latest.revision
 FROM (SELECT unnest($1::int[]) AS number, unnest($2::uuid[]) AS workspace_id,

@@ -45,6 +45,40 @@ func TestSessionsEnd(t *testing.T) {
 	s.begin(t, map[string]any{"channelId": uuid.New()}).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
 }
 
+// TestStreamsEndWithTheirChannel: those of a disabled or deleted channel end at every
+// replica, and others go on.
+func TestStreamsEndWithTheirChannel(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, apitest.Options{}, nil)
+	other := apitest.New(t, apitest.Options{DatabaseURL: s.DatabaseURL})
+	remaining := *s
+	remaining.channel = s.newChannel(t, s.token, nil)
+	bystander := remaining.visit(t)
+	unaffected := bystander.on(other).follow(t, "")
+	channel := "/channels/" + s.channel.String()
+	for _, end := range []apitest.Request{
+		{Method: http.MethodPatch, Path: channel, Token: s.token, Body: map[string]any{"status": "DISABLED"}},
+		{Method: http.MethodDelete, Path: channel, Token: s.token},
+	} {
+		v := s.visit(t)
+		streams := []*apitest.Stream{v.follow(t, ""), v.on(other).follow(t, "")}
+		require.Less(t, s.Do(t, end).Status, http.StatusMultipleChoices)
+		for _, stream := range streams {
+			events := stream.Ended(t)
+			require.Len(t, events, 1)
+			require.Equal(t, "expired", events[0].Name)
+		}
+		v.Get(t, v.Token, "/widget/events").Problem(t, http.StatusUnauthorized, api.ErrorCodeUnauthenticated)
+		s.begin(t, map[string]any{}).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
+		if end.Method == http.MethodPatch {
+			s.Do(t, apitest.Request{Method: http.MethodPatch, Path: channel, Token: s.token, Body: map[string]any{"status": "CONNECTED"}}).Want(t, http.StatusOK)
+		}
+	}
+	bystander.say(t, "Still here")
+	unaffected.Next(t, "conversation")
+	unaffected.Next(t, "message")
+}
+
 // TestTokensDoNotMix: API tokens are of no use to the widget, and sessions to nothing else.
 func TestTokensDoNotMix(t *testing.T) {
 	t.Parallel()
@@ -144,6 +178,7 @@ func TestIdentityOfVisitors(t *testing.T) {
 		"expired":    sign(jwt.SigningMethodHS256, secret, jwt.MapClaims{"sub": "42", "exp": in(-2 * time.Minute)}),
 		"no exp":     sign(jwt.SigningMethodHS256, secret, jwt.MapClaims{"sub": "42"}),
 		"too late":   sign(jwt.SigningMethodHS256, secret, jwt.MapClaims{"sub": "42", "exp": in(25 * time.Hour)}),
+		"NUL in sub": sign(jwt.SigningMethodHS256, secret, jwt.MapClaims{"sub": "4\x002", "exp": in(time.Hour)}),
 		"no sub":     sign(jwt.SigningMethodHS256, secret, jwt.MapClaims{"exp": in(time.Hour)}),
 		"other key":  sign(jwt.SigningMethodHS256, []byte("another secret of 32 characters!"), jwt.MapClaims{"sub": "42", "exp": in(time.Hour)}),
 		"other hash": sign(jwt.SigningMethodHS512, secret, jwt.MapClaims{"sub": "42", "exp": in(time.Hour)}),

@@ -64,19 +64,22 @@ type feed struct {
 	sent    *api.WidgetConversation
 }
 
-// resume checks where the client says that it was: a conversation of another visitor is
-// ignored.
+// resume checks where the client says that it was. A conversation of another visitor is
+// ignored, and so is a revision that does not exist, as after a failover of the database that
+// has lost commits: the stream would wait for it.
 func (f *feed) resume(ctx context.Context, at Position) error {
 	if at.Conversation == uuid.Nil {
 		return nil
 	}
-	_, err := f.get(ctx, at.Conversation)
+	row, err := f.get(ctx, at.Conversation)
 	if postgres.IsNotFound(err) {
 		return nil
 	} else if err != nil {
 		return fmt.Errorf("find conversation to resume: %w", err)
 	}
-	f.at, f.afterID = at, id.Max
+	if at.Revision <= row.Revision {
+		f.at, f.afterID = at, id.Max
+	}
 	return nil
 }
 

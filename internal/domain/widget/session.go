@@ -8,7 +8,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
@@ -62,7 +64,8 @@ type claims struct {
 	Phone     string    `json:"phone,omitempty"`
 }
 
-func (t *Tokens) sign(v Visitor) (token string, expires time.Time, err error) {
+// Sign returns the token of a new session, and when it expires.
+func (t *Tokens) Sign(v Visitor) (token string, expires time.Time, err error) {
 	expires = t.clock.Now().Add(sessionTime).Truncate(time.Second)
 	token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
 		RegisteredClaims: jwt.RegisteredClaims{Subject: v.ExternalID, Audience: jwt.ClaimStrings{audience}, ExpiresAt: jwt.NewNumericDate(expires)},
@@ -122,7 +125,7 @@ func (s *Service) Begin(ctx context.Context, c Channel, visitorID, identity stri
 	if err != nil {
 		return Begun{}, err
 	}
-	token, expires, err := s.Tokens.sign(v)
+	token, expires, err := s.Tokens.Sign(v)
 	return Begun{Token: token, ExpiresAt: expires, VisitorID: visitorID, Conversation: current}, err
 }
 
@@ -163,8 +166,8 @@ func (s *Service) identify(c Channel, identity string, v *Visitor) error {
 	case err != nil:
 	case p.ExpiresAt.After(s.Clock.Now().Add(maxIdentityTime + leeway)):
 		err = errors.New("it expires too late")
-	case p.Subject == "" || len(p.Subject) > maxSubject:
-		err = errors.New("it has no sub of 1 to 200 bytes")
+	case p.Subject == "" || len(p.Subject) > maxSubject || strings.ContainsFunc(p.Subject, unicode.IsControl):
+		err = errors.New("it has no sub of 1 to 200 bytes without control characters")
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrIdentity, err)

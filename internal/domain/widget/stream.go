@@ -44,6 +44,8 @@ type Stream struct {
 
 	// seen is the position as Streams compares it, which holds the lock of Streams.
 	seen Position
+	// expired is set before ended is closed if the channel is gone.
+	expired bool
 }
 
 // End ends the stream, if it has not ended.
@@ -52,8 +54,8 @@ func (s *Stream) End() { s.streams.end(s) }
 // Discard closes a stream that does not run.
 func (s *Stream) Discard() { s.streams.remove(s) }
 
-// Run writes to a client until the stream ends: by End, with the session, with an error of
-// out or of the database. The client then opens another one.
+// Run writes to a client until the stream ends: by End, with the session or its channel, with
+// an error of out or of the database. The client then opens another one.
 func (s *Stream) Run(ctx context.Context, out Output) error {
 	defer s.streams.remove(s)
 	s.identity = s.streams.Hub.Subscribe(s.session.Topic())
@@ -76,9 +78,12 @@ func (s *Stream) Run(ctx context.Context, out Output) error {
 		changed = false
 		select {
 		case <-s.ended:
+			if s.expired {
+				return expire(out)
+			}
 			return nil
 		case <-expiry.C:
-			return out.Events([]Event{{Name: "expired", Data: struct{}{}}})
+			return expire(out)
 		case <-beat.C:
 			err = out.Heartbeat()
 		case signal := <-s.signals():
@@ -92,6 +97,10 @@ func (s *Stream) Run(ctx context.Context, out Output) error {
 			return err
 		}
 	}
+}
+
+func expire(out Output) error {
+	return out.Events([]Event{{Name: "expired", Data: struct{}{}}})
 }
 
 func (s *Stream) signals() <-chan json.RawMessage {

@@ -2,8 +2,10 @@ package widget
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -130,8 +132,9 @@ func (s *Streams) Len() int {
 	return len(s.open)
 }
 
-// Run checks that no hint was lost, until ctx ends; it then ends all streams, and returns
-// when they have ended. Clients open others, at another process.
+// Run checks that no hint was lost and that the channels are still there, until ctx ends; it
+// then ends all streams, and returns when they have ended. Clients open others, at another
+// process.
 func (s *Streams) Run(ctx context.Context) {
 	ticker := time.NewTicker(checkEvery)
 	defer ticker.Stop()
@@ -143,8 +146,47 @@ func (s *Streams) Run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if err := s.check(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(s.check(ctx), s.expire(ctx)); err != nil && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "open streams not checked", "error", err)
+		}
+	}
+}
+
+// expire ends the streams of channels that were disabled or deleted, as if their sessions had
+// expired: no new session can begin.
+func (s *Streams) expire(ctx context.Context) error {
+	for batch := range slices.Chunk(s.channels(), checkBatch) {
+		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+		closed, err := db.New().SystemWidgetChannelListClosed(ctx, s.Service.DB, db.SystemWidgetChannelListClosedParams{IDs: batch})
+		cancel()
+		if err != nil {
+			return fmt.Errorf("look up channels of streams: %w", err)
+		}
+		if len(closed) > 0 {
+			s.endChannels(closed)
+		}
+	}
+	return nil
+}
+
+// channels returns the channels with open streams.
+func (s *Streams) channels() []uuid.UUID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	distinct := map[uuid.UUID]struct{}{}
+	for stream := range s.open {
+		distinct[stream.session.ChannelID] = struct{}{}
+	}
+	return slices.Collect(maps.Keys(distinct))
+}
+
+func (s *Streams) endChannels(ids []uuid.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for stream := range s.open {
+		if slices.Contains(ids, stream.session.ChannelID) {
+			stream.expired = true
+			s.endLocked(stream)
 		}
 	}
 }
