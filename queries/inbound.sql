@@ -18,15 +18,24 @@ JOIN channels ON channels.workspace_id = conversations.workspace_id AND channels
 UPDATE attachments SET leased_until = NULL, next_attempt_at = @next_attempt_at::timestamptz
 WHERE workspace_id = @workspace_id AND id = @id AND state = 'PENDING';
 
+-- name: SystemChannelListUnheld :many
+-- Channels of some types whose connection no process holds: the first one of each workspace,
+-- then the second one, and so on.
+SELECT workspace_id, id FROM channels
+WHERE type = ANY(@types::text[]) AND status = 'CONNECTED' AND deleted_at IS NULL AND credentials IS NOT NULL
+  AND coalesce(config ->> 'inbound', 'imap') = 'imap' -- others of the type receive through their hook
+  AND (listener_until IS NULL OR listener_until <= @now::timestamptz)
+ORDER BY row_number() OVER (PARTITION BY workspace_id ORDER BY listener_until NULLS FIRST, id), listener_until NULLS FIRST, id LIMIT @row_limit;
+
 -- name: SystemChannelClaimListeners :many
--- Leases channels of some types whose connection no process holds.
+-- Leases the connections of some channels, unless another process holds them by now.
 UPDATE channels SET listener = @listener, listener_until = @until::timestamptz
 WHERE (workspace_id, id) IN (
-    SELECT free.workspace_id, free.id FROM channels AS free
-    WHERE free.type = ANY(@types::text[]) AND free.status = 'CONNECTED' AND free.deleted_at IS NULL AND free.credentials IS NOT NULL
-      AND coalesce(free.config ->> 'inbound', 'imap') = 'imap' -- others of the type receive through their hook
-      AND (free.listener_until IS NULL OR free.listener_until <= @now::timestamptz)
-    ORDER BY free.listener_until NULLS FIRST, free.id LIMIT @row_limit FOR UPDATE SKIP LOCKED)
+    SELECT unheld.workspace_id, unheld.id FROM channels AS unheld
+    WHERE (unheld.workspace_id, unheld.id) IN (SELECT unnest(@workspace_ids::uuid[]), unnest(@ids::uuid[]))
+      AND unheld.status = 'CONNECTED' AND unheld.deleted_at IS NULL
+      AND (unheld.listener_until IS NULL OR unheld.listener_until <= @now::timestamptz)
+    FOR UPDATE SKIP LOCKED)
 RETURNING *;
 
 -- name: ChannelRenewListener :execrows

@@ -172,30 +172,30 @@ func (q *Queries) SystemAttachmentClaim(ctx context.Context, db DBTX, arg System
 const systemChannelClaimListeners = `-- name: SystemChannelClaimListeners :many
 UPDATE channels SET listener = $1, listener_until = $2::timestamptz
 WHERE (workspace_id, id) IN (
-    SELECT free.workspace_id, free.id FROM channels AS free
-    WHERE free.type = ANY($3::text[]) AND free.status = 'CONNECTED' AND free.deleted_at IS NULL AND free.credentials IS NOT NULL
-      AND coalesce(free.config ->> 'inbound', 'imap') = 'imap' -- others of the type receive through their hook
-      AND (free.listener_until IS NULL OR free.listener_until <= $4::timestamptz)
-    ORDER BY free.listener_until NULLS FIRST, free.id LIMIT $5 FOR UPDATE SKIP LOCKED)
+    SELECT unheld.workspace_id, unheld.id FROM channels AS unheld
+    WHERE (unheld.workspace_id, unheld.id) IN (SELECT unnest($3::uuid[]), unnest($4::uuid[]))
+      AND unheld.status = 'CONNECTED' AND unheld.deleted_at IS NULL
+      AND (unheld.listener_until IS NULL OR unheld.listener_until <= $5::timestamptz)
+    FOR UPDATE SKIP LOCKED)
 RETURNING workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until
 `
 
 type SystemChannelClaimListenersParams struct {
-	Listener *uuid.UUID
-	Until    time.Time
-	Types    []string
-	Now      time.Time
-	RowLimit int32
+	Listener     *uuid.UUID
+	Until        time.Time
+	WorkspaceIDs []uuid.UUID
+	IDs          []uuid.UUID
+	Now          time.Time
 }
 
-// Leases channels of some types whose connection no process holds.
+// Leases the connections of some channels, unless another process holds them by now.
 func (q *Queries) SystemChannelClaimListeners(ctx context.Context, db DBTX, arg SystemChannelClaimListenersParams) ([]Channel, error) {
 	rows, err := db.Query(ctx, systemChannelClaimListeners,
 		arg.Listener,
 		arg.Until,
-		arg.Types,
+		arg.WorkspaceIDs,
+		arg.IDs,
 		arg.Now,
-		arg.RowLimit,
 	)
 	if err != nil {
 		return nil, err
@@ -227,6 +227,47 @@ func (q *Queries) SystemChannelClaimListeners(ctx context.Context, db DBTX, arg 
 			&i.Listener,
 			&i.ListenerUntil,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const systemChannelListUnheld = `-- name: SystemChannelListUnheld :many
+SELECT workspace_id, id FROM channels
+WHERE type = ANY($1::text[]) AND status = 'CONNECTED' AND deleted_at IS NULL AND credentials IS NOT NULL
+  AND coalesce(config ->> 'inbound', 'imap') = 'imap' -- others of the type receive through their hook
+  AND (listener_until IS NULL OR listener_until <= $2::timestamptz)
+ORDER BY row_number() OVER (PARTITION BY workspace_id ORDER BY listener_until NULLS FIRST, id), listener_until NULLS FIRST, id LIMIT $3
+`
+
+type SystemChannelListUnheldParams struct {
+	Types    []string
+	Now      time.Time
+	RowLimit int32
+}
+
+type SystemChannelListUnheldRow struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Channels of some types whose connection no process holds: the first one of each workspace,
+// then the second one, and so on.
+func (q *Queries) SystemChannelListUnheld(ctx context.Context, db DBTX, arg SystemChannelListUnheldParams) ([]SystemChannelListUnheldRow, error) {
+	rows, err := db.Query(ctx, systemChannelListUnheld, arg.Types, arg.Now, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SystemChannelListUnheldRow{}
+	for rows.Next() {
+		var i SystemChannelListUnheldRow
+		if err := rows.Scan(&i.WorkspaceID, &i.ID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

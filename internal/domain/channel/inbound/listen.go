@@ -35,13 +35,19 @@ type Listeners struct {
 
 	Clock clock.Clock
 	// Poll is the time between two claims of connections that no process holds.
-	Poll    time.Duration
+	Poll time.Duration
+	// Max bounds the connections that the process holds.
+	Max     int
 	process uuid.UUID
+
+	mu    sync.Mutex
+	total int
+	held  map[uuid.UUID]int // by workspace
 }
 
 // NewListeners returns listeners that hold no connection yet.
 func NewListeners(engine *Engine, now clock.Clock, poll time.Duration) *Listeners {
-	return &Listeners{Engine: engine, Clock: now, Poll: poll, process: uuid.New()}
+	return &Listeners{Engine: engine, Clock: now, Poll: poll, Max: maxListeners, process: uuid.New(), held: map[uuid.UUID]int{}}
 }
 
 // types are the channel types that listen.
@@ -62,37 +68,81 @@ func (l *Listeners) Run(ctx context.Context) {
 	}
 	var running sync.WaitGroup
 	defer running.Wait()
-	free := make(chan struct{}, maxListeners)
 	for ctx.Err() == nil {
-		claims, err := l.claim(ctx, types, maxListeners-len(free))
+		claims, err := l.claim(ctx, types)
 		if err != nil && ctx.Err() == nil {
 			l.Log.WarnContext(ctx, "connections of channels not claimed", "error", err)
 		}
 		for _, row := range claims {
-			free <- struct{}{}
 			running.Go(func() {
+				defer l.count(row.WorkspaceID, -1)
 				l.hold(ctx, row)
-				<-free
 			})
 		}
 		wake.Sleep(ctx, l.Poll)
 	}
 }
 
-func (l *Listeners) claim(ctx context.Context, types []string, most int) ([]db.Channel, error) {
-	if most == 0 {
+// claim leases connections that no process holds, as many as there is capacity for, and
+// counts them.
+func (l *Listeners) claim(ctx context.Context, types []string) ([]db.Channel, error) {
+	free := l.free()
+	if free == 0 {
 		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	now := l.Clock.Now()
-	rows, err := db.New().SystemChannelClaimListeners(ctx, l.DB, db.SystemChannelClaimListenersParams{
-		Types: types, Now: now, Until: now.Add(listenLease), Listener: &l.process, RowLimit: int32(most),
-	})
+	// Workspaces with their share are among these, hence more than are free.
+	unheld, err := db.New().SystemChannelListUnheld(ctx, l.DB, db.SystemChannelListUnheldParams{Types: types, Now: now, RowLimit: int32(2 * l.Max)})
+	if err != nil {
+		return nil, fmt.Errorf("list channels without a connection: %w", err)
+	}
+	params := db.SystemChannelClaimListenersParams{Now: now, Until: now.Add(listenLease), Listener: &l.process}
+	params.WorkspaceIDs, params.IDs = l.choose(unheld)
+	if len(params.IDs) == 0 {
+		return nil, nil
+	}
+	rows, err := db.New().SystemChannelClaimListeners(ctx, l.DB, params)
 	if err != nil {
 		return nil, fmt.Errorf("claim connections: %w", err)
 	}
+	for _, row := range rows {
+		l.count(row.WorkspaceID, 1)
+	}
 	return rows, nil
+}
+
+// choose returns the channels to claim, in their order. A workspace may not hold more
+// connections than are free, so that there are always some for others.
+func (l *Listeners) choose(unheld []db.SystemChannelListUnheldRow) (workspaceIDs, ids []uuid.UUID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	chosen, free := map[uuid.UUID]int{}, l.Max-l.total
+	for _, row := range unheld {
+		if l.held[row.WorkspaceID]+chosen[row.WorkspaceID] >= free {
+			continue
+		}
+		chosen[row.WorkspaceID]++
+		free--
+		workspaceIDs, ids = append(workspaceIDs, row.WorkspaceID), append(ids, row.ID)
+	}
+	return workspaceIDs, ids
+}
+
+func (l *Listeners) free() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Max - l.total
+}
+
+func (l *Listeners) count(workspaceID uuid.UUID, n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.total += n
+	if l.held[workspaceID] += n; l.held[workspaceID] == 0 {
+		delete(l.held, workspaceID)
+	}
 }
 
 // hold listens until the connection breaks, the channel changes or the lease is lost.

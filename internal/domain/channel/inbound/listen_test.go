@@ -80,9 +80,39 @@ func TestBrokenConnectionsAreOpenedAgain(t *testing.T) {
 	eventually(t, func() bool { return f.row(t, f.Ours, through.Row.ID).Status == api.ChannelStatusERROR })
 	eventually(t, released)
 	f.Clock.Advance(time.Hour)
-	claims, err := db.New().SystemChannelClaimListeners(t.Context(), f.DB, db.SystemChannelClaimListenersParams{
-		Types: []string{string(api.ChannelTypeEMAIL)}, Now: f.Clock.Now(), Until: f.Clock.Now(), Listener: new(uuid.New()), RowLimit: 10,
+	unheld, err := db.New().SystemChannelListUnheld(t.Context(), f.DB, db.SystemChannelListUnheldParams{
+		Types: []string{string(api.ChannelTypeEMAIL)}, Now: f.Clock.Now(), RowLimit: 10,
 	})
 	require.NoError(t, err)
-	require.Empty(t, claims, "not until the settings change")
+	require.Empty(t, unheld, "not until the settings change")
+}
+
+// TestAWorkspaceDoesNotUseUpTheConnections has one with more channels than the process may
+// hold connections. Others get theirs, also later.
+func TestAWorkspaceDoesNotUseUpTheConnections(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.script.listen = func(ctx context.Context, _ provider.Channel, _ deliver) error {
+		<-ctx.Done()
+		return nil
+	}
+	connect := func(space uuid.UUID, count int) {
+		for range count {
+			f.connect(t, space)
+		}
+	}
+	held := func(space uuid.UUID) int {
+		return f.Count(t, "SELECT count(*) FROM channels WHERE workspace_id = $1 AND listener IS NOT NULL", space)
+	}
+	connect(f.Ours, 15)
+	connect(f.Theirs, 1)
+	listeners := f.listeners()
+	listeners.Max = 12
+	run(t, listeners.Run)
+	eventually(t, func() bool { return held(f.Ours) == 6 && held(f.Theirs) == 1 }) // 5 are free
+	third := f.Workspace(t, "third")
+	connect(third, 4)
+	eventually(t, func() bool { return held(third) == 3 }) // 2 are free
+	require.Equal(t, 6, held(f.Ours))
+	require.Equal(t, 1, held(f.Theirs))
 }
