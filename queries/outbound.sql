@@ -108,3 +108,13 @@ ORDER BY outbound_messages.message_id LIMIT @row_limit;
 SELECT id, external_id FROM messages
 WHERE workspace_id = @workspace_id AND conversation_id = @conversation_id AND id < @before_id AND external_id IS NOT NULL
 ORDER BY id DESC LIMIT @row_limit;
+
+-- name: MessageCountAutomatic :one
+-- How many messages agents have sent to a contact of a channel between two messages, in all
+-- conversations. Those that failed do not count.
+SELECT count(*) FROM messages
+JOIN conversations ON conversations.workspace_id = messages.workspace_id AND conversations.id = messages.conversation_id
+WHERE conversations.workspace_id = @workspace_id AND conversations.channel_id = @channel_id
+  AND conversations.identity_external_id = @external_id::text
+  AND messages.id > @after_id AND messages.id < @before_id
+  AND messages.author_type = 'AGENT' AND messages.delivery_status <> 'FAILED';

@@ -106,6 +106,9 @@ type ServerInterface interface {
 	// ReopenConversation Reopen a conversation
 	// (POST /conversations/{id}/reopen)
 	ReopenConversation(ctx echo.Context, id ID) error
+	// ReportOperatorTyping Report that an operator is writing
+	// (POST /conversations/{id}/typing)
+	ReportOperatorTyping(ctx echo.Context, id ID) error
 	// ListEvents Poll events
 	// (GET /events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
@@ -830,6 +833,22 @@ func (w *ServerInterfaceWrapper) ReopenConversation(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ReopenConversation(ctx, id)
+	return err
+}
+
+// ReportOperatorTyping converts echo context to params.
+func (w *ServerInterfaceWrapper) ReportOperatorTyping(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReportOperatorTyping(ctx, id)
 	return err
 }
 
@@ -1694,6 +1713,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/conversations/:id/operator-message", wrapper.SendOperatorMessage, options.OperationMiddlewares["sendOperatorMessage"]...)
 	router.POST(options.BaseURL+"/conversations/:id/release", wrapper.ReleaseConversation, options.OperationMiddlewares["releaseConversation"]...)
 	router.POST(options.BaseURL+"/conversations/:id/reopen", wrapper.ReopenConversation, options.OperationMiddlewares["reopenConversation"]...)
+	router.POST(options.BaseURL+"/conversations/:id/typing", wrapper.ReportOperatorTyping, options.OperationMiddlewares["reportOperatorTyping"]...)
 	router.POST(options.BaseURL+"/conversations/bulk", wrapper.BulkUpdateConversations, options.OperationMiddlewares["bulkUpdateConversations"]...)
 	router.GET(options.BaseURL+"/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
 	router.GET(options.BaseURL+"/integrations", wrapper.ListIntegrations, options.OperationMiddlewares["listIntegrations"]...)
@@ -2500,6 +2520,23 @@ func (response ReopenConversation200JSONResponse) VisitReopenConversationRespons
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
+}
+
+type ReportOperatorTypingRequestObject struct {
+	ID   ID `json:"id"`
+	Body *ReportOperatorTypingJSONRequestBody
+}
+
+type ReportOperatorTypingResponseObject interface {
+	VisitReportOperatorTypingResponse(w http.ResponseWriter) error
+}
+
+type ReportOperatorTyping204Response struct {
+}
+
+func (response ReportOperatorTyping204Response) VisitReportOperatorTypingResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
 }
 
 type ListEventsRequestObject struct {
@@ -3842,6 +3879,9 @@ type StrictServerInterface interface {
 	// ReopenConversation Reopen a conversation
 	// (POST /conversations/{id}/reopen)
 	ReopenConversation(ctx context.Context, request ReopenConversationRequestObject) (ReopenConversationResponseObject, error)
+	// ReportOperatorTyping Report that an operator is writing
+	// (POST /conversations/{id}/typing)
+	ReportOperatorTyping(ctx context.Context, request ReportOperatorTypingRequestObject) (ReportOperatorTypingResponseObject, error)
 	// ListEvents Poll events
 	// (GET /events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
@@ -4908,6 +4948,54 @@ func (sh *strictHandler) ReopenConversation(ctx echo.Context, id ID) error {
 		return err
 	} else if validResponse, ok := response.(ReopenConversationResponseObject); ok {
 		return validResponse.VisitReopenConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReportOperatorTyping operation middleware
+func (sh *strictHandler) ReportOperatorTyping(ctx echo.Context, id ID) error {
+	var request ReportOperatorTypingRequestObject
+
+	request.ID = id
+
+	var body ReportOperatorTypingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportOperatorTyping(ctx.Request().Context(), request.(ReportOperatorTypingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportOperatorTyping")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReportOperatorTypingResponseObject); ok {
+		return validResponse.VisitReportOperatorTypingResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -161,6 +161,7 @@ type (
 	OperatorCreate                         = model.OperatorCreate
 	OperatorDetail                         = model.OperatorDetail
 	OperatorMessageCreate                  = model.OperatorMessageCreate
+	OperatorTyping                         = model.OperatorTyping
 	OperatorUpdate                         = model.OperatorUpdate
 	Problem                                = model.Problem
 	ReplyPolicy                            = model.ReplyPolicy
@@ -251,6 +252,7 @@ type (
 	BulkUpdateConversationsJSONRequestBody = model.BulkUpdateConversationsJSONRequestBody
 	HandOffConversationJSONRequestBody     = model.HandOffConversationJSONRequestBody
 	SendOperatorMessageJSONRequestBody     = model.SendOperatorMessageJSONRequestBody
+	ReportOperatorTypingJSONRequestBody    = model.ReportOperatorTypingJSONRequestBody
 	CreateWebhookJSONRequestBody           = model.CreateWebhookJSONRequestBody
 	UpdateIntegrationJSONRequestBody       = model.UpdateIntegrationJSONRequestBody
 	RotateIntegrationSecretJSONRequestBody = model.RotateIntegrationSecretJSONRequestBody
@@ -452,6 +454,7 @@ const (
 	MessageDeliveryChangedEventTypeMessageDeliveryChanged   = model.MessageDeliveryChangedEventTypeMessageDeliveryChanged
 	MessageDirectionINBOUND                                 = model.MessageDirectionINBOUND
 	MessageDirectionOUTBOUND                                = model.MessageDirectionOUTBOUND
+	MessageErrorCodeAutomaticReplyLimit                     = model.MessageErrorCodeAutomaticReplyLimit
 	MessageErrorCodeChannelDeleted                          = model.MessageErrorCodeChannelDeleted
 	MessageErrorCodeChannelTypeUnavailable                  = model.MessageErrorCodeChannelTypeUnavailable
 	MessageErrorCodeContactDeleted                          = model.MessageErrorCodeContactDeleted

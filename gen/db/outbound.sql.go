@@ -75,6 +75,38 @@ func (q *Queries) ChannelRecordSuccess(ctx context.Context, db DBTX, arg Channel
 	return err
 }
 
+const messageCountAutomatic = `-- name: MessageCountAutomatic :one
+SELECT count(*) FROM messages
+JOIN conversations ON conversations.workspace_id = messages.workspace_id AND conversations.id = messages.conversation_id
+WHERE conversations.workspace_id = $1 AND conversations.channel_id = $2
+  AND conversations.identity_external_id = $3::text
+  AND messages.id > $4 AND messages.id < $5
+  AND messages.author_type = 'AGENT' AND messages.delivery_status <> 'FAILED'
+`
+
+type MessageCountAutomaticParams struct {
+	WorkspaceID uuid.UUID
+	ChannelID   uuid.UUID
+	ExternalID  string
+	AfterID     uuid.UUID
+	BeforeID    uuid.UUID
+}
+
+// How many messages agents have sent to a contact of a channel between two messages, in all
+// conversations. Those that failed do not count.
+func (q *Queries) MessageCountAutomatic(ctx context.Context, db DBTX, arg MessageCountAutomaticParams) (int64, error) {
+	row := db.QueryRow(ctx, messageCountAutomatic,
+		arg.WorkspaceID,
+		arg.ChannelID,
+		arg.ExternalID,
+		arg.AfterID,
+		arg.BeforeID,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const messageExternalIDListBefore = `-- name: MessageExternalIDListBefore :many
 SELECT id, external_id FROM messages
 WHERE workspace_id = $1 AND conversation_id = $2 AND id < $3 AND external_id IS NOT NULL

@@ -125,7 +125,7 @@ func (a *App) newWidget(config Config, parts Parts, document *spec.Document, out
 	chat := &widget.Service{
 		DB: parts.DB, IDs: conversations.IDs, Clock: parts.Clock, Pages: conversations.Pages, Tokens: tokens, Opener: out.channels,
 		Conversations: conversations, Blobs: out.blobs, Hub: a.live, Limiter: parts.Limiter,
-		NewConversations: document.RateLimits["widget-conversations"].Limit, PublicURL: config.PublicURL,
+		NewConversations: document.RateLimits["widget-conversations"].Limit, NewFiles: document.RateLimits["widget-files"].Limit, PublicURL: config.PublicURL,
 	}
 	streams := widget.NewStreams(chat, parts.Log)
 	a.loops = append(a.loops, streams.Run)

@@ -1111,6 +1111,7 @@ func (e MessageDirection) Valid() bool {
 
 // Defines values for MessageErrorCode.
 const (
+	MessageErrorCodeAutomaticReplyLimit    MessageErrorCode = "automatic_reply_limit"
 	MessageErrorCodeChannelDeleted         MessageErrorCode = "channel_deleted"
 	MessageErrorCodeChannelTypeUnavailable MessageErrorCode = "channel_type_unavailable"
 	MessageErrorCodeContactDeleted         MessageErrorCode = "contact_deleted"
@@ -1124,6 +1125,8 @@ const (
 // Valid indicates whether the value is a known member of the MessageErrorCode enum.
 func (e MessageErrorCode) Valid() bool {
 	switch e {
+	case MessageErrorCodeAutomaticReplyLimit:
+		return true
 	case MessageErrorCodeChannelDeleted:
 		return true
 	case MessageErrorCodeChannelTypeUnavailable:
@@ -3461,7 +3464,7 @@ type MessageDirection string
 
 // MessageError Why a message could not be delivered.
 type MessageError struct {
-	// Code Why a message could not be delivered. `provider_unavailable`: the provider could not be reached for 24 hours. `rejected_by_provider`: the provider refused the message. `reply_window_closed`: the contact has not written for too long. `credentials_rejected`: the provider refused the channel's credentials for 24 hours. `contact_unreachable`: the contact has blocked the channel, has opted out or no longer exists. `contact_deleted` and `channel_deleted`: deleted before the message was sent. `channel_type_unavailable`: this server can't send messages through channels of this type.
+	// Code Why a message could not be delivered. `provider_unavailable`: the provider could not be reached for 24 hours. `rejected_by_provider`: the provider refused the message. `reply_window_closed`: the contact has not written for too long. `credentials_rejected`: the provider refused the channel's credentials for 24 hours. `contact_unreachable`: the contact has blocked the channel, has opted out or no longer exists. `contact_deleted` and `channel_deleted`: deleted before the message was sent. `channel_type_unavailable`: this server can't send messages through channels of this type. `automatic_reply_limit`: the agent has written to this contact too often within an hour, probably to another machine.
 	Code MessageErrorCode `json:"code"`
 
 	// Message Description of the error, in English.
@@ -3471,7 +3474,7 @@ type MessageError struct {
 	ProviderCode *string `json:"providerCode"`
 }
 
-// MessageErrorCode Why a message could not be delivered. `provider_unavailable`: the provider could not be reached for 24 hours. `rejected_by_provider`: the provider refused the message. `reply_window_closed`: the contact has not written for too long. `credentials_rejected`: the provider refused the channel's credentials for 24 hours. `contact_unreachable`: the contact has blocked the channel, has opted out or no longer exists. `contact_deleted` and `channel_deleted`: deleted before the message was sent. `channel_type_unavailable`: this server can't send messages through channels of this type.
+// MessageErrorCode Why a message could not be delivered. `provider_unavailable`: the provider could not be reached for 24 hours. `rejected_by_provider`: the provider refused the message. `reply_window_closed`: the contact has not written for too long. `credentials_rejected`: the provider refused the channel's credentials for 24 hours. `contact_unreachable`: the contact has blocked the channel, has opted out or no longer exists. `contact_deleted` and `channel_deleted`: deleted before the message was sent. `channel_type_unavailable`: this server can't send messages through channels of this type. `automatic_reply_limit`: the agent has written to this contact too often within an hour, probably to another machine.
 type MessageErrorCode string
 
 // MessageOrder Order of messages. `asc`: oldest first. `desc`: newest first.
@@ -3556,6 +3559,12 @@ type OperatorMessageCreate struct {
 
 	// ReplyToID The message of the conversation that this one replies to.
 	ReplyToID *uuid.UUID `json:"replyToId,omitempty"`
+}
+
+// OperatorTyping Whether an operator is writing.
+type OperatorTyping struct {
+	// On Whether the operator is writing.
+	On bool `json:"on"`
 }
 
 // OperatorUpdate Changes to an operator. Properties you leave out keep their value.
@@ -4411,6 +4420,9 @@ type HandOffConversationJSONRequestBody = HandOff
 
 // SendOperatorMessageJSONRequestBody defines body for SendOperatorMessage for application/json ContentType.
 type SendOperatorMessageJSONRequestBody = OperatorMessageCreate
+
+// ReportOperatorTypingJSONRequestBody defines body for ReportOperatorTyping for application/json ContentType.
+type ReportOperatorTypingJSONRequestBody = OperatorTyping
 
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = WebhookCreate

@@ -89,6 +89,11 @@ func (s *conversations) SendOperatorMessage(ctx context.Context, r api.SendOpera
 	})
 }
 
+// ReportOperatorTyping implements api.StrictServerInterface.
+func (s *conversations) ReportOperatorTyping(ctx context.Context, r api.ReportOperatorTypingRequestObject) (api.ReportOperatorTypingResponseObject, error) {
+	return api.ReportOperatorTyping204Response{}, s.service.OperatorTyping(ctx, middleware.WorkspaceID(ctx), r.ID, r.Body.On)
+}
+
 // CreateConversation implements api.StrictServerInterface.
 func (s *conversations) CreateConversation(ctx context.Context, r api.CreateConversationRequestObject) (api.CreateConversationResponseObject, error) {
 	start, err := fromAPIConversation(*r.Body)

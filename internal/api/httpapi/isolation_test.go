@@ -107,6 +107,7 @@ func isolationDecisions() map[string]decision {
 		"checkChannel":             absent(http.MethodPost, "/channels/%s/check", "", func(ids foreign) uuid.UUID { return ids.channel }),
 		"getTag":                   absent(http.MethodGet, "/tags/%s", "", func(ids foreign) uuid.UUID { return ids.tag }),
 		"sendOperatorMessage":      absent(http.MethodPost, "/conversations/%s/operator-message", `{"content":"x"}`, func(ids foreign) uuid.UUID { return ids.conversation }),
+		"reportOperatorTyping":     absent(http.MethodPost, "/conversations/%s/typing", `{"on":true}`, func(ids foreign) uuid.UUID { return ids.conversation }),
 		"getAgent":                 absent(http.MethodGet, "/agents/%s", "", func(ids foreign) uuid.UUID { return ids.agent }),
 		"updateAgent":              absent(http.MethodPatch, "/agents/%s", `{"name":"x"}`, func(ids foreign) uuid.UUID { return ids.agent }),
 

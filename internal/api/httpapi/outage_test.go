@@ -75,18 +75,19 @@ func keyedPosts(t *testing.T, s *apitest.Server, in apitest.Space, webhookURL st
 		}
 	}
 	return map[string]keyedPost{
-		"createChannel":       {request: call("/channels", `{"type":"WEBSITE","name":"keyed #","agentId":"`+agent+`"}`), effects: "SELECT count(*) FROM channels WHERE name LIKE 'keyed %'"},
-		"checkChannel":        {request: call("/channels/"+phone+"/check", "")},
-		"createConversation":  {request: call("/conversations", `{"channelId":"`+phone+`","to":"+4860000#","content":"started #"}`), effects: "SELECT count(*) FROM messages WHERE content LIKE 'started %'"},
-		"handOffConversation": {request: call("/conversations/"+open[0].ID.String()+"/hand-off", `{"reason":"keyed #"}`)},
-		"releaseConversation": {request: call("/conversations/"+open[1].ID.String()+"/release", "")},
-		"closeConversation":   {request: call("/conversations/"+open[2].ID.String()+"/close", "")},
-		"reopenConversation":  {request: call("/conversations/"+open[3].ID.String()+"/reopen", "")},
-		"createOperator":      {request: call("/operators", `{"name":"keyed #"}`), effects: "SELECT count(*) FROM operators WHERE name LIKE 'keyed %'"},
-		"createLead":          {request: call("/leads", `{"fields":{"name":"keyed #"}}`), effects: "SELECT count(*) FROM leads WHERE fields ->> 'name' LIKE 'keyed %'"},
-		"createAgent":         {request: call("/agents", `{"name":"keyed #","modelProvider":"openai","modelName":"gpt-4o-mini"}`), effects: "SELECT count(*) FROM agents WHERE name LIKE 'keyed %'"},
-		"createTag":           {request: call("/tags", `{"name":"keyed #"}`), effects: "SELECT count(*) FROM tags WHERE name LIKE 'keyed %'"},
-		"sendOperatorMessage": {request: call("/conversations/"+handedOff.ID.String()+"/operator-message", `{"content":"keyed #"}`), effects: "SELECT count(*) FROM messages WHERE content LIKE 'keyed %'"},
+		"createChannel":        {request: call("/channels", `{"type":"WEBSITE","name":"keyed #","agentId":"`+agent+`"}`), effects: "SELECT count(*) FROM channels WHERE name LIKE 'keyed %'"},
+		"checkChannel":         {request: call("/channels/"+phone+"/check", "")},
+		"createConversation":   {request: call("/conversations", `{"channelId":"`+phone+`","to":"+4860000#","content":"started #"}`), effects: "SELECT count(*) FROM messages WHERE content LIKE 'started %'"},
+		"handOffConversation":  {request: call("/conversations/"+open[0].ID.String()+"/hand-off", `{"reason":"keyed #"}`)},
+		"releaseConversation":  {request: call("/conversations/"+open[1].ID.String()+"/release", "")},
+		"closeConversation":    {request: call("/conversations/"+open[2].ID.String()+"/close", "")},
+		"reopenConversation":   {request: call("/conversations/"+open[3].ID.String()+"/reopen", "")},
+		"createOperator":       {request: call("/operators", `{"name":"keyed #"}`), effects: "SELECT count(*) FROM operators WHERE name LIKE 'keyed %'"},
+		"createLead":           {request: call("/leads", `{"fields":{"name":"keyed #"}}`), effects: "SELECT count(*) FROM leads WHERE fields ->> 'name' LIKE 'keyed %'"},
+		"createAgent":          {request: call("/agents", `{"name":"keyed #","modelProvider":"openai","modelName":"gpt-4o-mini"}`), effects: "SELECT count(*) FROM agents WHERE name LIKE 'keyed %'"},
+		"createTag":            {request: call("/tags", `{"name":"keyed #"}`), effects: "SELECT count(*) FROM tags WHERE name LIKE 'keyed %'"},
+		"sendOperatorMessage":  {request: call("/conversations/"+handedOff.ID.String()+"/operator-message", `{"content":"keyed #"}`), effects: "SELECT count(*) FROM messages WHERE content LIKE 'keyed %'"},
+		"reportOperatorTyping": {request: call("/conversations/"+handedOff.ID.String()+"/typing", `{"on":true}`)},
 		"bulkUpdateConversations": {request: func(n int) apitest.Request {
 			return apitest.Request{Path: "/conversations/bulk", Body: fmt.Sprintf(`{"ids":[%q],"action":"tag","tagIds":[%q]}`, handedOff.ID, tags[n])}
 		}, effects: "SELECT count(*) FROM event_outbox WHERE type = 'conversation.tags_changed'"},

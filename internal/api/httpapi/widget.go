@@ -114,7 +114,7 @@ func (s *widgetTag) UploadWidgetAttachment(ctx context.Context, r api.UploadWidg
 	if err != nil {
 		return nil, problem.New(api.ErrorCodeUnsupportedMediaType, "Send the file's media type as Content-Type.").WithCause(err)
 	}
-	in := widget.Upload{ContentType: media, Size: call.ContentLength, Body: r.Body}
+	in := widget.Upload{ContentType: media, Size: call.ContentLength, Body: r.Body, Address: ratelimit.Network(call.RealIP())}
 	if r.Params.XOriginalName != nil {
 		name, err := originalName(*r.Params.XOriginalName, maxAttachmentName)
 		if err != nil {

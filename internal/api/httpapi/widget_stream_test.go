@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync"
@@ -53,6 +54,37 @@ func TestVisitorTalksToAnOperator(t *testing.T) {
 	require.Zero(t, stream.Waiting())
 }
 
+// TestVisitorSeesThatAnOperatorWrites reports it at another server. What the visitor writes is
+// not shown to the visitor.
+func TestVisitorSeesThatAnOperatorWrites(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, apitest.Options{}, nil)
+	other := apitest.New(t, apitest.Options{DatabaseURL: s.DatabaseURL})
+	v := s.visit(t)
+	v.say(t, "Hi")
+	stream := v.follow(t, "")
+	stream.Next(t, "conversation")
+	stream.Next(t, "message")
+	path := "/conversations/" + s.conversation(t).String() + "/typing"
+	report := func(on bool) apitest.Response { return other.Post(t, s.token, path, map[string]any{"on": on}) }
+	report(true).Problem(t, http.StatusConflict, api.ErrorCodeConversationNotHandedOff)
+	s.handOff(t)
+	stream.Next(t, "conversation")
+	v.Post(t, v.Token, "/widget/typing", `{"on":true}`).Want(t, http.StatusNoContent)
+	for _, on := range []bool{true, false} {
+		report(on).Want(t, http.StatusNoContent)
+		require.Equal(t, api.WidgetTypingEvent{Author: api.MessageAuthorTypeOPERATOR, On: on}, typing(t, stream.Next(t, "typing")))
+	}
+	s.Post(t, s.token, "/conversations/"+s.conversation(t).String()+"/close", nil).Want(t, http.StatusOK)
+	report(true).Problem(t, http.StatusConflict, api.ErrorCodeConversationClosed)
+}
+
+func typing(t *testing.T, event apitest.StreamEvent) (typing api.WidgetTypingEvent) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(event.Data, &typing))
+	return typing
+}
+
 // TestStreamResumesOnAnyReplica interrupts a stream after each event, and continues it at
 // alternating servers: nothing is lost, and nothing comes twice.
 func TestStreamResumesOnAnyReplica(t *testing.T) {
@@ -78,6 +110,27 @@ func TestStreamResumesOnAnyReplica(t *testing.T) {
 	}
 	require.Equal(t, want, got)
 	require.Zero(t, stream.Waiting())
+}
+
+// TestUnknownPositionsBeginAgain resumes from positions that do not exist: the stream begins
+// with the conversation, and goes on.
+func TestUnknownPositionsBeginAgain(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, apitest.Options{}, nil)
+	v := s.visit(t)
+	first := v.say(t, "first")
+	id := s.conversation(t).String()
+	for _, last := range []string{id + ":999999999999999999", id + ":7", uuid.NewString() + ":1", "------------------------------------:1"} {
+		stream := v.follow(t, last)
+		stream.Next(t, "conversation")
+		require.Equal(t, first, message(t, stream.Next(t, "message")), last)
+		stream.Close()
+	}
+	stream := v.follow(t, id+":999999999999999999")
+	stream.Next(t, "conversation")
+	stream.Next(t, "message")
+	v.say(t, "second")
+	require.Equal(t, "second", message(t, stream.Next(t, "message")).Content)
 }
 
 // TestLongAbsenceIsCaughtUp has more changes than a page, many of them in one revision.

@@ -195,6 +195,27 @@ func TestVisitorSendsFiles(t *testing.T) {
 	}).Problem(t, http.StatusTooManyRequests, api.ErrorCodeRateLimited)
 }
 
+// TestFilesOfAnAddressAreLimited: one who begins session after session does not use up what
+// the other visitors may upload.
+func TestFilesOfAnAddressAreLimited(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, apitest.Options{RateLimits: true}, nil)
+	for range 6 {
+		v := s.visit(t)
+		for range 10 {
+			upload(t, v, "shoes.png")
+		}
+	}
+	v := s.visit(t)
+	send := apitest.Request{Method: http.MethodPost, Path: "/widget/attachments", Token: v.Token, Body: "x", Header: map[string]string{"Content-Type": "text/plain"}}
+	s.Do(t, send).Problem(t, http.StatusTooManyRequests, api.ErrorCodeRateLimited)
+	s.Clock.Advance(time.Hour - time.Second) // within the session
+	s.Do(t, send).Problem(t, http.StatusTooManyRequests, api.ErrorCodeRateLimited)
+	s.Clock.Advance(time.Second)
+	send.Token = s.visit(t).Token
+	s.Do(t, send).Want(t, http.StatusCreated)
+}
+
 func TestFilesThatAreNotSentAreDeleted(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, apitest.Options{}, nil)

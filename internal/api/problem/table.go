@@ -60,8 +60,8 @@ var table = []mapping{
 	is(widget.ErrAttachment, api.ErrorCodeUnknownAttachment, "The visitor has not uploaded this file, or has sent it already."),
 	is(widget.ErrTooManyStreams, api.ErrorCodeRateLimited, "There are too many streams.").retryAfter(widgetRetryAfter),
 	is(widget.ErrTooManyUploads, api.ErrorCodeRateLimited, "There are too many files that were not sent.").retryAfter(widgetRetryAfter),
-	as(func(e *widget.TooManyConversationsError) *Error {
-		exceeded := New(api.ErrorCodeRateLimited, "This address can begin %d conversations in %d hours.", e.Requests, int(e.Window.Hours()))
+	as(func(e *widget.TooManyError) *Error {
+		exceeded := New(api.ErrorCodeRateLimited, "This address can add %d %s in %d minutes.", e.Requests, e.What, int(e.Window.Minutes()))
 		exceeded.RetryAfter = max(e.ResetAfter, time.Second)
 		return exceeded
 	}),

@@ -88,7 +88,7 @@ var domainErrors = map[string]struct {
 	"widget.ErrAttachment":              {widget.ErrAttachment, api.ErrorCodeUnknownAttachment},
 	"widget.ErrTooManyUploads":          {widget.ErrTooManyUploads, api.ErrorCodeRateLimited},
 	"widget.ErrTooManyStreams":          {widget.ErrTooManyStreams, api.ErrorCodeRateLimited},
-	"widget.TooManyConversationsError":  {&widget.TooManyConversationsError{Limit: ratelimit.Limit{Requests: 6, Window: time.Hour}}, api.ErrorCodeRateLimited},
+	"widget.TooManyError":               {&widget.TooManyError{What: "files", Limit: ratelimit.Limit{Requests: 6, Window: time.Hour}}, api.ErrorCodeRateLimited},
 	"share.ErrBusy":                     {share.ErrBusy, api.ErrorCodeRateLimited},
 	"analytics.SpanError":               {&analytics.SpanError{Reason: "must be before query.to"}, api.ErrorCodeValidationFailed},
 }

@@ -1,8 +1,12 @@
 package conversation
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/google/uuid"
 
+	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/internal/platform/fanout"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -18,4 +22,31 @@ func (s *Service) Changed(on postgres.Conn, ids ...uuid.UUID) {
 		hints[i] = fanout.Hint{Topic: id}
 	}
 	postgres.AfterCommit(on, func() { s.Live.Publish(hints...) })
+}
+
+// OperatorTyping shows the contact that an operator is writing, or has stopped. It fails with
+// postgres.ErrNotFound, ErrNotHandedOff or ErrClosed.
+func (s *Service) OperatorTyping(ctx context.Context, workspaceID, conversationID uuid.UUID, on bool) error {
+	row, err := s.row(ctx, workspaceID, conversationID)
+	if err != nil {
+		return err
+	}
+	switch row.Conversation.Status {
+	case api.ConversationStatusOPEN:
+		return ErrNotHandedOff
+	case api.ConversationStatusCLOSED:
+		return ErrClosed
+	case api.ConversationStatusHANDEDOFF:
+	}
+	s.Typing(conversationID, api.MessageAuthorTypeOPERATOR, on)
+	return nil
+}
+
+// Typing tells what shows a conversation live that someone is writing in it, or has stopped.
+// Nothing is stored. It does not wait.
+func (s *Service) Typing(conversationID uuid.UUID, author api.MessageAuthorType, on bool) {
+	if s.Live == nil {
+		return
+	}
+	s.Live.Publish(fanout.Hint{Topic: conversationID, Signal: fmt.Appendf(nil, `{"author":%q,"on":%t}`, author, on)})
 }

@@ -27,7 +27,7 @@ type NewMessage struct {
 }
 
 // Send stores a message, unless it was stored before. It fails with ErrAttachment, or with
-// *ratelimit.ExceededError if the address has begun too many conversations.
+// *TooManyError if the address has begun too many conversations.
 func (s *Service) Send(ctx context.Context, c Channel, v Visitor, in NewMessage) (message api.WidgetMessage, duplicate bool, err error) {
 	externalID := uuid.NewSHA1(v.Topic(), in.ClientMessageID[:]).String()
 	if known, err := s.known(ctx, v, externalID); err != nil || known != nil {
@@ -95,24 +95,31 @@ func (s *Service) admit(ctx context.Context, v Visitor, address string) (begins 
 	} else if err != nil && !postgres.IsNotFound(err) {
 		return false, fmt.Errorf("find conversation of visitor: %w", err)
 	}
-	taken, err := s.Limiter.Take(ctx, "widget conversations "+address, s.NewConversations)
-	if err != nil {
-		return false, fmt.Errorf("rate limit: %w", err)
-	}
-	if !taken.Allowed {
-		return false, &TooManyConversationsError{Limit: s.NewConversations, Result: taken}
-	}
-	return true, nil
+	return true, s.limit(ctx, "conversations", address, s.NewConversations)
 }
 
-// TooManyConversationsError means that an address has begun too many conversations.
-type TooManyConversationsError struct {
+// limit counts something that an address adds.
+func (s *Service) limit(ctx context.Context, what, address string, limit ratelimit.Limit) error {
+	taken, err := s.Limiter.Take(ctx, "widget "+what+" "+address, limit)
+	if err != nil {
+		return fmt.Errorf("rate limit: %w", err)
+	}
+	if !taken.Allowed {
+		return &TooManyError{What: what, Limit: limit, Result: taken}
+	}
+	return nil
+}
+
+// TooManyError means that an address has added too many conversations or files.
+type TooManyError struct {
 	ratelimit.Limit
 	ratelimit.Result
+
+	What string
 }
 
 // Error implements error.
-func (e *TooManyConversationsError) Error() string { return "widget: too many new conversations" }
+func (e *TooManyError) Error() string { return "widget: too many new " + e.What }
 
 // List returns a page of the messages of the visitor's conversation, newest first, or
 // page.ErrInvalidCursor.
@@ -225,11 +232,6 @@ func (s *Service) Typing(ctx context.Context, v Visitor, on bool) error {
 	} else if err != nil {
 		return fmt.Errorf("find conversation of visitor: %w", err)
 	}
-	s.Hub.Publish(TypingHint(current.ID, api.MessageAuthorTypeCONTACT, on))
+	s.Conversations.Typing(current.ID, api.MessageAuthorTypeCONTACT, on)
 	return nil
-}
-
-// TypingHint returns the hint that someone is writing in a conversation, or has stopped.
-func TypingHint(conversationID uuid.UUID, author api.MessageAuthorType, on bool) fanout.Hint {
-	return fanout.Hint{Topic: conversationID, Signal: fmt.Appendf(nil, `{"author":%q,"on":%t}`, author, on)}
 }

@@ -22,12 +22,14 @@ const (
 	discardTimeout = 10 * time.Second
 )
 
-// Upload is a file of a visitor. Size is -1 if it is not known yet; Name may be nil.
+// Upload is a file of a visitor. Size is -1 if it is not known yet; Name may be nil. Address is
+// the network of the visitor, which can upload a limited number of files.
 type Upload struct {
 	Name        *string
 	ContentType string
 	Size        int64
 	Body        io.Reader
+	Address     string
 }
 
 // Stored is an uploaded file.
@@ -63,8 +65,12 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err //nolint:wrapcheck // io.EOF must stay as it is
 }
 
-// Upload stores a file for a later message. It fails with *BodyError or ErrTooManyUploads.
+// Upload stores a file for a later message. It fails with *BodyError, *TooManyError or
+// ErrTooManyUploads.
 func (s *Service) Upload(ctx context.Context, v Visitor, in Upload) (Stored, error) {
+	if err := s.limit(ctx, "files", in.Address, s.NewFiles); err != nil {
+		return Stored{}, err
+	}
 	uploadID, now := s.IDs.New()
 	key := "widget/" + v.WorkspaceID.String() + "/" + uploadID.String()
 	body := &counter{from: in.Body}

@@ -55,8 +55,9 @@ type Service struct {
 	Blobs         blob.Store
 	Hub           *fanout.Hub
 	Limiter       ratelimit.Limiter
-	// NewConversations is how many conversations an address can begin.
-	NewConversations ratelimit.Limit
+	// NewConversations is how many conversations an address can begin, and NewFiles how many
+	// files it can upload.
+	NewConversations, NewFiles ratelimit.Limit
 	// PublicURL is the origin of the server, empty if it is not known.
 	PublicURL string
 }

@@ -105,6 +105,10 @@ export class Conversations extends Resource {
     return this.one<'reopenConversation'>({ method: 'POST', path: `/conversations/${segment(id)}/reopen` }, options);
   }
 
+  reportTyping(id: string, typing: Body<'reportOperatorTyping'>, options?: RequestOptions): Call<Result<'reportOperatorTyping'>> {
+    return this.one<'reportOperatorTyping'>({ method: 'POST', path: `/conversations/${segment(id)}/typing`, json: typing, readOnly: true }, options);
+  }
+
   sendOperatorMessage(id: string, message: Body<'sendOperatorMessage'>, options?: RequestOptions): Call<Result<'sendOperatorMessage'>> {
     return this.one<'sendOperatorMessage'>({ method: 'POST', path: `/conversations/${segment(id)}/operator-message`, json: message }, options);
   }

@@ -180,6 +180,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/conversations/{id}/typing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report that an operator is writing
+         * @description Shows the contact that an operator is writing, or has stopped, where the channel can show it: in the website widget. Repeat it every few seconds while the operator writes. Nothing is stored. This request takes no `Idempotency-Key`.
+         */
+        post: operations["reportOperatorTyping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/conversations/{id}/hand-off": {
         parameters: {
             query?: never;
@@ -1870,10 +1890,10 @@ export interface components {
          */
         MessageDirection: "INBOUND" | "OUTBOUND";
         /**
-         * @description Why a message could not be delivered. `provider_unavailable`: the provider could not be reached for 24 hours. `rejected_by_provider`: the provider refused the message. `reply_window_closed`: the contact has not written for too long. `credentials_rejected`: the provider refused the channel's credentials for 24 hours. `contact_unreachable`: the contact has blocked the channel, has opted out or no longer exists. `contact_deleted` and `channel_deleted`: deleted before the message was sent. `channel_type_unavailable`: this server can't send messages through channels of this type.
+         * @description Why a message could not be delivered. `provider_unavailable`: the provider could not be reached for 24 hours. `rejected_by_provider`: the provider refused the message. `reply_window_closed`: the contact has not written for too long. `credentials_rejected`: the provider refused the channel's credentials for 24 hours. `contact_unreachable`: the contact has blocked the channel, has opted out or no longer exists. `contact_deleted` and `channel_deleted`: deleted before the message was sent. `channel_type_unavailable`: this server can't send messages through channels of this type. `automatic_reply_limit`: the agent has written to this contact too often within an hour, probably to another machine.
          * @enum {string}
          */
-        MessageErrorCode: "provider_unavailable" | "rejected_by_provider" | "reply_window_closed" | "credentials_rejected" | "contact_unreachable" | "contact_deleted" | "channel_deleted" | "channel_type_unavailable";
+        MessageErrorCode: "provider_unavailable" | "rejected_by_provider" | "reply_window_closed" | "credentials_rejected" | "contact_unreachable" | "contact_deleted" | "channel_deleted" | "channel_type_unavailable" | "automatic_reply_limit";
         /** @description Why a message could not be delivered. */
         MessageError: {
             code: components["schemas"]["MessageErrorCode"];
@@ -2015,6 +2035,11 @@ export interface components {
              * @description The message of the conversation that this one replies to.
              */
             replyToId?: string;
+        };
+        /** @description Whether an operator is writing. */
+        OperatorTyping: {
+            /** @description Whether the operator is writing. */
+            on: boolean;
         };
         /** @description How to hand a conversation off. */
         HandOff: {
@@ -4321,6 +4346,21 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The conversation doesn't accept operator messages. */
+        OperatorMayNotWrite: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The conversation is closed, or the `Idempotency-Key` is in use. */
         ConversationIsClosed: {
             headers: {
@@ -4741,6 +4781,7 @@ export type MessageAttemptOutcome = components['schemas']['MessageAttemptOutcome
 export type MessageAttempt = components['schemas']['MessageAttempt'];
 export type MessageDetail = components['schemas']['MessageDetail'];
 export type OperatorMessageCreate = components['schemas']['OperatorMessageCreate'];
+export type OperatorTyping = components['schemas']['OperatorTyping'];
 export type HandOff = components['schemas']['HandOff'];
 export type ConversationIds = components['schemas']['ConversationIds'];
 export type ConversationBulkClose = components['schemas']['ConversationBulkClose'];
@@ -4933,6 +4974,7 @@ export type ResponseStartClosed = components['responses']['StartClosed'];
 export type ResponseStartRefused = components['responses']['StartRefused'];
 export type ResponseReplyRefused = components['responses']['ReplyRefused'];
 export type ResponseReplyUnprocessable = components['responses']['ReplyUnprocessable'];
+export type ResponseOperatorMayNotWrite = components['responses']['OperatorMayNotWrite'];
 export type ResponseConversationIsClosed = components['responses']['ConversationIsClosed'];
 export type ResponseHandOffRefused = components['responses']['HandOffRefused'];
 export type ResponseBulkRefused = components['responses']['BulkRefused'];
@@ -5557,6 +5599,52 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ReplyUnprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    reportOperatorTyping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OperatorTyping"];
+            };
+        };
+        responses: {
+            /** @description Reported. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["OperatorMayNotWrite"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];

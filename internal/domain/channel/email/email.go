@@ -41,7 +41,10 @@ const (
 	// interval keeps below what mail servers accept from one client.
 	interval        = 100 * time.Millisecond
 	contactInterval = time.Second
-	timeout         = time.Minute
+	// automaticPerHour is more than a person reads, and ends what two machines write to each
+	// other.
+	automaticPerHour = 10
+	timeout          = time.Minute
 	// maxAddress is the longest address (RFC 5321, section 4.5.3.1).
 	maxAddress = 254
 )
@@ -75,7 +78,8 @@ func (*Provider) Type() api.ChannelType { return api.ChannelTypeEMAIL }
 func (*Provider) Rules() provider.Rules {
 	return provider.Rules{
 		MaxLength: maxText, Initiate: true, Attachments: true, Together: true, Hook: true, MaxHookBody: maxHookBody,
-		Interval: interval, ContactInterval: contactInterval, Timeout: timeout,
+		AutomaticPerHour: automaticPerHour,
+		Interval:         interval, ContactInterval: contactInterval, Timeout: timeout,
 	}
 }
 

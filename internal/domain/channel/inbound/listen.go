@@ -93,7 +93,7 @@ func (l *Listeners) claim(ctx context.Context, types []string) ([]db.Channel, er
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	now := l.Clock.Now()
-	// Workspaces with their share are among these, hence more than are free.
+	// More than are free: among these are those of workspaces that have their share.
 	unheld, err := db.New().SystemChannelListUnheld(ctx, l.DB, db.SystemChannelListUnheldParams{Types: types, Now: now, RowLimit: int32(2 * l.Max)})
 	if err != nil {
 		return nil, fmt.Errorf("list channels without a connection: %w", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/platform/failpoint"
+	"github.com/avelto/convo/internal/platform/id"
 )
 
 // sending is one claimed message.
@@ -65,6 +66,9 @@ func (s *sending) attempt(ctx context.Context) (failed *provider.SendError, err 
 	if s.row.BlockedAt != nil {
 		return &provider.SendError{Kind: provider.Blocked, Detail: "The contact has blocked the channel or opted out."}, nil
 	}
+	if failed, err := s.looping(ctx); failed != nil || err != nil {
+		return failed, err
+	}
 	attachments, err := s.attachments(ctx)
 	if err != nil {
 		return nil, err
@@ -79,6 +83,30 @@ func (s *sending) attempt(ctx context.Context) (failed *provider.SendError, err 
 		}
 	}
 	return failed, err
+}
+
+// looping refuses a message of an agent that has written to the contact too often in the hour
+// before it. The decision depends on what is stored, not on when the message is sent.
+func (s *sending) looping(ctx context.Context) (*provider.SendError, error) {
+	m, c, most := s.row.Message, s.row.Conversation, s.rules.AutomaticPerHour
+	if most == 0 || m.AuthorType != api.MessageAuthorTypeAGENT || c.IdentityExternalID == nil {
+		return nil, nil //nolint:nilnil // it may be sent
+	}
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	count, err := db.New().MessageCountAutomatic(ctx, s.DB, db.MessageCountAutomaticParams{
+		WorkspaceID: m.WorkspaceID, ChannelID: c.ChannelID, ExternalID: *c.IdentityExternalID,
+		AfterID: id.Floor(m.CreatedAt.Add(-time.Hour)), BeforeID: s.row.MessageID,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count automatic messages: %w", err)
+	}
+	if count < int64(most) {
+		return nil, nil //nolint:nilnil // it may be sent
+	}
+	return &provider.SendError{
+		Kind: provider.Looping, Detail: fmt.Sprintf("The agent has sent %d messages to this contact within an hour, perhaps to a machine.", count),
+	}, nil
 }
 
 // send sends one part. The mark before and the record after the call tell the next worker

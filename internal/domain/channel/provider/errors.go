@@ -29,6 +29,9 @@ const (
 	Credentials Kind = "credentials_rejected"
 	// Blocked means that the contact has blocked the channel, has opted out or is gone.
 	Blocked Kind = "contact_unreachable"
+	// Looping means that an agent has sent Rules.AutomaticPerHour messages. The engine reports
+	// it; no provider does.
+	Looping Kind = "automatic_reply_limit"
 )
 
 // SendError is why a provider did not accept a message.

@@ -151,6 +151,9 @@ type Rules struct {
 	// Interval is the least time between two messages of a channel, and ContactInterval
 	// between two to the same contact; 0 for none.
 	Interval, ContactInterval time.Duration
+	// AutomaticPerHour is how many messages agents may send to a contact within an hour,
+	// so that two machines do not write to each other without end; 0 for no limit.
+	AutomaticPerHour int
 	// Timeout bounds a Send, a Check and a Fetch.
 	Timeout time.Duration
 }
