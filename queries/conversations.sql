@@ -36,7 +36,7 @@ ORDER BY conversation_tags.conversation_id DESC LIMIT @row_limit;
 -- One conversation with its contact, the name of its operator, and what decides on replies.
 SELECT sqlc.embed(conversations), sqlc.embed(contacts), operators.name AS operator_name,
     channels.type AS channel_type, channels.status AS channel_status, channels.deleted_at AS channel_deleted_at,
-    contact_identities.blocked_at
+    channels.config AS channel_config, contact_identities.blocked_at
 FROM conversations
 JOIN channels ON channels.workspace_id = conversations.workspace_id AND channels.id = conversations.channel_id
 LEFT JOIN contact_identities ON contact_identities.workspace_id = conversations.workspace_id

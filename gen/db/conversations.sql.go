@@ -98,7 +98,7 @@ func (q *Queries) ConversationCreate(ctx context.Context, db DBTX, arg Conversat
 const conversationGet = `-- name: ConversationGet :one
 SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at, operators.name AS operator_name,
     channels.type AS channel_type, channels.status AS channel_status, channels.deleted_at AS channel_deleted_at,
-    contact_identities.blocked_at
+    channels.config AS channel_config, contact_identities.blocked_at
 FROM conversations
 JOIN channels ON channels.workspace_id = conversations.workspace_id AND channels.id = conversations.channel_id
 LEFT JOIN contact_identities ON contact_identities.workspace_id = conversations.workspace_id
@@ -122,6 +122,7 @@ type ConversationGetRow struct {
 	ChannelType      model.ChannelType
 	ChannelStatus    model.ChannelStatus
 	ChannelDeletedAt *time.Time
+	ChannelConfig    []byte
 	BlockedAt        *time.Time
 }
 
@@ -160,6 +161,7 @@ func (q *Queries) ConversationGet(ctx context.Context, db DBTX, arg Conversation
 		&i.ChannelType,
 		&i.ChannelStatus,
 		&i.ChannelDeletedAt,
+		&i.ChannelConfig,
 		&i.BlockedAt,
 	)
 	return i, err

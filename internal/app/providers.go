@@ -3,12 +3,15 @@ package app
 import (
 	"github.com/avelto/convo/internal/domain/channel/discord"
 	"github.com/avelto/convo/internal/domain/channel/email"
+	"github.com/avelto/convo/internal/domain/channel/messenger"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/channel/slack"
 	"github.com/avelto/convo/internal/domain/channel/sms"
 	"github.com/avelto/convo/internal/domain/channel/telegram"
+	"github.com/avelto/convo/internal/domain/channel/viber"
 	"github.com/avelto/convo/internal/domain/channel/voice"
 	"github.com/avelto/convo/internal/domain/channel/website"
+	"github.com/avelto/convo/internal/domain/channel/whatsapp"
 	"github.com/avelto/convo/internal/platform/apiclient"
 	"github.com/avelto/convo/internal/platform/egress"
 	"github.com/avelto/convo/internal/platform/extract"
@@ -24,6 +27,9 @@ func newProviders(guard *egress.Guard, parts Parts) provider.Registry {
 		&voice.Provider{Client: client},
 		&slack.Provider{Client: client},
 		&discord.Provider{Client: client, Guard: guard},
+		&whatsapp.Provider{Client: client},
+		&messenger.Provider{Client: client},
+		&viber.Provider{Client: client},
 		&email.Provider{Guard: guard, Reader: &extract.Runner{Binary: parts.ExtractBinary}, Log: parts.Log},
 	)
 }

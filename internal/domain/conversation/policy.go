@@ -22,7 +22,7 @@ type Policy struct {
 
 // policy applies the rules of the channel to a conversation.
 func (s *Service) policy(row db.ConversationGetRow) Policy {
-	rules := s.Providers.Rules(row.ChannelType)
+	rules := s.Providers.RulesFor(row.ChannelType, row.ChannelConfig)
 	p := Policy{MaxLength: min(maxReply, rules.MaxLength)}
 	if rules.Split {
 		p.MaxLength = maxReply

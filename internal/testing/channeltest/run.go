@@ -79,6 +79,9 @@ func newRun(t *testing.T, kind Type) *run {
 	provides := httptest.NewServer(kind.Simulator)
 	t.Cleanup(provides.Close)
 	r.api = provides.URL
+	if sim, ok := kind.Simulator.(interface{ ServedAt(url string) }); ok {
+		sim.ServedAt(r.api)
+	}
 	return r
 }
 

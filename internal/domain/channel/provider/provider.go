@@ -37,6 +37,12 @@ type Provider interface {
 	Check(ctx context.Context, channel Channel) (string, error)
 }
 
+// Configurable is a Provider whose rules depend on the config of a channel.
+type Configurable interface {
+	// RulesFor returns the rules of a channel with this config.
+	RulesFor(config json.RawMessage) Rules
+}
+
 // Connector is a Provider that tells its provider about the channel's hook.
 type Connector interface {
 	// Connect registers the hook. It is called when a channel is created, enabled or

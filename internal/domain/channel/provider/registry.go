@@ -1,6 +1,10 @@
 package provider
 
-import api "github.com/avelto/convo/gen/api/model"
+import (
+	"encoding/json"
+
+	api "github.com/avelto/convo/gen/api/model"
+)
 
 // defaultMaxLength is the longest text in characters where no provider limits it: that of
 // an operator's message.
@@ -25,4 +29,12 @@ func (r Registry) Rules(kind api.ChannelType) Rules {
 		return found.Rules()
 	}
 	return Rules{MaxLength: defaultMaxLength}
+}
+
+// RulesFor returns the rules of a channel of a type with this config.
+func (r Registry) RulesFor(kind api.ChannelType, config json.RawMessage) Rules {
+	if configurable, ok := r[kind].(Configurable); ok {
+		return configurable.RulesFor(config)
+	}
+	return r.Rules(kind)
 }

@@ -24,6 +24,7 @@ type Core struct {
 	files    map[string]File
 	fileIDs  []string
 	hanging  chan struct{}
+	url      string
 }
 
 // Response is a response of a provider with a JSON body.
@@ -31,6 +32,21 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   any
+}
+
+// ServedAt tells a simulator its URL, without a slash at the end, for those whose files have
+// one.
+func (c *Core) ServedAt(url string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.url = url
+}
+
+// URL is what ServedAt was called with.
+func (c *Core) URL() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.url
 }
 
 // Fail implements Simulator.
