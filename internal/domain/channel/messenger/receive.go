@@ -12,8 +12,7 @@ import (
 	"github.com/avelto/convo/internal/domain/channel/provider"
 )
 
-// notification is what Meta posts to a hook; only what a conversation needs. Entries are
-// decoded one by one, so that one that cannot be read does not affect the others.
+// notification is what Meta posts to a hook; only what a conversation needs.
 type notification struct {
 	Object string `json:"object"`
 	Entry  []struct {
@@ -81,14 +80,7 @@ func (*Provider) Receive(c provider.Channel, r provider.Request) (provider.Recei
 		if in.Object != "page" || of.ID != settings.PageID {
 			continue
 		}
-		for _, raw := range of.Messaging {
-			var one entry
-			if err := json.Unmarshal(raw, &one); err != nil {
-				received.Malformed = append(received.Malformed, err.Error())
-			} else if item, ok := one.item(settings); ok {
-				received.Items = append(received.Items, item)
-			}
-		}
+		meta.Each(of.Messaging, &received, func(one entry) (provider.Item, bool) { return one.item(settings) })
 	}
 	return received, nil
 }

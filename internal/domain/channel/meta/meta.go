@@ -60,6 +60,19 @@ func handshake(c provider.Channel, r provider.Request) (*provider.Reply, error) 
 	return &provider.Reply{Status: http.StatusOK, ContentType: "text/plain; charset=utf-8", Body: []byte(challenge)}, nil
 }
 
+// Each decodes entries one by one, and adds the items that they contain: one that cannot be
+// read does not affect the others.
+func Each[Entry any](entries []json.RawMessage, received *provider.Received, item func(Entry) (provider.Item, bool)) {
+	for _, raw := range entries {
+		var entry Entry
+		if err := json.Unmarshal(raw, &entry); err != nil {
+			received.Malformed = append(received.Malformed, err.Error())
+		} else if found, ok := item(entry); ok {
+			received.Items = append(received.Items, found)
+		}
+	}
+}
+
 // Graph calls the Graph API. Kind returns the kind of an error that the codes of a channel
 // type tell, and false for another.
 type Graph struct {

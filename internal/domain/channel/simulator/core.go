@@ -25,6 +25,7 @@ type Core struct {
 	fileIDs  []string
 	hanging  chan struct{}
 	url      string
+	hook     string
 }
 
 // Response is a response of a provider with a JSON body.
@@ -32,6 +33,20 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   any
+}
+
+// Registered notes the hook that a channel has registered.
+func (c *Core) Registered(hook string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hook = hook
+}
+
+// RegisteredHook returns the hook that a channel has registered, "" if there is none.
+func (c *Core) RegisteredHook() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hook
 }
 
 // ServedAt tells a simulator its URL, without a slash at the end, for those whose files have

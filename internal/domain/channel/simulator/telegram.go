@@ -72,6 +72,7 @@ func (s *Telegram) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Telegram) setWebhook(w http.ResponseWriter, r *http.Request) {
 	var in struct {
+		URL    string `json:"url"`
 		Secret string `json:"secret_token"`
 	}
 	if err := json.NewDecoder(io.LimitReader(r.Body, maxUpload)).Decode(&in); err != nil {
@@ -81,6 +82,7 @@ func (s *Telegram) setWebhook(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.secret = in.Secret
 	s.mu.Unlock()
+	s.Registered(in.URL)
 	Write(w, telegramResult(true))
 }
 

@@ -63,6 +63,14 @@ func (s *Viber) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/pa/send_message":
 		s.send(w, r)
 	case "/pa/set_webhook":
+		var in struct {
+			URL string `json:"url"`
+		}
+		if decode(r, &in) != nil {
+			Write(w, viberStatus(viberBadData, "badData"))
+			return
+		}
+		s.Registered(in.URL)
 		Write(w, viberStatus(0, "ok"))
 	case "/pa/get_account_info":
 		Write(w, Response{Status: http.StatusOK, Body: map[string]any{"status": 0, "status_message": "ok", "id": "pa:75346594275468546724", "name": "Simulated bot"}})

@@ -13,8 +13,7 @@ import (
 	"github.com/avelto/convo/internal/domain/channel/provider"
 )
 
-// notification is what Meta posts to a hook; only what a conversation needs. Entries are
-// decoded one by one, so that one that cannot be read does not affect the others.
+// notification is what Meta posts to a hook; only what a conversation needs.
 type notification struct {
 	Entry []struct {
 		Changes []struct {
@@ -135,23 +134,11 @@ func (p *Provider) Receive(c provider.Channel, r provider.Request) (provider.Rec
 }
 
 func (p *Provider) read(v value, received *provider.Received) {
-	each(v.Messages, received, func(m message) (provider.Item, bool) { return m.item(v.Contacts) })
-	each(v.Statuses, received, p.status)
-	each(v.Preferences, received, func(one preference) (provider.Item, bool) {
+	meta.Each(v.Messages, received, func(m message) (provider.Item, bool) { return m.item(v.Contacts) })
+	meta.Each(v.Statuses, received, p.status)
+	meta.Each(v.Preferences, received, func(one preference) (provider.Item, bool) {
 		return provider.Block{From: cmp.Or(one.UserID, one.WaID), On: one.Value == "stop"}, one.Value == "stop" || one.Value == "resume"
 	})
-}
-
-// each decodes entries, and adds the items that they contain.
-func each[Entry any](entries []json.RawMessage, received *provider.Received, item func(Entry) (provider.Item, bool)) {
-	for _, raw := range entries {
-		var entry Entry
-		if err := json.Unmarshal(raw, &entry); err != nil {
-			received.Malformed = append(received.Malformed, err.Error())
-		} else if found, ok := item(entry); ok {
-			received.Items = append(received.Items, found)
-		}
-	}
 }
 
 // item returns what a message means. Edits and removals arrive as messages.

@@ -1,0 +1,192 @@
+package simulator
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	api "github.com/avelto/convo/gen/api/model"
+)
+
+// ControlPath is where a Control is served; everything else is the API of the provider.
+const ControlPath = "/_simulator"
+
+const (
+	hookTimeout = 10 * time.Second
+	// defaultContact is who writes if nobody is named.
+	defaultContact = "48100000001"
+)
+
+// constructors returns a simulator of each channel type.
+var constructors = map[api.ChannelType]func() Simulator{
+	api.ChannelTypeTELEGRAM:  func() Simulator { return NewTelegram() },
+	api.ChannelTypeWHATSAPP:  func() Simulator { return NewWhatsApp() },
+	api.ChannelTypeMESSENGER: func() Simulator { return NewMessenger() },
+	api.ChannelTypeVIBER:     func() Simulator { return NewViber() },
+}
+
+// New returns the simulator of a channel type, false if there is none.
+func New(kind api.ChannelType) (Simulator, bool) {
+	construct, ok := constructors[kind]
+	if !ok {
+		return nil, false
+	}
+	return construct(), true
+}
+
+// Types returns the channel types that have a simulator.
+func Types() (types []string) {
+	for kind := range constructors {
+		types = append(types, strings.ToLower(string(kind)))
+	}
+	slices.Sort(types)
+	return types
+}
+
+// Control serves a simulator together with a small interface for the one who tries it: what
+// was accepted, and what a contact or the provider does.
+type Control struct {
+	Simulator
+
+	// URL is where it is served, without a slash at the end.
+	URL string
+	// Hook is the URL of the channel's hook, for providers with which it is not registered.
+	Hook   string
+	Client *http.Client
+
+	mu   sync.Mutex
+	last int64
+}
+
+// ServeHTTP implements http.Handler.
+func (c *Control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch rest, ok := strings.CutPrefix(r.URL.Path, ControlPath); {
+	case !ok:
+		c.Simulator.ServeHTTP(w, r)
+	case r.Method == http.MethodGet && rest == "":
+		Write(w, Response{Status: http.StatusOK, Body: c.state()})
+	case r.Method == http.MethodPost && rest == "/events":
+		c.report(w, r)
+	case r.Method == http.MethodPost && rest == "/faults":
+		var faults []Fault
+		if err := decode(r, &faults); err != nil {
+			Write(w, complaint(http.StatusBadRequest, "Send a JSON array of faults, such as [\"limited\"]."))
+			return
+		}
+		c.Fail(faults...)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		Write(w, complaint(http.StatusNotFound, "Use GET "+ControlPath+", POST "+ControlPath+"/events or POST "+ControlPath+"/faults."))
+	}
+}
+
+// state is the body of POST /channels without the agent, and the accepted messages.
+func (c *Control) state() map[string]any {
+	settings := c.Settings()
+	accepted := []any{}
+	for _, m := range c.Accepted() {
+		files := []string{}
+		for _, f := range m.Files {
+			files = append(files, f.Name)
+		}
+		accepted = append(accepted, map[string]any{"id": m.ID, "to": m.To, "text": m.Text, "replyTo": m.ReplyTo, "thread": m.Thread, "files": files, "at": m.At.UTC()})
+	}
+	return map[string]any{
+		"channel":  map[string]any{"type": c.Type(), "name": "Simulated", "apiBaseUrl": c.URL, "config": settings.Config, "credentials": settings.Credentials},
+		"hook":     c.hook(),
+		"messages": accepted,
+	}
+}
+
+// hook is the URL that was registered, else the one that was given.
+func (c *Control) hook() string {
+	if registered, ok := c.Simulator.(interface{ RegisteredHook() string }); ok {
+		return cmp.Or(registered.RegisteredHook(), c.Hook)
+	}
+	return c.Hook
+}
+
+// event is an event as it is posted.
+type event struct {
+	Kind    Kind   `json:"kind"`
+	ID      string `json:"id"`
+	From    string `json:"from"`
+	Name    string `json:"name"`
+	Text    string `json:"text"`
+	ReplyTo string `json:"replyTo"`
+	Hook    string `json:"hook"`
+}
+
+// report lets the provider report an event to the hook, and responds with what the hook did.
+func (c *Control) report(w http.ResponseWriter, r *http.Request) {
+	var in event
+	if err := decode(r, &in); err != nil {
+		Write(w, complaint(http.StatusBadRequest, "Send a JSON object such as {\"from\": \"48100000001\", \"text\": \"Hello\"}."))
+		return
+	}
+	in.Kind, in.From = cmp.Or(in.Kind, Wrote), cmp.Or(in.From, defaultContact)
+	in.Name, in.ID = cmp.Or(in.Name, "Anna Nowak"), cmp.Or(in.ID, c.nextID())
+	hook, now := cmp.Or(in.Hook, c.hook()), time.Now()
+	if hook == "" {
+		Write(w, complaint(http.StatusConflict, "No hook is known. Create the channel, or start the simulator with --hook."))
+		return
+	}
+	request, err := c.Simulator.Hook(hook, now, Event{Kind: in.Kind, ID: in.ID, From: in.From, Name: in.Name, Text: in.Text, ReplyTo: in.ReplyTo, At: now})
+	if errors.Is(err, ErrUnsupported) {
+		Write(w, complaint(http.StatusUnprocessableEntity, "The provider does not report events of the kind "+string(in.Kind)+"."))
+		return
+	}
+	status, body, err := c.send(r.Context(), request)
+	if err != nil {
+		Write(w, complaint(http.StatusBadGateway, "The hook did not respond: "+err.Error()))
+		return
+	}
+	Write(w, Response{Status: http.StatusOK, Body: map[string]any{"id": in.ID, "hookStatus": status, "hookResponse": body}})
+}
+
+// nextID returns a number that is greater than all before, also those before a restart.
+func (c *Control) nextID() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = max(c.last+1, time.Now().UnixMilli())
+	return strconv.FormatInt(c.last, 10)
+}
+
+func (c *Control) send(ctx context.Context, in Request) (status int, body string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, in.Method, in.URL, bytes.NewReader(in.Body))
+	if err != nil {
+		return 0, "", err //nolint:wrapcheck // it says what is wrong with the URL
+	}
+	request.Header = in.Header
+	response, err := c.Client.Do(request)
+	if err != nil {
+		return 0, "", err //nolint:wrapcheck // it names the URL
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxUpload))
+	return response.StatusCode, string(text), err //nolint:wrapcheck // the connection broke
+}
+
+func complaint(status int, detail string) Response {
+	return Response{Status: status, Body: map[string]any{"detail": detail}}
+}
+
+// Example is what to post to the API to create a channel that uses the simulator.
+func (c *Control) Example() string {
+	example, err := json.MarshalIndent(c.state()["channel"], "", "  ")
+	if err != nil {
+		return ""
+	}
+	return string(example)
+}

@@ -1,0 +1,103 @@
+package simulator_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	api "github.com/avelto/convo/gen/api/model"
+	"github.com/avelto/convo/internal/domain/channel/provider"
+	"github.com/avelto/convo/internal/domain/channel/simulator"
+	"github.com/avelto/convo/internal/domain/channel/telegram"
+	"github.com/avelto/convo/internal/platform/apiclient"
+	"github.com/avelto/convo/internal/platform/egress"
+)
+
+func call(t *testing.T, method, url, body string) (int, map[string]any) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	decoded := map[string]any{}
+	if len(raw) > 0 {
+		require.NoError(t, json.Unmarshal(raw, &decoded), "%s", raw)
+	}
+	return response.StatusCode, decoded
+}
+
+// TestAChannelIsTriedWithoutAnAccount connects a bot to a simulator, and lets a contact
+// write to it and read from it.
+func TestAChannelIsTriedWithoutAnAccount(t *testing.T) {
+	t.Parallel()
+	sim, ok := simulator.New(api.ChannelTypeTELEGRAM)
+	require.True(t, ok)
+	control := &simulator.Control{Simulator: sim, Client: http.DefaultClient}
+	server := httptest.NewServer(control)
+	t.Cleanup(server.Close)
+	control.URL = server.URL
+	events := server.URL + simulator.ControlPath + "/events"
+	status, response := call(t, http.MethodPost, events, `{"text":"Hello"}`)
+	require.Equal(t, http.StatusConflict, status)
+	require.Contains(t, response["detail"], "No hook is known")
+
+	var created struct {
+		APIBaseURL  string            `json:"apiBaseUrl"`
+		Config      json.RawMessage   `json:"config"`
+		Credentials map[string]string `json:"credentials"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(control.Example()), &created))
+	client := apiclient.New(egress.NewGuard(egress.Loopback()))
+	t.Cleanup(client.CloseIdle)
+	p, c := &telegram.Provider{Client: client}, provider.Channel{Config: created.Config, Credentials: created.Credentials, APIBaseURL: created.APIBaseURL}
+	require.Empty(t, p.Validate(c))
+	received := make(chan provider.Received, 1)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if found, err := p.Receive(c, provider.Request{Method: r.Method, Header: r.Header, Body: body}); err == nil {
+			received <- found
+		}
+	}))
+	t.Cleanup(hook.Close)
+	c.HookURL = hook.URL
+	require.NoError(t, p.Connect(t.Context(), c))
+
+	status, response = call(t, http.MethodPost, events, `{"text":"Hello","from":"7"}`)
+	require.Equal(t, http.StatusOK, status)
+	require.EqualValues(t, http.StatusOK, response["hookStatus"])
+	require.Equal(t, "Hello", (<-received).Items[0].(provider.Message).Text)
+	status, _ = call(t, http.MethodPost, events, `{"kind":"delivered"}`)
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+
+	status, _ = call(t, http.MethodPost, server.URL+simulator.ControlPath+"/faults", `["limited"]`)
+	require.Equal(t, http.StatusNoContent, status)
+	_, err := p.Send(t.Context(), c, provider.Outbound{To: "7", Text: "Hi"})
+	require.ErrorContains(t, err, "retry after 7")
+	_, err = p.Send(t.Context(), c, provider.Outbound{To: "7", Text: "Hi"})
+	require.NoError(t, err)
+	status, response = call(t, http.MethodGet, server.URL+simulator.ControlPath, "")
+	require.Equal(t, http.StatusOK, status)
+	require.Len(t, response["messages"], 1)
+	status, _ = call(t, http.MethodGet, server.URL+simulator.ControlPath+"/unknown", "")
+	require.Equal(t, http.StatusNotFound, status)
+}
+
+func TestEachSimulatorAcceptsItsOwnSettings(t *testing.T) {
+	t.Parallel()
+	for _, name := range simulator.Types() {
+		sim, ok := simulator.New(api.ChannelType(strings.ToUpper(name)))
+		require.True(t, ok)
+		require.Equal(t, strings.ToUpper(name), string(sim.Type()))
+		require.NotEmpty(t, sim.Settings().Credentials)
+	}
+	_, ok := simulator.New(api.ChannelTypeWEBSITE)
+	require.False(t, ok)
+}
