@@ -32,6 +32,10 @@ var constructors = map[api.ChannelType]func() Simulator{
 	api.ChannelTypeWHATSAPP:  func() Simulator { return NewWhatsApp() },
 	api.ChannelTypeMESSENGER: func() Simulator { return NewMessenger() },
 	api.ChannelTypeVIBER:     func() Simulator { return NewViber() },
+	api.ChannelTypeSLACK:     func() Simulator { return NewSlack() },
+	api.ChannelTypeDISCORD:   func() Simulator { return NewDiscord() },
+	api.ChannelTypeSMS:       func() Simulator { return NewSMS() },
+	api.ChannelTypeVOICE:     func() Simulator { return NewVoice() },
 }
 
 // New returns the simulator of a channel type, false if there is none.
