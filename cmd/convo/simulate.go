@@ -15,7 +15,7 @@ import (
 
 type simulateCommand struct {
 	Type string `arg:"" help:"Channel type, such as telegram or whatsapp."`
-	Addr string `default:"127.0.0.1:9090" help:"Address to listen on. The simulator asks nobody for a password."`
+	Addr string `default:"127.0.0.1:9090" help:"Address to listen on. The simulator asks no one for a password."`
 	Hook string `help:"URL of the channel's hook. Telegram and Viber register it themselves." placeholder:"URL"`
 }
 

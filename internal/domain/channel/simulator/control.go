@@ -22,7 +22,7 @@ const ControlPath = "/_simulator"
 
 const (
 	hookTimeout = 10 * time.Second
-	// defaultContact is who writes if nobody is named.
+	// defaultContact is who writes if no one is named.
 	defaultContact = "48100000001"
 )
 
