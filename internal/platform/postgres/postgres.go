@@ -59,7 +59,6 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	direct := config
 	if options.DirectURL == "" {
 		config.AfterConnect = onConnect(options.IdleInTransaction)
-		config.ConnConfig.DescriptionCacheCapacity = 0 // for another mode: 130 kB per connection
 	} else {
 		// Without named prepared statements, which belong to a session. Descriptions of
 		// statements are kept, so that values are encoded as without a pooler.
