@@ -16,6 +16,12 @@ import (
 type findings struct {
 	phases                          []*load.Phase
 	rows, events, deliveries, audit check.Tally
+	// heard are messages of contacts, sent those to the provider, shown those that visitors
+	// have seen, and told the events of all.
+	heard, sent, shown, told check.Tally
+	// unconfirmed counts messages to the provider that were not sent again, since they may
+	// have been sent; queued those that were not sent.
+	unconfirmed, queued int
 	// gaps are missing, repeated and reordered numbers of the feed in the end, and as it was
 	// followed during the faults. rewritten are numbers whose event has changed.
 	gaps, gapsFollowed, rewritten []int64
@@ -49,6 +55,7 @@ func (l *ledger) compare(k *kept, took time.Duration) (*findings, error) {
 	for _, n := range again {
 		f.inFlight += n
 	}
+	f.compareMessages(l, k)
 	var err error
 	f.faults, err = l.system.Faults()
 	return f, err
@@ -106,6 +113,9 @@ func eventSides(leads []*load.Lead, calls []check.BulkCall, events []load.Event)
 	allowUnknown(sides, calls, numbers)
 	clear(numbers)
 	for _, event := range events {
+		if !slices.Contains(load.EventTypes, event.Type) {
+			continue // of messages: see compareMessages
+		}
 		var found string
 		if id := event.Data.Lead.ID; id != "" {
 			found = leadEvent(id, next(id), event.Data.Lead.Status)

@@ -146,7 +146,7 @@ func (l *ledger) freeze(ctx context.Context, i int) error {
 
 // cut closes the connections between two parts, and refuses new ones for a moment.
 func (l *ledger) cut(ctx context.Context, i int) error {
-	links := append([]*system.Link{l.system.API, l.system.Hook}, l.system.Behind...)
+	links := append([]*system.Link{l.system.API, l.system.Hook, l.system.Provider}, l.system.Behind...)
 	for _, p := range l.system.Processes() {
 		links = append(links, p.Database)
 	}

@@ -18,6 +18,9 @@ const (
 	groups = 40
 	// settleTime is how long what follows from the last change may take.
 	settleTime = time.Minute
+	// sendTime is how long messages may take: those of a worker that was killed are sent once
+	// its lease has ended, and then one a second to a chat.
+	sendTime = 4 * time.Minute
 )
 
 // ledger is a run.
@@ -28,6 +31,7 @@ type ledger struct {
 	journal  *load.Journal
 	client   *load.Client
 	receiver *load.Receiver
+	telegram *load.Telegram
 	ground   *load.Ground
 	hook     load.Webhook
 
@@ -36,6 +40,7 @@ type ledger struct {
 	bulk     *load.Bulk
 	follower *load.Follower
 	claims   *load.Claims
+	talk     *load.Talk
 }
 
 // open starts the system and prepares its clients.
@@ -49,7 +54,10 @@ func open(ctx context.Context, dir string, c *command) (l *ledger, err error) {
 	if l.receiver, err = load.NewReceiver(); err != nil {
 		return l, err
 	}
-	if l.system, err = system.Start(ctx, dir, c.Binary, l.receiver.Address()); err != nil {
+	if l.telegram, err = load.NewTelegram(); err != nil {
+		return l, err
+	}
+	if l.system, err = system.Start(ctx, dir, c.Binary, l.receiver.Address(), l.telegram.Address()); err != nil {
 		return l, err
 	}
 	if l.ground, err = load.Seed(ctx, l.system.Database.URL(), system.Workspace, groups); err != nil {
@@ -62,6 +70,9 @@ func open(ctx context.Context, dir string, c *command) (l *ledger, err error) {
 	l.receiver.Trust(l.hook.SigningSecret)
 	l.leads, l.keys, l.follower = &load.Leads{Client: l.client}, &load.Keys{Client: l.client}, &load.Follower{Client: l.client}
 	l.bulk = &load.Bulk{Client: l.client, Groups: l.ground.Groups, Operators: l.ground.Operators}
+	if l.talk, err = load.OpenTalk(ctx, l.client, l.system.Provider.Address()); err != nil {
+		return l, err
+	}
 	return l, l.openClaims(ctx)
 }
 
@@ -89,6 +100,9 @@ func (l *ledger) close(ctx context.Context) {
 	if l.receiver != nil {
 		l.receiver.Close()
 	}
+	if l.telegram != nil {
+		l.telegram.Close()
+	}
 }
 
 // run drives the system during all phases, and compares.
@@ -100,9 +114,11 @@ func (l *ledger) run(ctx context.Context) (*findings, error) {
 	clients.Go(func() { l.keys.Run(driving) })
 	clients.Go(func() { l.bulk.Run(driving) })
 	clients.Go(func() { l.claims.Run(driving) })
+	clients.Go(func() { l.talk.Run(driving) })
 	following, stopFollowing := context.WithCancel(ctx)
 	defer stopFollowing()
 	readers.Go(func() { l.follower.Run(following) })
+	readers.Go(func() { l.talk.Follow(following) })
 	started := time.Now()
 	for _, p := range l.phases() {
 		if p.count == 0 {

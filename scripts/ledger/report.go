@@ -38,6 +38,7 @@ func (f *findings) markdown() string {
 	}
 	fmt.Fprintf(&b, "\nDeliveries in flight at the faults: %d. Numbers of events missing, repeated or out of order: %d in the end, %d as read during the faults; changed after they were read: %d.\n",
 		f.inFlight, len(f.gaps), len(f.gapsFollowed), len(f.rewritten))
+	fmt.Fprintf(&b, "\nReplies to the provider that became `UNCONFIRMED` and were not sent again: %d.\n", f.unconfirmed)
 	b.WriteString("\n| Linearizable | Histories | Operations | Violations | Undecided |\n|---|---|---|---|---|\n")
 	for _, row := range f.verdicts() {
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", row.name, row.Histories, row.Operations, len(row.Violations), len(row.Undecided))
@@ -53,7 +54,16 @@ type namedTally struct {
 }
 
 func (f *findings) tallies() []namedTally {
-	return []namedTally{{f.rows, "leads"}, {f.events, "events"}, {f.deliveries, "webhook deliveries"}, {f.audit, "audit entries"}}
+	return []namedTally{
+		{f.rows, "leads"},
+		{f.events, "events"},
+		{f.deliveries, "webhook deliveries"},
+		{f.audit, "audit entries"},
+		{f.heard, "messages of contacts"},
+		{f.sent, "replies that the provider accepted"},
+		{f.shown, "messages that visitors saw"},
+		{f.told, "events of messages"},
+	}
 }
 
 type namedVerdict struct {
@@ -81,6 +91,9 @@ func (f *findings) problems() (all []error) {
 	}
 	if n := len(f.gaps) + len(f.gapsFollowed) + len(f.rewritten); n > 0 {
 		all = append(all, fmt.Errorf("feed: gaps %v, gaps while followed %v, rewritten %v", some(f.gaps), some(f.gapsFollowed), some(f.rewritten)))
+	}
+	if f.queued > 0 {
+		all = append(all, fmt.Errorf("%d messages were not sent", f.queued))
 	}
 	if f.pending > 0 {
 		all = append(all, fmt.Errorf("%d deliveries did not succeed", f.pending))

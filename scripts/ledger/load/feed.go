@@ -26,6 +26,9 @@ type Event struct {
 			ID     string `json:"id"`
 			Status string `json:"status"`
 		} `json:"lead"`
+		Message struct {
+			Content string `json:"content"`
+		} `json:"message"`
 	} `json:"data"`
 }
 

@@ -35,19 +35,19 @@ type System struct {
 	Replicas []*Process
 	Worker   *Process
 	Balancer *Balancer
-	// API is the way of clients to HAProxy, Behind that of HAProxy to each replica, and
-	// Hook that of the workers to the receiver of webhooks.
-	API, Hook *Link
-	Behind    []*Link
+	// API is the way of clients to HAProxy, Behind that of HAProxy to each replica, Hook that
+	// of the workers to the receiver of webhooks, and Provider to that of the channels.
+	API, Hook, Provider *Link
+	Behind              []*Link
 	// Token has all scopes of the workspace.
 	Token string
 
 	dir, binary string
 }
 
-// Start starts all parts in a directory, with a built convo. Webhooks reach the receiver,
-// which listens on an address, by the link Hook.
-func Start(ctx context.Context, dir, binary, receiver string) (s *System, err error) {
+// Start starts all parts in a directory, with a built convo. Webhooks reach the receiver by
+// the link Hook, and messages of channels the provider by the link Provider.
+func Start(ctx context.Context, dir, binary, receiver, provider string) (s *System, err error) {
 	s = &System{dir: dir, binary: binary}
 	defer func() {
 		if err != nil {
@@ -64,6 +64,9 @@ func Start(ctx context.Context, dir, binary, receiver string) (s *System, err er
 		return s, err
 	}
 	if s.Hook, err = newLink("workers to receiver", receiver); err != nil {
+		return s, err
+	}
+	if s.Provider, err = newLink("workers to provider", provider); err != nil {
 		return s, err
 	}
 	for _, replica := range s.Replicas {
