@@ -1,49 +1,8 @@
-import { demoToken, expect, expectAccessible, test } from './convo';
-import type { APIRequestContext, Frame, Page } from '@playwright/test';
+import { expect, expectAccessible, test } from './convo';
+import { bubbles, demoPage, open, reply, say } from './widget';
 import { readFileSync } from 'node:fs';
 
 // One address can begin 6 conversations in 12 hours: this file has 4 visitors.
-
-const headers = () => ({ Authorization: `Bearer ${demoToken()}` });
-
-/** The demo page of the first channel for websites. */
-async function demoPage(request: APIRequestContext): Promise<string> {
-  const channels = await (await request.get('/api/v1/channels?limit=200', { headers: headers() })).json();
-  return `/widget/demo?channel=${channels.find((channel: { type: string }) => channel.type === 'WEBSITE').id}`;
-}
-
-const shown = (page: Page) => page.frames().find((frame) => frame.url().includes('/widget/frame'));
-
-/** Opens the widget with its button, which is in a closed shadow root: tests find it by its place. */
-async function open(page: Page): Promise<Frame> {
-  await expect(page.locator('convo-widget')).toBeAttached();
-  const { width, height } = page.viewportSize()!;
-  await page.mouse.click(width - 48, height - 48);
-  await expect.poll(() => shown(page) !== undefined).toBe(true);
-  const frame = shown(page)!;
-  await expect(frame.getByRole('textbox')).toBeVisible();
-  return frame;
-}
-
-async function say(frame: Frame, text: string): Promise<void> {
-  await frame.getByRole('textbox').fill(text);
-  await frame.getByRole('textbox').press('Enter');
-}
-
-/** Replies as an operator in the conversation that has a message. */
-async function reply(request: APIRequestContext, to: string, content: string): Promise<void> {
-  const conversations = await (await request.get('/api/v1/conversations?limit=20', { headers: headers() })).json();
-  for (const { id, status } of conversations) {
-    const [first] = await (await request.get(`/api/v1/conversations/${id}/messages?limit=1`, { headers: headers() })).json();
-    if (first?.content !== to) continue;
-    if (status === 'OPEN') expect((await request.post(`/api/v1/conversations/${id}/hand-off`, { headers: headers(), data: {} })).status()).toBe(200);
-    expect((await request.post(`/api/v1/conversations/${id}/operator-message`, { headers: headers(), data: { content } })).status()).toBe(201);
-    return;
-  }
-  throw new Error(`no conversation begins with ${to}`);
-}
-
-const bubbles = (frame: Frame) => frame.locator('.message .bubble');
 
 test.beforeEach(({ quiet }) => quiet.allow(/allow-scripts and allow-same-origin/)); // the demo page has the origin of the frame
 

@@ -1,0 +1,49 @@
+// Helpers of the tests of the chat widget.
+import { demoToken } from './convo';
+import { expect, type APIRequestContext, type Frame, type Page } from '@playwright/test';
+
+const headers = () => ({ Authorization: `Bearer ${demoToken()}` });
+
+/** The ID of the first channel for websites. */
+export async function siteChannel(request: APIRequestContext): Promise<string> {
+  const channels = await (await request.get('/api/v1/channels?limit=200', { headers: headers() })).json();
+  return channels.find((channel: { type: string }) => channel.type === 'WEBSITE').id;
+}
+
+/** The demo page of that channel. */
+export const demoPage = async (request: APIRequestContext): Promise<string> => `/widget/demo?channel=${await siteChannel(request)}`;
+
+const shown = (page: Page) => page.frames().find((frame) => frame.url().includes('/widget/frame'));
+
+/** Opens the widget with its button, which is in a closed shadow root: tests find it by its place. */
+export async function open(page: Page): Promise<Frame> {
+  await expect(page.locator('convo-widget')).toBeAttached();
+  const { width, height } = page.viewportSize()!;
+  await page.mouse.click(width - 48, height - 48);
+  await expect.poll(() => shown(page) !== undefined).toBe(true);
+  const frame = shown(page)!;
+  await expect(frame.getByRole('textbox')).toBeVisible();
+  return frame;
+}
+
+/** Writes and sends a message. */
+export async function say(frame: Frame, text: string): Promise<void> {
+  await frame.getByRole('textbox').fill(text);
+  await frame.getByRole('textbox').press('Enter');
+}
+
+/** Replies as an operator in the conversation that has a message. */
+export async function reply(request: APIRequestContext, to: string, content: string): Promise<void> {
+  const conversations = await (await request.get('/api/v1/conversations?limit=20', { headers: headers() })).json();
+  for (const { id, status } of conversations) {
+    const [first] = await (await request.get(`/api/v1/conversations/${id}/messages?limit=1`, { headers: headers() })).json();
+    if (first?.content !== to) continue;
+    if (status === 'OPEN') expect((await request.post(`/api/v1/conversations/${id}/hand-off`, { headers: headers(), data: {} })).status()).toBe(200);
+    expect((await request.post(`/api/v1/conversations/${id}/operator-message`, { headers: headers(), data: { content } })).status()).toBe(201);
+    return;
+  }
+  throw new Error(`no conversation begins with ${to}`);
+}
+
+/** The messages that are shown. */
+export const bubbles = (frame: Frame) => frame.locator('.message .bubble');
