@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 # Size of the large workspace of bench-growth; 1 is 5 million leads.
 GROWTH ?= 1
 
-.PHONY: help run build bench bench-verify bench-growth bench-search bench-knowledge bench-webhooks bench-widget bench-neighbors profile bin/bench test test-browser screenshots sdk clients contract curl cover conformance fuzz check generate widget drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
+.PHONY: help run build bench bench-verify bench-growth bench-search bench-knowledge bench-webhooks bench-widget bench-neighbors record profile bin/bench test test-browser screenshots sdk clients contract curl cover conformance fuzz check generate widget drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
 
 help: ## List all targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,8 +95,8 @@ bench-knowledge: ## Benchmark an upload next to a workspace with slow crawls, an
 bench-webhooks: bin/bench ## Benchmark webhook delivery against two references; updates docs/webhooks.md.
 	@bin/bench webhooks
 
-bench-widget: ## Measure the memory of an open stream of the chat widget.
-	@go run ./scripts/withpostgres go test -run NONE -bench OpenStreams -benchtime 1x ./internal/api/httpapi
+bench-widget: bin/bench ## Measure the memory of 10,000 open streams of the chat widget, and how long messages take; updates docs/widget.md.
+	@bin/bench widget
 
 bench-neighbors: bin/bench ## Benchmark webhook delivery next to a greedy workspace; updates docs/webhooks.md.
 	@bin/bench neighbors
@@ -105,6 +105,9 @@ ledger: ## Kill, freeze, cut and restart everything under load, and compare what
 	@scripts/install.sh haproxy haproxy
 	@scripts/install.sh pg_basebackup postgresql
 	@go build -trimpath -o bin/convo ./cmd/convo && go build -o bin/ledger ./scripts/ledger && bin/ledger --out docs/reliability.md
+
+record: ## Record a conversation through each kind of channel; updates docs/channels.md.
+	@CONVO_RECORD=$(CURDIR)/docs/channels.md go run ./scripts/withpostgres go test -count=1 -run TestRecord ./internal/api/hooks
 
 generate: scripts/tools/node_modules widget ## Bundle openapi/src, and generate gen/, the Postman collection, the SDK's types, the chat widget and docs/reference.
 	@scripts/bundle.sh

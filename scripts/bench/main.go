@@ -6,6 +6,7 @@
 //	make bench
 //	make bench-verify
 //	make bench-webhooks
+//	make bench-widget
 //
 // It requires bin/convo and Linux.
 package main
@@ -28,6 +29,7 @@ type commands struct {
 	Growth    growthCommand    `cmd:"" help:"Compare a small with a large workspace and write the table."`
 	Webhooks  webhooksCommand  `cmd:"" help:"Measure deliveries to webhooks and write their table."`
 	Neighbors neighborsCommand `cmd:"" help:"Measure how much a greedy workspace delays deliveries of another, and write the table."`
+	Widget    widgetCommand    `cmd:"" help:"Measure open streams of the chat widget and write their table."`
 	Plain     plainCommand     `cmd:"" help:"Deliver by batches of SKIP LOCKED."`
 	River     riverCommand     `cmd:"" help:"Deliver by a River job each."`
 	Floor     floorCommand     `cmd:"" help:"Serve the floor."`
