@@ -66,7 +66,7 @@ ORDER BY conversations.id FOR UPDATE;
 -- Removes the content of all messages in a contact's own conversations, and of what the
 -- contact wrote in others. The conversations are locked.
 UPDATE messages SET
-    content = '', external_id = NULL, client_message_id = NULL, attempts = '[]', provider_code = NULL,
+    content = '', external_id = NULL, client_message_id = NULL, attempts = '[]', citations = '[]', provider_code = NULL,
     error_message = CASE WHEN error_code IS NULL THEN NULL ELSE '' END,
     redacted_at = coalesce(redacted_at, @redacted_at), revision = conversations.revision + 1
 FROM conversations
@@ -78,6 +78,7 @@ WHERE messages.workspace_id = @workspace_id AND messages.conversation_id = ANY(@
 -- Removes what a provider said about conversations that are locked.
 UPDATE conversations SET
     subject = CASE WHEN contact_id = @contact_id THEN NULL ELSE subject END,
+    summary = CASE WHEN contact_id = @contact_id THEN NULL ELSE summary END,
     thread_external_id = CASE WHEN contact_id = @contact_id THEN NULL ELSE thread_external_id END,
     updated_at = @updated_at, revision = revision + 1
 WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[]);

@@ -50,10 +50,11 @@ WITH created AS (
 SELECT created.* FROM created;
 
 -- name: LeadUpdate :one
--- Merges fields (null removes a property) and sets the score and the CRM ID.
+-- Merges fields (null removes a property) and sets the score with its reason, and the CRM ID.
 UPDATE leads SET
     fields = jsonb_strip_nulls(fields || @fields::jsonb),
     score = sqlc.narg('score'),
+    score_reason = sqlc.narg('score_reason'),
     crm_external_id = sqlc.narg('crm_external_id'),
     updated_at = @updated_at
 WHERE workspace_id = @workspace_id AND id = @id

@@ -32,9 +32,10 @@ SELECT conversation_id FROM messages WHERE workspace_id = @workspace_id AND id =
 -- name: MessageCreate :one
 -- Creates a message. The conversation is locked, and its revision is the one before.
 INSERT INTO messages (workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id,
-    delivery_status, external_id, client_message_id, reply_to_id, revision, created_at)
+    delivery_status, external_id, client_message_id, reply_to_id, citations, revision, created_at)
 VALUES (@workspace_id, @id, @conversation_id, @role, @content, @author_type, sqlc.narg('contact_id'), sqlc.narg('agent_id'), sqlc.narg('operator_id'),
-    @delivery_status, sqlc.narg('external_id'), sqlc.narg('client_message_id'), sqlc.narg('reply_to_id'), @revision, @created_at)
+    @delivery_status, sqlc.narg('external_id'), sqlc.narg('client_message_id'), sqlc.narg('reply_to_id'),
+    coalesce(sqlc.narg('citations')::jsonb, '[]'), @revision, @created_at)
 RETURNING *;
 
 -- name: MessageByExternalID :one

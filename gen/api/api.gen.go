@@ -31,6 +31,15 @@ type ServerInterface interface {
 	// UpdateAgent Update an agent
 	// (PATCH /agents/{id})
 	UpdateAgent(ctx echo.Context, id ID) error
+	// CheckAgent Check an agent
+	// (POST /agents/{id}/check)
+	CheckAgent(ctx echo.Context, id ID) error
+	// PreviewAgent Try an agent
+	// (POST /agents/{id}/preview)
+	PreviewAgent(ctx echo.Context, id ID) error
+	// ListAgentRuns List runs
+	// (GET /agents/{id}/runs)
+	ListAgentRuns(ctx echo.Context, id ID, params ListAgentRunsParams) error
 	// GetAnalyticsOverview Fetch metrics for a period
 	// (GET /analytics/overview)
 	GetAnalyticsOverview(ctx echo.Context, params GetAnalyticsOverviewParams) error
@@ -308,6 +317,70 @@ func (w *ServerInterfaceWrapper) UpdateAgent(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateAgent(ctx, id)
+	return err
+}
+
+// CheckAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckAgent(ctx, id)
+	return err
+}
+
+// PreviewAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewAgent(ctx, id)
+	return err
+}
+
+// ListAgentRuns converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAgentRuns(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAgentRunsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAgentRuns(ctx, id, params)
 	return err
 }
 
@@ -1689,6 +1762,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/agents", wrapper.CreateAgent, options.OperationMiddlewares["createAgent"]...)
 	router.GET(options.BaseURL+"/agents/:id", wrapper.GetAgent, options.OperationMiddlewares["getAgent"]...)
 	router.PATCH(options.BaseURL+"/agents/:id", wrapper.UpdateAgent, options.OperationMiddlewares["updateAgent"]...)
+	router.POST(options.BaseURL+"/agents/:id/check", wrapper.CheckAgent, options.OperationMiddlewares["checkAgent"]...)
+	router.POST(options.BaseURL+"/agents/:id/preview", wrapper.PreviewAgent, options.OperationMiddlewares["previewAgent"]...)
+	router.GET(options.BaseURL+"/agents/:id/runs", wrapper.ListAgentRuns, options.OperationMiddlewares["listAgentRuns"]...)
 	router.GET(options.BaseURL+"/analytics/overview", wrapper.GetAnalyticsOverview, options.OperationMiddlewares["getAnalyticsOverview"]...)
 	router.GET(options.BaseURL+"/analytics/timeseries", wrapper.GetAnalyticsTimeseries, options.OperationMiddlewares["getAnalyticsTimeseries"]...)
 	router.GET(options.BaseURL+"/attachments/:id", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
@@ -1869,6 +1945,88 @@ func (response UpdateAgent200JSONResponse) VisitUpdateAgentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckAgentRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type CheckAgentResponseObject interface {
+	VisitCheckAgentResponse(w http.ResponseWriter) error
+}
+
+type CheckAgent200JSONResponse AgentCheck
+
+func (response CheckAgent200JSONResponse) VisitCheckAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewAgentRequestObject struct {
+	ID   ID `json:"id"`
+	Body *PreviewAgentJSONRequestBody
+}
+
+type PreviewAgentResponseObject interface {
+	VisitPreviewAgentResponse(w http.ResponseWriter) error
+}
+
+type PreviewAgent200JSONResponse AgentPreview
+
+func (response PreviewAgent200JSONResponse) VisitPreviewAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentRunsRequestObject struct {
+	ID     ID `json:"id"`
+	Params ListAgentRunsParams
+}
+
+type ListAgentRunsResponseObject interface {
+	VisitListAgentRunsResponse(w http.ResponseWriter) error
+}
+
+type ListAgentRuns200ResponseHeaders struct {
+	Link        *string
+	XNextCursor *string
+}
+
+type ListAgentRuns200JSONResponse struct {
+	Body    []AgentRun
+	Headers ListAgentRuns200ResponseHeaders
+}
+
+func (response ListAgentRuns200JSONResponse) VisitListAgentRunsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XNextCursor != nil {
+		w.Header().Set("X-Next-Cursor", fmt.Sprint(*response.Headers.XNextCursor))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3804,6 +3962,15 @@ type StrictServerInterface interface {
 	// UpdateAgent Update an agent
 	// (PATCH /agents/{id})
 	UpdateAgent(ctx context.Context, request UpdateAgentRequestObject) (UpdateAgentResponseObject, error)
+	// CheckAgent Check an agent
+	// (POST /agents/{id}/check)
+	CheckAgent(ctx context.Context, request CheckAgentRequestObject) (CheckAgentResponseObject, error)
+	// PreviewAgent Try an agent
+	// (POST /agents/{id}/preview)
+	PreviewAgent(ctx context.Context, request PreviewAgentRequestObject) (PreviewAgentResponseObject, error)
+	// ListAgentRuns List runs
+	// (GET /agents/{id}/runs)
+	ListAgentRuns(ctx context.Context, request ListAgentRunsRequestObject) (ListAgentRunsResponseObject, error)
 	// GetAnalyticsOverview Fetch metrics for a period
 	// (GET /analytics/overview)
 	GetAnalyticsOverview(ctx context.Context, request GetAnalyticsOverviewRequestObject) (GetAnalyticsOverviewResponseObject, error)
@@ -4163,6 +4330,105 @@ func (sh *strictHandler) UpdateAgent(ctx echo.Context, id ID) error {
 		return err
 	} else if validResponse, ok := response.(UpdateAgentResponseObject); ok {
 		return validResponse.VisitUpdateAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckAgent operation middleware
+func (sh *strictHandler) CheckAgent(ctx echo.Context, id ID) error {
+	var request CheckAgentRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckAgent(ctx.Request().Context(), request.(CheckAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckAgentResponseObject); ok {
+		return validResponse.VisitCheckAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewAgent operation middleware
+func (sh *strictHandler) PreviewAgent(ctx echo.Context, id ID) error {
+	var request PreviewAgentRequestObject
+
+	request.ID = id
+
+	var body PreviewAgentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewAgent(ctx.Request().Context(), request.(PreviewAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewAgentResponseObject); ok {
+		return validResponse.VisitPreviewAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAgentRuns operation middleware
+func (sh *strictHandler) ListAgentRuns(ctx echo.Context, id ID, params ListAgentRunsParams) error {
+	var request ListAgentRunsRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAgentRuns(ctx.Request().Context(), request.(ListAgentRunsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAgentRuns")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAgentRunsResponseObject); ok {
+		return validResponse.VisitListAgentRunsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -7,8 +7,17 @@ import "github.com/avelto/convo/gen/api/model"
 // Aliases of gen/api/model.
 type (
 	Agent                                  = model.Agent
+	AgentCheck                             = model.AgentCheck
 	AgentCreate                            = model.AgentCreate
 	AgentDetail                            = model.AgentDetail
+	AgentPreview                           = model.AgentPreview
+	AgentPreviewLead                       = model.AgentPreviewLead
+	AgentPreviewMessage                    = model.AgentPreviewMessage
+	AgentPreviewRequest                    = model.AgentPreviewRequest
+	AgentRun                               = model.AgentRun
+	AgentRunOutcome                        = model.AgentRunOutcome
+	AgentRunReason                         = model.AgentRunReason
+	AgentRunStatus                         = model.AgentRunStatus
 	AgentStatus                            = model.AgentStatus
 	AgentUpdate                            = model.AgentUpdate
 	AnalyticsBucket                        = model.AnalyticsBucket
@@ -35,6 +44,7 @@ type (
 	ChannelSwitch                          = model.ChannelSwitch
 	ChannelType                            = model.ChannelType
 	ChannelUpdate                          = model.ChannelUpdate
+	Citation                               = model.Citation
 	Contact                                = model.Contact
 	ContactCreatedEvent                    = model.ContactCreatedEvent
 	ContactCreatedEventType                = model.ContactCreatedEventType
@@ -223,6 +233,7 @@ type (
 	IfNoneMatch                            = model.IfNoneMatch
 	Limit                                  = model.Limit
 	ListAgentsParams                       = model.ListAgentsParams
+	ListAgentRunsParams                    = model.ListAgentRunsParams
 	GetAnalyticsOverviewParams             = model.GetAnalyticsOverviewParams
 	GetAnalyticsTimeseriesParams           = model.GetAnalyticsTimeseriesParams
 	ListChannelsParams                     = model.ListChannelsParams
@@ -245,6 +256,7 @@ type (
 	ListWidgetMessagesParams               = model.ListWidgetMessagesParams
 	CreateAgentJSONRequestBody             = model.CreateAgentJSONRequestBody
 	UpdateAgentJSONRequestBody             = model.UpdateAgentJSONRequestBody
+	PreviewAgentJSONRequestBody            = model.PreviewAgentJSONRequestBody
 	CreateChannelJSONRequestBody           = model.CreateChannelJSONRequestBody
 	UpdateChannelJSONRequestBody           = model.UpdateChannelJSONRequestBody
 	UpdateContactJSONRequestBody           = model.UpdateContactJSONRequestBody
@@ -272,6 +284,24 @@ type (
 
 // Aliases of gen/api/model.
 const (
+	AgentRunOutcomeANSWERED                                 = model.AgentRunOutcomeANSWERED
+	AgentRunOutcomeDROPPED                                  = model.AgentRunOutcomeDROPPED
+	AgentRunOutcomeENDED                                    = model.AgentRunOutcomeENDED
+	AgentRunOutcomeHANDEDOFF                                = model.AgentRunOutcomeHANDEDOFF
+	AgentRunOutcomeREFUSED                                  = model.AgentRunOutcomeREFUSED
+	AgentRunReasonAgentNotPublished                         = model.AgentRunReasonAgentNotPublished
+	AgentRunReasonDeadline                                  = model.AgentRunReasonDeadline
+	AgentRunReasonModelDecision                             = model.AgentRunReasonModelDecision
+	AgentRunReasonModelFailed                               = model.AgentRunReasonModelFailed
+	AgentRunReasonModelUnavailable                          = model.AgentRunReasonModelUnavailable
+	AgentRunReasonNoEvidence                                = model.AgentRunReasonNoEvidence
+	AgentRunReasonRepeatedCrashes                           = model.AgentRunReasonRepeatedCrashes
+	AgentRunReasonStepLimit                                 = model.AgentRunReasonStepLimit
+	AgentRunReasonTakenOver                                 = model.AgentRunReasonTakenOver
+	AgentRunReasonVisitorRequest                            = model.AgentRunReasonVisitorRequest
+	AgentRunStatusFINISHED                                  = model.AgentRunStatusFINISHED
+	AgentRunStatusQUEUED                                    = model.AgentRunStatusQUEUED
+	AgentRunStatusRUNNING                                   = model.AgentRunStatusRUNNING
 	AgentStatusARCHIVED                                     = model.AgentStatusARCHIVED
 	AgentStatusDRAFT                                        = model.AgentStatusDRAFT
 	AgentStatusPUBLISHED                                    = model.AgentStatusPUBLISHED

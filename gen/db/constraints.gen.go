@@ -4,6 +4,11 @@ package db
 
 // Names of constraints and unique indexes, for postgres.Violates.
 const (
+	AgentRunsAgentFkey                        = "agent_runs_agent_fkey"
+	AgentRunsConversationFkey                 = "agent_runs_conversation_fkey"
+	AgentRunsOpenKey                          = "agent_runs_open_key"
+	AgentRunsOutcomeCheck                     = "agent_runs_outcome_check"
+	AgentRunsPkey                             = "agent_runs_pkey"
 	AgentsPkey                                = "agents_pkey"
 	AgentsStatusCheck                         = "agents_status_check"
 	AgentsWorkspaceIdFkey                     = "agents_workspace_id_fkey"

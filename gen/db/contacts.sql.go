@@ -257,7 +257,7 @@ func (q *Queries) ContactUpdate(ctx context.Context, db DBTX, arg ContactUpdateP
 }
 
 const conversationListByContact = `-- name: ConversationListByContact :many
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary FROM conversations
 WHERE workspace_id = $1 AND contact_id = $2 AND id > $3
 ORDER BY id LIMIT $4
 `
@@ -303,6 +303,7 @@ func (q *Queries) ConversationListByContact(ctx context.Context, db DBTX, arg Co
 			&i.Subject,
 			&i.LastInboundAt,
 			&i.Revision,
+			&i.Summary,
 		); err != nil {
 			return nil, err
 		}
@@ -315,7 +316,7 @@ func (q *Queries) ConversationListByContact(ctx context.Context, db DBTX, arg Co
 }
 
 const conversationLockAbout = `-- name: ConversationLockAbout :many
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary FROM conversations
 WHERE conversations.workspace_id = $1 AND conversations.id IN (
     SELECT own.id FROM conversations AS own WHERE own.workspace_id = $1 AND own.contact_id = $2
     UNION
@@ -358,6 +359,7 @@ func (q *Queries) ConversationLockAbout(ctx context.Context, db DBTX, arg Conver
 			&i.Subject,
 			&i.LastInboundAt,
 			&i.Revision,
+			&i.Summary,
 		); err != nil {
 			return nil, err
 		}
@@ -372,6 +374,7 @@ func (q *Queries) ConversationLockAbout(ctx context.Context, db DBTX, arg Conver
 const conversationRedactMany = `-- name: ConversationRedactMany :exec
 UPDATE conversations SET
     subject = CASE WHEN contact_id = $1 THEN NULL ELSE subject END,
+    summary = CASE WHEN contact_id = $1 THEN NULL ELSE summary END,
     thread_external_id = CASE WHEN contact_id = $1 THEN NULL ELSE thread_external_id END,
     updated_at = $2, revision = revision + 1
 WHERE workspace_id = $3 AND id = ANY($4::uuid[])
@@ -572,7 +575,7 @@ func (q *Queries) IdentityListByContact(ctx context.Context, db DBTX, arg Identi
 }
 
 const leadListByConversations = `-- name: LeadListByConversations :many
-SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at FROM leads WHERE workspace_id = $1 AND conversation_id = ANY($2::uuid[])
+SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at, score_reason FROM leads WHERE workspace_id = $1 AND conversation_id = ANY($2::uuid[])
 ORDER BY id
 `
 
@@ -602,6 +605,7 @@ func (q *Queries) LeadListByConversations(ctx context.Context, db DBTX, arg Lead
 			&i.CrmExternalID,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.ScoreReason,
 		); err != nil {
 			return nil, err
 		}
@@ -615,7 +619,7 @@ func (q *Queries) LeadListByConversations(ctx context.Context, db DBTX, arg Lead
 
 const messageRedactAbout = `-- name: MessageRedactAbout :exec
 UPDATE messages SET
-    content = '', external_id = NULL, client_message_id = NULL, attempts = '[]', provider_code = NULL,
+    content = '', external_id = NULL, client_message_id = NULL, attempts = '[]', citations = '[]', provider_code = NULL,
     error_message = CASE WHEN error_code IS NULL THEN NULL ELSE '' END,
     redacted_at = coalesce(redacted_at, $1), revision = conversations.revision + 1
 FROM conversations

@@ -41,7 +41,7 @@ INSERT INTO conversations (workspace_id, id, agent_id, channel_id, contact_id, s
     created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
     $9, $10, $10)
-RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision
+RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary
 `
 
 type ConversationCreateParams struct {
@@ -91,12 +91,13 @@ func (q *Queries) ConversationCreate(ctx context.Context, db DBTX, arg Conversat
 		&i.Subject,
 		&i.LastInboundAt,
 		&i.Revision,
+		&i.Summary,
 	)
 	return i, err
 }
 
 const conversationGet = `-- name: ConversationGet :one
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at, operators.name AS operator_name,
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at, operators.name AS operator_name,
     channels.type AS channel_type, channels.status AS channel_status, channels.deleted_at AS channel_deleted_at,
     channels.config AS channel_config, contact_identities.blocked_at
 FROM conversations
@@ -149,6 +150,7 @@ func (q *Queries) ConversationGet(ctx context.Context, db DBTX, arg Conversation
 		&i.Conversation.Subject,
 		&i.Conversation.LastInboundAt,
 		&i.Conversation.Revision,
+		&i.Conversation.Summary,
 		&i.Contact.WorkspaceID,
 		&i.Contact.ID,
 		&i.Contact.Name,
@@ -168,7 +170,7 @@ func (q *Queries) ConversationGet(ctx context.Context, db DBTX, arg Conversation
 }
 
 const conversationLatestOfContact = `-- name: ConversationLatestOfContact :one
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary FROM conversations
 WHERE workspace_id = $1 AND contact_id = $2 AND channel_id = $3
   AND status <> 'CLOSED' AND thread_external_id IS NULL
 ORDER BY id DESC LIMIT 1 FOR UPDATE
@@ -204,12 +206,13 @@ func (q *Queries) ConversationLatestOfContact(ctx context.Context, db DBTX, arg 
 		&i.Subject,
 		&i.LastInboundAt,
 		&i.Revision,
+		&i.Summary,
 	)
 	return i, err
 }
 
 const conversationLatestOfThread = `-- name: ConversationLatestOfThread :one
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary FROM conversations
 WHERE workspace_id = $1 AND channel_id = $2 AND thread_external_id = $3::text
 ORDER BY id DESC LIMIT 1 FOR UPDATE
 `
@@ -243,12 +246,13 @@ func (q *Queries) ConversationLatestOfThread(ctx context.Context, db DBTX, arg C
 		&i.Subject,
 		&i.LastInboundAt,
 		&i.Revision,
+		&i.Summary,
 	)
 	return i, err
 }
 
 const conversationList = `-- name: ConversationList :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversations
 JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
 WHERE conversations.workspace_id = $1
@@ -311,6 +315,7 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 			&i.Conversation.Subject,
 			&i.Conversation.LastInboundAt,
 			&i.Conversation.Revision,
+			&i.Conversation.Summary,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
@@ -331,7 +336,7 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 }
 
 const conversationListByIDs = `-- name: ConversationListByIDs :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversations
 JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
 WHERE conversations.workspace_id = $1 AND conversations.id = ANY($2::uuid[])
@@ -377,6 +382,7 @@ func (q *Queries) ConversationListByIDs(ctx context.Context, db DBTX, arg Conver
 			&i.Conversation.Subject,
 			&i.Conversation.LastInboundAt,
 			&i.Conversation.Revision,
+			&i.Conversation.Summary,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
@@ -397,7 +403,7 @@ func (q *Queries) ConversationListByIDs(ctx context.Context, db DBTX, arg Conver
 }
 
 const conversationListTagged = `-- name: ConversationListTagged :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversation_tags
 JOIN conversations ON conversations.workspace_id = conversation_tags.workspace_id
   AND conversations.id = conversation_tags.conversation_id
@@ -470,6 +476,7 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 			&i.Conversation.Subject,
 			&i.Conversation.LastInboundAt,
 			&i.Conversation.Revision,
+			&i.Conversation.Summary,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
@@ -490,7 +497,7 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 }
 
 const conversationLock = `-- name: ConversationLock :one
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision FROM conversations WHERE workspace_id = $1 AND id = $2 FOR UPDATE
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary FROM conversations WHERE workspace_id = $1 AND id = $2 FOR UPDATE
 `
 
 type ConversationLockParams struct {
@@ -521,12 +528,13 @@ func (q *Queries) ConversationLock(ctx context.Context, db DBTX, arg Conversatio
 		&i.Subject,
 		&i.LastInboundAt,
 		&i.Revision,
+		&i.Summary,
 	)
 	return i, err
 }
 
 const conversationLockMany = `-- name: ConversationLockMany :many
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary FROM conversations
 WHERE workspace_id = $1 AND id = ANY($2::uuid[])
 ORDER BY id FOR UPDATE
 `
@@ -566,6 +574,7 @@ func (q *Queries) ConversationLockMany(ctx context.Context, db DBTX, arg Convers
 			&i.Subject,
 			&i.LastInboundAt,
 			&i.Revision,
+			&i.Summary,
 		); err != nil {
 			return nil, err
 		}
@@ -583,7 +592,7 @@ UPDATE conversations SET
     last_inbound_at = greatest(last_inbound_at, $2),
     identity_external_id = coalesce(identity_external_id, $3)
 WHERE workspace_id = $4 AND id = $5
-RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision
+RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary
 `
 
 type ConversationRecordInboundParams struct {
@@ -623,6 +632,7 @@ func (q *Queries) ConversationRecordInbound(ctx context.Context, db DBTX, arg Co
 		&i.Subject,
 		&i.LastInboundAt,
 		&i.Revision,
+		&i.Summary,
 	)
 	return i, err
 }

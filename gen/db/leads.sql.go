@@ -42,13 +42,13 @@ const leadCreate = `-- name: LeadCreate :one
 WITH created AS (
     INSERT INTO leads (workspace_id, id, status, fields, source, created_at, updated_at)
     VALUES ($1, $2, 'NEW', $3, $4, $5, $5)
-    RETURNING workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at
+    RETURNING workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at, score_reason
 ), recorded AS (
     INSERT INTO event_outbox (workspace_id, id, type, data, occurred_at, counts_as, action, actor_id, target, ip, user_agent, request_id)
     VALUES ($1, $6, 'lead.created', $7, $5, 'lead NEW',
         $8, $9, $10, $11, $12, $13)
 )
-SELECT created.workspace_id, created.id, created.status, created.fields, created.score, created.source, created.conversation_id, created.crm_external_id, created.created_at, created.updated_at FROM created
+SELECT created.workspace_id, created.id, created.status, created.fields, created.score, created.source, created.conversation_id, created.crm_external_id, created.created_at, created.updated_at, created.score_reason FROM created
 `
 
 type LeadCreateParams struct {
@@ -78,6 +78,7 @@ type LeadCreateRow struct {
 	CrmExternalID  *string
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
+	ScoreReason    *string
 }
 
 // Creates a lead in stage NEW, without a score or a conversation. The same statement records
@@ -111,6 +112,7 @@ func (q *Queries) LeadCreate(ctx context.Context, db DBTX, arg LeadCreateParams)
 		&i.CrmExternalID,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.ScoreReason,
 	)
 	return i, err
 }
@@ -138,7 +140,7 @@ func (q *Queries) LeadDelete(ctx context.Context, db DBTX, arg LeadDeleteParams)
 }
 
 const leadGet = `-- name: LeadGet :one
-SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at FROM leads WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at, score_reason FROM leads WHERE workspace_id = $1 AND id = $2
 `
 
 type LeadGetParams struct {
@@ -161,6 +163,7 @@ func (q *Queries) LeadGet(ctx context.Context, db DBTX, arg LeadGetParams) (Lead
 		&i.CrmExternalID,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.ScoreReason,
 	)
 	return i, err
 }
@@ -179,7 +182,7 @@ type LeadInsertManyParams struct {
 }
 
 const leadListByScore = `-- name: LeadListByScore :many
-SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at FROM leads
+SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at, score_reason FROM leads
 WHERE workspace_id = $1
   AND (coalesce(score, '-1'::smallint), id) < ($2::smallint, $3::uuid)
 ORDER BY coalesce(score, '-1'::smallint) DESC, id DESC LIMIT $4
@@ -218,6 +221,7 @@ func (q *Queries) LeadListByScore(ctx context.Context, db DBTX, arg LeadListBySc
 			&i.CrmExternalID,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.ScoreReason,
 		); err != nil {
 			return nil, err
 		}
@@ -230,7 +234,7 @@ func (q *Queries) LeadListByScore(ctx context.Context, db DBTX, arg LeadListBySc
 }
 
 const leadListByScoreAndStatus = `-- name: LeadListByScoreAndStatus :many
-SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at FROM leads
+SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at, score_reason FROM leads
 WHERE workspace_id = $1 AND status = $2
   AND (coalesce(score, '-1'::smallint), id) < ($3::smallint, $4::uuid)
 ORDER BY coalesce(score, '-1'::smallint) DESC, id DESC LIMIT $5
@@ -271,6 +275,7 @@ func (q *Queries) LeadListByScoreAndStatus(ctx context.Context, db DBTX, arg Lea
 			&i.CrmExternalID,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.ScoreReason,
 		); err != nil {
 			return nil, err
 		}
@@ -283,7 +288,7 @@ func (q *Queries) LeadListByScoreAndStatus(ctx context.Context, db DBTX, arg Lea
 }
 
 const leadListNewest = `-- name: LeadListNewest :many
-SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at FROM leads
+SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at, score_reason FROM leads
 WHERE workspace_id = $1 AND id < $2
 ORDER BY id DESC LIMIT $3
 `
@@ -317,6 +322,7 @@ func (q *Queries) LeadListNewest(ctx context.Context, db DBTX, arg LeadListNewes
 			&i.CrmExternalID,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.ScoreReason,
 		); err != nil {
 			return nil, err
 		}
@@ -329,7 +335,7 @@ func (q *Queries) LeadListNewest(ctx context.Context, db DBTX, arg LeadListNewes
 }
 
 const leadListNewestByStatus = `-- name: LeadListNewestByStatus :many
-SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at FROM leads
+SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at, score_reason FROM leads
 WHERE workspace_id = $1 AND status = $2 AND id < $3
 ORDER BY id DESC LIMIT $4
 `
@@ -367,6 +373,7 @@ func (q *Queries) LeadListNewestByStatus(ctx context.Context, db DBTX, arg LeadL
 			&i.CrmExternalID,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.ScoreReason,
 		); err != nil {
 			return nil, err
 		}
@@ -379,7 +386,7 @@ func (q *Queries) LeadListNewestByStatus(ctx context.Context, db DBTX, arg LeadL
 }
 
 const leadLock = `-- name: LeadLock :one
-SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at FROM leads WHERE workspace_id = $1 AND id = $2 FOR UPDATE
+SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at, score_reason FROM leads WHERE workspace_id = $1 AND id = $2 FOR UPDATE
 `
 
 type LeadLockParams struct {
@@ -402,6 +409,7 @@ func (q *Queries) LeadLock(ctx context.Context, db DBTX, arg LeadLockParams) (Le
 		&i.CrmExternalID,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.ScoreReason,
 	)
 	return i, err
 }
@@ -409,7 +417,7 @@ func (q *Queries) LeadLock(ctx context.Context, db DBTX, arg LeadLockParams) (Le
 const leadSetStatus = `-- name: LeadSetStatus :one
 UPDATE leads SET status = $1, updated_at = $2
 WHERE workspace_id = $3 AND id = $4
-RETURNING workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at
+RETURNING workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at, score_reason
 `
 
 type LeadSetStatusParams struct {
@@ -439,6 +447,7 @@ func (q *Queries) LeadSetStatus(ctx context.Context, db DBTX, arg LeadSetStatusP
 		&i.CrmExternalID,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.ScoreReason,
 	)
 	return i, err
 }
@@ -447,26 +456,29 @@ const leadUpdate = `-- name: LeadUpdate :one
 UPDATE leads SET
     fields = jsonb_strip_nulls(fields || $1::jsonb),
     score = $2,
-    crm_external_id = $3,
-    updated_at = $4
-WHERE workspace_id = $5 AND id = $6
-RETURNING workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at
+    score_reason = $3,
+    crm_external_id = $4,
+    updated_at = $5
+WHERE workspace_id = $6 AND id = $7
+RETURNING workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at, score_reason
 `
 
 type LeadUpdateParams struct {
 	Fields        []byte
 	Score         *int16
+	ScoreReason   *string
 	CrmExternalID *string
 	UpdatedAt     time.Time
 	WorkspaceID   uuid.UUID
 	ID            uuid.UUID
 }
 
-// Merges fields (null removes a property) and sets the score and the CRM ID.
+// Merges fields (null removes a property) and sets the score with its reason, and the CRM ID.
 func (q *Queries) LeadUpdate(ctx context.Context, db DBTX, arg LeadUpdateParams) (Lead, error) {
 	row := db.QueryRow(ctx, leadUpdate,
 		arg.Fields,
 		arg.Score,
+		arg.ScoreReason,
 		arg.CrmExternalID,
 		arg.UpdatedAt,
 		arg.WorkspaceID,
@@ -484,6 +496,7 @@ func (q *Queries) LeadUpdate(ctx context.Context, db DBTX, arg LeadUpdateParams)
 		&i.CrmExternalID,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.ScoreReason,
 	)
 	return i, err
 }

@@ -192,7 +192,7 @@ func (q *Queries) AttachmentListByMessages(ctx context.Context, db DBTX, arg Att
 }
 
 const messageByExternalID = `-- name: MessageByExternalID :one
-SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at FROM message_external_ids
+SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations FROM message_external_ids
 JOIN messages ON messages.workspace_id = message_external_ids.workspace_id AND messages.id = message_external_ids.message_id
 WHERE message_external_ids.workspace_id = $1 AND message_external_ids.channel_id = $2
   AND message_external_ids.external_id = $3
@@ -230,12 +230,13 @@ func (q *Queries) MessageByExternalID(ctx context.Context, db DBTX, arg MessageB
 		&i.ProviderCode,
 		&i.EditedAt,
 		&i.RedactedAt,
+		&i.Citations,
 	)
 	return i, err
 }
 
 const messageByExternalIDs = `-- name: MessageByExternalIDs :one
-SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at FROM message_external_ids
+SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations FROM message_external_ids
 JOIN messages ON messages.workspace_id = message_external_ids.workspace_id AND messages.id = message_external_ids.message_id
 WHERE message_external_ids.workspace_id = $1 AND message_external_ids.channel_id = $2
   AND message_external_ids.external_id = ANY($3::text[])
@@ -274,6 +275,7 @@ func (q *Queries) MessageByExternalIDs(ctx context.Context, db DBTX, arg Message
 		&i.ProviderCode,
 		&i.EditedAt,
 		&i.RedactedAt,
+		&i.Citations,
 	)
 	return i, err
 }
@@ -297,10 +299,11 @@ func (q *Queries) MessageConversation(ctx context.Context, db DBTX, arg MessageC
 
 const messageCreate = `-- name: MessageCreate :one
 INSERT INTO messages (workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id,
-    delivery_status, external_id, client_message_id, reply_to_id, revision, created_at)
+    delivery_status, external_id, client_message_id, reply_to_id, citations, revision, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, $14, $15)
-RETURNING workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at
+    $10, $11, $12, $13,
+    coalesce($14::jsonb, '[]'), $15, $16)
+RETURNING workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at, citations
 `
 
 type MessageCreateParams struct {
@@ -317,6 +320,7 @@ type MessageCreateParams struct {
 	ExternalID      *string
 	ClientMessageID *string
 	ReplyToID       *uuid.UUID
+	Citations       []byte
 	Revision        int64
 	CreatedAt       time.Time
 }
@@ -337,6 +341,7 @@ func (q *Queries) MessageCreate(ctx context.Context, db DBTX, arg MessageCreateP
 		arg.ExternalID,
 		arg.ClientMessageID,
 		arg.ReplyToID,
+		arg.Citations,
 		arg.Revision,
 		arg.CreatedAt,
 	)
@@ -363,6 +368,7 @@ func (q *Queries) MessageCreate(ctx context.Context, db DBTX, arg MessageCreateP
 		&i.ProviderCode,
 		&i.EditedAt,
 		&i.RedactedAt,
+		&i.Citations,
 	)
 	return i, err
 }
@@ -373,7 +379,7 @@ UPDATE messages SET
     edited_at = coalesce($3, edited_at),
     redacted_at = coalesce($4, redacted_at)
 WHERE workspace_id = $5 AND id = $6
-RETURNING workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at
+RETURNING workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at, citations
 `
 
 type MessageEditParams struct {
@@ -418,6 +424,7 @@ func (q *Queries) MessageEdit(ctx context.Context, db DBTX, arg MessageEditParam
 		&i.ProviderCode,
 		&i.EditedAt,
 		&i.RedactedAt,
+		&i.Citations,
 	)
 	return i, err
 }
@@ -467,7 +474,7 @@ func (q *Queries) MessageExternalIDAdd(ctx context.Context, db DBTX, arg Message
 }
 
 const messageGet = `-- name: MessageGet :one
-SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at FROM messages WHERE workspace_id = $1 AND conversation_id = $2 AND id = $3
+SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at, citations FROM messages WHERE workspace_id = $1 AND conversation_id = $2 AND id = $3
 `
 
 type MessageGetParams struct {
@@ -502,6 +509,7 @@ func (q *Queries) MessageGet(ctx context.Context, db DBTX, arg MessageGetParams)
 		&i.ProviderCode,
 		&i.EditedAt,
 		&i.RedactedAt,
+		&i.Citations,
 	)
 	return i, err
 }
@@ -526,7 +534,7 @@ func (q *Queries) MessageLatest(ctx context.Context, db DBTX, arg MessageLatestP
 }
 
 const messageListByIDs = `-- name: MessageListByIDs :many
-SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at FROM messages WHERE workspace_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
+SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at, citations FROM messages WHERE workspace_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
 `
 
 type MessageListByIDsParams struct {
@@ -566,6 +574,7 @@ func (q *Queries) MessageListByIDs(ctx context.Context, db DBTX, arg MessageList
 			&i.ProviderCode,
 			&i.EditedAt,
 			&i.RedactedAt,
+			&i.Citations,
 		); err != nil {
 			return nil, err
 		}
@@ -578,7 +587,7 @@ func (q *Queries) MessageListByIDs(ctx context.Context, db DBTX, arg MessageList
 }
 
 const messageListNewest = `-- name: MessageListNewest :many
-SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at FROM messages
+SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at, citations FROM messages
 WHERE workspace_id = $1 AND conversation_id = $2 AND id < $3
 ORDER BY id DESC LIMIT $4
 `
@@ -627,6 +636,7 @@ func (q *Queries) MessageListNewest(ctx context.Context, db DBTX, arg MessageLis
 			&i.ProviderCode,
 			&i.EditedAt,
 			&i.RedactedAt,
+			&i.Citations,
 		); err != nil {
 			return nil, err
 		}
@@ -639,7 +649,7 @@ func (q *Queries) MessageListNewest(ctx context.Context, db DBTX, arg MessageLis
 }
 
 const messageListOldest = `-- name: MessageListOldest :many
-SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at FROM messages
+SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at, citations FROM messages
 WHERE workspace_id = $1 AND conversation_id = $2
   AND id > $3 AND id <= $4
 ORDER BY id LIMIT $5
@@ -691,6 +701,7 @@ func (q *Queries) MessageListOldest(ctx context.Context, db DBTX, arg MessageLis
 			&i.ProviderCode,
 			&i.EditedAt,
 			&i.RedactedAt,
+			&i.Citations,
 		); err != nil {
 			return nil, err
 		}
@@ -703,7 +714,7 @@ func (q *Queries) MessageListOldest(ctx context.Context, db DBTX, arg MessageLis
 }
 
 const messageListUnread = `-- name: MessageListUnread :many
-SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at FROM conversations
+SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations FROM conversations
 JOIN messages ON messages.workspace_id = conversations.workspace_id AND messages.conversation_id = conversations.id
 WHERE conversations.workspace_id = $1 AND conversations.channel_id = $2
   AND conversations.identity_external_id = $3::text
@@ -761,6 +772,7 @@ func (q *Queries) MessageListUnread(ctx context.Context, db DBTX, arg MessageLis
 			&i.ProviderCode,
 			&i.EditedAt,
 			&i.RedactedAt,
+			&i.Citations,
 		); err != nil {
 			return nil, err
 		}
@@ -781,7 +793,7 @@ UPDATE messages SET
                     WHEN jsonb_array_length(attempts) >= 50 THEN (attempts - 0) || $7::jsonb
                     ELSE attempts || $7::jsonb END
 WHERE workspace_id = $8 AND id = $9
-RETURNING workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at
+RETURNING workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at, citations
 `
 
 type MessageSetDeliveryParams struct {
@@ -833,12 +845,13 @@ func (q *Queries) MessageSetDelivery(ctx context.Context, db DBTX, arg MessageSe
 		&i.ProviderCode,
 		&i.EditedAt,
 		&i.RedactedAt,
+		&i.Citations,
 	)
 	return i, err
 }
 
 const messageTouch = `-- name: MessageTouch :one
-UPDATE messages SET revision = $1 WHERE workspace_id = $2 AND id = $3 RETURNING workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at
+UPDATE messages SET revision = $1 WHERE workspace_id = $2 AND id = $3 RETURNING workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at, citations
 `
 
 type MessageTouchParams struct {
@@ -873,6 +886,7 @@ func (q *Queries) MessageTouch(ctx context.Context, db DBTX, arg MessageTouchPar
 		&i.ProviderCode,
 		&i.EditedAt,
 		&i.RedactedAt,
+		&i.Citations,
 	)
 	return i, err
 }

@@ -39,6 +39,29 @@ type Agent struct {
 	UpdatedAt     time.Time
 }
 
+type AgentRun struct {
+	WorkspaceID    uuid.UUID
+	ID             uuid.UUID
+	AgentID        uuid.UUID
+	ConversationID uuid.UUID
+	MessageID      uuid.UUID
+	DeadlineAt     time.Time
+	Lease          *uuid.UUID
+	LeasedUntil    *time.Time
+	Tries          int32
+	Outcome        *model.AgentRunOutcome
+	Reason         *string
+	Steps          int32
+	ModelProvider  *string
+	ModelName      *string
+	InputTokens    int32
+	OutputTokens   int32
+	ReplyID        *uuid.UUID
+	CreatedAt      time.Time
+	StartedAt      *time.Time
+	FinishedAt     *time.Time
+}
+
 type AnalyticsDaily struct {
 	WorkspaceID uuid.UUID
 	Dimension   string
@@ -183,6 +206,7 @@ type Conversation struct {
 	Subject              *string
 	LastInboundAt        *time.Time
 	Revision             int64
+	Summary              *string
 }
 
 type ConversationStatusChange struct {
@@ -339,6 +363,7 @@ type Lead struct {
 	CrmExternalID  *string
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
+	ScoreReason    *string
 }
 
 type Membership struct {
@@ -369,6 +394,7 @@ type Message struct {
 	ProviderCode    *string
 	EditedAt        *time.Time
 	RedactedAt      *time.Time
+	Citations       []byte
 }
 
 type MessageExternalID struct {

@@ -172,7 +172,7 @@ WITH due AS (
     WHERE channels.workspace_id = $1 AND channels.id = $2 AND $7::integer > 0
 )
 SELECT claimed.message_id, claimed.conversation_id, claimed.tries, claimed.parts_sent, claimed.in_doubt::boolean AS in_doubt,
-    messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, identities.address, identities.blocked_at
+    messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, identities.address, identities.blocked_at
 FROM claimed
 JOIN messages ON messages.workspace_id = claimed.workspace_id AND messages.id = claimed.message_id
 JOIN conversations ON conversations.workspace_id = claimed.workspace_id AND conversations.id = claimed.conversation_id
@@ -250,6 +250,7 @@ func (q *Queries) OutboundClaim(ctx context.Context, db DBTX, arg OutboundClaimP
 			&i.Message.ProviderCode,
 			&i.Message.EditedAt,
 			&i.Message.RedactedAt,
+			&i.Message.Citations,
 			&i.Conversation.WorkspaceID,
 			&i.Conversation.ID,
 			&i.Conversation.AgentID,
@@ -268,6 +269,7 @@ func (q *Queries) OutboundClaim(ctx context.Context, db DBTX, arg OutboundClaimP
 			&i.Conversation.Subject,
 			&i.Conversation.LastInboundAt,
 			&i.Conversation.Revision,
+			&i.Conversation.Summary,
 			&i.Address,
 			&i.BlockedAt,
 		); err != nil {

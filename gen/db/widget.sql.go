@@ -254,7 +254,7 @@ func (q *Queries) WidgetConversationGet(ctx context.Context, db DBTX, arg Widget
 }
 
 const widgetMessageGet = `-- name: WidgetMessageGet :one
-SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at FROM messages
+SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations FROM messages
 JOIN conversations ON conversations.workspace_id = messages.workspace_id AND conversations.id = messages.conversation_id
 WHERE messages.workspace_id = $1 AND messages.id = $2 AND conversations.channel_id = $3
   AND conversations.identity_external_id = $4::text
@@ -298,12 +298,13 @@ func (q *Queries) WidgetMessageGet(ctx context.Context, db DBTX, arg WidgetMessa
 		&i.ProviderCode,
 		&i.EditedAt,
 		&i.RedactedAt,
+		&i.Citations,
 	)
 	return i, err
 }
 
 const widgetMessageListChanged = `-- name: WidgetMessageListChanged :many
-SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, coalesce(operators.name, agents.name, '') AS author_name
+SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, coalesce(operators.name, agents.name, '') AS author_name
 FROM messages
 LEFT JOIN agents ON agents.workspace_id = messages.workspace_id AND agents.id = messages.agent_id
 LEFT JOIN operators ON operators.workspace_id = messages.workspace_id AND operators.id = messages.operator_id
@@ -366,6 +367,7 @@ func (q *Queries) WidgetMessageListChanged(ctx context.Context, db DBTX, arg Wid
 			&i.Message.ProviderCode,
 			&i.Message.EditedAt,
 			&i.Message.RedactedAt,
+			&i.Message.Citations,
 			&i.AuthorName,
 		); err != nil {
 			return nil, err
@@ -379,7 +381,7 @@ func (q *Queries) WidgetMessageListChanged(ctx context.Context, db DBTX, arg Wid
 }
 
 const widgetMessageListNewest = `-- name: WidgetMessageListNewest :many
-SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, coalesce(operators.name, agents.name, '') AS author_name
+SELECT messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, coalesce(operators.name, agents.name, '') AS author_name
 FROM messages
 LEFT JOIN agents ON agents.workspace_id = messages.workspace_id AND agents.id = messages.agent_id
 LEFT JOIN operators ON operators.workspace_id = messages.workspace_id AND operators.id = messages.operator_id
@@ -440,6 +442,7 @@ func (q *Queries) WidgetMessageListNewest(ctx context.Context, db DBTX, arg Widg
 			&i.Message.ProviderCode,
 			&i.Message.EditedAt,
 			&i.Message.RedactedAt,
+			&i.Message.Citations,
 			&i.AuthorName,
 		); err != nil {
 			return nil, err

@@ -17,6 +17,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/httpapi"
 	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/domain/agent/model"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/platform/clock"
@@ -67,6 +68,8 @@ type Parts struct {
 	Limiter ratelimit.Limiter
 	// Providers replace the channel types in tests; nil for those of this build.
 	Providers provider.Registry
+	// Models replace the model providers in tests; nil for those of this build.
+	Models model.Registry
 	// Demo serves a page with the chat widget on it.
 	Demo    bool
 	Tracing bool

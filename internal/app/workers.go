@@ -64,6 +64,9 @@ func (a *App) addWorkers(ctx context.Context, config Config, parts Parts, out *c
 	if err := a.addChannels(ctx, parts, out); err != nil {
 		return err
 	}
+	if err := a.addAgents(ctx, parts, out); err != nil {
+		return err
+	}
 	return a.addJobs(ctx, parts, out, reader)
 }
 

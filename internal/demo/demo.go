@@ -43,7 +43,10 @@ func Load(ctx context.Context, on *postgres.DB) (loaded bool, err error) {
 		shop := s.workspace(Slug, "Demo Shoes", plentiful)
 		s.workspace(OtherSlug, "Other Company", modest)
 		s.documented(shop)
-		return s.store(ctx, tx)
+		if err := s.store(ctx, tx); err != nil {
+			return err
+		}
+		return s.knowledge(ctx, tx, shop)
 	})
 	return loaded, err
 }

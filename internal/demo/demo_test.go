@@ -53,7 +53,7 @@ func dump(t *testing.T, on *postgres.DB) map[string]string {
 	all := map[string]string{}
 	for _, table := range []string{
 		"workspaces", "agents", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags",
-		"conversation_status_changes", "messages", "leads", "integrations",
+		"conversation_status_changes", "messages", "leads", "integrations", "knowledge_sources", "knowledge_documents", "knowledge_chunks",
 	} {
 		var rows string
 		require.NoError(t, on.QueryRow(t.Context(), "SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY to_jsonb(r)::text), '[]')::text FROM "+table+" AS r").Scan(&rows))

@@ -26,7 +26,7 @@ func (s *story) documented(c *cast) {
 		"workspace_id", "id", "name", "status", "system_prompt", "model_provider", "model_name",
 		"temperature", "max_tokens", "created_at", "updated_at",
 	}, c.workspaceID, exampleOne, "Wholesale agent", api.AgentStatusPUBLISHED, "You help shops that order many pairs.",
-		"openai", "gpt-4o-mini", 0.4, 1024, documented, documented)
+		"builtin", "extractive", 0.4, 1024, documented, documented)
 	s.row("leads", leadColumns, c.workspaceID, exampleOne, api.LeadStatusQUALIFIED,
 		fields("Anna Nowak", "anna@example.com", "+48 111 222 333"), new(int16(78)), "external-form", nil, nil, documented, documented)
 	s.row("tags", []string{"workspace_id", "id", "name", "created_at"}, c.workspaceID, exampleOne, "reseller", documented)

@@ -88,7 +88,7 @@ func (s *story) people(c *cast, of size) {
 			"workspace_id", "id", "name", "status", "system_prompt", "model_provider", "model_name",
 			"temperature", "max_tokens", "created_at", "updated_at",
 		}, c.workspaceID, agentID, agentNames[i], string(agentStatuses[i]), "You help visitors of a shoe shop. Be brief and kind.",
-			"openai", "gpt-4o-mini", 0.4, 1024, now, now)
+			"builtin", "extractive", 0.4, 1024, now, now)
 	}
 	for i := range of.operators {
 		operatorID, now := s.ids.New()

@@ -11,6 +11,96 @@ import (
 	"github.com/oapi-codegen/nullable"
 )
 
+// Defines values for AgentRunOutcome.
+const (
+	AgentRunOutcomeANSWERED  AgentRunOutcome = "ANSWERED"
+	AgentRunOutcomeDROPPED   AgentRunOutcome = "DROPPED"
+	AgentRunOutcomeENDED     AgentRunOutcome = "ENDED"
+	AgentRunOutcomeHANDEDOFF AgentRunOutcome = "HANDED_OFF"
+	AgentRunOutcomeREFUSED   AgentRunOutcome = "REFUSED"
+)
+
+// Valid indicates whether the value is a known member of the AgentRunOutcome enum.
+func (e AgentRunOutcome) Valid() bool {
+	switch e {
+	case AgentRunOutcomeANSWERED:
+		return true
+	case AgentRunOutcomeDROPPED:
+		return true
+	case AgentRunOutcomeENDED:
+		return true
+	case AgentRunOutcomeHANDEDOFF:
+		return true
+	case AgentRunOutcomeREFUSED:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AgentRunReason.
+const (
+	AgentRunReasonAgentNotPublished AgentRunReason = "agent_not_published"
+	AgentRunReasonDeadline          AgentRunReason = "deadline"
+	AgentRunReasonModelDecision     AgentRunReason = "model_decision"
+	AgentRunReasonModelFailed       AgentRunReason = "model_failed"
+	AgentRunReasonModelUnavailable  AgentRunReason = "model_unavailable"
+	AgentRunReasonNoEvidence        AgentRunReason = "no_evidence"
+	AgentRunReasonRepeatedCrashes   AgentRunReason = "repeated_crashes"
+	AgentRunReasonStepLimit         AgentRunReason = "step_limit"
+	AgentRunReasonTakenOver         AgentRunReason = "taken_over"
+	AgentRunReasonVisitorRequest    AgentRunReason = "visitor_request"
+)
+
+// Valid indicates whether the value is a known member of the AgentRunReason enum.
+func (e AgentRunReason) Valid() bool {
+	switch e {
+	case AgentRunReasonAgentNotPublished:
+		return true
+	case AgentRunReasonDeadline:
+		return true
+	case AgentRunReasonModelDecision:
+		return true
+	case AgentRunReasonModelFailed:
+		return true
+	case AgentRunReasonModelUnavailable:
+		return true
+	case AgentRunReasonNoEvidence:
+		return true
+	case AgentRunReasonRepeatedCrashes:
+		return true
+	case AgentRunReasonStepLimit:
+		return true
+	case AgentRunReasonTakenOver:
+		return true
+	case AgentRunReasonVisitorRequest:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AgentRunStatus.
+const (
+	AgentRunStatusFINISHED AgentRunStatus = "FINISHED"
+	AgentRunStatusQUEUED   AgentRunStatus = "QUEUED"
+	AgentRunStatusRUNNING  AgentRunStatus = "RUNNING"
+)
+
+// Valid indicates whether the value is a known member of the AgentRunStatus enum.
+func (e AgentRunStatus) Valid() bool {
+	switch e {
+	case AgentRunStatusFINISHED:
+		return true
+	case AgentRunStatusQUEUED:
+		return true
+	case AgentRunStatusRUNNING:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AgentStatus.
 const (
 	AgentStatusARCHIVED  AgentStatus = "ARCHIVED"
@@ -1369,7 +1459,7 @@ type Agent struct {
 	// Examples: gpt-4o-mini
 	ModelName string `json:"modelName"`
 
-	// ModelProvider Provider of the language model.
+	// ModelProvider Provider of the language model. `builtin` replies with passages of the knowledge base and needs no key.
 	//
 	// Examples: openai
 	ModelProvider string `json:"modelProvider"`
@@ -1384,6 +1474,18 @@ type Agent struct {
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	UpdatedAt timestamp.Time `json:"updatedAt"`
+}
+
+// AgentCheck Whether an agent can reply.
+type AgentCheck struct {
+	// Detail What to do about it, in English, or `null`.
+	Detail *string `json:"detail"`
+
+	// Ok Whether the model has replied to a test.
+	Ok bool `json:"ok"`
+
+	// Reason Why it can't reply, or `null`.
+	Reason *AgentRunReason `json:"reason"`
 }
 
 // AgentCreate An agent to create.
@@ -1430,7 +1532,7 @@ type AgentDetail struct {
 	// Examples: gpt-4o-mini
 	ModelName string `json:"modelName"`
 
-	// ModelProvider Provider of the language model.
+	// ModelProvider Provider of the language model. `builtin` replies with passages of the knowledge base and needs no key.
 	//
 	// Examples: openai
 	ModelProvider string `json:"modelProvider"`
@@ -1452,6 +1554,130 @@ type AgentDetail struct {
 	// Examples: 2026-04-30T12:00:00.000Z
 	UpdatedAt timestamp.Time `json:"updatedAt"`
 }
+
+// AgentPreview What an agent would do. Nothing was stored.
+type AgentPreview struct {
+	// Citations Passages of the knowledge base that the reply cites.
+	Citations []Citation `json:"citations"`
+
+	// Content Text of the reply.
+	Content string `json:"content"`
+
+	// InputTokens Tokens that were sent to the model.
+	InputTokens int32 `json:"inputTokens"`
+
+	// Lead The lead that it would create or update, or `null`.
+	Lead *AgentPreviewLead `json:"lead"`
+
+	// Outcome `ANSWERED`: replied. `REFUSED`: replied that the knowledge base has no answer. `HANDED_OFF`: handed the conversation off to operators. `ENDED`: closed the conversation. `DROPPED`: did not reply, because an operator had taken over or the conversation was closed.
+	Outcome AgentRunOutcome `json:"outcome"`
+
+	// OutputTokens Tokens that the model returned.
+	OutputTokens int32 `json:"outputTokens"`
+
+	// Reason Why, or `null` if it would answer.
+	Reason *AgentRunReason `json:"reason"`
+
+	// Sentiment The contact's sentiment.
+	Sentiment Sentiment `json:"sentiment"`
+
+	// Steps How often the model was called.
+	Steps int32 `json:"steps"`
+
+	// Summary The summary that it would write, or `null`.
+	Summary *string `json:"summary"`
+}
+
+// AgentPreviewLead A lead that the agent would create or update.
+type AgentPreviewLead struct {
+	// Fields Contact details, 1 to 50 fields. `name`, `email` and `phone` are validated; you can add fields with any other name.
+	Fields LeadFields `json:"fields"`
+
+	// Score Score of the lead.
+	Score int32 `json:"score"`
+
+	// ScoreReason Why it has this score.
+	ScoreReason string `json:"scoreReason"`
+}
+
+// AgentPreviewMessage A message of the conversation to try an agent on.
+type AgentPreviewMessage struct {
+	// Content Text of the message.
+	Content string `json:"content"`
+
+	// Role `USER`: sent by the contact. `ASSISTANT`: sent by an agent or an operator.
+	Role MessageRole `json:"role"`
+}
+
+// AgentPreviewRequest A conversation to try an agent on.
+type AgentPreviewRequest struct {
+	// Messages The conversation, oldest message first. The last message is the contact's.
+	Messages []AgentPreviewMessage `json:"messages"`
+}
+
+// AgentRun An agent's reply to what a contact wrote.
+type AgentRun struct {
+	// AgentID Id of the agent.
+	AgentID uuid.UUID `json:"agentId"`
+
+	// ConversationID Id of the conversation.
+	ConversationID uuid.UUID `json:"conversationId"`
+
+	// CreatedAt When the contact wrote.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// FinishedAt When it ended, or `null`.
+	FinishedAt *timestamp.Time `json:"finishedAt"`
+
+	// ID Id of the run.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+	ID uuid.UUID `json:"id"`
+
+	// InputTokens Tokens that were sent to the model.
+	InputTokens int32 `json:"inputTokens"`
+
+	// MessageID The contact's latest message that the run replies to.
+	MessageID uuid.UUID `json:"messageId"`
+
+	// ModelName Name of the model, or `null` before the end.
+	ModelName *string `json:"modelName"`
+
+	// ModelProvider Provider of the model, or `null` before the end.
+	ModelProvider *string `json:"modelProvider"`
+
+	// Outcome How the run ended, or `null`.
+	Outcome *AgentRunOutcome `json:"outcome"`
+
+	// OutputTokens Tokens that the model returned.
+	OutputTokens int32 `json:"outputTokens"`
+
+	// Reason Why it ended so, or `null` if it answered.
+	Reason *AgentRunReason `json:"reason"`
+
+	// ReplyID The message that the run sent, or `null`.
+	ReplyID *uuid.UUID `json:"replyId"`
+
+	// StartedAt When the run started, or `null`.
+	StartedAt *timestamp.Time `json:"startedAt"`
+
+	// Status `QUEUED`: waiting for its turn. `RUNNING`: in progress. `FINISHED`: ended, see `outcome`.
+	Status AgentRunStatus `json:"status"`
+
+	// Steps How often the model was called.
+	Steps int32 `json:"steps"`
+}
+
+// AgentRunOutcome `ANSWERED`: replied. `REFUSED`: replied that the knowledge base has no answer. `HANDED_OFF`: handed the conversation off to operators. `ENDED`: closed the conversation. `DROPPED`: did not reply, because an operator had taken over or the conversation was closed.
+type AgentRunOutcome string
+
+// AgentRunReason Why a run ended as it did. `visitor_request`: the contact asked for it. `no_evidence`: the knowledge base has no answer. `deadline`: it took longer than 90 seconds, or 3 minutes by email. `model_unavailable`: the agent's model provider is not set up. `model_failed`: the provider returned an error. `step_limit`: the model did not reply within 6 steps. `repeated_crashes`: the server stopped during 3 attempts. `model_decision`: the model decided it. `taken_over`: an operator has the conversation, or it is closed. `agent_not_published`: the agent is no longer published.
+type AgentRunReason string
+
+// AgentRunStatus `QUEUED`: waiting for its turn. `RUNNING`: in progress. `FINISHED`: ended, see `outcome`.
+type AgentRunStatus string
 
 // AgentStatus `DRAFT`: not published yet. `PUBLISHED`: replies in its channels. `ARCHIVED`: no longer in use.
 type AgentStatus string
@@ -1808,6 +2034,29 @@ type ChannelUpdate struct {
 
 	// Status Enables or disables the channel.
 	Status *ChannelSwitch `json:"status,omitempty"`
+}
+
+// Citation A passage of the knowledge base that a reply cites.
+type Citation struct {
+	// Index Number of the passage in the text, such as 1 for `[1]`.
+	Index int32 `json:"index"`
+
+	// Page Page of the file, or `null`.
+	Page *int32 `json:"page"`
+
+	// Quote Text of the passage.
+	Quote string `json:"quote"`
+
+	// SourceID Id of the source.
+	//
+	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
+	SourceID uuid.UUID `json:"sourceId"`
+
+	// Title Heading of the passage, else the name of the file or the address of the page.
+	Title string `json:"title"`
+
+	// URL Address of the web page, or `null` if the source is a file.
+	URL *string `json:"url"`
 }
 
 // Contact The person the conversation is with.
@@ -2275,6 +2524,9 @@ type ConversationDetail struct {
 	// Subject Subject of the conversation, such as that of an email. `null` if there is none.
 	Subject *string `json:"subject"`
 
+	// Summary What the conversation is about, written when its agent handed it off or ended it. Absent before.
+	Summary *string `json:"summary,omitempty"`
+
 	// Tags Tags of the conversation, sorted by name.
 	Tags []Tag `json:"tags"`
 
@@ -2297,6 +2549,9 @@ type ConversationHandedOffData struct {
 
 	// Reason Why the conversation was handed off. Absent if no reason was given.
 	Reason *string `json:"reason,omitempty"`
+
+	// Summary What the conversation is about, if its agent handed it off. Absent otherwise.
+	Summary *string `json:"summary,omitempty"`
 }
 
 // ConversationHandedOffEvent Body of `conversation.handed_off`.
@@ -2990,6 +3245,9 @@ type Lead struct {
 	// Score How promising the lead is, 0 to 100. `null` if it has no score.
 	Score *int32 `json:"score"`
 
+	// ScoreReason Why an agent gave this score. Absent if no agent has scored the lead.
+	ScoreReason *string `json:"scoreReason,omitempty"`
+
 	// Source Where the lead came from.
 	Source *string `json:"source"`
 
@@ -3239,6 +3497,9 @@ type Message struct {
 	// Author Author of a message.
 	Author MessageAuthor `json:"author"`
 
+	// Citations Passages of the knowledge base that an agent's message cites. Absent if there are none.
+	Citations *[]Citation `json:"citations,omitempty"`
+
 	// ClientMessageID The id that the website widget chose. Absent on messages from elsewhere.
 	ClientMessageID *string `json:"clientMessageId,omitempty"`
 
@@ -3417,6 +3678,9 @@ type MessageDetail struct {
 
 	// Author Author of a message.
 	Author MessageAuthor `json:"author"`
+
+	// Citations Passages of the knowledge base that an agent's message cites. Absent if there are none.
+	Citations *[]Citation `json:"citations,omitempty"`
 
 	// ClientMessageID The id that the website widget chose. Absent on messages from elsewhere.
 	ClientMessageID *string `json:"clientMessageId,omitempty"`
@@ -4060,6 +4324,9 @@ type WidgetMessage struct {
 	// Author Author of a message.
 	Author WidgetAuthor `json:"author"`
 
+	// Citations Passages of the knowledge base that an agent's message cites. Absent if there are none.
+	Citations *[]Citation `json:"citations,omitempty"`
+
 	// ClientMessageID The id that the widget chose. `null` for messages to the visitor.
 	ClientMessageID *string `json:"clientMessageId"`
 
@@ -4183,6 +4450,15 @@ type Limit = int32
 
 // ListAgentsParams defines parameters for ListAgents.
 type ListAgentsParams struct {
+	// Limit Maximum number of items to return, 1 to 200.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListAgentRunsParams defines parameters for ListAgentRuns.
+type ListAgentRunsParams struct {
 	// Limit Maximum number of items to return, 1 to 200.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -4399,6 +4675,9 @@ type CreateAgentJSONRequestBody = AgentCreate
 
 // UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
 type UpdateAgentJSONRequestBody = AgentUpdate
+
+// PreviewAgentJSONRequestBody defines body for PreviewAgent for application/json ContentType.
+type PreviewAgentJSONRequestBody = AgentPreviewRequest
 
 // CreateChannelJSONRequestBody defines body for CreateChannel for application/json ContentType.
 type CreateChannelJSONRequestBody = ChannelCreate

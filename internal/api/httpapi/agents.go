@@ -7,6 +7,7 @@ import (
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/agent/dialogue"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -68,4 +69,38 @@ func (s *agents) UpdateAgent(ctx context.Context, r api.UpdateAgentRequestObject
 		}
 		return api.UpdateAgent200JSONResponse(representation.AgentDetail(row)), nil
 	})
+}
+
+// ListAgentRuns implements api.StrictServerInterface.
+func (s *agents) ListAgentRuns(ctx context.Context, r api.ListAgentRunsRequestObject) (api.ListAgentRunsResponseObject, error) {
+	rows, err := s.service.Runs(ctx, middleware.WorkspaceID(ctx), r.ID, page.Request(r.Params))
+	if err != nil {
+		return nil, err
+	}
+	return api.ListAgentRuns200JSONResponse{
+		Body:    representation.List(rows.Rows, representation.AgentRun),
+		Headers: api.ListAgentRuns200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
+	}, nil
+}
+
+// PreviewAgent implements api.StrictServerInterface.
+func (s *agents) PreviewAgent(ctx context.Context, r api.PreviewAgentRequestObject) (api.PreviewAgentResponseObject, error) {
+	talk := make(dialogue.Dialogue, len(r.Body.Messages))
+	for i, one := range r.Body.Messages {
+		talk[i] = dialogue.Turn{Visitor: one.Role == api.MessageRoleUSER, Text: one.Content}
+	}
+	found, err := s.service.Preview(ctx, middleware.WorkspaceID(ctx), r.ID, talk)
+	if err != nil {
+		return nil, err
+	}
+	return api.PreviewAgent200JSONResponse(representation.AgentPreview(found)), nil
+}
+
+// CheckAgent implements api.StrictServerInterface.
+func (s *agents) CheckAgent(ctx context.Context, r api.CheckAgentRequestObject) (api.CheckAgentResponseObject, error) {
+	checked, err := s.service.Check(ctx, middleware.WorkspaceID(ctx), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return api.CheckAgent200JSONResponse(representation.AgentCheck(checked)), nil
 }

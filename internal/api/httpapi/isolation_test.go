@@ -109,6 +109,9 @@ func isolationDecisions() map[string]decision {
 		"sendOperatorMessage":      absent(http.MethodPost, "/conversations/%s/operator-message", `{"content":"x"}`, func(ids foreign) uuid.UUID { return ids.conversation }),
 		"reportOperatorTyping":     absent(http.MethodPost, "/conversations/%s/typing", `{"on":true}`, func(ids foreign) uuid.UUID { return ids.conversation }),
 		"getAgent":                 absent(http.MethodGet, "/agents/%s", "", func(ids foreign) uuid.UUID { return ids.agent }),
+		"listAgentRuns":            absent(http.MethodGet, "/agents/%s/runs", "", func(ids foreign) uuid.UUID { return ids.agent }),
+		"checkAgent":               absent(http.MethodPost, "/agents/%s/check", "", func(ids foreign) uuid.UUID { return ids.agent }),
+		"previewAgent":             absent(http.MethodPost, "/agents/%s/preview", `{"messages":[{"role":"USER","content":"How long may I return shoes?"}]}`, func(ids foreign) uuid.UUID { return ids.agent }),
 		"updateAgent":              absent(http.MethodPatch, "/agents/%s", `{"name":"x"}`, func(ids foreign) uuid.UUID { return ids.agent }),
 
 		"listIntegrations":             hides("/integrations", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.webhook} }),
@@ -242,7 +245,7 @@ func bulkSkips(t *testing.T, s *apitest.Server, token string, ids foreign) {
 func snapshot(t *testing.T, s *apitest.Server, workspaceID uuid.UUID) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, table := range []string{"agents", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags", "conversation_status_changes", "messages", "message_external_ids", "outbound_messages", "attachments", "leads", "integrations", "events", "webhook_deliveries", "knowledge_sources", "knowledge_jobs", "knowledge_pages", "knowledge_documents", "knowledge_chunks"} {
+	for _, table := range []string{"agents", "agent_runs", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags", "conversation_status_changes", "messages", "message_external_ids", "outbound_messages", "attachments", "leads", "integrations", "events", "webhook_deliveries", "knowledge_sources", "knowledge_jobs", "knowledge_pages", "knowledge_documents", "knowledge_chunks"} {
 		var rows json.RawMessage
 		err := s.DB.QueryRow(t.Context(), "SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY to_jsonb(r)::text), '[]') FROM "+table+" AS r WHERE workspace_id = $1", workspaceID).Scan(&rows)
 		require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/domain/agent"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/conversation"
@@ -111,6 +112,8 @@ var table = []mapping{
 	}),
 	as(invalidChannel),
 
+	is(agent.ErrNoQuestion, api.ErrorCodeValidationFailed, "").field("body.messages", "must end with a message of the role USER"),
+
 	is(label.ErrEmpty, api.ErrorCodeValidationFailed, "").field("body.name", "must have a visible character"),
 	is(label.ErrInvisible, api.ErrorCodeValidationFailed, "").field("body.name", "must not have invisible characters"),
 
@@ -135,7 +138,7 @@ var table = []mapping{
 	}),
 	as(func(e *knowledge.InvalidURLError) *Error { return invalidURL(api.ErrorCodeInvalidCrawlURL, e.Reason) }),
 
-	is(share.ErrBusy, api.ErrorCodeRateLimited, "Too many analytics requests or exports of this workspace are in progress.").retryAfter(time.Second),
+	is(share.ErrBusy, api.ErrorCodeRateLimited, "Too many analytics requests, exports or previews of this workspace are in progress.").retryAfter(time.Second),
 	as(func(e *analytics.SpanError) *Error {
 		return Invalid(api.FieldError{Location: "query.from", Message: e.Reason})
 	}),

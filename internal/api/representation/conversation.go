@@ -31,7 +31,7 @@ func ConversationDetail(d conversation.Detail) api.ConversationDetail {
 		AssignedOperatorID: short.AssignedOperatorID, LastMessageAt: short.LastMessageAt,
 		CreatedAt: short.CreatedAt, UpdatedAt: short.UpdatedAt,
 		Sentiment: d.Conversation.Sentiment, Tags: List(d.Tags, Tag), Messages: []api.Message{},
-		Subject: d.Conversation.Subject, ReplyPolicy: ReplyPolicy(d.Policy),
+		Subject: d.Conversation.Subject, Summary: d.Conversation.Summary, ReplyPolicy: ReplyPolicy(d.Policy),
 	}
 	if d.Conversation.AssignedOperatorID != nil && d.OperatorName != nil {
 		detail.AssignedOperator = &api.Operator{ID: *d.Conversation.AssignedOperatorID, Name: *d.OperatorName}

@@ -51,7 +51,7 @@ func eventData(payload event.Payload) (any, error) {
 	case event.ConversationChanged:
 		return conversationData{Conversation(p.Conversation, p.Contact)}, nil
 	case event.ConversationHandedOff:
-		return handedOffData{Conversation(p.Conversation, p.Contact), p.Reason}, nil
+		return handedOffData{Conversation(p.Conversation, p.Contact), p.Reason, p.Conversation.Summary}, nil
 	case event.ConversationAssigned:
 		return assignedData{Conversation(p.Conversation, p.Contact), p.Previous}, nil
 	case event.ConversationTagsChanged:
@@ -84,6 +84,7 @@ type (
 	handedOffData struct {
 		Conversation api.Conversation `json:"conversation"`
 		Reason       string           `json:"reason,omitempty"`
+		Summary      *string          `json:"summary,omitempty"`
 	}
 	assignedData struct {
 		Conversation       api.Conversation `json:"conversation"`

@@ -25,6 +25,10 @@ func AppendLead(b []byte, row *db.Lead) []byte {
 	} else {
 		b = strconv.AppendInt(b, int64(*row.Score), 10)
 	}
+	if row.ScoreReason != nil {
+		b = append(b, `,"scoreReason":`...)
+		b = appendText(b, row.ScoreReason)
+	}
 	b = append(b, `,"source":`...)
 	b = appendText(b, row.Source)
 	b = append(b, `,"conversationId":`...)

@@ -30,6 +30,9 @@ func Message(in conversation.Message) api.Message {
 		files := List(in.Attachments, Attachment)
 		shown.Attachments = &files
 	}
+	if citations, err := conversation.Citations(row); err == nil && len(citations) > 0 && row.RedactedAt == nil {
+		shown.Citations = &citations
+	}
 	return shown
 }
 
@@ -41,6 +44,7 @@ func MessageDetail(in conversation.Message) api.MessageDetail {
 		ID: short.ID, Role: short.Role, Content: short.Content, Direction: short.Direction, Author: short.Author,
 		DeliveryStatus: short.DeliveryStatus, CreatedAt: short.CreatedAt, ExternalID: short.ExternalID, ClientMessageID: short.ClientMessageID,
 		ReplyToID: short.ReplyToID, EditedAt: short.EditedAt, RedactedAt: short.RedactedAt, Error: short.Error, Attachments: short.Attachments,
+		Citations: short.Citations,
 		Attempts: in.Attempts,
 	}
 }

@@ -9,11 +9,13 @@ import (
 
 	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/agent/reply"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/label"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/share"
 )
 
 const (
@@ -27,6 +29,9 @@ type Service struct {
 	IDs   *id.Generator
 	Clock clock.Clock
 	Pages *page.Codec
+	// Engine replies in previews and checks, of which Previews bounds those of a workspace.
+	Engine   *reply.Engine
+	Previews *share.Shares
 }
 
 // List returns a page of agents, newest first, or page.ErrInvalidCursor.

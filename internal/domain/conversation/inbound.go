@@ -217,6 +217,9 @@ func (r *receiving) store(ctx context.Context) (Received, error) {
 	if err != nil {
 		return Received{}, err
 	}
+	if err := r.askAgent(ctx, row, message.ID); err != nil {
+		return Received{}, err
+	}
 	r.Changed(r.tx, row.ID)
 	r.events = append(r.events, event.MessageCreated{Message: message, Attachments: attachments})
 	return Received{Message: message, Conversation: row, Attachments: attachments}, r.Events.Record(ctx, r.tx, row.WorkspaceID, r.now, r.events...)

@@ -29,10 +29,7 @@ func (s *Service) HandOff(ctx context.Context, on postgres.Conn, workspaceID, co
 		if isClosed(row) {
 			return nil, ErrClosed
 		}
-		handingOff := transition{to: api.ConversationStatusHANDEDOFF, from: isOpen, describe: func(row db.Conversation, contact db.Contact) event.Payload {
-			return event.ConversationHandedOff{Conversation: row, Contact: contact, Reason: in.Reason}
-		}}
-		moved, err := s.move(ctx, tx, []db.Conversation{row}, handingOff)
+		moved, err := s.move(ctx, tx, []db.Conversation{row}, handingOff(in.Reason))
 		if err != nil || in.OperatorID == nil {
 			return moved.all(), err
 		}

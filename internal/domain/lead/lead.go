@@ -99,13 +99,13 @@ func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID, lea
 		}
 		params := db.LeadUpdateParams{
 			WorkspaceID: workspaceID, ID: leadID, Fields: json.RawMessage("{}"), UpdatedAt: s.Clock.Now(),
-			Score: before.Score, CrmExternalID: before.CrmExternalID,
+			Score: before.Score, ScoreReason: before.ScoreReason, CrmExternalID: before.CrmExternalID,
 		}
 		if change.Fields != nil {
 			params.Fields = change.Fields
 		}
 		if change.Score != nil {
-			params.Score = change.Score()
+			params.Score, params.ScoreReason = change.Score(), nil
 		}
 		if change.CRMExternalID != nil {
 			params.CrmExternalID = change.CRMExternalID()
@@ -168,7 +168,7 @@ func lock(ctx context.Context, tx postgres.Tx, workspaceID, leadID uuid.UUID) (d
 // same reports whether a change left a lead unchanged. PostgreSQL stores equal fields in
 // the same form.
 func same(a, b db.Lead) bool {
-	return bytes.Equal(a.Fields, b.Fields) && equal(a.Score, b.Score) && equal(a.CrmExternalID, b.CrmExternalID)
+	return bytes.Equal(a.Fields, b.Fields) && equal(a.Score, b.Score) && equal(a.ScoreReason, b.ScoreReason) && equal(a.CrmExternalID, b.CrmExternalID)
 }
 
 func equal[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }

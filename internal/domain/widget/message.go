@@ -196,6 +196,9 @@ func show(row db.Message, author string, files []db.Attachment) api.WidgetMessag
 	if row.RedactedAt != nil {
 		return m
 	}
+	if citations, err := conversation.Citations(row); err == nil && len(citations) > 0 {
+		m.Citations = &citations
+	}
 	for _, file := range files {
 		m.Attachments = append(m.Attachments, api.Attachment{
 			ID: file.ID, Type: file.Type, Name: file.Name, ContentType: file.ContentType, SizeBytes: file.SizeBytes, State: file.State,

@@ -35,3 +35,15 @@ const (
 	// OutcomeRecorded: inside the transaction that records the outcome.
 	OutcomeRecorded = "outcome-recorded"
 )
+
+// Points in the run of an agent.
+const (
+	// RunClaimed: a run is leased, nothing has been done.
+	RunClaimed = "run-claimed"
+	// RunReplied: the model has replied, nothing is stored.
+	RunReplied = "run-replied"
+	// RunStored: inside the transaction that stores the reply and ends the run.
+	RunStored = "run-stored"
+	// RunEnded: after its commit.
+	RunEnded = "run-ended"
+)

@@ -26,6 +26,8 @@ const (
 	Messages Topic = "messages"
 	// Attachments wait to be fetched from the providers of channels.
 	Attachments Topic = "attachments"
+	// AgentRuns wait for a process that replies.
+	AgentRuns Topic = "agent runs"
 )
 
 const (
@@ -128,7 +130,7 @@ func (b *Bell) Channel() postgres.Channel {
 	return postgres.Channel{
 		Name: channel,
 		Up: func() {
-			for _, topic := range []Topic{Events, Deliveries, Knowledge, Messages, Attachments} {
+			for _, topic := range []Topic{Events, Deliveries, Knowledge, Messages, Attachments, AgentRuns} {
 				b.wake(topic)
 			}
 		},

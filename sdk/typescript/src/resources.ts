@@ -169,6 +169,18 @@ export class Agents extends Resource {
   update(id: string, change: Body<'updateAgent'>, options?: RequestOptions): Call<Result<'updateAgent'>> {
     return this.one<'updateAgent'>({ method: 'PATCH', path: `/agents/${segment(id)}`, json: change }, options);
   }
+
+  listRuns(id: string, query?: Query<'listAgentRuns'>, options?: RequestOptions): ListCall<Item<'listAgentRuns'>> {
+    return this.many<'listAgentRuns'>(`/agents/${segment(id)}/runs`, query, options);
+  }
+
+  preview(id: string, conversation: Body<'previewAgent'>, options?: RequestOptions): Call<Result<'previewAgent'>> {
+    return this.one<'previewAgent'>({ method: 'POST', path: `/agents/${segment(id)}/preview`, json: conversation }, options);
+  }
+
+  check(id: string, options?: RequestOptions): Call<Result<'checkAgent'>> {
+    return this.one<'checkAgent'>({ method: 'POST', path: `/agents/${segment(id)}/check` }, options);
+  }
 }
 
 /** Channels through which contacts reach the workspace. */

@@ -528,6 +528,66 @@ export interface paths {
         patch: operations["updateAgent"];
         trace?: never;
     };
+    "/agents/{id}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List runs
+         * @description Returns the runs of an agent, newest first: one for each message of a contact, or for several that arrived before the reply.
+         */
+        get: operations["listAgentRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agents/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try an agent
+         * @description Returns what an agent would reply, also if it is not published. Nothing is stored or sent. This request takes no `Idempotency-Key`.
+         */
+        post: operations["previewAgent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agents/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check an agent
+         * @description Asks the agent's model for a reply to a test, to see whether it is set up. Nothing is stored. This request takes no `Idempotency-Key`.
+         */
+        post: operations["checkAgent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/channels": {
         parameters: {
             query?: never;
@@ -1617,6 +1677,8 @@ export interface components {
              * @description How promising the lead is, 0 to 100. `null` if it has no score.
              */
             score: number | null;
+            /** @description Why an agent gave this score. Absent if no agent has scored the lead. */
+            scoreReason?: string;
             /** @description Where the lead came from. */
             source: string | null;
             /**
@@ -1932,6 +1994,31 @@ export interface components {
             sizeBytes: number | null;
             state: components["schemas"]["AttachmentState"];
         };
+        /** @description A passage of the knowledge base that a reply cites. */
+        Citation: {
+            /**
+             * Format: int32
+             * @description Number of the passage in the text, such as 1 for `[1]`.
+             */
+            index: number;
+            /**
+             * Format: uuid
+             * @description Id of the source.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e05
+             */
+            sourceId: string;
+            /** @description Heading of the passage, else the name of the file or the address of the page. */
+            title: string;
+            /** @description Address of the web page, or `null` if the source is a file. */
+            url: string | null;
+            /**
+             * Format: int32
+             * @description Page of the file, or `null`.
+             */
+            page: number | null;
+            /** @description Text of the passage. */
+            quote: string;
+        };
         /** @description A message in a conversation. */
         Message: {
             /**
@@ -1974,12 +2061,16 @@ export interface components {
             error?: components["schemas"]["MessageError"];
             /** @description Files of the message. Absent if there are none. */
             attachments?: components["schemas"]["Attachment"][];
+            /** @description Passages of the knowledge base that an agent's message cites. Absent if there are none. */
+            citations?: components["schemas"]["Citation"][];
         };
         /** @description A conversation with its transcript. */
         ConversationDetail: components["schemas"]["Conversation"] & {
             replyPolicy: components["schemas"]["ReplyPolicy"];
             /** @description Subject of the conversation, such as that of an email. `null` if there is none. */
             subject: string | null;
+            /** @description What the conversation is about, written when its agent handed it off or ended it. Absent before. */
+            summary?: string;
             /** @description The contact's sentiment, or `null` if unknown. */
             sentiment: components["schemas"]["Sentiment"] | null;
             /** @description Tags of the conversation, sorted by name. */
@@ -2254,7 +2345,7 @@ export interface components {
             name: string;
             status: components["schemas"]["AgentStatus"];
             /**
-             * @description Provider of the language model.
+             * @description Provider of the language model. `builtin` replies with passages of the knowledge base and needs no key.
              * @example openai
              */
             modelProvider: string;
@@ -2334,6 +2425,151 @@ export interface components {
              * @description Maximum number of tokens in a reply. Defaults to 1,024 for a new agent.
              */
             maxTokens?: number;
+        };
+        /**
+         * @description `QUEUED`: waiting for its turn. `RUNNING`: in progress. `FINISHED`: ended, see `outcome`.
+         * @enum {string}
+         */
+        AgentRunStatus: "QUEUED" | "RUNNING" | "FINISHED";
+        /**
+         * @description `ANSWERED`: replied. `REFUSED`: replied that the knowledge base has no answer. `HANDED_OFF`: handed the conversation off to operators. `ENDED`: closed the conversation. `DROPPED`: did not reply, because an operator had taken over or the conversation was closed.
+         * @enum {string}
+         */
+        AgentRunOutcome: "ANSWERED" | "REFUSED" | "HANDED_OFF" | "ENDED" | "DROPPED";
+        /**
+         * @description Why a run ended as it did. `visitor_request`: the contact asked for it. `no_evidence`: the knowledge base has no answer. `deadline`: it took longer than 90 seconds, or 3 minutes by email. `model_unavailable`: the agent's model provider is not set up. `model_failed`: the provider returned an error. `step_limit`: the model did not reply within 6 steps. `repeated_crashes`: the server stopped during 3 attempts. `model_decision`: the model decided it. `taken_over`: an operator has the conversation, or it is closed. `agent_not_published`: the agent is no longer published.
+         * @enum {string}
+         */
+        AgentRunReason: "visitor_request" | "no_evidence" | "deadline" | "model_unavailable" | "model_failed" | "step_limit" | "repeated_crashes" | "model_decision" | "taken_over" | "agent_not_published";
+        /** @description An agent's reply to what a contact wrote. */
+        AgentRun: {
+            /**
+             * Format: uuid
+             * @description Id of the run.
+             * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description Id of the agent.
+             */
+            agentId: string;
+            /**
+             * Format: uuid
+             * @description Id of the conversation.
+             */
+            conversationId: string;
+            /**
+             * Format: uuid
+             * @description The contact's latest message that the run replies to.
+             */
+            messageId: string;
+            status: components["schemas"]["AgentRunStatus"];
+            /** @description How the run ended, or `null`. */
+            outcome: components["schemas"]["AgentRunOutcome"] | null;
+            /** @description Why it ended so, or `null` if it answered. */
+            reason: components["schemas"]["AgentRunReason"] | null;
+            /**
+             * Format: int32
+             * @description How often the model was called.
+             */
+            steps: number;
+            /** @description Provider of the model, or `null` before the end. */
+            modelProvider: string | null;
+            /** @description Name of the model, or `null` before the end. */
+            modelName: string | null;
+            /**
+             * Format: int32
+             * @description Tokens that were sent to the model.
+             */
+            inputTokens: number;
+            /**
+             * Format: int32
+             * @description Tokens that the model returned.
+             */
+            outputTokens: number;
+            /**
+             * Format: uuid
+             * @description The message that the run sent, or `null`.
+             */
+            replyId: string | null;
+            /**
+             * Format: date-time
+             * @description When the contact wrote.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When the run started, or `null`.
+             */
+            startedAt: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended, or `null`.
+             */
+            finishedAt: string | null;
+        };
+        /** @description A message of the conversation to try an agent on. */
+        AgentPreviewMessage: {
+            role: components["schemas"]["MessageRole"];
+            /** @description Text of the message. */
+            content: string;
+        };
+        /** @description A conversation to try an agent on. */
+        AgentPreviewRequest: {
+            /** @description The conversation, oldest message first. The last message is the contact's. */
+            messages: components["schemas"]["AgentPreviewMessage"][];
+        };
+        /** @description A lead that the agent would create or update. */
+        AgentPreviewLead: {
+            fields: components["schemas"]["LeadFields"];
+            /**
+             * Format: int32
+             * @description Score of the lead.
+             */
+            score: number;
+            /** @description Why it has this score. */
+            scoreReason: string;
+        };
+        /** @description What an agent would do. Nothing was stored. */
+        AgentPreview: {
+            outcome: components["schemas"]["AgentRunOutcome"];
+            /** @description Why, or `null` if it would answer. */
+            reason: components["schemas"]["AgentRunReason"] | null;
+            /** @description Text of the reply. */
+            content: string;
+            /** @description Passages of the knowledge base that the reply cites. */
+            citations: components["schemas"]["Citation"][];
+            /** @description The lead that it would create or update, or `null`. */
+            lead: components["schemas"]["AgentPreviewLead"] | null;
+            /** @description The summary that it would write, or `null`. */
+            summary: string | null;
+            sentiment: components["schemas"]["Sentiment"];
+            /**
+             * Format: int32
+             * @description How often the model was called.
+             */
+            steps: number;
+            /**
+             * Format: int32
+             * @description Tokens that were sent to the model.
+             */
+            inputTokens: number;
+            /**
+             * Format: int32
+             * @description Tokens that the model returned.
+             */
+            outputTokens: number;
+        };
+        /** @description Whether an agent can reply. */
+        AgentCheck: {
+            /** @description Whether the model has replied to a test. */
+            ok: boolean;
+            /** @description Why it can't reply, or `null`. */
+            reason: components["schemas"]["AgentRunReason"] | null;
+            /** @description What to do about it, in English, or `null`. */
+            detail: string | null;
         };
         /**
          * @description Type of a channel.
@@ -3633,6 +3869,8 @@ export interface components {
             conversation: components["schemas"]["Conversation"];
             /** @description Why the conversation was handed off. Absent if no reason was given. */
             reason?: string;
+            /** @description What the conversation is about, if its agent handed it off. Absent otherwise. */
+            summary?: string;
         };
         /** @description Body of `conversation.handed_off`. */
         ConversationHandedOffEvent: components["schemas"]["EventEnvelope"] & {
@@ -3999,6 +4237,8 @@ export interface components {
             deliveryStatus: components["schemas"]["DeliveryStatus"];
             /** @description Files of the message. */
             attachments: components["schemas"]["Attachment"][];
+            /** @description Passages of the knowledge base that an agent's message cites. Absent if there are none. */
+            citations?: components["schemas"]["Citation"][];
             /**
              * Format: date-time
              * @description When the message was created.
@@ -4774,6 +5014,7 @@ export type MessageError = components['schemas']['MessageError'];
 export type AttachmentType = components['schemas']['AttachmentType'];
 export type AttachmentState = components['schemas']['AttachmentState'];
 export type Attachment = components['schemas']['Attachment'];
+export type Citation = components['schemas']['Citation'];
 export type Message = components['schemas']['Message'];
 export type ConversationDetail = components['schemas']['ConversationDetail'];
 export type MessageOrder = components['schemas']['MessageOrder'];
@@ -4807,6 +5048,15 @@ export type Agent = components['schemas']['Agent'];
 export type AgentCreate = components['schemas']['AgentCreate'];
 export type AgentDetail = components['schemas']['AgentDetail'];
 export type AgentUpdate = components['schemas']['AgentUpdate'];
+export type AgentRunStatus = components['schemas']['AgentRunStatus'];
+export type AgentRunOutcome = components['schemas']['AgentRunOutcome'];
+export type AgentRunReason = components['schemas']['AgentRunReason'];
+export type AgentRun = components['schemas']['AgentRun'];
+export type AgentPreviewMessage = components['schemas']['AgentPreviewMessage'];
+export type AgentPreviewRequest = components['schemas']['AgentPreviewRequest'];
+export type AgentPreviewLead = components['schemas']['AgentPreviewLead'];
+export type AgentPreview = components['schemas']['AgentPreview'];
+export type AgentCheck = components['schemas']['AgentCheck'];
 export type ChannelType = components['schemas']['ChannelType'];
 export type ChannelStatus = components['schemas']['ChannelStatus'];
 export type Channel = components['schemas']['Channel'];
@@ -6664,6 +6914,145 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listAgentRuns: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Maximum number of items to return, 1 to 200.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of runs. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    Link: components["headers"]["Link"];
+                    "X-Next-Cursor": components["headers"]["NextCursor"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentRun"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    previewAgent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentPreviewRequest"];
+            };
+        };
+        responses: {
+            /** @description What the agent would do. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentPreview"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    checkAgent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Whether the agent can reply. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentCheck"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];

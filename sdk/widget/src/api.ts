@@ -2,6 +2,7 @@
 
 export type Author = { type: 'CONTACT' | 'AGENT' | 'OPERATOR'; name: string | null };
 export type Attachment = { id: string; type: string; name: string | null; contentType: string | null; sizeBytes: number | null; state: string };
+export type Citation = { index: number; sourceId: string; title: string; url: string | null; page: number | null; quote: string };
 export type Message = {
   id: string;
   clientMessageId: string | null;
@@ -10,6 +11,7 @@ export type Message = {
   author: Author;
   deliveryStatus: string;
   attachments: Attachment[];
+  citations?: Citation[];
   createdAt: string;
   editedAt: string | null;
   redactedAt: string | null;

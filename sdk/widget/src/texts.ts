@@ -31,6 +31,8 @@ const english = {
   error: 'The chat is not available right now.',
   you: 'You',
   newMessages: 'New messages',
+  sources: 'Sources',
+  page: 'page',
 };
 
 const polish: Texts = {
@@ -62,6 +64,8 @@ const polish: Texts = {
   error: 'Czat jest w tej chwili niedostępny.',
   you: 'Ty',
   newMessages: 'Nowe wiadomości',
+  sources: 'Źródła',
+  page: 'strona',
 };
 
 /** Returns the texts of a language, English if there are none. */

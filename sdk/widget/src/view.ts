@@ -1,6 +1,6 @@
 // The panel's elements. Texts of messages are set as text, never as HTML.
 
-import type { Attachment, Channel, Message } from './api.js';
+import type { Attachment, Channel, Citation, Message } from './api.js';
 import type { Waiting } from './outbox.js';
 import type { Texts } from './texts.js';
 
@@ -164,6 +164,7 @@ export class View {
     if (message.redactedAt) bubble.classList.add('removed');
     if (bubble.textContent) row.append(bubble);
     for (const attachment of message.attachments) row.append(this.file(attachment));
+    if (message.citations?.length) row.append(element('ul', { className: 'sources', ariaLabel: this.texts.sources }, ...message.citations.map((one) => this.source(one))));
     const time = new Date(message.createdAt).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
     const notes = [time, message.editedAt && !message.redactedAt ? this.texts.edited : ''];
     row.append(element('time', { dateTime: message.createdAt, textContent: notes.filter(Boolean).join(' · ') }));
@@ -172,6 +173,16 @@ export class View {
   private authorOf(message: Message): string {
     const role = message.author.type === 'AGENT' ? this.texts.agent : this.texts.person;
     return message.author.name ? `${message.author.name} · ${role}` : role;
+  }
+
+  // The source of a statement: a page opens, and of a file the passage is shown.
+  private source(citation: Citation): HTMLElement {
+    const label = `[${citation.index}] ${citation.title}`;
+    if (citation.url && /^https?:/.test(citation.url)) {
+      return element('li', {}, element('a', { href: citation.url, target: '_blank', rel: 'noopener noreferrer', textContent: label }));
+    }
+    const page = citation.page ? ` (${this.texts.page} ${citation.page})` : '';
+    return element('li', {}, element('details', {}, element('summary', { textContent: label + page }), element('q', { textContent: citation.quote })));
   }
 
   private file(attachment: Attachment): HTMLElement {

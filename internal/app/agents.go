@@ -1,0 +1,50 @@
+package app
+
+import (
+	"context"
+
+	"github.com/avelto/convo/internal/domain/agent/model"
+	"github.com/avelto/convo/internal/domain/agent/model/builtin"
+	"github.com/avelto/convo/internal/domain/agent/reply"
+	"github.com/avelto/convo/internal/domain/agent/retrieval"
+	"github.com/avelto/convo/internal/domain/agent/runner"
+	"github.com/avelto/convo/internal/domain/knowledge"
+	"github.com/avelto/convo/internal/domain/lead"
+	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/wake"
+)
+
+// agentConns is the pool of what lets agents reply.
+const agentConns = 4
+
+// newReplies returns what decides what agents reply. It searches on a pool.
+func newReplies(on *postgres.DB, parts Parts) *reply.Engine {
+	models := parts.Models
+	if models == nil {
+		models = model.Registry{builtin.Name: builtin.Provider{}}
+	}
+	finder := retrieval.Finder{Search: (&knowledge.Service{DB: on}).Search}
+	return &reply.Engine{Models: models, Search: finder.Find}
+}
+
+// addAgents adds what lets agents reply to contacts.
+func (a *App) addAgents(ctx context.Context, parts Parts, out *connections) error {
+	own, err := parts.DB.Apart(ctx, agentConns)
+	if err != nil {
+		return err
+	}
+	a.opened = append(a.opened, own.Close)
+	parts.DB = own
+	conversations := a.newConversations(parts, out)
+	agents := runner.New(runner.Options{
+		DB: own, Engine: newReplies(own, parts), Conversations: conversations, Clock: parts.Clock, Log: parts.Log,
+		Leads: &lead.Service{DB: own, IDs: conversations.IDs, Clock: parts.Clock, Events: conversations.Events},
+		Wake:  wake.NewSignal(), Poll: parts.Poll,
+	})
+	a.bell.Listen(wake.AgentRuns, agents.Wake)
+	a.loops = append(a.loops, func(ctx context.Context) {
+		defer own.Close()
+		agents.Run(ctx)
+	})
+	return nil
+}
