@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/avelto/convo/internal/domain/agent/intent"
 	"github.com/avelto/convo/internal/platform/language"
@@ -68,7 +69,8 @@ func (d Dialogue) Earlier() string {
 func (d Dialogue) Language() language.Language {
 	const fewWords = 2
 	said := d.Said()
-	if len(language.Words(said)) > fewWords {
+	words := slices.DeleteFunc(language.Words(said), func(word language.Word) bool { return !strings.ContainsFunc(word.Text, unicode.IsLetter) })
+	if len(words) > fewWords {
 		return intent.Language(said)
 	}
 	return intent.Language(strings.Join(d.Visitor(), "\n"))
@@ -161,24 +163,29 @@ func (d Dialogue) Summary() string {
 	if reach := slices.DeleteFunc([]string{all.Email, all.Phone}, func(one string) bool { return one == "" }); len(reach) > 0 {
 		b.WriteString(" (" + strings.Join(reach, ", ") + ")")
 	}
-	var quotes []string
-	for _, text := range slices.Backward(d.Visitor()) {
-		switch intent.Of(text) {
-		case intent.Question, intent.Interest, intent.Person:
-			quotes = append(quotes, "“"+Cut(strings.Join(strings.Fields(text), " "), longestQuote)+"”")
-		case intent.Affirms, intent.Declines, intent.Greeting, intent.Thanks, intent.Farewell, intent.Introduction:
-		}
-		if len(quotes) == mostQuoted {
-			break
-		}
-	}
-	slices.Reverse(quotes)
+	quotes := d.quotes()
 	if len(quotes) == 0 {
 		b.WriteString(" wrote without a question.")
 		return b.String()
 	}
 	b.WriteString(" wrote: " + strings.Join(quotes, " ") + ".")
 	return b.String()
+}
+
+// quotes returns the latest questions and wishes of the visitor, oldest first.
+func (d Dialogue) quotes() (quotes []string) {
+	for i, turn := range slices.Backward(d) {
+		if !turn.Visitor || len(quotes) == mostQuoted || i > 0 && AskName.IsIn(d[i-1].Text) && intent.BareName(turn.Text) != "" {
+			continue
+		}
+		switch intent.Of(turn.Text) {
+		case intent.Question, intent.Interest, intent.Person:
+			quotes = append(quotes, "“"+Cut(strings.Join(strings.Fields(turn.Text), " "), longestQuote)+"”")
+		case intent.Affirms, intent.Declines, intent.Greeting, intent.Thanks, intent.Farewell, intent.Introduction:
+		}
+	}
+	slices.Reverse(quotes)
+	return quotes
 }
 
 // Cut shortens a text to a number of runes.

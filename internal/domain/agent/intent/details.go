@@ -15,7 +15,7 @@ var (
 	// namePattern is an introduction by name. One by "I am" needs two names, since "I am" begins
 	// other sentences too.
 	namePattern = regexp.MustCompile(`(?i:my name is|the name is|name's|call me|nazywam się|nazywam sie|mam na imię|mam na imie|na imię mi|moje imię to|imię i nazwisko:?|name:)\s+(\p{L}[\p{L}'’-]*(?:\s+\p{Lu}[\p{L}'’-]*){0,2})` +
-		`|(?:I am|I'm|I’m|[Tt]his is|[Jj]estem|[Zz] tej strony|[Tt]u)\s+(\p{Lu}[\p{Ll}'’-]+\s+\p{Lu}[\p{Ll}'’-]+(?:\s+\p{Lu}[\p{Ll}'’-]+)?)`)
+		`|(?:I am|I'm|I’m|[Tt]his is|[Jj]estem|[Zz] tej strony|[Tt]u)\s+(\p{Lu}[\p{L}'’-]+\s+\p{Lu}[\p{L}'’-]+(?:\s+\p{Lu}[\p{L}'’-]+)?)`)
 )
 
 const (

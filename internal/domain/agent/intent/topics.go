@@ -17,6 +17,7 @@ type Topic struct {
 }
 
 const (
+	vague    = 0.5
 	ordinary = 1.0
 	specific = 2.0
 	// mostTopics bounds the words that are compared.
@@ -42,9 +43,14 @@ func Topics(text string) []Topic {
 	return topics
 }
 
-// weight is that of a word at a position of a text.
+// weight is that of a word at a position of a text. Small numbers are mostly amounts, which a
+// passage may name in another way.
 func weight(word string, position int) float64 {
+	const smallNumber = 2 // digits
 	runes := []rune(word)
+	if unicode.IsDigit(runes[0]) && len(runes) <= smallNumber {
+		return vague
+	}
 	if unicode.IsDigit(runes[0]) || position > 0 && unicode.IsUpper(runes[0]) && len(runes) > 1 {
 		return specific
 	}

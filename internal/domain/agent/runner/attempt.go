@@ -200,4 +200,3 @@ func (a *attempt) typing(on bool) {
 		live.Publish(widget.TypingHint(a.run.ConversationID, api.MessageAuthorTypeAGENT, on))
 	}
 }
-

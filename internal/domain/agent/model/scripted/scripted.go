@@ -26,7 +26,9 @@ func New(reply Reply) *Provider { return &Provider{reply: reply} }
 
 // Says returns a Reply that is always the same text.
 func Says(text string) Reply {
-	return func(context.Context, model.Request) (model.Response, error) { return model.Response{Content: text}, nil }
+	return func(context.Context, model.Request) (model.Response, error) {
+		return model.Response{Content: text}, nil
+	}
 }
 
 // Script replaces the function.
