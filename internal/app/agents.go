@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/avelto/convo/internal/domain/agent/model"
 	"github.com/avelto/convo/internal/domain/agent/model/builtin"
@@ -14,8 +15,15 @@ import (
 	"github.com/avelto/convo/internal/platform/wake"
 )
 
-// agentConns is the pool of what lets agents reply.
-const agentConns = 4
+const (
+	// agentConns is the pool of what lets agents reply.
+	agentConns = 4
+	// previewsPerWorkspace is how many previews of a workspace run at a time, and
+	// maxWaitingPreviews how many more wait.
+	previewsPerWorkspace = 4
+	maxWaitingPreviews   = 32
+	maxPreviewWait       = 10 * time.Second
+)
 
 // newReplies returns what decides what agents reply. It searches on a pool.
 func newReplies(on *postgres.DB, parts Parts) *reply.Engine {

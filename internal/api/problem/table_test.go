@@ -19,6 +19,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/domain/agent"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/channel/provider"
@@ -89,6 +90,7 @@ var domainErrors = map[string]struct {
 	"widget.ErrTooManyUploads":          {widget.ErrTooManyUploads, api.ErrorCodeRateLimited},
 	"widget.ErrTooManyStreams":          {widget.ErrTooManyStreams, api.ErrorCodeRateLimited},
 	"widget.TooManyError":               {&widget.TooManyError{What: "files", Limit: ratelimit.Limit{Requests: 6, Window: time.Hour}}, api.ErrorCodeRateLimited},
+	"agent.ErrNoQuestion":               {agent.ErrNoQuestion, api.ErrorCodeValidationFailed},
 	"share.ErrBusy":                     {share.ErrBusy, api.ErrorCodeRateLimited},
 	"analytics.SpanError":               {&analytics.SpanError{Reason: "must be before query.to"}, api.ErrorCodeValidationFailed},
 }
@@ -97,6 +99,7 @@ var domainErrors = map[string]struct {
 var unmapped = map[string]string{
 	"apiclient.Error":             "providers of channels handle it",
 	"apiclient.ErrTooLong":        "providers of channels handle it",
+	"model.ErrUnavailable":        "an agent then hands off, and a check says so",
 	"inbound.ErrNoChannel":        "only hooks of channels receive what providers send",
 	"provider.ErrMalformed":       "only hooks of channels receive what providers send",
 	"provider.ErrUnauthenticated": "only hooks of channels receive what providers send",

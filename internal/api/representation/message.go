@@ -45,7 +45,7 @@ func MessageDetail(in conversation.Message) api.MessageDetail {
 		DeliveryStatus: short.DeliveryStatus, CreatedAt: short.CreatedAt, ExternalID: short.ExternalID, ClientMessageID: short.ClientMessageID,
 		ReplyToID: short.ReplyToID, EditedAt: short.EditedAt, RedactedAt: short.RedactedAt, Error: short.Error, Attachments: short.Attachments,
 		Citations: short.Citations,
-		Attempts: in.Attempts,
+		Attempts:  in.Attempts,
 	}
 }
 

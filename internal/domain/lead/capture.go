@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -81,4 +80,3 @@ func (s *Service) captureNew(ctx context.Context, tx postgres.Tx, of db.Conversa
 
 // SourceAgent is the source of leads that agents create.
 const SourceAgent = "agent"
-

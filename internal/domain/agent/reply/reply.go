@@ -71,7 +71,7 @@ func (e *Engine) Reply(ctx context.Context, in Input) (Reply, error) {
 		return Reply{}, err
 	}
 	t.reply.Sentiment = intent.Sentiment(in.Dialogue.Visitor()...)
-	t.reply.Lead = t.lead()
+	t.reply.Lead = leadOf(in.Dialogue, t.session.Lead)
 	return t.reply, nil
 }
 
@@ -79,7 +79,7 @@ func (e *Engine) Reply(ctx context.Context, in Input) (Reply, error) {
 func Late(talk dialogue.Dialogue, reason api.AgentRunReason) Reply {
 	return Reply{
 		Outcome: api.AgentRunOutcomeHANDEDOFF, Reason: &reason, Text: dialogue.HandingOffLate.In(talk.Language()),
-		Summary: talk.Summary(), Sentiment: intent.Sentiment(talk.Visitor()...),
+		Summary: talk.Summary(), Sentiment: intent.Sentiment(talk.Visitor()...), Lead: leadOf(talk, nil),
 	}
 }
 
@@ -259,13 +259,13 @@ func (t *turn) accept(content string) {
 	t.reply.Outcome = api.AgentRunOutcomeANSWERED
 }
 
-// lead returns what is known about the visitor, once there is a way to reach them: what is
-// written in the messages, and what the model has recorded.
-func (t *turn) lead() *Lead {
-	all, latest := t.in.Dialogue.Details()
+// leadOf returns what is known about the visitor, once there is a way to reach them: what is
+// written in the messages, and what the model has recorded, which may be nil.
+func leadOf(talk dialogue.Dialogue, recorded *tools.Lead) *Lead {
+	all, latest := talk.Details()
 	lead := &Lead{Fields: all.Fields(), Latest: latest.Fields()}
-	lead.Score, lead.Reason = t.in.Dialogue.Score()
-	if recorded := t.session.Lead; recorded != nil {
+	lead.Score, lead.Reason = talk.Score()
+	if recorded != nil {
 		for name, value := range recorded.Fields {
 			lead.Fields[name], lead.Latest[name] = value, value
 		}
