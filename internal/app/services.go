@@ -92,7 +92,7 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 		contacts:      &contact.Service{DB: on, Clock: now, Pages: pages, Events: events, Conversations: conversations, Jobs: jobs},
 		blobs:         out.blobs,
 		agents: &agent.Service{
-			DB: on, IDs: ids, Clock: now, Pages: pages, Engine: newReplies(on, parts), 
+			DB: on, IDs: ids, Clock: now, Pages: pages, Engine: newReplies(on, parts),
 			Previews: &share.Shares{PerWorkspace: previewsPerWorkspace, MaxWaiting: maxWaitingPreviews, MaxWait: maxPreviewWait},
 		},
 		channels: &channel.Service{

@@ -48,7 +48,7 @@ var (
 		"Nasz pracownik skontaktuje się z Tobą. Czy mogę pomóc w czymś jeszcze?",
 	}
 	AskName  = Phrase{"What is your name?", "Jak się nazywasz?"}
-	AskEmail = Phrase{"What is your email address?", "Jaki jest Twój adres e-mail?"}
+	AskEmail = Phrase{"What is your email address?", "Jaki jest Twój adres e-mail?"} //nolint:misspell // Polish
 	AskPhone = Phrase{"At which phone number can we reach you?", "Pod jakim numerem telefonu możemy się z Tobą skontaktować?"}
 )
 

@@ -39,7 +39,7 @@ var (
 		"yes no ok okay thanks thank hi hello hey good morning afternoon evening bye " +
 		"prosze poprosze chce chcialbym chcialabym chcialem chcialam moge mozna mozesz moglbym moglabym czy jak jaki jaka jakie jakich jakim gdzie kiedy dlaczego ile jest sa byc bylo bedzie mam masz macie maja miec " +
 		"potrzebuje powiedz powiedziec pytanie pytania zapytac dowiedziec wiedziec wiem informacja informacje informacji pomoc pomozcie pomocy cos rzecz panstwo panstwa panstwu pan pani wasz wasza wasze waszej u mnie nas wam was moj moja moje sklep sklepu sklepie firma firmy firmie " +
-		"imie nazwisko telefon telefonu numer adres e-maila maila dzien dobry czesc hej witam tak nie dziekuje sie to ten ta te tego tej tym na do z ze w we o od po za przy dla i a ale oraz lub ktory ktora ktore mi")
+		"imie nazwisko telefon telefonu numer e-maila maila dzien dobry czesc hej witam tak nie dziekuje sie to ten ta te tego tej tym na do z ze w we o od po za przy dla i a ale oraz lub ktory ktora ktore mi")
 
 	// polishWords tell Polish from English in texts that are too short to detect.
 	polishWords = list("czy jak jest nie tak prosze dziekuje dziekuj* dzien dobry czesc hej witam chce chcialbym chcialabym moge mozna gdzie kiedy ile jaki jaka jakie mam macie panstwo sie nazywam imie moj moja jestem potrzebuje wszystko widzenia zamowi* rozmaw* porozmaw* konsultant* czlowiek* polacz*")

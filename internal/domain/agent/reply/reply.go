@@ -108,7 +108,7 @@ func (t *turn) run(ctx context.Context) error {
 	if err != nil {
 		if ctx.Err() != nil {
 			t.late(api.AgentRunReasonDeadline)
-			return nil
+			return nil //nolint:nilerr // the time is over, which a person takes care of
 		}
 		return err
 	}
@@ -150,19 +150,17 @@ func (t *turn) refuse() {
 		t.handOff(api.AgentRunReasonNoEvidence, dialogue.HandingOffUnknown)
 		return
 	}
-	t.reply.Outcome, t.reply.Reason = api.AgentRunOutcomeREFUSED, reason(api.AgentRunReasonNoEvidence)
+	t.reply.Outcome, t.reply.Reason = api.AgentRunOutcomeREFUSED, new(api.AgentRunReasonNoEvidence)
 	t.reply.Text = dialogue.Refusal.In(t.language)
 }
 
 func (t *turn) handOff(why api.AgentRunReason, say dialogue.Phrase) {
-	t.reply.Outcome, t.reply.Reason = api.AgentRunOutcomeHANDEDOFF, reason(why)
+	t.reply.Outcome, t.reply.Reason = api.AgentRunOutcomeHANDEDOFF, new(why)
 	t.reply.Text, t.reply.Citations = say.In(t.language), nil
 	t.reply.Summary = t.summary()
 }
 
 func (t *turn) late(why api.AgentRunReason) { t.handOff(why, dialogue.HandingOffLate) }
-
-func reason(why api.AgentRunReason) *api.AgentRunReason { return &why }
 
 // summary is the model's, else one of the visitor's own words.
 func (t *turn) summary() string {
@@ -177,7 +175,7 @@ func (t *turn) ask(ctx context.Context, numbers []int) error {
 	provider, err := t.Models.Provider(t.in.Agent.ModelProvider)
 	if err != nil {
 		t.late(api.AgentRunReasonModelUnavailable)
-		return nil
+		return nil //nolint:nilerr // a person takes care of it
 	}
 	request := t.request(numbers)
 	for t.reply.Steps < maxSteps {
@@ -242,7 +240,7 @@ func (t *turn) decided(content string) {
 	if t.reply.Text == "" || t.reply.Outcome == api.AgentRunOutcomeHANDEDOFF {
 		t.reply.Text = dialogue.Goodbye.In(t.language)
 	}
-	t.reply.Outcome, t.reply.Reason, t.reply.Summary = api.AgentRunOutcomeENDED, reason(api.AgentRunReasonModelDecision), t.summary()
+	t.reply.Outcome, t.reply.Reason, t.reply.Summary = api.AgentRunOutcomeENDED, new(api.AgentRunReasonModelDecision), t.summary()
 }
 
 // accept takes over the text of the model.

@@ -134,7 +134,7 @@ func (s *Session) Run(ctx context.Context, call model.Call) (model.Message, erro
 		err = errors.New("there is no such tool")
 	}
 	if err != nil {
-		return result(call.ID, map[string]string{"error": err.Error()}), nil
+		return result(call.ID, map[string]string{"error": err.Error()}), nil //nolint:nilerr // the model is told
 	}
 	return result(call.ID, map[string]bool{"ok": true}), nil
 }
