@@ -22,7 +22,7 @@ import (
 )
 
 // TestRunsOfAgentsSurviveAKillAtEachPoint kills the worker at each step of a run. Another one
-// continues it: the visitor gets one reply, the lead is created once, and nobody waits without
+// continues it: the visitor gets one reply, the lead is created once, and no one waits without
 // a reply.
 func TestRunsOfAgentsSurviveAKillAtEachPoint(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,7 @@ type Loaded struct {
 }
 
 // Load stores a text as an uploaded file that was indexed. The file itself is not kept. Load is
-// for texts of our own: strangers' files are read in the reader process (see Worker).
+// for texts of our own: untrusted files are read in the reader process (see Worker).
 func Load(ctx context.Context, tx postgres.Tx, ids *id.Generator, workspaceID uuid.UUID, in Loaded) error {
 	_, now := ids.New()
 	kind, size, sum := string(extract.Markdown), int64(0), sha256.New()

@@ -22,20 +22,20 @@ var (
 	}
 	// Refusal also offers an operator.
 	Refusal = Phrase{
-		"I could not find an answer to that in our information. Would you like to talk to a person?",
+		"I did not find that in our information. Would you like to talk to a person?",
 		"Nie znalazłem odpowiedzi na to pytanie w naszych informacjach. Czy chcesz porozmawiać z człowiekiem?",
 	}
 	HandingOff = Phrase{
 		"I am handing you over to a colleague, who will reply here.",
 		"Przekazuję rozmowę naszemu pracownikowi, który odpowie w tym miejscu.",
 	}
-	// HandingOffLate is for visitors who have waited in vain.
+	// HandingOffLate is for visitors who have waited too long.
 	HandingOffLate = Phrase{
 		"Sorry, I cannot answer right now. I am handing you over to a colleague, who will reply here.",
 		"Przepraszam, nie mogę teraz odpowiedzieć. Przekazuję rozmowę naszemu pracownikowi, który odpowie w tym miejscu.",
 	}
 	HandingOffUnknown = Phrase{
-		"I could not find an answer to that either. I am handing you over to a colleague, who will reply here.",
+		"I did not find that either. I am handing you over to a colleague, who will reply here.",
 		"Na to pytanie również nie znalazłem odpowiedzi. Przekazuję rozmowę naszemu pracownikowi, który odpowie w tym miejscu.",
 	}
 	Welcome    = Phrase{"You are welcome! Is there anything else I can help with?", "Proszę bardzo! Czy mogę pomóc w czymś jeszcze?"}
@@ -48,7 +48,7 @@ var (
 		"Nasz pracownik skontaktuje się z Tobą. Czy mogę pomóc w czymś jeszcze?",
 	}
 	AskName  = Phrase{"What is your name?", "Jak się nazywasz?"}
-	AskEmail = Phrase{"What is your email address?", "Jaki jest Twój adres e-mail?"} //nolint:misspell // Polish
+	AskEmail = Phrase{"What is your email address?", "Jaki jest Twój adres mailowy?"} //nolint:misspell // Polish
 	AskPhone = Phrase{"At which phone number can we reach you?", "Pod jakim numerem telefonu możemy się z Tobą skontaktować?"}
 )
 

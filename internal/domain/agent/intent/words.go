@@ -6,7 +6,7 @@ package intent
 var (
 	// peopleNouns name a person who works for the company; someNouns name anyone.
 	peopleNouns = list("human* operator* representative* consultant* advisor* adviser* czlowiek* konsultant* operator* pracownik* doradc*")
-	someNouns   = list("person someone somebody anybody agent staff employee manager support supervisor colleague osob* ktos kims obslug* kierownik* biur*")
+	someNouns   = list("person someone somebod* anybod* agent staff employee manager support supervisor colleague osob* ktos kims obslug* kierownik* biur*")
 	machines    = list("bot bots robot* machine* ai botem automat* maszyn* sztuczn*")
 	// contactVerbs ask for a conversation, wishes for anything.
 	contactVerbs = list("talk speak chat connect transfer contact call reach put rozmaw* porozmaw* pogada* polacz* przelacz* skontakt* kontakt*")
@@ -34,12 +34,12 @@ var (
 		"please kindly help info information question questions ask answer let say see show make made way thing things something anything " +
 		"much many long often sort kind any some also just still really actually possible currently available exactly there here " +
 		"your you yours our ours my mine me we us i i'd i'm i've it's what's how's company shop store service business regarding about sure wondering wonder " +
-		"name email e-mail mail phone number telephone address call called contact reach hours o'clock via using use used " +
+		"name email mail phone number telephone address call called contact reach hours o'clock via using use used " +
 		"day days week weeks month months year years dzien dni tydzien tygodni tygodnie tygodniach miesiac miesiace miesiecy miesiacach rok lata lat roku " +
 		"yes no ok okay thanks thank hi hello hey good morning afternoon evening bye " +
 		"prosze poprosze chce chcialbym chcialabym chcialem chcialam moge mozna mozesz moglbym moglabym czy jak jaki jaka jakie jakich jakim gdzie kiedy dlaczego ile jest sa byc bylo bedzie mam masz macie maja miec " +
 		"potrzebuje powiedz powiedziec pytanie pytania zapytac dowiedziec wiedziec wiem informacja informacje informacji pomoc pomozcie pomocy cos rzecz panstwo panstwa panstwu pan pani wasz wasza wasze waszej u mnie nas wam was moj moja moje sklep sklepu sklepie firma firmy firmie " +
-		"imie nazwisko telefon telefonu numer e-maila maila dzien dobry czesc hej witam tak nie dziekuje sie to ten ta te tego tej tym na do z ze w we o od po za przy dla i a ale oraz lub ktory ktora ktore mi")
+		"imie nazwisko telefon telefonu numer maila dzien dobry czesc hej witam tak nie dziekuje sie to ten ta te tego tej tym na do z ze w we o od po za przy dla i a ale oraz lub ktory ktora ktore mi")
 
 	// polishWords tell Polish from English in texts that are too short to detect.
 	polishWords = list("czy jak jest nie tak prosze dziekuje dziekuj* dzien dobry czesc hej witam chce chcialbym chcialabym moge mozna gdzie kiedy ile jaki jaka jakie mam macie panstwo sie nazywam imie moj moja jestem potrzebuje wszystko widzenia zamowi* rozmaw* porozmaw* konsultant* czlowiek* polacz*")

@@ -20,7 +20,7 @@ const (
 var (
 	citation = regexp.MustCompile(`\s*\[(\d{1,3})\]`)
 	// link is a Markdown link, of which the text stays. address is a URL: what a model writes
-	// may come from a stranger, so that visitors get addresses from the server alone.
+	// may be copied from a message, so that visitors get addresses from the server alone.
 	link    = regexp.MustCompile(`!?\[([^\]]*)\]\([^)]*\)`)
 	address = regexp.MustCompile(`(?i)<?\b(?:[a-z][a-z0-9+.-]*://|www\.)[^\s>]+>?`)
 	spaces  = regexp.MustCompile(`[ \t]{2,}`)

@@ -39,7 +39,7 @@ type Input struct {
 // Reply is what an agent does in its turn.
 type Reply struct {
 	Outcome api.AgentRunOutcome
-	// Reason is nil for an answer.
+	// Reason is nil if the agent answers.
 	Reason    *api.AgentRunReason
 	Text      string
 	Citations []api.Citation

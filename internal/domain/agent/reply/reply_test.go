@@ -28,7 +28,7 @@ func passage(title, text string) tools.Passage {
 	return tools.Passage{ID: uuid.New(), SourceID: source, Title: title, Text: text}
 }
 
-// engine replies with a model, and finds the same passages whatever is asked.
+// engine replies with a model, and finds the same passages for each question.
 func engine(models model.Registry, found ...tools.Passage) *reply.Engine {
 	return &reply.Engine{Models: models, Search: func(context.Context, uuid.UUID, string) ([]tools.Passage, error) { return found, nil }}
 }
@@ -76,7 +76,7 @@ func TestNoPassageMeansNoModelCall(t *testing.T) {
 	require.Empty(t, silent.Requests())
 
 	again := replied(t, e, scripted.Name, talk("Do you sell bicycles?", r.Text, "And electric scooters?"))
-	require.Equal(t, api.AgentRunOutcomeHANDEDOFF, again.Outcome, "twice in a row, a person is to find an answer")
+	require.Equal(t, api.AgentRunOutcomeHANDEDOFF, again.Outcome, "twice in a row, a person takes over")
 	require.Contains(t, again.Summary, "“Do you sell bicycles?” “And electric scooters?”")
 
 	accepted := replied(t, e, scripted.Name, talk("Do you sell bicycles?", r.Text, "Yes, please"))

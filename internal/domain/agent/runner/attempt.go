@@ -103,7 +103,7 @@ func (a *attempt) beat(ctx context.Context, stop context.CancelCauseFunc) {
 	}
 }
 
-// release gives the run back: it begins again at once.
+// release gives the run back: it begins again immediately.
 func (a *attempt) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
 	defer cancel()

@@ -124,7 +124,7 @@ func (f *fixture) receives(t *testing.T, v visitor, in provider.Message) (receiv
 	return received
 }
 
-// ended waits until a conversation has so many runs that have ended, and returns them, oldest
+// ended waits until a conversation has this many runs that have ended, and returns them, oldest
 // first.
 func (f *fixture) ended(t *testing.T, conversationID uuid.UUID, n int) []db.AgentRun {
 	t.Helper()

@@ -73,7 +73,7 @@ func TestAVerifiedContactHasOneLead(t *testing.T) {
 		stop()
 		rows := f.leads(t, f.Ours)
 		if !verified {
-			require.Len(t, rows, 2, "whoever it is")
+			require.Len(t, rows, 2, "they may be two people")
 			continue
 		}
 		require.Len(t, rows, 1)

@@ -2,7 +2,7 @@
 // asked for in the transaction that stores the message, and everything that it does takes
 // effect in the transaction that ends it. A process that dies in between has done nothing, and
 // another one begins again. Each run has a deadline, after which the conversation is handed
-// off: nobody waits without a reply.
+// off: no one waits without a reply.
 package runner
 
 import (

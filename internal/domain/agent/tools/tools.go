@@ -1,6 +1,6 @@
 // Package tools is what a model may do in a run. Tools change nothing by themselves: a run
-// collects what they ask for, and the server decides once it ends. Arguments are written by a
-// model that has read what strangers wrote, so that they are checked like those of a stranger.
+// collects what they ask for, and the server decides once it ends. Arguments are
+// untrusted: the model that writes them has read untrusted texts.
 package tools
 
 import (

@@ -16,7 +16,7 @@ import (
 const (
 	// evidence is the part of a question's words that a passage has at least to answer it.
 	evidence = 0.6
-	// mostQuoted is how many passages an answer quotes, and longest how many runes of one.
+	// mostQuoted is how many passages a reply quotes, and longest how many runes of one.
 	mostQuoted = 2
 	longest    = 320
 )
