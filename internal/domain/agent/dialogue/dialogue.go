@@ -24,6 +24,13 @@ type Dialogue []Turn
 // Said returns what the visitor has written since the last reply.
 func (d Dialogue) Said() string { return strings.Join(d.unanswered(), "\n") }
 
+// Question is what the visitor has written since the last reply, without contact details: what
+// to search for.
+func (d Dialogue) Question() string {
+	_, latest := d.Details()
+	return strings.TrimSpace(latest.Without(d.Said()))
+}
+
 func (d Dialogue) unanswered() (texts []string) {
 	for _, turn := range slices.Backward(d) {
 		if !turn.Visitor {

@@ -63,7 +63,7 @@ type Lead struct {
 // Reply returns the reply to a conversation. Once ctx ends, or if the model fails, it is a
 // hand-off. An error is one of the search, and may pass.
 func (e *Engine) Reply(ctx context.Context, in Input) (Reply, error) {
-	t := &turn{Engine: e, in: in, said: in.Dialogue.Said(), language: in.Dialogue.Language()}
+	t := &turn{Engine: e, in: in, said: in.Dialogue.Said(), question: in.Dialogue.Question(), language: in.Dialogue.Language()}
 	t.session = tools.NewSession(func(ctx context.Context, query string) ([]tools.Passage, error) {
 		return e.Search(ctx, in.WorkspaceID, query)
 	})
@@ -89,6 +89,7 @@ type turn struct {
 
 	in       Input
 	said     string
+	question string
 	language language.Language
 	session  *tools.Session
 	reply    Reply
@@ -132,16 +133,16 @@ func (t *turn) find(ctx context.Context, kind intent.Kind) ([]int, error) {
 	if kind != intent.Question && kind != intent.Interest {
 		return nil, nil
 	}
-	numbers, err := t.session.Find(ctx, t.said)
+	numbers, err := t.session.Find(ctx, t.question)
 	const fewTopics = 2
-	if err != nil || len(numbers) > 0 || kind != intent.Question || len(intent.Topics(t.said)) > fewTopics || t.introduces() {
+	if err != nil || len(numbers) > 0 || kind != intent.Question || len(intent.Topics(t.question)) > fewTopics || t.introduces() {
 		return numbers, err
 	}
 	earlier := t.in.Dialogue.Earlier()
 	if earlier == "" || dialogue.Refusal.IsIn(t.in.Dialogue.LastReply()) {
 		return nil, nil
 	}
-	return t.session.Find(ctx, earlier+"\n"+t.said)
+	return t.session.Find(ctx, earlier+"\n"+t.question)
 }
 
 // refuse says that there is no answer. The second time in a row, a person is to find one.

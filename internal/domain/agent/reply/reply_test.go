@@ -65,6 +65,20 @@ func TestBuiltinQuotesPassagesWithCitations(t *testing.T) {
 	require.Equal(t, 1, r.Steps)
 }
 
+// TestContactDetailsAreNotSearchedFor asks a question and leaves an address in one message.
+func TestContactDetailsAreNotSearchedFor(t *testing.T) {
+	t.Parallel()
+	e := withBuiltin(passage("Returns", "You may return shoes within 30 days."))
+	find := e.Search
+	e.Search = func(ctx context.Context, space uuid.UUID, question string) ([]tools.Passage, error) {
+		require.NotContains(t, question, "anna@example.com")
+		return find(ctx, space, question)
+	}
+	r := replied(t, e, "builtin", talk("My email is anna@example.com. How long may I return shoes?"))
+	require.Equal(t, "You may return shoes within 30 days. [1]", r.Text)
+	require.Equal(t, "anna@example.com", r.Lead.Fields["email"])
+}
+
 func TestNoPassageMeansNoModelCall(t *testing.T) {
 	t.Parallel()
 	silent := scripted.New(scripted.Says("Bicycles cost 5 euros."))

@@ -38,7 +38,7 @@ func (t *turn) request(numbers []int) model.Request {
 		messages = append(messages, model.Message{Role: role, Content: shorten(one.Text)})
 	}
 	if len(numbers) > 0 {
-		query, err := json.Marshal(map[string]string{"query": shorten(t.said)})
+		query, err := json.Marshal(map[string]string{"query": shorten(t.question)})
 		if err != nil {
 			panic(err) // unreachable: texts always marshal
 		}

@@ -44,7 +44,7 @@ func (Provider) Chat(_ context.Context, request model.Request) (model.Response, 
 	if _, latest := talk.Details(); !latest.IsEmpty() && len(found) == 0 {
 		return says(acknowledge(talk, in))
 	}
-	if said := answer(talk.Said(), found); said != "" {
+	if said := answer(talk.Question(), found); said != "" {
 		return says(said)
 	}
 	if kind := intent.Of(talk.Said()); kind == intent.Affirms || kind == intent.Declines {
@@ -121,7 +121,7 @@ func ask(talk dialogue.Dialogue, in language.Language) string {
 
 // interested replies to someone who would like to become a customer.
 func interested(talk dialogue.Dialogue, found []tools.FoundPassage, in language.Language) string {
-	parts := []string{answer(talk.Said(), found), ask(talk, in)}
+	parts := []string{answer(talk.Question(), found), ask(talk, in)}
 	if parts[0] == "" {
 		parts[0] = dialogue.Interested.In(in)
 	}
