@@ -13,7 +13,6 @@ import (
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/agent/dialogue"
 	"github.com/avelto/convo/internal/domain/agent/reply"
-	"github.com/avelto/convo/internal/domain/widget"
 	"github.com/avelto/convo/internal/platform/failpoint"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -196,7 +195,5 @@ func (a *attempt) compose(ctx context.Context) (err error) {
 
 // typing shows the visitor that the agent is writing.
 func (a *attempt) typing(on bool) {
-	if live := a.Conversations.Live; live != nil {
-		live.Publish(widget.TypingHint(a.run.ConversationID, api.MessageAuthorTypeAGENT, on))
-	}
+	a.Conversations.Typing(a.run.ConversationID, api.MessageAuthorTypeAGENT, on)
 }
