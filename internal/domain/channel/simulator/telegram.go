@@ -132,7 +132,7 @@ func telegramMessage(r *http.Request) (m Message, err error) {
 
 // formFiles reads the files of a form.
 func formFiles(r *http.Request) (files []File, err error) {
-	if err := r.ParseMultipartForm(maxUpload); err != nil { //nolint:gosec // the callers are channels of this machine
+	if err := r.ParseMultipartForm(maxUpload); err != nil {
 		return nil, fmt.Errorf("form: %w", err)
 	}
 	for _, parts := range r.MultipartForm.File {
