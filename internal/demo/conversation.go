@@ -59,7 +59,11 @@ func (s *story) conversation(c *cast, i int) {
 	if mood := []string{"POSITIVE", "NEUTRAL", "NEGATIVE", ""}[i%4]; mood != "" {
 		sentiment = &mood
 	}
-	s.record(d, c.channels[i%len(c.channels)], sentiment, now)
+	channels := c.channels
+	if d.status != api.ConversationStatusCLOSED {
+		channels = c.repliable // the demo's messages are too old for the others
+	}
+	s.record(d, channels[i%len(channels)], sentiment, now)
 	s.dependents(d, i)
 	if i%3 == 0 {
 		s.capture(d, name, email, phone)

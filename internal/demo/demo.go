@@ -115,4 +115,6 @@ func fields(name, email, phone string) json.RawMessage {
 type cast struct {
 	workspaceID                       uuid.UUID
 	agents, channels, operators, tags []uuid.UUID
+	// repliable are the channels in which operators can reply however long ago the contact wrote.
+	repliable []uuid.UUID
 }

@@ -106,6 +106,9 @@ func (s *story) channels(c *cast, of size) {
 	for i, kind := range of.channelTypes {
 		channelID, now := s.ids.New()
 		c.channels = append(c.channels, channelID)
+		if kind != api.ChannelTypeWHATSAPP && kind != api.ChannelTypeMESSENGER {
+			c.repliable = append(c.repliable, channelID)
+		}
 		name := string(kind[:1]) + strings.ToLower(string(kind[1:])) + " of the shop"
 		s.row("channels", []string{"workspace_id", "id", "type", "name", "agent_id", "config", "created_at", "updated_at"},
 			c.workspaceID, channelID, string(kind), name, c.agents[i%len(c.agents)], cmp.Or(channelConfigs[kind], "{}"), now, now)
