@@ -32,14 +32,14 @@ func writingCalls(t *testing.T, s *apitest.Server, in apitest.Space) map[string]
 	doomed := "/integrations/" + subscribe(t, s, in.Token, "https://hooks.example.com", "lead.created").ID.String()
 	crawl := s.Post(t, in.Token, "/knowledge/crawl", `{"url":"https://docs.example.com/doomed"}`).Want(t, http.StatusAccepted)
 	source := "/knowledge/sources/" + apitest.Decode[api.KnowledgeJob](t, crawl).SourceID.String()
-	phone, fax := newChannel(t, s, in.Token, api.ChannelTypeSMS), newChannel(t, s, in.Token, api.ChannelTypeSMS)
+	phone, fax := newPhone(t, s, in.Token), newPhone(t, s, in.Token)
 	contact := func(to string) string {
 		started := s.Post(t, in.Token, "/conversations", map[string]any{"channelId": phone.ID, "to": to, "content": "Hello"}).Want(t, http.StatusCreated)
 		return "/contacts/" + apitest.Decode[api.ConversationDetail](t, started).Contact.ID.String()
 	}
 	operator := "/operators/" + apitest.First[api.Operator](t, s, in, "/operators").ID.String()
 	maps.Copy(calls, map[string]apitest.Request{
-		"updateChannel":         {Method: http.MethodPatch, Path: "/channels/" + phone.ID.String(), Body: `{"config":{"from":"+48"}}`},
+		"updateChannel":         {Method: http.MethodPatch, Path: "/channels/" + phone.ID.String(), Body: `{"config":{"from":"+48987654321"}}`},
 		"deleteChannel":         {Method: http.MethodDelete, Path: "/channels/" + fax.ID.String()},
 		"updateContact":         {Method: http.MethodPatch, Path: contact("+48111"), Body: `{"name":"Renamed"}`},
 		"deleteContact":         {Method: http.MethodDelete, Path: contact("+48222")},

@@ -298,10 +298,17 @@ func TestDeletedChannelsAreForgotten(t *testing.T) {
 	require.Equal(t, botToken, calls[2].Channel.Credentials["botToken"], "the provider is asked with the credentials")
 }
 
-// newChannel creates a channel of the workspace's first agent.
-func newChannel(t *testing.T, s *apitest.Server, token string, kind api.ChannelType) api.ChannelDetail {
+// newPhone creates a channel of the type SMS, of the workspace's first agent.
+func newPhone(t *testing.T, s *apitest.Server, token string) api.ChannelDetail {
 	t.Helper()
 	agent := apitest.Decode[[]api.Agent](t, s.Get(t, token, "/agents").Want(t, http.StatusOK))[0].ID
-	body := map[string]any{"type": kind, "name": "New", "agentId": agent}
-	return apitest.Decode[api.ChannelDetail](t, s.Post(t, token, "/channels", body).Want(t, http.StatusCreated))
+	return apitest.Decode[api.ChannelDetail](t, s.Post(t, token, "/channels", phoneBody(agent)).Want(t, http.StatusCreated))
+}
+
+// phoneBody is a request for a channel of the type SMS.
+func phoneBody(agent uuid.UUID) map[string]any {
+	return map[string]any{
+		"type": "SMS", "name": "New", "agentId": agent, "credentials": map[string]string{"authToken": strings.Repeat("x", 32)},
+		"config": map[string]any{"accountSid": "AC" + strings.Repeat("0f", 16), "from": "+48123456789"},
+	}
 }

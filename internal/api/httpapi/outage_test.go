@@ -68,7 +68,7 @@ func keyedPosts(t *testing.T, s *apitest.Server, in apitest.Space, webhookURL st
 	agent := apitest.First[api.Agent](t, s, in, "/agents").ID.String()
 	open := apitest.Decode[[]api.Conversation](t, s.Get(t, in.Token, "/conversations?status=OPEN").Want(t, http.StatusOK))
 	require.GreaterOrEqual(t, len(open), 4)
-	phone := newChannel(t, s, in.Token, api.ChannelTypeSMS).ID.String()
+	phone := newPhone(t, s, in.Token).ID.String()
 	call := func(path, body string) func(int) apitest.Request {
 		return func(n int) apitest.Request {
 			return apitest.Request{Path: path, Body: strings.ReplaceAll(body, "#", strconv.Itoa(n))}

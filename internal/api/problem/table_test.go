@@ -100,6 +100,7 @@ var unmapped = map[string]string{
 	"apiclient.Error":             "providers of channels handle it",
 	"apiclient.ErrTooLong":        "providers of channels handle it",
 	"model.ErrUnavailable":        "an agent then hands off, and a check says so",
+	"simulator.ErrUnsupported":    "only simulators of providers return it, which are no part of the API",
 	"inbound.ErrNoChannel":        "only hooks of channels receive what providers send",
 	"provider.ErrMalformed":       "only hooks of channels receive what providers send",
 	"provider.ErrUnauthenticated": "only hooks of channels receive what providers send",
