@@ -63,6 +63,7 @@ func setupPerson(t *testing.T, options apitest.Options) *person {
 	p.token = p.Token(t, p.space)
 	agent := apitest.Decode[api.AgentDetail](t, p.Post(t, p.token, "/agents", `{"name":"A","modelProvider":"openai","modelName":"m"}`).Want(t, http.StatusCreated)).ID
 	created := apitest.Decode[api.ChannelDetail](t, p.Post(t, p.token, "/channels", phoneBody(agent)).Want(t, http.StatusCreated))
+	p.Exec(t, "UPDATE channels SET credentials = NULL WHERE id = $1", created.ID) // so that messages wait
 	row, err := db.New().ChannelGet(t.Context(), p.DB, db.ChannelGetParams{WorkspaceID: p.space, ID: created.ID})
 	require.NoError(t, err)
 	p.channel = row
