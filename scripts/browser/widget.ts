@@ -4,10 +4,15 @@ import { expect, type APIRequestContext, type Frame, type Page } from '@playwrig
 
 const headers = () => ({ Authorization: `Bearer ${demoToken()}` });
 
-/** The ID of the first channel for websites. */
+/** The ID of a new channel for websites, in which no agent replies. */
 export async function siteChannel(request: APIRequestContext): Promise<string> {
-  const channels = await (await request.get('/api/v1/channels?limit=200', { headers: headers() })).json();
-  return channels.find((channel: { type: string }) => channel.type === 'WEBSITE').id;
+  const create = async (path: string, data: object): Promise<string> => {
+    const created = await request.post(`/api/v1${path}`, { headers: headers(), data });
+    expect(created.status()).toBe(201);
+    return (await created.json()).id;
+  };
+  const agentId = await create('/agents', { name: 'Silent', modelProvider: 'builtin', modelName: 'builtin' }); // a draft
+  return create('/channels', { type: 'WEBSITE', name: 'Shop', agentId });
 }
 
 /** The demo page of that channel. */
