@@ -175,11 +175,11 @@ export class Agents extends Resource {
   }
 
   preview(id: string, conversation: Body<'previewAgent'>, options?: RequestOptions): Call<Result<'previewAgent'>> {
-    return this.one<'previewAgent'>({ method: 'POST', path: `/agents/${segment(id)}/preview`, json: conversation }, options);
+    return this.one<'previewAgent'>({ method: 'POST', path: `/agents/${segment(id)}/preview`, json: conversation, readOnly: true }, options);
   }
 
   check(id: string, options?: RequestOptions): Call<Result<'checkAgent'>> {
-    return this.one<'checkAgent'>({ method: 'POST', path: `/agents/${segment(id)}/check` }, options);
+    return this.one<'checkAgent'>({ method: 'POST', path: `/agents/${segment(id)}/check`, readOnly: true }, options);
   }
 }
 
