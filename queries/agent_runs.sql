@@ -44,6 +44,12 @@ UPDATE agent_runs SET
     finished_at = @finished_at::timestamptz, lease = NULL, leased_until = NULL
 WHERE workspace_id = @workspace_id AND id = @id;
 
+-- name: SystemAgentRunDeleteOld :execrows
+-- Deletes up to max_rows runs that ended before a time.
+DELETE FROM agent_runs WHERE (workspace_id, id) IN (
+    SELECT old.workspace_id, old.id FROM agent_runs AS old WHERE old.finished_at < @before::timestamptz LIMIT @max_rows
+);
+
 -- name: AgentRunList :many
 -- Runs of an agent before before_id, newest first.
 SELECT * FROM agent_runs

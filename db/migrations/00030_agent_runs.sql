@@ -37,6 +37,7 @@ CREATE TABLE agent_runs (
 -- A conversation has one open run.
 CREATE UNIQUE INDEX agent_runs_open_key ON agent_runs (workspace_id, conversation_id) WHERE outcome IS NULL;
 CREATE INDEX agent_runs_due_idx ON agent_runs (workspace_id, id) WHERE outcome IS NULL;
+CREATE INDEX agent_runs_finished_idx ON agent_runs (finished_at);
 CREATE INDEX agent_runs_agent_idx ON agent_runs (workspace_id, agent_id, id);
 CREATE INDEX agent_runs_conversation_idx ON agent_runs (workspace_id, conversation_id, id);
 

@@ -521,3 +521,23 @@ func (q *Queries) SystemAgentRunClaim(ctx context.Context, db DBTX, arg SystemAg
 	}
 	return items, nil
 }
+
+const systemAgentRunDeleteOld = `-- name: SystemAgentRunDeleteOld :execrows
+DELETE FROM agent_runs WHERE (workspace_id, id) IN (
+    SELECT old.workspace_id, old.id FROM agent_runs AS old WHERE old.finished_at < $1::timestamptz LIMIT $2
+)
+`
+
+type SystemAgentRunDeleteOldParams struct {
+	Before  time.Time
+	MaxRows int32
+}
+
+// Deletes up to max_rows runs that ended before a time.
+func (q *Queries) SystemAgentRunDeleteOld(ctx context.Context, db DBTX, arg SystemAgentRunDeleteOldParams) (int64, error) {
+	result, err := db.Exec(ctx, systemAgentRunDeleteOld, arg.Before, arg.MaxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}

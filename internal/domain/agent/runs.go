@@ -2,12 +2,16 @@ package agent
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/page"
 )
+
+// RunsKept is how long runs that have ended are kept.
+const RunsKept = 90 * 24 * time.Hour
 
 // Runs returns a page of the runs of an agent, newest first. It fails with
 // postgres.ErrNotFound or page.ErrInvalidCursor.

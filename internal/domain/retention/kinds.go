@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/agent"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/idempotency"
@@ -31,6 +32,9 @@ func (w *Worker) kinds() []kind {
 		}},
 		{"audit entries", func(ctx context.Context) (int64, error) {
 			return q.SystemAuditEntryDeleteOld(ctx, on, db.SystemAuditEntryDeleteOldParams{Before: now.Add(-audit.Kept), MaxRows: batchRows})
+		}},
+		{"runs of agents", func(ctx context.Context) (int64, error) {
+			return q.SystemAgentRunDeleteOld(ctx, on, db.SystemAgentRunDeleteOldParams{Before: now.Add(-agent.RunsKept), MaxRows: batchRows})
 		}},
 		{"sessions", func(ctx context.Context) (int64, error) {
 			return q.SystemSessionDeleteExpired(ctx, on, db.SystemSessionDeleteExpiredParams{Now: now, MaxRows: batchRows})

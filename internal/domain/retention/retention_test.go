@@ -3,6 +3,7 @@ package retention_test
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/gen/api"
+	"github.com/avelto/convo/internal/domain/agent"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/integration"
 	"github.com/avelto/convo/internal/domain/retention"
@@ -41,14 +43,22 @@ func TestRowsPastTheirRetentionAreDeleted(t *testing.T) {
 	s.Exec(t, "UPDATE webhook_deliveries SET created_at = $1, status = 'SUCCEEDED' WHERE event_sequence = 1", before(event.Kept))
 	s.Exec(t, "UPDATE webhook_deliveries SET created_at = $1, status = 'SUCCEEDED' WHERE event_sequence = 2", before(event.Kept).Add(2*time.Minute))
 	s.Exec(t, "UPDATE integrations SET expires_at = $1 WHERE expires_at IS NOT NULL", before(integration.TemporaryFor))
+	s.Post(t, token, "/agents", `{"name":"A","modelProvider":"builtin","modelName":"builtin"}`).Want(t, http.StatusCreated)
+	s.Exec(t, "ALTER TABLE agent_runs DROP CONSTRAINT agent_runs_conversation_fkey")
+	for _, finished := range []*time.Time{new(before(agent.RunsKept)), new(before(agent.RunsKept).Add(2 * time.Minute)), nil} {
+		s.Exec(t, `INSERT INTO agent_runs (workspace_id, id, agent_id, conversation_id, message_id, deadline_at, created_at, finished_at, outcome)
+			SELECT workspace_id, gen_random_uuid(), id, gen_random_uuid(), gen_random_uuid(), $1, $1, $2::timestamptz, CASE WHEN $2::timestamptz IS NOT NULL THEN 'DROPPED' END
+			FROM agents`, before(2*agent.RunsKept), finished)
+	}
 	s.Exec(t, "UPDATE idempotency_keys SET created_at = $1 WHERE key = 'old'", before(24*time.Hour))
 
 	apitest.New(t, apitest.Options{Workers: true, DatabaseURL: s.DatabaseURL})
 	require.Eventually(t, func() bool {
 		var left []int64
 		err := s.DB.QueryRow(t.Context(), `SELECT ARRAY[(SELECT count(*) FROM events), (SELECT count(*) FROM webhook_deliveries),
-			(SELECT count(*) FROM integrations), (SELECT count(*) FROM idempotency_keys)]`).Scan(&left)
-		return err == nil && left[0] == 1 && left[1] == 1 && left[2] == 1 && left[3] == 1
+			(SELECT count(*) FROM integrations), (SELECT count(*) FROM idempotency_keys),
+			(SELECT count(*) FROM agent_runs)]`).Scan(&left)
+		return err == nil && slices.Equal(left, []int64{1, 1, 1, 1, 2})
 	}, time.Minute, 20*time.Millisecond)
 }
 

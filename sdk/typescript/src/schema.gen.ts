@@ -537,7 +537,7 @@ export interface paths {
         };
         /**
          * List runs
-         * @description Returns the runs of an agent, newest first: one for each message of a contact, or for several that arrived before the reply.
+         * @description Returns the runs of an agent, newest first: one for each message of a contact, or for several that arrived before the reply. Runs are kept for 90 days after their end.
          */
         get: operations["listAgentRuns"];
         put?: never;
