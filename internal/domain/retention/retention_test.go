@@ -47,7 +47,7 @@ func TestRowsPastTheirRetentionAreDeleted(t *testing.T) {
 	s.Exec(t, "ALTER TABLE agent_runs DROP CONSTRAINT agent_runs_conversation_fkey")
 	for _, finished := range []*time.Time{new(before(agent.RunsKept)), new(before(agent.RunsKept).Add(2 * time.Minute)), nil} {
 		s.Exec(t, `INSERT INTO agent_runs (workspace_id, id, agent_id, conversation_id, message_id, deadline_at, created_at, finished_at, outcome)
-			SELECT workspace_id, gen_random_uuid(), id, gen_random_uuid(), gen_random_uuid(), $1, $1, $2::timestamptz, CASE WHEN $2::timestamptz IS NOT NULL THEN 'DROPPED' END
+			SELECT workspace_id, gen_random_uuid(), id, gen_random_uuid(), id, $1, $1, $2::timestamptz, CASE WHEN $2::timestamptz IS NOT NULL THEN 'DROPPED' END
 			FROM agents`, before(2*agent.RunsKept), finished)
 	}
 	s.Exec(t, "UPDATE idempotency_keys SET created_at = $1 WHERE key = 'old'", before(24*time.Hour))
