@@ -2,6 +2,8 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -74,6 +76,31 @@ func TestAFrozenConnectionIsReplacedAfterItsDeadline(t *testing.T) {
 	_, err = on.Exec(t.Context(), "SELECT 1")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	waiting, cancel := context.WithTimeout(t.Context(), 12*time.Second) // pgx keeps it for 15
+	defer cancel()
+	_, err = on.Exec(waiting, "SELECT 1")
+	require.NoError(t, err)
+}
+
+func TestAConnectionThatNoLongerRespondsReplacesAllThatAreIdle(t *testing.T) {
+	t.Parallel()
+	const conns = 8
+	proxy := apitest.NewProxy(t, testdb.URL(t))
+	on, err := postgres.Open(t.Context(), proxy.URL, postgres.Options{MaxConns: conns, StatementTimeout: 2 * time.Second})
+	require.NoError(t, err)
+	t.Cleanup(on.Close)
+	failed := make([]error, conns)
+	var sleeping sync.WaitGroup
+	for i := range conns { // at once, so that each opens a connection
+		sleeping.Go(func() { _, failed[i] = on.Exec(t.Context(), "SELECT pg_sleep(0.5)") })
+	}
+	sleeping.Wait()
+	require.NoError(t, errors.Join(failed...))
+	_, err = on.Exec(t.Context(), "SELECT pg_sleep(1.2)") // until the others have to be checked
+	require.NoError(t, err)
+	require.Equal(t, conns, proxy.FreezeOpen())
+	_, err = on.Exec(t.Context(), "SELECT 1")
+	require.ErrorIs(t, err, context.DeadlineExceeded, "on the connection that was used last")
+	waiting, cancel := context.WithTimeout(t.Context(), 8*time.Second) // 7 checks would take 14
 	defer cancel()
 	_, err = on.Exec(waiting, "SELECT 1")
 	require.NoError(t, err)

@@ -7,8 +7,10 @@ import (
 
 const (
 	connectTimeout = 5 * time.Second
-	// pingTimeout bounds the check of a connection that was idle for more than a second.
-	pingTimeout = 2 * time.Second
+	// maxUnchecked is how long a connection may be idle before it is checked, and
+	// pingTimeout bounds the check.
+	maxUnchecked = time.Second
+	pingTimeout  = 2 * time.Second
 	// closeTimeout bounds the wait for the other side when a connection is closed.
 	closeTimeout = time.Second
 	// unacknowledged is how long sent bytes may stay unacknowledged (TCP_USER_TIMEOUT).

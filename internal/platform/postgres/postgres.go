@@ -68,11 +68,30 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 		}
 		direct.AfterConnect = onConnect(options.IdleInTransaction)
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
+	d := &DB{direct: direct}
+	config.ShouldPing = d.isBroken
+	if d.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("open database pool: %w", err)
 	}
-	return &DB{pool: pool, direct: direct}, nil
+	return d, nil
+}
+
+// isBroken reports whether a connection that was idle no longer responds. If so, the others
+// are replaced too: whatever broke one has most likely broken them, and to find each by a
+// check of its own would take seconds times their number.
+func (d *DB) isBroken(ctx context.Context, idle pgxpool.ShouldPingParams) bool {
+	if idle.IdleDuration <= maxUnchecked {
+		return false
+	}
+	checking, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	if err := idle.Conn.Ping(checking); err == nil {
+		return false
+	}
+	if ctx.Err() == nil {
+		d.pool.Reset()
+	}
+	return true // the pool checks it once more, which fails, and closes it
 }
 
 func configure(url string, options Options) (*pgxpool.Config, error) {
@@ -84,7 +103,7 @@ func configure(url string, options Options) (*pgxpool.Config, error) {
 		config.MaxConns = options.MaxConns
 	}
 	config.ConnConfig.Tracer = tracer(options)
-	config.ConnConfig.ConnectTimeout, config.PingTimeout = connectTimeout, pingTimeout
+	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.ConnConfig.DialFunc = newDialer().DialContext
 	config.AfterConnect, config.BeforeClose = onConnect(0), beforeClose
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"

@@ -23,8 +23,10 @@ const (
 	// than were claimed.
 	busyWait = 50 * time.Millisecond
 	// pollFactor is the least wait between polls, as a multiple of the duration of the
-	// last one, so that a slow database is not polled all the time.
-	pollFactor = 4
+	// last one, so that a slow database is not polled all the time. It is longestRest at
+	// most: a poll that waited for a broken connection says nothing of the next.
+	pollFactor  = 4
+	longestRest = time.Second
 	// longestTimer bounds the waits for which there is a timer. Retries that are due later
 	// are found by polling, which is exact enough for them.
 	longestTimer = 10 * time.Second
@@ -113,7 +115,7 @@ func (d *Dispatcher) poll(ctx context.Context) {
 	case more: // until an endpoint has capacity again, or other deliveries are due
 		d.Wake.Wait(ctx, busyWait)
 	default:
-		wake.Sleep(ctx, pollFactor*time.Since(started))
+		wake.Sleep(ctx, min(pollFactor*time.Since(started), longestRest))
 		d.Wake.Wait(ctx, d.Poll)
 	}
 }
