@@ -3,7 +3,9 @@ package widget
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -70,7 +72,7 @@ func (s *Stream) Run(ctx context.Context, out Output) error {
 	}
 	for changed := true; ; {
 		if changed {
-			if err := s.advance(ctx, out); err != nil {
+			if err := apart(func() error { return s.advance(ctx, out) }); err != nil {
 				return err
 			}
 		}
@@ -97,6 +99,23 @@ func (s *Stream) Run(ctx context.Context, out Output) error {
 			return err
 		}
 	}
+}
+
+// apart runs fn on a stack of its own: the stack of a stream would keep the size that reading
+// needs for as long as the stream is open. A panic becomes an error, as it does in requests.
+func apart(fn func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		err := errors.New("reading ended early")
+		defer func() {
+			if fault := recover(); fault != nil {
+				err = fmt.Errorf("panic: %v\n%s", fault, debug.Stack())
+			}
+			done <- err
+		}()
+		err = fn()
+	}()
+	return <-done
 }
 
 func expire(out Output) error {
