@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 # Size of the large workspace of bench-growth; 1 is 5 million leads.
 GROWTH ?= 1
 
-.PHONY: help run build bench bench-verify bench-growth bench-search bench-knowledge bench-webhooks bench-widget bench-neighbors record profile bin/bench test test-browser screenshots sdk clients contract curl cover conformance fuzz check generate widget drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
+.PHONY: help run build bench bench-verify bench-growth bench-search bench-knowledge bench-webhooks bench-widget bench-neighbors record profile bin/bench test test-browser screenshots sdk clients contract curl cover conformance eval fuzz check generate widget drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
 
 help: ## List all targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ cover: redis pgbouncer curl scripts/tools/node_modules contract-tools ## Run all
 conformance: ## Run the tests that all channel types have in common; updates their results and the table in docs/channels.md.
 	@go run ./scripts/withpostgres go test -count=1 -run TestConformance $(patsubst %/conformance_test.go,./%,$(wildcard internal/domain/channel/*/conformance_test.go)) -update
 	@go test -count=1 ./internal/testing/channeltest -update
+
+eval: ## Measure how well agents with the provider builtin reply; updates the baseline and docs/agents.md.
+	@go run ./scripts/withpostgres go test -count=1 -run TestBuiltinKeepsItsBaseline ./internal/domain/agent/evaluation -update -v | grep -v '^[=-]'
 
 fuzz: ## Fuzz each target for FUZZTIME (default 20s).
 	@for target in $$(grep -rhoE '^func Fuzz[A-Za-z]+' --include='*_test.go' internal | sed 's/func //'); do \

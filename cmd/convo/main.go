@@ -21,6 +21,7 @@ type commands struct {
 	Work      workCommand      `cmd:"" help:"Deliver webhooks and run jobs without serving requests."`
 	Dev       devCommand       `cmd:"" help:"Start the server and workers on a private PostgreSQL with demo data, for local development."`
 	Listen    listenCommand    `cmd:"" help:"Forward events from a running server to a URL on this machine."`
+	Eval      evalCommand      `cmd:"" help:"Measure how well an agent of a running server replies, with a set of cases."`
 	Simulate  simulateCommand  `cmd:"" help:"Act as the provider of a channel type, to try a channel without an account."`
 	Migrate   migrateCommand   `cmd:"" help:"Apply or revert database migrations, or print the schema version."`
 	Seed      seedCommand      `cmd:"" help:"Load the demo data into an empty database, or load a large number of leads."`

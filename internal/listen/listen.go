@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,8 +16,8 @@ import (
 	"time"
 
 	"github.com/avelto/convo/gen/api"
-	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/domain/webhook/signature"
+	"github.com/avelto/convo/internal/remote"
 )
 
 const (
@@ -41,7 +40,8 @@ type Options struct {
 type Listener struct {
 	Options
 
-	client http.Client
+	server *remote.Server
+	client http.Client // of the receiver
 	hook   api.WebhookCreated
 	after  int64
 	failed bool // the last poll failed
@@ -50,7 +50,7 @@ type Listener struct {
 // Run forwards events until ctx is canceled, and then deletes the webhook. It returns an
 // error if the server rejects the webhook. Later errors are printed and retried.
 func Run(ctx context.Context, options Options) (err error) {
-	l := &Listener{Options: options, client: http.Client{Timeout: timeout}}
+	l := &Listener{Options: options, server: remote.New(options.Server, options.Token), client: http.Client{Timeout: timeout}}
 	if err := l.subscribe(ctx); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func Run(ctx context.Context, options Options) (err error) {
 
 // subscribe creates the webhook and reads the sequence number of the latest event.
 func (l *Listener) subscribe(ctx context.Context) error {
-	header, _, err := l.send(ctx, http.MethodGet, "/events?limit=1", nil, http.StatusOK)
+	header, _, err := l.server.Send(ctx, http.MethodGet, "/events?limit=1", nil, http.StatusOK)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (l *Listener) subscribe(ctx context.Context) error {
 		return fmt.Errorf("%s returned no X-Latest-Sequence: %w", l.Server, err)
 	}
 	temporary := true
-	_, body, err := l.send(ctx, http.MethodPost, "/integrations/webhook", api.WebhookCreate{
+	_, body, err := l.server.Send(ctx, http.MethodPost, "/integrations/webhook", api.WebhookCreate{
 		Type: api.WebhookCreateTypeWEBHOOK, URL: l.ForwardTo, Events: l.Events, Temporary: &temporary,
 	}, http.StatusCreated)
 	if err != nil {
@@ -93,7 +93,7 @@ func (l *Listener) subscribe(ctx context.Context) error {
 func (l *Listener) unsubscribe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
 	defer cancel()
-	if _, _, err := l.send(ctx, http.MethodDelete, "/integrations/"+l.hook.ID.String(), nil, http.StatusNoContent); err != nil {
+	if _, _, err := l.server.Send(ctx, http.MethodDelete, "/integrations/"+l.hook.ID.String(), nil, http.StatusNoContent); err != nil {
 		return fmt.Errorf("the temporary webhook could not be deleted and expires within a day: %w", err)
 	}
 	l.Print("Deleted the temporary webhook.\n")
@@ -103,7 +103,7 @@ func (l *Listener) unsubscribe(ctx context.Context) error {
 // pollOnce fetches new events and forwards them. It returns how long to wait before the
 // next poll.
 func (l *Listener) pollOnce(ctx context.Context) time.Duration {
-	_, body, err := l.send(ctx, http.MethodGet, fmt.Sprintf("/events?after=%d&limit=%d", l.after, pageSize), nil, http.StatusOK)
+	_, body, err := l.server.Send(ctx, http.MethodGet, fmt.Sprintf("/events?after=%d&limit=%d", l.after, pageSize), nil, http.StatusOK)
 	var page []json.RawMessage
 	if err == nil {
 		err = json.Unmarshal(body, &page)
@@ -113,8 +113,8 @@ func (l *Listener) pollOnce(ctx context.Context) time.Duration {
 			l.Print("%v; retrying\n", err)
 		}
 		l.failed = true
-		if unexpected, ok := errors.AsType[*statusError](err); ok {
-			return max(poll, unexpected.retryAfter)
+		if unexpected, ok := errors.AsType[*remote.StatusError](err); ok {
+			return max(poll, unexpected.RetryAfter)
 		}
 		return poll
 	}
@@ -164,64 +164,4 @@ func (l *Listener) post(ctx context.Context, eventID string, body []byte) string
 	}
 	_ = response.Body.Close() // only the status is used
 	return response.Status
-}
-
-// statusError is a response with another status than the expected one.
-type statusError struct {
-	text       string
-	retryAfter time.Duration
-}
-
-// Error implements error.
-func (r *statusError) Error() string { return r.text }
-
-// send sends a request to the server and returns the response, which must have the given
-// status.
-func (l *Listener) send(ctx context.Context, method, path string, in any, status int) (http.Header, []byte, error) {
-	var body io.Reader
-	if in != nil {
-		raw, err := json.Marshal(in)
-		if err != nil {
-			return nil, nil, fmt.Errorf("request: %w", err)
-		}
-		body = bytes.NewReader(raw)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, l.Server+spec.BasePath+path, body)
-	if err != nil {
-		return nil, nil, fmt.Errorf("request: %w", err)
-	}
-	request.Header.Set("Authorization", "Bearer "+l.Token)
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	response, err := l.client.Do(request)
-	if err != nil {
-		return nil, nil, fmt.Errorf("send request: %w", err)
-	}
-	defer response.Body.Close()
-	raw, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, nil, fmt.Errorf("send request: %w", err)
-	}
-	if response.StatusCode != status {
-		return nil, nil, newStatusError(response, raw)
-	}
-	return response.Header, raw, nil
-}
-
-func newStatusError(response *http.Response, body []byte) error {
-	r := &statusError{text: "the server returned " + response.Status}
-	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil {
-		r.retryAfter = time.Duration(seconds) * time.Second
-	}
-	var problem api.Problem
-	if json.Unmarshal(body, &problem) == nil && problem.Detail != "" {
-		r.text += ": " + problem.Detail
-		if problem.Errors != nil {
-			for _, field := range *problem.Errors {
-				r.text += " " + field.Location + " " + field.Message + "."
-			}
-		}
-	}
-	return r
 }

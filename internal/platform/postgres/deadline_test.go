@@ -90,7 +90,7 @@ func TestAConnectionThatNoLongerRespondsReplacesAllThatAreIdle(t *testing.T) {
 	t.Cleanup(on.Close)
 	failed := make([]error, conns)
 	var sleeping sync.WaitGroup
-	for i := range conns { // at once, so that each opens a connection
+	for i := range conns { // concurrently, so that each opens a connection
 		sleeping.Go(func() { _, failed[i] = on.Exec(t.Context(), "SELECT pg_sleep(0.5)") })
 	}
 	sleeping.Wait()

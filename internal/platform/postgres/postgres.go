@@ -77,7 +77,7 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 }
 
 // isBroken reports whether a connection that was idle no longer responds. If so, the others
-// are replaced too: whatever broke one has most likely broken them, and to find each by a
+// are replaced too: what broke one has most likely broken them, and to find each by a
 // check of its own would take seconds times their number.
 func (d *DB) isBroken(ctx context.Context, idle pgxpool.ShouldPingParams) bool {
 	if idle.IdleDuration <= maxUnchecked {

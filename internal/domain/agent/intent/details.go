@@ -12,10 +12,11 @@ type Details struct{ Name, Email, Phone string }
 var (
 	emailPattern = regexp.MustCompile(`[\p{L}0-9._%+-]+@[\p{L}0-9-]+(?:\.[\p{L}0-9-]+)*\.\p{L}{2,}`)
 	phonePattern = regexp.MustCompile(`\+?[0-9(][0-9 ()./-]{5,20}[0-9]`)
-	// namePattern is an introduction by name. One by "I am" needs two names, since "I am" begins
-	// other sentences too.
-	namePattern = regexp.MustCompile(`(?i:my name is|the name is|name's|call me|nazywam się|nazywam sie|mam na imię|mam na imie|na imię mi|moje imię to|imię i nazwisko:?|name:)\s+(\p{L}[\p{L}'’-]*(?:\s+\p{Lu}[\p{L}'’-]*){0,2})` +
-		`|(?:I am|I'm|I’m|[Tt]his is|[Jj]estem|[Zz] tej strony|[Tt]u)\s+(\p{Lu}[\p{L}'’-]+\s+\p{Lu}[\p{L}'’-]+(?:\s+\p{Lu}[\p{L}'’-]+)?)`)
+	// namePattern is an introduction by name. One by "I am" needs two names, and one by "call me"
+	// a capital letter, since these begin other sentences too.
+	namePattern = regexp.MustCompile(`(?i:my name is|the name is|name's|nazywam się|nazywam sie|mam na imię|mam na imie|na imię mi|moje imię to|imię i nazwisko:?|name:)\s+(\p{L}[\p{L}'’-]*(?:\s+\p{Lu}[\p{L}'’-]*){0,2})` +
+		`|(?:I am|I'm|I’m|[Tt]his is|[Jj]estem|[Zz] tej strony|[Tt]u)\s+(\p{Lu}[\p{L}'’-]+\s+\p{Lu}[\p{L}'’-]+(?:\s+\p{Lu}[\p{L}'’-]+)?)` +
+		`|(?i:call me)\s+(\p{Lu}[\p{L}'’-]*(?:\s+\p{Lu}[\p{L}'’-]*){0,2})`)
 )
 
 const (
@@ -34,7 +35,7 @@ func DetailsOf(text string) (d Details) {
 		}
 	}
 	if found := namePattern.FindStringSubmatch(text); found != nil {
-		d.Name = properName(found[1] + found[2])
+		d.Name = properName(found[1] + found[2] + found[3])
 	}
 	return d
 }

@@ -84,7 +84,7 @@ func queries(topics []intent.Topic) []string {
 // passage returns a hit as agents use it. Its title is its heading, else where it is from.
 func passage(hit knowledge.Hit) tools.Passage {
 	return tools.Passage{
-		ID: hit.ID, SourceID: hit.SourceID, Title: cmp.Or(deref(hit.Heading), hit.DocumentURL), URL: hit.URL(), Page: hit.Page, Text: hit.Content,
+		ID: hit.ID, SourceID: hit.SourceID, Title: cmp.Or(deref(hit.Heading), hit.DocumentURL), Document: hit.DocumentURL, URL: hit.URL(), Page: hit.Page, Text: hit.Content,
 	}
 }
 

@@ -20,10 +20,12 @@ import (
 // maxPassages bounds the passages of a run.
 const maxPassages = 20
 
-// Passage is a passage of the knowledge base. It has no URL that a model could write.
+// Passage is a passage of the knowledge base. Document is the name of its file or the address
+// of its page. No model is shown it, or a URL that it could write.
 type Passage struct {
 	ID, SourceID uuid.UUID
 	Title        string
+	Document     string
 	URL          *string
 	Page         *int32
 	Text         string

@@ -16,6 +16,8 @@ import (
 const (
 	// evidence is the part of a question's words that a passage has at least to answer it.
 	evidence = 0.6
+	// quotedEvidence is the part of them that the quoted sentences have, with the title.
+	quotedEvidence = 0.5
 	// mostQuoted is how many passages a reply quotes, and longest how many runes of one.
 	mostQuoted = 2
 	longest    = 320
@@ -37,6 +39,7 @@ func answer(question string, found []tools.FoundPassage) string {
 	topics := intent.Topics(question)
 	var quotes []quote
 	for _, passage := range found {
+		passage.Text = trusted(passage.Text)
 		if one, ok := best(topics, passage); ok {
 			quotes = append(quotes, one)
 		}
@@ -74,6 +77,9 @@ func best(topics []intent.Topic, passage tools.FoundPassage) (quote, bool) {
 		top = 0
 	}
 	one := quote{number: passage.Number, text: extend(sentences, top), score: whole.Coverage(topics) + topScore}
+	if intent.VocabularyOf(passage.Title, one.text).Coverage(topics) < quotedEvidence {
+		return quote{}, false
+	}
 	for i, topic := range topics {
 		if whole.Has(topic) {
 			one.matched = append(one.matched, i)
@@ -97,6 +103,18 @@ func extend(sentences []string, first int) string {
 	text = marks.ReplaceAllString(text, "")
 	if runes := []rune(text); len(runes) > longest {
 		text = strings.TrimSpace(string(runes[:longest-1])) + "…"
+	}
+	return text
+}
+
+// trusted returns a text up to where it begins to instruct a machine. What follows may still
+// be part of the attack.
+func trusted(text string) string {
+	for _, sentence := range sentencesOf(text) {
+		if intent.InstructsMachine(sentence) {
+			before, _, _ := strings.Cut(text, sentence)
+			return before
+		}
 	}
 	return text
 }
