@@ -34,7 +34,7 @@ func TestFindingWorkReadsNoWholeTable(t *testing.T) {
 				SELECT $1, gen_random_uuid(), 'WEBHOOK', 'https://example.com', '{lead.created}', 'CONNECTED', 'x', now(), now() FROM generate_series(1, 20) RETURNING id
 			)
 			INSERT INTO webhook_deliveries (workspace_id, integration_id, id, event_sequence, next_attempt_at, created_at)
-			SELECT $1, hooks.id, gen_random_uuid(), 1, now(), now() FROM hooks, generate_series(1, 100)`, w.Ours)
+			SELECT $1, hooks.id, gen_random_uuid(), 1, now() - interval '1 second', now() FROM hooks, generate_series(1, 100)`, w.Ours)
 		require.NoError(t, err)
 		var due int
 		require.NoError(t, tx.QueryRow(ctx, searches).Scan(&due))
