@@ -108,8 +108,14 @@ func (c *devCommand) serve(ctx context.Context, listener net.Listener) (err erro
 
 // welcome loads the demo data into an empty database and prints how to get started.
 func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, addr net.Addr) error {
-	if _, err := demo.Load(ctx, on); err != nil {
+	loaded, err := demo.Load(ctx, on)
+	if err != nil {
 		return err
+	}
+	if loaded {
+		if err := storeDemoFiles(ctx, on, c.Storage); err != nil {
+			return err
+		}
 	}
 	plaintext, err := c.keep(demoTokenFile, func() (string, error) { return demoToken(ctx, a, on) })
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/avelto/convo/internal/demo"
 	"github.com/avelto/convo/internal/domain/workspace"
+	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -21,6 +22,7 @@ type seedCommand struct {
 
 	Leads     int    `help:"Load this many leads (using COPY) instead of the demo data." placeholder:"N"`
 	Workspace string `default:"demo" help:"Slug of the workspace for the leads. It is created if it doesn't exist."`
+	Storage   string `env:"CONVO_STORAGE" default:"${storage}" help:"Storage for the files of the demo data, as for convo serve."`
 }
 
 // Run implements the command.
@@ -31,7 +33,7 @@ func (c *seedCommand) Run(ctx context.Context) error {
 	}
 	defer on.Close()
 	if c.Leads <= 0 {
-		return loadDemo(ctx, on)
+		return c.loadDemo(ctx, on)
 	}
 	spaces := &workspace.Service{DB: on, IDs: id.NewGenerator(clock.System{})}
 	space, err := spaces.Ensure(ctx, c.Workspace, c.Workspace)
@@ -48,17 +50,29 @@ func (c *seedCommand) Run(ctx context.Context) error {
 	return nil
 }
 
-func loadDemo(ctx context.Context, on *postgres.DB) error {
+func (c *seedCommand) loadDemo(ctx context.Context, on *postgres.DB) error {
 	loaded, err := demo.Load(ctx, on)
 	if err != nil {
 		return err
 	}
-	if loaded {
-		fmt.Println("loaded demo data")
-	} else {
+	if !loaded {
 		fmt.Println("the database is not empty; nothing was loaded")
+		return nil
 	}
+	if err := storeDemoFiles(ctx, on, c.Storage); err != nil {
+		return err
+	}
+	fmt.Println("loaded demo data")
 	return nil
+}
+
+// storeDemoFiles stores the files of the demo data.
+func storeDemoFiles(ctx context.Context, on *postgres.DB, storage string) error {
+	files, err := blob.Open(ctx, storage)
+	if err != nil {
+		return err
+	}
+	return demo.StoreFiles(ctx, on, files)
 }
 
 // bar shows progress if standard error is a terminal.

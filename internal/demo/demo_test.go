@@ -1,13 +1,17 @@
 package demo_test
 
 import (
+	"errors"
+	"io"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/internal/demo"
+	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/testing/testdb"
 )
@@ -176,4 +180,24 @@ func TestLoadLeadsSpreadsThemOverAYear(t *testing.T) {
 	unscored := count(t, on, "SELECT count(*)"+inOther+" AND score IS NULL", space)
 	require.InDelta(t, 10_500/5, unscored, 400, "one in five has no score")
 	require.NoError(t, demo.LoadLeads(t.Context(), on, space, now, 0, func(int) { require.Fail(t, "nothing to report") }))
+}
+
+func TestFilesOfTheDemoAreStored(t *testing.T) {
+	t.Parallel()
+	on := loaded(t)
+	files, err := blob.Directory(t.TempDir())
+	require.NoError(t, err)
+	require.NoError(t, demo.StoreFiles(t.Context(), on, files))
+	rows, err := on.Query(t.Context(), "SELECT workspace_id || '/' || id FROM knowledge_sources")
+	require.NoError(t, err)
+	keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.Len(t, keys, 2)
+	for _, key := range keys {
+		file, err := files.Open(t.Context(), key)
+		require.NoError(t, err)
+		content, err := io.ReadAll(file)
+		require.NoError(t, errors.Join(err, file.Close()))
+		require.Contains(t, string(content), "## ")
+	}
 }

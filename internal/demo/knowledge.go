@@ -2,8 +2,14 @@ package demo
 
 import (
 	"context"
+	"fmt"
+	"math"
 
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/knowledge"
+	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -36,6 +42,28 @@ func (s *story) knowledge(ctx context.Context, tx postgres.Tx, c *cast) error {
 	for _, name := range []string{"help.md", "pomoc.md"} {
 		sourceID, _ := s.ids.New()
 		if err := knowledge.Load(ctx, tx, s.ids, c.workspaceID, knowledge.Loaded{SourceID: sourceID, FileName: name, Sections: help[name]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// StoreFiles stores the files of the demo data that was loaded, so that they can be refreshed.
+func StoreFiles(ctx context.Context, on *postgres.DB, files blob.Store) error {
+	space, err := db.New().SystemWorkspaceBySlug(ctx, on, db.SystemWorkspaceBySlugParams{Slug: Slug})
+	if err != nil {
+		return fmt.Errorf("find the workspace: %w", err)
+	}
+	sources, err := db.New().KnowledgeSourceList(ctx, on, db.KnowledgeSourceListParams{WorkspaceID: space.ID, BeforeID: uuid.Max, RowLimit: math.MaxInt32})
+	if err != nil {
+		return fmt.Errorf("list sources: %w", err)
+	}
+	for _, source := range sources {
+		if source.FileName == nil || help[*source.FileName] == nil {
+			continue
+		}
+		err := knowledge.StoreFile(ctx, files, space.ID, knowledge.Loaded{SourceID: source.ID, Sections: help[*source.FileName]})
+		if err != nil {
 			return err
 		}
 	}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
 	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/extract"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/language"
@@ -22,8 +24,17 @@ type Loaded struct {
 	Sections []extract.Section
 }
 
-// Load stores a text as an uploaded file that was indexed. The file itself is not kept. Load is
-// for texts of our own: untrusted files are read in the reader process (see Worker).
+// StoreFile stores the file of a text, in Markdown, so that its source can be refreshed.
+func StoreFile(ctx context.Context, files blob.Store, workspaceID uuid.UUID, in Loaded) error {
+	var b strings.Builder
+	for _, section := range in.Sections {
+		fmt.Fprintf(&b, "## %s\n\n%s\n\n", section.Heading, section.Text)
+	}
+	return files.Put(ctx, key(workspaceID, in.SourceID), strings.NewReader(b.String()), int64(b.Len()))
+}
+
+// Load stores a text as an uploaded file that was indexed, without the file (see StoreFile).
+// Load is for texts of our own: untrusted files are read in the reader process (see Worker).
 func Load(ctx context.Context, tx postgres.Tx, ids *id.Generator, workspaceID uuid.UUID, in Loaded) error {
 	_, now := ids.New()
 	kind, size, sum := string(extract.Markdown), int64(0), sha256.New()
