@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/avelto/convo/internal/app"
 	"github.com/avelto/convo/internal/demo"
 	"github.com/avelto/convo/internal/domain/channel"
+	"github.com/avelto/convo/internal/domain/channel/simulator"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/domain/user"
 	"github.com/avelto/convo/internal/domain/workspace"
@@ -93,21 +95,41 @@ func (c *devCommand) serve(ctx context.Context, listener net.Listener) (err erro
 	if c.Storage == app.DefaultStorage {
 		c.Storage = filepath.Join(c.DataDir, "files")
 	}
+	simulators, stop, err := startSimulators(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	d := daemon{
 		database: database{DatabaseURL: url, Pooler: "none"}, config: c.Config, key: raw, publicURL: true, listener: listener,
-		listening: func(a *app.App, _ *slog.Logger, on *postgres.DB, addr net.Addr) error {
+		listening: func(a *app.App, log *slog.Logger, on *postgres.DB, addr net.Addr) error {
+			if err := c.loadDemo(ctx, a, log, on, simulators); err != nil {
+				return err
+			}
 			return c.welcome(ctx, a, on, addr)
 		},
 	}
 	d.config.ShutdownTimeout = c.ShutdownTimeout * 3 / 4 // the rest is for PostgreSQL
 	return d.run(ctx, func(ctx context.Context, config app.Config, parts app.Parts) (*app.App, error) {
-		parts.Workers, parts.Demo = true, true
+		parts.Workers, parts.Demo, parts.Simulators = true, true, simulators
 		return app.New(ctx, config, parts)
 	})
 }
 
-// welcome loads the demo data into an empty database and prints how to get started.
-func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, addr net.Addr) error {
+// startSimulators serves simulators of the channels' providers on a free port.
+func startSimulators(ctx context.Context) (set *simulator.Set, stop func(), err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, fmt.Errorf("listen for the simulators: %w", err)
+	}
+	set = simulator.NewSet("http://"+listener.Addr().String(), &http.Client{})
+	server := &http.Server{Handler: set, ReadHeaderTimeout: simulatorHeaderTimeout}
+	go func() { _ = server.Serve(listener) }() // ends when the server is closed
+	return set, func() { _ = server.Close() }, nil
+}
+
+// loadDemo loads the demo data into an empty database, and connects its channels.
+func (c *devCommand) loadDemo(ctx context.Context, a *app.App, log *slog.Logger, on *postgres.DB, simulators *simulator.Set) error {
 	loaded, err := demo.Load(ctx, on)
 	if err != nil {
 		return err
@@ -117,6 +139,14 @@ func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, a
 			return err
 		}
 	}
+	if err := demo.Connect(ctx, on, a.Channels, simulators); err != nil {
+		log.WarnContext(ctx, "channels of the demo not connected to simulators", "error", err)
+	}
+	return nil
+}
+
+// welcome prints how to get started.
+func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, addr net.Addr) error {
 	plaintext, err := c.keep(demoTokenFile, func() (string, error) { return demoToken(ctx, a, on) })
 	if err != nil {
 		return err
@@ -137,6 +167,7 @@ func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, a
   Docs      %s/docs   OpenAPI  %s%s/openapi.json
   Console   %s/app   sign in as %s with %s
   Widget    %s   a page with the chat widget on it
+  Simulator %s/app/simulator   what contacts of the other channels get
   Health    %s/readyz   Metrics  %s
   Data      %s
   Token     %s   (workspace %s, all scopes)
@@ -148,7 +179,7 @@ func (c *devCommand) welcome(ctx context.Context, a *app.App, on *postgres.DB, a
   Press Ctrl-C to stop.
 
 `, demo.Slug, demo.OtherSlug, base, spec.BasePath, base, base, spec.BasePath,
-		base, demoEmail, password, base+page, base, metricsURL(a), c.DataDir,
+		base, demoEmail, password, base+page, base, base, metricsURL(a), c.DataDir,
 		plaintext, demo.Slug, plaintext, base, spec.BasePath)
 	return nil
 }

@@ -173,6 +173,7 @@ func TestDevServesDemoDataAndStopsCleanly(t *testing.T) {
 	var leads []map[string]any
 	require.NoError(t, json.Unmarshal(body, &leads))
 	require.Len(t, leads, 3)
+	requireRepliesDelivered(t, p, line[1])
 
 	token := strings.TrimSpace(runCommand(t, dir, "token", "create", "--workspace", "other", "--name", "ci", "--scope", "leads:read", "--scope", "agents:read", "--expires-in", "720h"))
 	require.Regexp(t, `^convo_[0-9a-f]{32}$`, token, "prints only the token")
@@ -197,6 +198,7 @@ func TestDevServesDemoDataAndStopsCleanly(t *testing.T) {
 	again := dev(t, dir)
 	status, _ = again.get("/api/v1/leads", line[1])
 	require.Equal(t, http.StatusOK, status, "data and token are kept between starts")
+	requireRepliesDelivered(t, again, line[1])
 }
 
 func TestDevRecoversWhenKilled(t *testing.T) {

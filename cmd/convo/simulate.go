@@ -34,10 +34,8 @@ func (c *simulateCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	control := &simulator.Control{Simulator: found, URL: "http://" + listener.Addr().String(), Hook: c.Hook, Client: &http.Client{}}
-	if served, ok := found.(interface{ ServedAt(url string) }); ok {
-		served.ServedAt(control.URL)
-	}
+	control := simulator.NewControl(found, "http://"+listener.Addr().String(), &http.Client{})
+	control.SetHook(c.Hook)
 	fmt.Printf("Simulating %s at %s. Create a channel with these settings and an agentId:\n\n%s\n\n", found.Type(), control.URL, control.Example())
 	fmt.Printf("Write as a contact:   curl -d '{\"text\": \"Hello\"}' %s%s/events\n", control.URL, simulator.ControlPath)
 	fmt.Printf("Let a call fail:      curl -d '[\"limited\"]' %s%s/faults\n", control.URL, simulator.ControlPath)

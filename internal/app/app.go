@@ -18,7 +18,9 @@ import (
 	"github.com/avelto/convo/internal/api/httpapi"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/domain/agent/model"
+	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/channel/provider"
+	"github.com/avelto/convo/internal/domain/channel/simulator"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/fanout"
@@ -38,6 +40,8 @@ type App struct {
 	OpsAddr string
 	// Tokens creates and revokes tokens; nil for a worker.
 	Tokens *token.Service
+	// Channels reads and changes channels; nil for a worker.
+	Channels *channel.Service
 	// Scopes are all scopes that a token can have; empty for a worker.
 	Scopes []api.Scope
 
@@ -71,7 +75,11 @@ type Parts struct {
 	// Models replace the model providers in tests; nil for those of this build.
 	Models model.Registry
 	// Demo serves a page with the chat widget on it.
-	Demo    bool
+	Demo bool
+	// Simulators act as the providers of channels, and have a page in the console; nil outside
+	// of convo dev.
+	Simulators *simulator.Set
+
 	Tracing bool
 	Workers bool // run the workers in this process too
 	// Poll is how often workers look for work that they were not woken for; 0 for a second.
@@ -115,7 +123,7 @@ func New(ctx context.Context, config Config, parts Parts) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Tokens = domain.tokens
+	a.Tokens, a.Channels = domain.tokens, domain.channels
 	handler, err := newHandler(config, parts, document, domain, registry)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package demo
 
 import (
+	"encoding/base64"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,6 +15,7 @@ type dialogue struct {
 	*cast
 
 	id, agent, contact uuid.UUID
+	email, phone       string
 	status             api.ConversationStatus
 	operator           *uuid.UUID
 	messages           []message
@@ -40,7 +43,7 @@ type move struct {
 func (s *story) conversation(c *cast, i int) {
 	contact, name, email, phone := s.contact(c)
 	conversationID, now := s.ids.New()
-	d := &dialogue{cast: c, id: conversationID, agent: c.agents[i%len(c.agents)], contact: contact}
+	d := &dialogue{cast: c, id: conversationID, agent: c.agents[i%len(c.agents)], contact: contact, email: email, phone: phone}
 	d.move(api.ConversationStatusOPEN, now)
 	s.ask(d)
 	switch i % 6 {
@@ -78,14 +81,36 @@ func (s *story) record(d *dialogue, channel uuid.UUID, sentiment *string, create
 			asked = m.at
 		}
 	}
-	identity := d.contact.String()
-	s.row("contact_identities", []string{"workspace_id", "channel_id", "external_id", "contact_id", "verified", "created_at", "last_seen_at"},
-		d.workspaceID, channel, identity, d.contact, false, createdAt, asked)
+	identity, address := d.identity(d.types[channel])
+	s.row("contact_identities", []string{"workspace_id", "channel_id", "external_id", "address", "contact_id", "verified", "created_at", "last_seen_at"},
+		d.workspaceID, channel, identity, address, d.contact, false, createdAt, asked)
 	s.row("conversations", []string{
 		"workspace_id", "id", "agent_id", "channel_id", "contact_id", "status", "sentiment", "assigned_operator_id", "last_message_at",
 		"handed_off_at", "first_operator_reply_at", "created_at", "updated_at", "identity_external_id", "last_inbound_at", "revision",
 	}, d.workspaceID, d.id, d.agent, channel, d.contact, string(d.status), sentiment, d.operator, d.messages[len(d.messages)-1].at,
 		d.handedOff, d.replied, createdAt, s.clock.Now(), identity, asked, len(d.messages))
+}
+
+// identity returns the ID of the contact in a channel of a type, as its provider would give it,
+// and the address to write to if that is another.
+func (d *dialogue) identity(kind api.ChannelType) (externalID string, address *string) {
+	digits := strings.NewReplacer("+", "", " ", "").Replace(d.phone)
+	switch kind {
+	case api.ChannelTypeTELEGRAM, api.ChannelTypeWHATSAPP:
+		return digits, nil
+	case api.ChannelTypeMESSENGER, api.ChannelTypeDISCORD:
+		return "1000000" + digits, nil
+	case api.ChannelTypeVIBER:
+		return base64.StdEncoding.EncodeToString(d.contact[:]), nil
+	case api.ChannelTypeEMAIL:
+		return d.email, nil
+	case api.ChannelTypeSLACK:
+		return "U" + digits, new("DU" + digits)
+	case api.ChannelTypeSMS, api.ChannelTypeVOICE:
+		return "+" + digits, nil
+	case api.ChannelTypeWEBSITE:
+	}
+	return d.contact.String(), nil
 }
 
 func (d *dialogue) move(to api.ConversationStatus, at time.Time) {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
@@ -115,6 +116,7 @@ func fields(name, email, phone string) json.RawMessage {
 type cast struct {
 	workspaceID                       uuid.UUID
 	agents, channels, operators, tags []uuid.UUID
+	types                             map[uuid.UUID]api.ChannelType // of channels
 	// repliable are the channels in which operators can reply however long ago the contact wrote.
 	repliable []uuid.UUID
 }

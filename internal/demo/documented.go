@@ -31,8 +31,8 @@ func (s *story) documented(c *cast) {
 		fields("Anna Nowak", "anna@example.com", "+48 111 222 333"), new(int16(78)), "external-form", nil, nil, documented, documented)
 	s.row("tags", []string{"workspace_id", "id", "name", "created_at"}, c.workspaceID, exampleOne, "reseller", documented)
 	for _, conversationID := range []uuid.UUID{exampleOne, exampleTwo} {
-		contact, _, _, _ := s.contact(c)
-		d := &dialogue{cast: c, id: conversationID, agent: exampleOne, contact: contact}
+		contact, _, email, phone := s.contact(c)
+		d := &dialogue{cast: c, id: conversationID, agent: exampleOne, contact: contact, email: email, phone: phone}
 		d.move(api.ConversationStatusOPEN, documented)
 		if conversationID == exampleOne {
 			d.messages = append(d.messages, message{

@@ -53,7 +53,7 @@ var (
 func (s *story) workspace(slug, name string, of size) *cast {
 	workspaceID, now := s.ids.New()
 	s.row("workspaces", []string{"id", "slug", "name", "created_at"}, workspaceID, slug, name, now)
-	c := &cast{workspaceID: workspaceID}
+	c := &cast{workspaceID: workspaceID, types: map[uuid.UUID]api.ChannelType{}}
 	s.people(c, of)
 	s.channels(c, of)
 	for i := range of.conversations {
@@ -106,6 +106,7 @@ func (s *story) channels(c *cast, of size) {
 	for i, kind := range of.channelTypes {
 		channelID, now := s.ids.New()
 		c.channels = append(c.channels, channelID)
+		c.types[channelID] = kind
 		if kind != api.ChannelTypeWHATSAPP && kind != api.ChannelTypeMESSENGER {
 			c.repliable = append(c.repliable, channelID)
 		}

@@ -9,7 +9,7 @@ test('switch workspaces on a phone', async ({ page }) => {
   await page.goto('/app/settings/api-tokens');
   await expect(page.getByText('No tokens yet')).toBeVisible();
   await expectAccessible(page);
-  for (const path of ['/app/analytics', '/app/settings/api-tokens', '/app/settings/api-tokens/new', '/app/settings/webhooks', '/app/settings/members', '/app/settings/audit']) {
+  for (const path of ['/app/analytics', '/app/settings/api-tokens', '/app/settings/api-tokens/new', '/app/settings/webhooks', '/app/settings/members', '/app/settings/audit', '/app/simulator']) {
     await page.goto(path);
     const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
     expect(content, path).toBeLessThanOrEqual(screen);

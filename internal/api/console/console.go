@@ -24,6 +24,8 @@ import (
 	"github.com/avelto/convo/internal/api/web"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/audit"
+	"github.com/avelto/convo/internal/domain/channel"
+	"github.com/avelto/convo/internal/domain/channel/simulator"
 	"github.com/avelto/convo/internal/domain/integration"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/domain/user"
@@ -49,6 +51,7 @@ type Dependencies struct {
 	Integrations *integration.Service
 	Analytics    *analytics.Service
 	Audit        *audit.Log
+	Channels     *channel.Service
 	Limiter      ratelimit.Limiter
 	Sessions     *user.Sessions
 	Clock        clock.Clock
@@ -57,6 +60,8 @@ type Dependencies struct {
 	Document  *spec.Document
 	ClientIP  func(*http.Request) string
 	PublicURL string
+	// Simulators act as the providers of channels. They have a page unless they are nil.
+	Simulators *simulator.Set
 }
 
 // console serves the pages.
@@ -149,6 +154,10 @@ func (c *console) routes() http.Handler {
 	mux.HandleFunc("POST /app/settings/members/{id}/remove", c.signedIn(c.removeMember))
 	mux.HandleFunc("GET /app/settings/audit", c.signedIn(c.listAudit))
 	mux.HandleFunc("GET /app/settings/audit.csv", c.signedIn(c.exportAudit))
+	if c.Simulators != nil {
+		mux.HandleFunc("GET /app/simulator", c.signedIn(c.showSimulator))
+		mux.HandleFunc("POST /app/simulator", c.signedIn(c.writeAsVisitor))
+	}
 	mux.HandleFunc("GET /app", c.signedIn(func(w http.ResponseWriter, r *http.Request, _ visitor) error {
 		http.Redirect(w, r, "/app/analytics", http.StatusSeeOther)
 		return nil
@@ -230,11 +239,13 @@ type view struct {
 	Visitor visitor
 	Notice  string // shown once after an action
 	Fault   string // validation error of a form
-	Page    any
+	// Simulator says that there is a page for simulators.
+	Simulator bool
+	Page      any
 }
 
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) error {
-	v.Path = r.URL.Path
+	v.Path, v.Simulator = r.URL.Path, c.Simulators != nil
 	if status == http.StatusOK {
 		v.Notice = c.sessions.PopString(r.Context(), keyNotice)
 	}

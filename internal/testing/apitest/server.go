@@ -22,6 +22,7 @@ import (
 	"github.com/avelto/convo/internal/app"
 	"github.com/avelto/convo/internal/domain/agent/model"
 	"github.com/avelto/convo/internal/domain/channel/provider"
+	"github.com/avelto/convo/internal/domain/channel/simulator"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/domain/workspace"
@@ -80,6 +81,8 @@ type Options struct {
 	Providers provider.Registry
 	// Models replace the model providers; nil for those of a production server.
 	Models model.Registry
+	// Simulators have a page in the console.
+	Simulators *simulator.Set
 	// PublicURL sets the public URL to the server's own address.
 	PublicURL bool
 }
@@ -113,7 +116,7 @@ func New(t testing.TB, options Options) *Server {
 		DB: on, Document: document, Clock: clock.NewFake(time.Date(2026, time.April, 30, 12, 0, 0, 0, time.UTC)),
 		log: &watch.Text{}, checker: shared(), DatabaseURL: options.DatabaseURL, Storage: options.Config.Storage,
 	}
-	parts := app.Parts{DB: on, Key: Key, OldKeys: options.OldKeys, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil)), Providers: options.Providers, Models: options.Models}
+	parts := app.Parts{DB: on, Key: Key, OldKeys: options.OldKeys, Clock: s.Clock, Log: slog.New(slog.NewJSONHandler(s.log, nil)), Providers: options.Providers, Models: options.Models, Simulators: options.Simulators}
 	if options.Key != nil {
 		parts.Key = options.Key
 	}

@@ -20,11 +20,7 @@ import (
 // ControlPath is where a Control is served; everything else is the API of the provider.
 const ControlPath = "/_simulator"
 
-const (
-	hookTimeout = 10 * time.Second
-	// defaultContact is who writes if no one is named.
-	defaultContact = "48100000001"
-)
+const hookTimeout = 10 * time.Second
 
 // constructors returns a simulator of each channel type.
 var constructors = map[api.ChannelType]func() Simulator{
@@ -71,6 +67,25 @@ type Control struct {
 	last int64
 }
 
+// NewControl returns a simulator that is served at a URL. It uses no ID again that an earlier
+// one has used. client calls the hook of the channel.
+func NewControl(of Simulator, url string, client *http.Client) *Control {
+	if served, ok := of.(interface{ ServedAt(url string) }); ok {
+		served.ServedAt(url)
+	}
+	if numbered, ok := of.(interface{ NumberFrom(n int) }); ok {
+		numbered.NumberFrom(int(time.Now().UnixMicro()))
+	}
+	return &Control{Simulator: of, URL: url, Client: client}
+}
+
+// SetHook replaces Hook while the simulator is served.
+func (c *Control) SetHook(hook string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Hook = hook
+}
+
 // ServeHTTP implements http.Handler.
 func (c *Control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch rest, ok := strings.CutPrefix(r.URL.Path, ControlPath); {
@@ -113,6 +128,8 @@ func (c *Control) state() map[string]any {
 
 // hook is the URL that was registered, else the one that was given.
 func (c *Control) hook() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if registered, ok := c.Simulator.(interface{ RegisteredHook() string }); ok {
 		return cmp.Or(registered.RegisteredHook(), c.Hook)
 	}
@@ -137,24 +154,60 @@ func (c *Control) report(w http.ResponseWriter, r *http.Request) {
 		Write(w, complaint(http.StatusBadRequest, "Send a JSON object such as {\"from\": \"48100000001\", \"text\": \"Hello\"}."))
 		return
 	}
-	in.Kind, in.From = cmp.Or(in.Kind, Wrote), cmp.Or(in.From, defaultContact)
-	in.Name, in.ID = cmp.Or(in.Name, "Anna Nowak"), cmp.Or(in.ID, c.nextID())
-	hook, now := cmp.Or(in.Hook, c.hook()), time.Now()
-	if hook == "" {
+	reported, err := c.Report(r.Context(), in.Hook, Event{Kind: in.Kind, ID: in.ID, From: in.From, Name: in.Name, Text: in.Text, ReplyTo: in.ReplyTo})
+	switch {
+	case errors.Is(err, ErrNoHook):
 		Write(w, complaint(http.StatusConflict, "No hook is known. Create the channel, or start the simulator with --hook."))
-		return
-	}
-	request, err := c.Simulator.Hook(hook, now, Event{Kind: in.Kind, ID: in.ID, From: in.From, Name: in.Name, Text: in.Text, ReplyTo: in.ReplyTo, At: now})
-	if errors.Is(err, ErrUnsupported) {
-		Write(w, complaint(http.StatusUnprocessableEntity, "The provider does not report events of the kind "+string(in.Kind)+"."))
-		return
-	}
-	status, body, err := c.send(r.Context(), request)
-	if err != nil {
+	case errors.Is(err, ErrUnsupported):
+		Write(w, complaint(http.StatusUnprocessableEntity, "The provider does not report events of the kind "+string(cmp.Or(in.Kind, Wrote))+"."))
+	case errors.Is(err, ErrContact):
+		Write(w, complaint(http.StatusUnprocessableEntity, "The provider has no contacts with the ID "+in.From+"."))
+	case err != nil:
 		Write(w, complaint(http.StatusBadGateway, "The hook did not respond: "+err.Error()))
-		return
+	default:
+		Write(w, Response{Status: http.StatusOK, Body: map[string]any{"id": reported.ID, "hookStatus": reported.Status, "hookResponse": reported.Body}})
 	}
-	Write(w, Response{Status: http.StatusOK, Body: map[string]any{"id": in.ID, "hookStatus": status, "hookResponse": body}})
+}
+
+// Reported is how a hook responded to an event.
+type Reported struct {
+	ID     string // of the event
+	Status int
+	Body   string
+}
+
+// Report reports an event to a hook, "" for that of the channel, and returns how the hook
+// responded. What the event does not say is filled in. It fails with ErrNoHook, ErrUnsupported
+// or ErrContact, or if the hook does not respond.
+func (c *Control) Report(ctx context.Context, hook string, e Event) (Reported, error) {
+	e.Kind, e.From, e.Name, e.ID = cmp.Or(e.Kind, Wrote), cmp.Or(e.From, Contact(c.Type())), cmp.Or(e.Name, "Anna Nowak"), cmp.Or(e.ID, c.nextID())
+	hook, e.At = cmp.Or(hook, c.hook()), time.Now()
+	if hook == "" {
+		return Reported{}, ErrNoHook
+	}
+	request, err := c.Simulator.Hook(hook, e.At, e)
+	if err != nil {
+		return Reported{}, err //nolint:wrapcheck // the simulators have the errors of this package
+	}
+	reported := Reported{ID: e.ID}
+	if reported.Status, reported.Body, err = c.send(ctx, request); err != nil {
+		return reported, err
+	}
+	if noting, ok := c.Simulator.(interface {
+		Note(id string, reported Kind)
+	}); ok && reported.Status == http.StatusOK && e.Kind != Wrote {
+		noting.Note(e.ID, e.Kind)
+	}
+	return reported, nil
+}
+
+// Contact is who writes through a channel of a type if no one is named.
+func Contact(kind api.ChannelType) string {
+	const number = "48100000001"
+	if kind == api.ChannelTypeSMS || kind == api.ChannelTypeVOICE {
+		return "+" + number
+	}
+	return number
 }
 
 // nextID returns a number that is greater than all before, also those before a restart.

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,6 +17,12 @@ import (
 	"github.com/avelto/convo/internal/domain/channel/telegram"
 	"github.com/avelto/convo/internal/platform/apiclient"
 	"github.com/avelto/convo/internal/platform/egress"
+)
+
+// patience bounds what must happen, and tick is how often it is looked for.
+const (
+	patience = time.Minute
+	tick     = 10 * time.Millisecond
 )
 
 func call(t *testing.T, method, url, body string) (int, map[string]any) {
@@ -74,6 +81,9 @@ func TestAChannelIsTriedWithoutAnAccount(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	require.EqualValues(t, http.StatusOK, response["hookStatus"])
 	require.Equal(t, "Hello", (<-received).Items[0].(provider.Message).Text)
+	status, response = call(t, http.MethodPost, events, `{"text":"Hello","from":"anna"}`)
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	require.Contains(t, response["detail"], "no contacts with the ID anna")
 	status, _ = call(t, http.MethodPost, events, `{"kind":"delivered"}`)
 	require.Equal(t, http.StatusUnprocessableEntity, status)
 

@@ -26,6 +26,8 @@ type Core struct {
 	hanging  chan struct{}
 	url      string
 	hook     string
+	// then is called with each message that was accepted; nil for nothing.
+	then func(Message)
 }
 
 // Response is a response of a provider with a JSON body.
@@ -47,6 +49,32 @@ func (c *Core) RegisteredHook() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.hook
+}
+
+// NumberFrom lets the numbers of messages and files begin after n, for those who remember the
+// numbers of an earlier simulator.
+func (c *Core) NumberFrom(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.number = n
+}
+
+// OnAccepted sets what is called with each message that was accepted. It must not wait.
+func (c *Core) OnAccepted(then func(Message)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.then = then
+}
+
+// Note notes what was reported of a message that was accepted.
+func (c *Core) Note(id string, reported Kind) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.accepted {
+		if c.accepted[i].ID == id {
+			c.accepted[i].Reported = reported
+		}
+	}
 }
 
 // ServedAt tells a simulator its URL, without a slash at the end, for those whose files have
@@ -154,6 +182,9 @@ func (c *Core) Accept(m Message, reply func(m Message, number int) (Message, Res
 	m, response := reply(m, c.number)
 	if c.accepted = append(c.accepted, m); len(c.accepted) > maxKept {
 		c.accepted = c.accepted[1:]
+	}
+	if c.then != nil {
+		c.then(m)
 	}
 	return response
 }

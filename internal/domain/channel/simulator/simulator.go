@@ -12,8 +12,14 @@ import (
 	api "github.com/avelto/convo/gen/api/model"
 )
 
-// ErrUnsupported means that a provider does not report events of a kind.
-var ErrUnsupported = errors.New("simulator: the provider has no such report")
+var (
+	// ErrUnsupported means that a provider does not report events of a kind.
+	ErrUnsupported = errors.New("simulator: the provider has no such report")
+	// ErrContact means that a provider has no contacts with such an ID.
+	ErrContact = errors.New("simulator: the provider has no such contact")
+	// ErrNoHook means that no hook is known to report events to.
+	ErrNoHook = errors.New("simulator: no hook is known")
+)
 
 // Simulator acts as a provider. It is safe for concurrent use.
 type Simulator interface {
@@ -28,7 +34,7 @@ type Simulator interface {
 	// Accepted returns the messages that were accepted, in their order.
 	Accepted() []Message
 	// Hook returns the request that reports events to a channel's hook at a time. It fails
-	// with ErrUnsupported.
+	// with ErrUnsupported or ErrContact.
 	Hook(hook string, at time.Time, events ...Event) (Request, error)
 	// Sign returns the request to a hook that has this body.
 	Sign(hook string, at time.Time, body []byte) Request
@@ -86,7 +92,7 @@ type File struct {
 }
 
 // Message is a message that was accepted. Key is the idempotency key of a provider that has
-// one.
+// one. Reported is Delivered, Read or Failed once that was reported to the channel.
 type Message struct {
 	ID      string
 	To      string
@@ -96,6 +102,8 @@ type Message struct {
 	Key     string
 	Files   []File
 	At      time.Time
+
+	Reported Kind
 }
 
 // Fault is how a call that sends a message fails.

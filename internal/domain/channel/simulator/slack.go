@@ -131,14 +131,15 @@ func (*Slack) Sign(hook string, at time.Time, body []byte) Request {
 	}}
 }
 
-// Hook implements Simulator. A request has one event, in the direct messages of its contact.
+// Hook implements Simulator. A request has one event, in the direct messages of its contact:
+// the user's ID after a D.
 func (s *Slack) Hook(hook string, at time.Time, events ...Event) (Request, error) {
 	if len(events) != 1 {
 		return Request{}, ErrUnsupported
 	}
 	e := events[0]
-	ts := e.ID + ".000001"
-	message := map[string]any{"type": "message", "user": e.From, "text": e.Text, "ts": ts, "user_profile": map[string]any{"real_name": e.Name}}
+	ts, user := e.ID+".000001", strings.TrimPrefix(e.From, "D")
+	message := map[string]any{"type": "message", "user": user, "text": e.Text, "ts": ts, "user_profile": map[string]any{"real_name": e.Name}}
 	switch e.Kind { //nolint:exhaustive // the others are not reported
 	case Wrote:
 		if e.File != nil {
@@ -148,12 +149,12 @@ func (s *Slack) Hook(hook string, at time.Time, events ...Event) (Request, error
 			}}
 		}
 	case Edited:
-		message["edited"] = map[string]any{"user": e.From, "ts": fmt.Sprintf("%d.000000", at.Unix())}
+		message["edited"] = map[string]any{"user": user, "ts": fmt.Sprintf("%d.000000", at.Unix())}
 		message = map[string]any{"type": "message", "subtype": "message_changed", "message": message}
 	default:
 		return Request{}, ErrUnsupported
 	}
-	message["channel"], message["channel_type"], message["event_ts"] = "D"+e.From, "im", ts
+	message["channel"], message["channel_type"], message["event_ts"] = "D"+user, "im", ts
 	return s.Sign(hook, at, encode(map[string]any{
 		"type": "event_callback", "team_id": slackTeam, "event_id": fmt.Sprintf("Ev%s%d", e.ID, at.Unix()), "event_time": at.Unix(), "event": message,
 	})), nil

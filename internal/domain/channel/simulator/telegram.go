@@ -212,6 +212,9 @@ func (s *Telegram) Hook(hook string, at time.Time, events ...Event) (Request, er
 }
 
 func (s *Telegram) update(at time.Time, e Event) (map[string]any, error) {
+	if _, err := strconv.ParseInt(e.From, 10, 64); err != nil {
+		return nil, ErrContact
+	}
 	from, id := json.RawMessage(e.From), json.RawMessage(e.ID)
 	chat := map[string]any{"id": from, "type": "private"}
 	message := map[string]any{

@@ -1,0 +1,80 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/channel"
+	"github.com/avelto/convo/internal/domain/channel/simulator"
+	"github.com/avelto/convo/internal/domain/workspace"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
+)
+
+// Connect connects the channels of the demo to simulators: those that are as Load has stored
+// them, and those that were connected to simulators before, which were at another port then.
+// Channels whose settings someone has changed to lead elsewhere stay as they are. The other
+// channels are connected even if it fails for some.
+func Connect(ctx context.Context, on *postgres.DB, channels *channel.Service, to *simulator.Set) error {
+	space, err := (&workspace.Service{DB: on}).BySlug(ctx, Slug)
+	if errors.Is(err, workspace.ErrUnknown) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	rows, err := db.New().ChannelList(ctx, on, db.ChannelListParams{WorkspaceID: space.ID, BeforeID: id.Max, RowLimit: channel.MaxChannels})
+	if err != nil {
+		return fmt.Errorf("list channels: %w", err)
+	}
+	var failed []error
+	for _, row := range rows {
+		if control, ok := to.Control(row.Type); ok {
+			if err := connect(ctx, on, channels, row, control); err != nil {
+				failed = append(failed, fmt.Errorf("%s: %w", row.Name, err))
+			}
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func connect(ctx context.Context, on *postgres.DB, channels *channel.Service, row db.Channel, to *simulator.Control) error {
+	change, ok, err := simulated(row, to)
+	if err != nil || !ok {
+		return err
+	}
+	changed, err := channels.Update(ctx, on, row.WorkspaceID, row.ID, change)
+	if err != nil {
+		return err
+	}
+	to.SetHook(changed.HookURL)
+	checked, err := channels.Check(ctx, row.WorkspaceID, row.ID)
+	if err != nil {
+		return err
+	}
+	_, err = channels.RecordCheck(ctx, on, checked)
+	return err
+}
+
+// simulated returns how to change a channel so that it uses a simulator, and false if it must
+// stay as it is.
+func simulated(row db.Channel, control *simulator.Control) (change channel.Change, ok bool, err error) {
+	change.APIBaseURL = func() *string { return &control.URL }
+	switch {
+	case row.APIBaseURL != nil:
+		return change, simulator.IsSimulated(row.Type, *row.APIBaseURL), nil
+	case row.Credentials != nil || !row.UpdatedAt.Equal(row.CreatedAt):
+		return change, false, nil
+	}
+	settings := control.Settings()
+	if err := json.Unmarshal(settings.Config, &change.Config); err != nil {
+		return change, false, fmt.Errorf("settings of the simulator of %s: %w", row.Type, err)
+	}
+	change.Credentials = map[string]*string{}
+	for name, value := range settings.Credentials {
+		change.Credentials[name] = &value
+	}
+	return change, true, nil
+}
