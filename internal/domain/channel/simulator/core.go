@@ -137,7 +137,7 @@ func (c *Core) hang() chan struct{} {
 func (c *Core) Serve(w http.ResponseWriter, r *http.Request, m Message, reply func(m Message, number int) (Message, Response), refuse func(Fault) Response) {
 	fault := c.NextFault()
 	switch fault {
-	case "", Hang, Reset, Lie:
+	case "", Hang, Reset, Lie, Reconnect, InvalidSession:
 	case Overloaded, Limited, Refuse, WindowClosed, Revoked, OptedOut:
 		Write(w, refuse(fault))
 		return

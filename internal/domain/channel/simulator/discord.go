@@ -18,14 +18,18 @@ const (
 	discordToken = "simulated.bot-token-0123456789"
 	// discordLimit is the longest text of a message, in UTF-16 code units.
 	discordLimit = 2000
+	// attachmentsPath is where files of messages are.
+	attachmentsPath = "/attachments/"
 )
 
-// Discord is an HTTP API (https://discord.com/developers/docs) with one bot. It has no
-// Gateway: contacts write by a command. The room of direct messages has the ID of its contact.
+// Discord is an HTTP API and a Gateway (https://discord.com/developers/docs) with one bot.
+// Contacts write by a command until the bot has connected to the Gateway. The room of direct
+// messages has the ID of its contact.
 type Discord struct {
 	Core
 
-	key ed25519.PrivateKey
+	key     ed25519.PrivateKey
+	gateway gateway
 }
 
 // NewDiscord returns an HTTP API.
@@ -40,7 +44,7 @@ func (*Discord) Type() api.ChannelType { return api.ChannelTypeDISCORD }
 func (s *Discord) Settings() Settings {
 	public, _ := s.key.Public().(ed25519.PublicKey)
 	return Settings{
-		Config:      json.RawMessage(`{"publicKey":"` + hex.EncodeToString(public) + `","gateway":false}`),
+		Config:      json.RawMessage(`{"publicKey":"` + hex.EncodeToString(public) + `"}`),
 		Credentials: map[string]string{"botToken": discordToken},
 	}
 }
@@ -49,10 +53,18 @@ func (s *Discord) Settings() Settings {
 func (s *Discord) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	room, isMessage := strings.CutPrefix(strings.TrimSuffix(r.URL.Path, "/messages"), "/channels/")
 	switch {
+	case strings.TrimRight(r.URL.Path, "/") == gatewayPath:
+		s.gateway.serve(w, r, gatewayURL(s.URL(), r))
+	case strings.HasPrefix(r.URL.Path, attachmentsPath):
+		s.download(w, strings.TrimPrefix(r.URL.Path, attachmentsPath))
 	case r.Header.Get("Authorization") != "Bot "+discordToken:
 		Write(w, discordError(http.StatusUnauthorized, 0, "401: Unauthorized"))
 	case r.URL.Path == "/users/@me":
 		Write(w, Response{Status: http.StatusOK, Body: map[string]any{"id": "1", "username": "simulated", "bot": true}})
+	case r.URL.Path == "/gateway/bot":
+		Write(w, Response{Status: http.StatusOK, Body: map[string]any{"url": gatewayURL(s.URL(), r), "shards": 1, "session_start_limit": map[string]any{
+			"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1,
+		}}})
 	case isMessage && r.Method == http.MethodPost:
 		s.post(w, r, room)
 	default:
@@ -139,4 +151,57 @@ func (s *Discord) Hook(hook string, at time.Time, events ...Event) (Request, err
 		"id": e.ID, "type": 2, "channel_id": e.From, "user": map[string]any{"id": e.From, "username": "contact", "global_name": e.Name},
 		"data": map[string]any{"name": "ask", "options": []any{map[string]any{"name": "question", "type": 3, "value": e.Text}}},
 	})), nil
+}
+
+func (s *Discord) download(w http.ResponseWriter, id string) {
+	f, ok := s.File(id)
+	if !ok {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", f.ContentType)
+	_, _ = w.Write(f.Content)
+}
+
+// Fail implements Simulator. Faults of connections happen immediately.
+func (s *Discord) Fail(faults ...Fault) {
+	for _, fault := range faults {
+		switch fault { //nolint:exhaustive // the others are of calls
+		case Reconnect:
+			s.gateway.endAll(gatewayPayload{Op: opReconnect}, true)
+		case InvalidSession:
+			s.gateway.endAll(gatewayPayload{Op: opInvalidSession, Data: false}, false)
+		default:
+			s.Core.Fail(fault)
+		}
+	}
+}
+
+// Dispatch reports an event over the Gateway. It fails with ErrNoHook if the bot has not
+// connected to it, and with ErrUnsupported.
+func (s *Discord) Dispatch(e Event) error {
+	message := map[string]any{
+		"id": e.ID, "type": 0, "channel_id": e.From, "content": e.Text, "timestamp": e.At.UTC().Format(time.RFC3339Nano),
+		"author": map[string]any{"id": e.From, "username": "contact", "global_name": e.Name},
+	}
+	kind := "MESSAGE_CREATE"
+	switch e.Kind { //nolint:exhaustive // the others are not reported
+	case Wrote:
+		if e.File != nil {
+			message["attachments"] = []any{map[string]any{
+				"filename": e.File.Name, "content_type": e.File.ContentType, "size": len(e.File.Content), "url": "https://cdn.discordapp.com" + attachmentsPath + s.AddFile(*e.File),
+			}}
+		}
+		if e.ReplyTo != "" {
+			message["type"], message["message_reference"] = 19, map[string]any{"channel_id": e.From, "message_id": e.ReplyTo}
+		}
+	case Edited:
+		kind, message["edited_timestamp"] = "MESSAGE_UPDATE", message["timestamp"]
+	default:
+		return ErrUnsupported
+	}
+	if !s.gateway.dispatch(kind, message) {
+		return ErrNoHook
+	}
+	return nil
 }

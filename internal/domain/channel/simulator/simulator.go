@@ -120,4 +120,8 @@ const (
 	WindowClosed Fault = "window closed" // the contact has not written for too long
 	Revoked      Fault = "revoked"       // the credentials are no longer valid
 	OptedOut     Fault = "opted out"     // the contact has blocked the channel
+
+	// Faults of connections. They concern the ones that are open.
+	Reconnect      Fault = "reconnect"       // the provider asks to connect again
+	InvalidSession Fault = "invalid session" // the provider has forgotten the session
 )
