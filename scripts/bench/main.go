@@ -7,6 +7,7 @@
 //	make bench-verify
 //	make bench-webhooks
 //	make bench-widget
+//	make bench-channels
 //
 // It requires bin/convo and Linux.
 package main
@@ -29,6 +30,7 @@ type commands struct {
 	Growth    growthCommand    `cmd:"" help:"Compare a small with a large workspace and write the table."`
 	Webhooks  webhooksCommand  `cmd:"" help:"Measure deliveries to webhooks and write their table."`
 	Neighbors neighborsCommand `cmd:"" help:"Measure how much a greedy workspace delays deliveries of another, and write the table."`
+	Channels  channelsCommand  `cmd:"" help:"Measure messages through channels to simulators of their providers and write their table."`
 	Widget    widgetCommand    `cmd:"" help:"Measure open streams of the chat widget and write their table."`
 	Plain     plainCommand     `cmd:"" help:"Deliver by batches of SKIP LOCKED."`
 	River     riverCommand     `cmd:"" help:"Deliver by a River job each."`

@@ -171,11 +171,9 @@ func (c *Core) NextFault() Fault {
 func (c *Core) Accept(m Message, reply func(m Message, number int) (Message, Response)) Response {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, known := range c.accepted {
-		if m.Key != "" && known.Key == m.Key {
-			_, response := reply(known, 0)
-			return response
-		}
+	if i := c.known(m.Key); i >= 0 {
+		_, response := reply(c.accepted[i], 0)
+		return response
 	}
 	c.number++
 	m.At = time.Now()
@@ -187,6 +185,14 @@ func (c *Core) Accept(m Message, reply func(m Message, number int) (Message, Res
 		c.then(m)
 	}
 	return response
+}
+
+// known returns the index of the message with a key, -1 if there is none.
+func (c *Core) known(key string) int {
+	if key == "" {
+		return -1
+	}
+	return slices.IndexFunc(c.accepted, func(m Message) bool { return m.Key == key })
 }
 
 // AddFile keeps a file for downloads, and returns its ID.

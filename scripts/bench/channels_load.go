@@ -1,0 +1,242 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/avelto/convo/internal/app"
+	"github.com/avelto/convo/internal/domain/channel"
+	"github.com/avelto/convo/internal/domain/channel/simulator"
+	"github.com/avelto/convo/internal/platform/clock"
+	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/wake"
+)
+
+// providers are the simulators of all routes. They note when messages arrive.
+type providers struct {
+	server *http.Server
+	url    string
+	all    []simulator.Simulator
+
+	mu                  sync.Mutex
+	started             time.Time
+	arrived             []time.Duration // since started, by message; 0 for none
+	total               int
+	last                map[string]int // message of a conversation
+	doubled, disordered int
+}
+
+func openProviders(ctx context.Context) (*providers, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	p, mux := &providers{url: "http://" + listener.Addr().String(), last: map[string]int{}}, http.NewServeMux()
+	for i, one := range routes {
+		sim, ok := simulator.New(one.kind)
+		accepting, accepts := sim.(interface {
+			OnAccepted(then func(simulator.Message))
+		})
+		if !ok || !accepts {
+			return nil, fmt.Errorf("there is no simulator of %s", one.kind)
+		}
+		accepting.OnAccepted(func(m simulator.Message) { p.accept(i, m) })
+		p.all = append(p.all, sim)
+		path := "/" + strconv.Itoa(i)
+		mux.Handle(path+"/", http.StripPrefix(path, sim))
+	}
+	p.server = &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
+	go p.server.Serve(listener) //nolint:errcheck // ends when the server is closed
+	return p, nil
+}
+
+func (p *providers) close() { _ = p.server.Close() } // no requests are in flight
+
+// begin begins to note messages, of which there are at most some.
+func (p *providers) begin(most int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.started, p.arrived = time.Now(), make([]time.Duration, most)
+}
+
+// accept notes a message. Its text is its number, which grows in each conversation.
+func (p *providers) accept(route int, m simulator.Message) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, err := strconv.Atoi(m.Text)
+	if err != nil || n >= len(p.arrived) {
+		return
+	}
+	if p.arrived[n] != 0 {
+		p.doubled++
+		return
+	}
+	p.arrived[n] = time.Since(p.started)
+	p.total++
+	conversation := strconv.Itoa(route) + " " + m.To
+	if last, ok := p.last[conversation]; ok && last > n {
+		p.disordered++
+	}
+	p.last[conversation] = n
+}
+
+func (p *providers) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.total
+}
+
+// queue queues messages in the conversations of all routes.
+type queue struct {
+	*ground
+
+	ids    *id.Generator
+	routes []queuedRoute
+}
+
+type queuedRoute struct {
+	channel       uuid.UUID
+	conversations []uuid.UUID
+	rate          float64 // messages per second
+	offered       int
+}
+
+func (q *queue) conversations() (n int) {
+	for _, one := range q.routes {
+		n += len(one.conversations)
+	}
+	return n
+}
+
+// connectRoutes stores the channels with what their simulators accept, and their conversations.
+func connectRoutes(ctx context.Context, g *ground, p *providers, rate int) (*queue, error) {
+	q := &queue{ground: g, ids: id.NewGenerator(clock.System{})}
+	key, err := app.ParseKey(secretKey)
+	if err != nil {
+		return nil, err
+	}
+	box, err := app.NewBox(key)
+	if err != nil {
+		return nil, err
+	}
+	space := g.workspaces[0].id
+	for i, one := range routes {
+		channelID, settings := uuid.New(), p.all[i].Settings()
+		credentials, err := json.Marshal(settings.Credentials)
+		if err != nil {
+			return nil, fmt.Errorf("credentials: %w", err)
+		}
+		sealed := box.Seal(string(credentials), channel.CredentialsContext(space, channelID))
+		added := queuedRoute{channel: channelID, rate: float64(one.share*rate) / fullRate}
+		for range max(1, int(perConversation*added.rate)) {
+			added.conversations = append(added.conversations, uuid.New())
+		}
+		if err := g.insertRoute(ctx, space, one, added, sealed, string(settings.Config), p.url+"/"+strconv.Itoa(i)); err != nil {
+			return nil, err
+		}
+		q.routes = append(q.routes, added)
+	}
+	if _, err := g.on.Exec(ctx, "ANALYZE"); err != nil {
+		return nil, fmt.Errorf("analyze: %w", err)
+	}
+	return q, nil
+}
+
+func (g *ground) insertRoute(ctx context.Context, space uuid.UUID, r route, stored queuedRoute, credentials []byte, config, url string) error {
+	if _, err := g.on.Exec(ctx, `INSERT INTO agents (workspace_id, id, name, status, model_provider, model_name, temperature, max_tokens, created_at, updated_at)
+		VALUES ($1, $2, 'Agent', 'DRAFT', 'builtin', 'builtin', 1, 1024, now(), now())`, space, stored.channel); err != nil {
+		return fmt.Errorf("store agent: %w", err)
+	}
+	if _, err := g.on.Exec(ctx, `INSERT INTO channels (workspace_id, id, type, name, agent_id, status, config, credentials, api_base_url, created_at, updated_at)
+		VALUES ($1, $2, $3, 'Bench', $2, 'CONNECTED', $4, $5, $6, now(), now())`, space, stored.channel, r.kind, config, credentials, url); err != nil {
+		return fmt.Errorf("store channel: %w", err)
+	}
+	for _, statement := range []string{
+		`INSERT INTO contacts (workspace_id, id, created_at) SELECT $1, one, now() FROM unnest($3::uuid[]) AS one WHERE $2::uuid IS NOT NULL AND $4::text IS NOT NULL`,
+		`INSERT INTO contact_identities (workspace_id, channel_id, external_id, contact_id, verified, created_at, last_seen_at)
+			SELECT $1, $2, $4::text || (1000000 + number), one, true, now(), now() FROM unnest($3::uuid[]) WITH ORDINALITY AS each (one, number)`,
+		`INSERT INTO conversations (workspace_id, id, agent_id, channel_id, contact_id, status, created_at, identity_external_id, last_inbound_at, updated_at)
+			SELECT $1, one, $2, $2, one, 'HANDED_OFF', now(), $4::text || (1000000 + number), now(), now() FROM unnest($3::uuid[]) WITH ORDINALITY AS each (one, number)`,
+	} {
+		if _, err := g.on.Exec(ctx, statement, space, stored.channel, stored.conversations, r.contact); err != nil {
+			return fmt.Errorf("store conversations: %w", err)
+		}
+	}
+	return nil
+}
+
+// offer queues messages at the rate of each route, in turn in its conversations, and returns
+// when each was due.
+func (q *queue) offer(ctx context.Context, started time.Time, length time.Duration) (due []time.Duration, err error) {
+	for at := time.Duration(0); at < length; at += offerEvery {
+		time.Sleep(at - time.Since(started))
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		var messages, channels, conversations []uuid.UUID
+		var texts []string
+		for i := range q.routes {
+			one := &q.routes[i]
+			for ; float64(one.offered) < one.rate*(at+offerEvery).Seconds(); one.offered++ {
+				messageID, _ := q.ids.New()
+				messages, channels = append(messages, messageID), append(channels, one.channel)
+				conversations = append(conversations, one.conversations[one.offered%len(one.conversations)])
+				texts = append(texts, strconv.Itoa(len(due)))
+				due = append(due, at)
+			}
+		}
+		if err := q.enqueue(ctx, messages, channels, conversations, texts); err != nil {
+			return nil, err
+		}
+		q.bell.RingNow(wake.Messages)
+	}
+	return due, nil
+}
+
+// enqueue stores messages of operators, as the API does, each in a conversation of its own.
+func (q *queue) enqueue(ctx context.Context, messages, channels, conversations []uuid.UUID, texts []string) error {
+	if _, err := q.on.Exec(ctx, `WITH added AS (
+			SELECT message, channel, conversation, content FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[]) AS t (message, channel, conversation, content)
+		), grown AS (
+			UPDATE conversations SET revision = revision + 1, last_message_at = now() FROM added
+			WHERE workspace_id = $1 AND conversations.id = added.conversation RETURNING conversations.id, conversations.revision
+		), stored AS (
+			INSERT INTO messages (workspace_id, id, conversation_id, role, content, author_type, delivery_status, revision, created_at)
+			SELECT $1, message, conversation, 'ASSISTANT', content, 'OPERATOR', 'QUEUED', grown.revision, now() FROM added JOIN grown ON grown.id = added.conversation
+		)
+		INSERT INTO outbound_messages (workspace_id, message_id, channel_id, conversation_id, next_attempt_at)
+		SELECT $1, message, channel, conversation, now() FROM added`,
+		q.workspaces[0].id, messages, channels, conversations, texts); err != nil {
+		return fmt.Errorf("queue messages: %w", err)
+	}
+	return nil
+}
+
+// statuses counts the messages by their status.
+func (q *queue) statuses(ctx context.Context) (map[string]int, error) {
+	rows, err := q.on.Query(ctx, "SELECT delivery_status, count(*) FROM messages WHERE workspace_id = $1 GROUP BY 1", q.workspaces[0].id)
+	if err != nil {
+		return nil, fmt.Errorf("count messages: %w", err)
+	}
+	defer rows.Close()
+	statuses := map[string]int{}
+	for rows.Next() {
+		var status string
+		var n int
+		if err := rows.Scan(&status, &n); err != nil {
+			return nil, fmt.Errorf("count messages: %w", err)
+		}
+		statuses[status] = n
+	}
+	return statuses, rows.Err()
+}
