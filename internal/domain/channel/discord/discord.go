@@ -16,6 +16,7 @@ import (
 	"time"
 
 	api "github.com/avelto/convo/gen/api/model"
+	"github.com/avelto/convo/internal/domain/channel/httpcall"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/platform/apiclient"
 	"github.com/avelto/convo/internal/platform/egress"
@@ -23,6 +24,9 @@ import (
 
 // botToken is the credential of a channel.
 const botToken = "botToken"
+
+// service names the provider in errors.
+const service httpcall.Service = "Discord"
 
 const (
 	defaultBaseURL = "https://discord.com/api/v10"
@@ -133,16 +137,11 @@ func (p *Provider) Fetch(ctx context.Context, c provider.Channel, path string) (
 	if !strings.HasPrefix(path, "/") {
 		return provider.File{}, &provider.SendError{Kind: provider.Permanent, Detail: "This is not a file at Discord."}
 	}
-	response, err := p.Client.Open(ctx, apiclient.Request{Method: http.MethodGet, URL: at + path})
-	if err != nil {
-		return provider.File{}, noResponse(c, err)
+	file, failed := service.Download(ctx, p.Client, c, at+path, nil)
+	if failed == nil {
+		return file, nil
 	}
-	if response.StatusCode == http.StatusOK {
-		return provider.File{ReadCloser: response.Body, ContentType: response.Header.Get("Content-Type"), SizeBytes: response.ContentLength}, nil
-	}
-	_ = response.Body.Close()
-	failed := &provider.SendError{Kind: provider.Retryable, Code: strconv.Itoa(response.StatusCode), Detail: fmt.Sprintf("Discord responded %d to the download.", response.StatusCode)}
-	if response.StatusCode < http.StatusInternalServerError && response.StatusCode != http.StatusTooManyRequests {
+	if code, _ := strconv.Atoi(failed.Code); code >= http.StatusBadRequest && code < http.StatusInternalServerError && code != http.StatusTooManyRequests {
 		failed.Kind = provider.Permanent // the URL has expired, or the file was deleted
 	}
 	return provider.File{}, failed
@@ -154,20 +153,16 @@ func (p *Provider) call(ctx context.Context, c provider.Channel, r apiclient.Req
 		r.Header = http.Header{}
 	}
 	r.Header.Set("Authorization", "Bot "+c.Credentials[botToken])
-	base := defaultBaseURL
-	if c.APIBaseURL != "" {
-		base = c.APIBaseURL
-	}
-	r.URL = base + r.URL
+	r.URL = httpcall.BaseURL(c, defaultBaseURL) + r.URL
 	response, err := p.Client.Do(ctx, r)
 	if err != nil {
-		return noResponse(c, err)
+		return service.NoResponse(c, err)
 	}
 	if response.Status < http.StatusOK || response.Status >= http.StatusMultipleChoices {
 		return classify(response)
 	}
 	if err := json.Unmarshal(response.Body, result); err != nil {
-		return &provider.SendError{Kind: provider.Retryable, Detail: "Discord's response cannot be read.", Ambiguous: true, Cause: err}
+		return service.Unreadable(err)
 	}
 	return nil
 }

@@ -2,12 +2,11 @@ package discord
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
+	"github.com/avelto/convo/internal/domain/channel/httpcall"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/platform/apiclient"
 )
@@ -53,43 +52,16 @@ func classify(from apiclient.Response) *provider.SendError {
 	if e.Detail == "" {
 		e.Detail = fmt.Sprintf("Discord responded %d.", from.Status)
 	}
+	wait := httpcall.RetryAfter(from, "Retry-After", "X-RateLimit-Reset-After")
 	switch {
 	case from.Status == http.StatusTooManyRequests:
-		e.Kind, e.RetryAfter = provider.Retryable, max(seconds(parsed.RetryAfter), retryAfter(from))
+		e.Kind, e.RetryAfter = provider.Retryable, max(httpcall.Seconds(parsed.RetryAfter), wait)
 		// The limit of a resource does not concern messages to others.
 		e.WholeChannel = parsed.Global || from.Header.Get("X-RateLimit-Global") == "true"
 	case from.Status == http.StatusUnauthorized:
 		e.Kind = provider.Credentials
 	case from.Status >= http.StatusInternalServerError, from.Status < http.StatusBadRequest:
-		e.Kind, e.RetryAfter, e.Ambiguous = provider.Retryable, retryAfter(from), from.Status == http.StatusGatewayTimeout || from.Status < http.StatusBadRequest
+		e.Kind, e.RetryAfter, e.Ambiguous = provider.Retryable, wait, from.Status == http.StatusGatewayTimeout || from.Status < http.StatusBadRequest
 	}
 	return e
-}
-
-// retryAfter reads the headers of a rate limit.
-func retryAfter(from apiclient.Response) (wait time.Duration) {
-	for _, name := range []string{"Retry-After", "X-RateLimit-Reset-After"} {
-		if value, err := strconv.ParseFloat(from.Header.Get(name), 64); err == nil {
-			wait = max(wait, seconds(value))
-		}
-	}
-	return wait
-}
-
-// seconds returns a number of seconds, at most a day.
-func seconds(value float64) time.Duration {
-	const day = 24 * 60 * 60
-	if !(value > 0) { // also NaN
-		return 0
-	}
-	return time.Duration(min(value, day) * float64(time.Second))
-}
-
-// noResponse is the error of a call without a complete response.
-func noResponse(c provider.Channel, err error) *provider.SendError {
-	failed, ok := errors.AsType[*apiclient.Error](err)
-	return &provider.SendError{
-		Kind: provider.Retryable, Detail: "Discord did not respond.", Ambiguous: ok && failed.Sent,
-		Cause: fmt.Errorf("discord: %s", provider.Redact(c, err.Error())),
-	}
 }

@@ -1,18 +1,15 @@
 package discord
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
-	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"strings"
 
+	"github.com/avelto/convo/internal/domain/channel/httpcall"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/platform/apiclient"
 )
@@ -39,7 +36,7 @@ func (p *Provider) Send(ctx context.Context, c provider.Channel, m provider.Outb
 	}
 	body, contentType, err := encode(ctx, parameters, m.Attachments)
 	if err != nil {
-		return provider.Sent{}, &provider.SendError{Kind: provider.Retryable, Detail: "The attachment cannot be read.", Cause: err}
+		return provider.Sent{}, err
 	}
 	var created struct {
 		ID string `json:"id"`
@@ -63,41 +60,16 @@ func nonce(key string) string {
 }
 
 // encode returns the body of a message: a form if there are files.
-func encode(ctx context.Context, parameters map[string]any, files []provider.OutboundAttachment) (body []byte, contentType string, err error) {
+func encode(ctx context.Context, parameters map[string]any, attachments []provider.OutboundAttachment) (body []byte, contentType string, err error) {
 	payload, err := json.Marshal(parameters)
-	if err != nil || len(files) == 0 {
+	if err != nil || len(attachments) == 0 {
 		return payload, "application/json", err
 	}
-	var buffer bytes.Buffer
-	w := multipart.NewWriter(&buffer)
-	if err := w.WriteField("payload_json", string(payload)); err != nil {
-		return nil, "", fmt.Errorf("payload: %w", err)
+	var files []httpcall.File
+	for i, one := range attachments {
+		files = append(files, httpcall.File{OutboundAttachment: one, Field: fmt.Sprintf("files[%d]", i)})
 	}
-	for i, one := range files {
-		if err := attach(ctx, w, fmt.Sprintf("files[%d]", i), one); err != nil {
-			return nil, "", err
-		}
-	}
-	err = w.Close()
-	return buffer.Bytes(), w.FormDataContentType(), err
-}
-
-func attach(ctx context.Context, w *multipart.Writer, field string, one provider.OutboundAttachment) error {
-	part, err := w.CreatePart(textproto.MIMEHeader{
-		"Content-Disposition": {multipart.FileContentDisposition(field, one.Name)}, "Content-Type": {one.ContentType},
-	})
-	if err != nil {
-		return fmt.Errorf("file: %w", err)
-	}
-	from, err := one.Open(ctx)
-	if err != nil {
-		return fmt.Errorf("open file: %w", err)
-	}
-	defer func() { _ = from.Close() }()
-	if _, err := io.Copy(part, from); err != nil {
-		return fmt.Errorf("read file: %w", err)
-	}
-	return nil
+	return httpcall.Form(ctx, map[string]string{"payload_json": string(payload)}, files...)
 }
 
 // messageID names a message. Room is what this package calls Discord's channels.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/avelto/convo/internal/domain/channel/httpcall"
 	"github.com/avelto/convo/internal/domain/channel/meta"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 )
@@ -29,7 +30,7 @@ func (p *Provider) Send(ctx context.Context, c provider.Channel, m provider.Outb
 		call.Body = meta.JSON(body)
 	} else {
 		message["attachment"] = map[string]any{"type": typeOf(m.Attachments[0].Type), "payload": map[string]bool{"is_reusable": false}}
-		call.Body, call.ContentType, err = meta.Form(ctx, fields(body), "filedata", m.Attachments[0])
+		call.Body, call.ContentType, err = httpcall.Form(ctx, fields(body), httpcall.File{OutboundAttachment: m.Attachments[0], Field: "filedata"})
 	}
 	if err != nil {
 		return provider.Sent{}, err

@@ -9,12 +9,11 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 
+	"github.com/avelto/convo/internal/domain/channel/httpcall"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/platform/apiclient"
 )
@@ -24,6 +23,9 @@ const (
 	AppSecret   = "appSecret"
 	VerifyToken = "verifyToken"
 )
+
+// service names the provider in errors.
+const service httpcall.Service = "Meta"
 
 const (
 	defaultBaseURL = "https://graph.facebook.com"
@@ -111,11 +113,9 @@ func (g Graph) Do(ctx context.Context, c provider.Channel, call Call, result any
 	}
 	response, err := g.Client.Do(ctx, apiclient.Request{Method: call.Method, URL: Base(c) + "/" + Version(c.Config) + call.Path, Header: header, Body: call.Body})
 	if err != nil {
-		failed, ok := errors.AsType[*apiclient.Error](err)
-		return &provider.SendError{
-			Kind: provider.Retryable, Detail: "Meta did not respond.", Ambiguous: ok && failed.Sent && !call.Safe,
-			Cause: fmt.Errorf("meta: %s", provider.Redact(c, err.Error())),
-		}
+		failed := service.NoResponse(c, err)
+		failed.Ambiguous = failed.Ambiguous && !call.Safe
+		return failed
 	}
 	return g.parse(response, call.Safe, result)
 }
@@ -184,12 +184,7 @@ func detail(f Failure) string {
 }
 
 // Base is the URL of a channel's API.
-func Base(c provider.Channel) string {
-	if c.APIBaseURL != "" {
-		return c.APIBaseURL
-	}
-	return defaultBaseURL
-}
+func Base(c provider.Channel) string { return httpcall.BaseURL(c, defaultBaseURL) }
 
 // Version is the version of the API that a channel's config names.
 func Version(config json.RawMessage) string {

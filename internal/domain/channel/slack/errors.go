@@ -2,12 +2,11 @@ package slack
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
+	"github.com/avelto/convo/internal/domain/channel/httpcall"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/platform/apiclient"
 )
@@ -42,17 +41,17 @@ func parseResponse(from apiclient.Response, result any) error {
 	case from.Status >= http.StatusInternalServerError && parsed.Error == "":
 		return &provider.SendError{
 			Kind: provider.Retryable, Code: strconv.Itoa(from.Status), Detail: fmt.Sprintf("Slack responded %d.", from.Status),
-			RetryAfter: retryAfter(from), Ambiguous: from.Status == http.StatusGatewayTimeout,
+			RetryAfter: httpcall.RetryAfter(from, "Retry-After"), Ambiguous: from.Status == http.StatusGatewayTimeout,
 		}
 	case err != nil && from.Status >= http.StatusBadRequest:
 		return &provider.SendError{Kind: provider.Permanent, Code: strconv.Itoa(from.Status), Detail: fmt.Sprintf("Slack responded %d.", from.Status)}
 	case err != nil || !parsed.OK && parsed.Error == "":
-		return unreadable(err)
+		return service.Unreadable(err)
 	case !parsed.OK:
 		return refused(from, parsed.Error, parsed.Needed)
 	}
 	if err := json.Unmarshal(from.Body, result); err != nil {
-		return unreadable(err)
+		return service.Unreadable(err)
 	}
 	return nil
 }
@@ -76,28 +75,6 @@ func refused(from apiclient.Response, code, needed string) *provider.SendError {
 
 func limited(from apiclient.Response) *provider.SendError {
 	return &provider.SendError{
-		Kind: provider.Retryable, Code: "ratelimited", Detail: "Slack's rate limit is exceeded.", RetryAfter: retryAfter(from), WholeChannel: true,
-	}
-}
-
-func retryAfter(from apiclient.Response) time.Duration {
-	seconds, err := strconv.Atoi(from.Header.Get("Retry-After"))
-	if err != nil || seconds < 0 {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
-}
-
-// unreadable is the error of a response that does not say whether the call succeeded.
-func unreadable(cause error) *provider.SendError {
-	return &provider.SendError{Kind: provider.Retryable, Detail: "Slack's response cannot be read.", Ambiguous: true, Cause: cause}
-}
-
-// noResponse is the error of a call without a complete response.
-func noResponse(c provider.Channel, err error) *provider.SendError {
-	failed, ok := errors.AsType[*apiclient.Error](err)
-	return &provider.SendError{
-		Kind: provider.Retryable, Detail: "Slack did not respond.", Ambiguous: ok && failed.Sent,
-		Cause: fmt.Errorf("slack: %s", provider.Redact(c, err.Error())),
+		Kind: provider.Retryable, Code: "ratelimited", Detail: "Slack's rate limit is exceeded.", RetryAfter: httpcall.RetryAfter(from, "Retry-After"), WholeChannel: true,
 	}
 }

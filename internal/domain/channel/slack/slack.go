@@ -13,6 +13,7 @@ import (
 	"time"
 
 	api "github.com/avelto/convo/gen/api/model"
+	"github.com/avelto/convo/internal/domain/channel/httpcall"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/platform/apiclient"
 )
@@ -22,6 +23,9 @@ const (
 	botToken      = "botToken"
 	signingSecret = "signingSecret"
 )
+
+// service names the provider in errors.
+const service httpcall.Service = "Slack"
 
 const (
 	defaultBaseURL = "https://slack.com"
@@ -110,7 +114,7 @@ func (p *Provider) Send(ctx context.Context, c provider.Channel, m provider.Outb
 		return provider.Sent{}, err
 	}
 	if posted.TS == "" {
-		return provider.Sent{}, unreadable(nil)
+		return provider.Sent{}, service.Unreadable(nil)
 	}
 	if posted.Channel != "" {
 		to = posted.Channel
@@ -130,29 +134,18 @@ func cutID(id string) (room, ts string, ok bool) {
 // Fetch implements provider.Fetcher: path is that of url_private. Without the scope
 // files:read, Slack responds with a page to sign in.
 func (p *Provider) Fetch(ctx context.Context, c provider.Channel, path string) (provider.File, error) {
-	base := filesURL
-	if c.APIBaseURL != "" {
-		base = c.APIBaseURL
-	}
 	if !strings.HasPrefix(path, "/") {
 		return provider.File{}, &provider.SendError{Kind: provider.Permanent, Detail: "This is not a file at Slack."}
 	}
-	response, err := p.Client.Open(ctx, apiclient.Request{Method: http.MethodGet, URL: base + path, Header: authorization(c)})
-	if err != nil {
-		return provider.File{}, noResponse(c, err)
+	file, failed := service.Download(ctx, p.Client, c, httpcall.BaseURL(c, filesURL)+path, authorization(c))
+	if failed == nil && strings.HasPrefix(file.ContentType, "text/html") && !strings.HasSuffix(path, ".html") {
+		_ = file.Close()
+		failed = &provider.SendError{Kind: provider.Credentials, Code: "200"}
 	}
-	contentType := response.Header.Get("Content-Type")
-	if response.StatusCode == http.StatusOK && (!strings.HasPrefix(contentType, "text/html") || strings.HasSuffix(path, ".html")) {
-		return provider.File{ReadCloser: response.Body, ContentType: contentType, SizeBytes: response.ContentLength}, nil
+	if failed == nil {
+		return file, nil
 	}
-	_ = response.Body.Close()
-	failed := &provider.SendError{
-		Kind: provider.Retryable, Code: strconv.Itoa(response.StatusCode), Detail: fmt.Sprintf("Slack responded %d to the download.", response.StatusCode),
-	}
-	switch {
-	case response.StatusCode == http.StatusNotFound, response.StatusCode == http.StatusGone:
-		failed.Kind = provider.Permanent
-	case response.StatusCode < http.StatusInternalServerError && response.StatusCode != http.StatusTooManyRequests:
+	if code, _ := strconv.Atoi(failed.Code); failed.Kind != provider.Permanent && code >= http.StatusOK && code < http.StatusInternalServerError && code != http.StatusTooManyRequests {
 		failed.Kind, failed.Detail = provider.Credentials, "Slack did not let the bot download a file. It needs the scope files:read."
 	}
 	return provider.File{}, failed
@@ -166,13 +159,9 @@ func (p *Provider) call(ctx context.Context, c provider.Channel, method string, 
 	}
 	header := authorization(c)
 	header.Set("Content-Type", "application/json; charset=utf-8")
-	base := defaultBaseURL
-	if c.APIBaseURL != "" {
-		base = c.APIBaseURL
-	}
-	response, err := p.Client.Do(ctx, apiclient.Request{Method: http.MethodPost, URL: base + "/api/" + method, Header: header, Body: body})
+	response, err := p.Client.Do(ctx, apiclient.Request{Method: http.MethodPost, URL: httpcall.BaseURL(c, defaultBaseURL) + "/api/" + method, Header: header, Body: body})
 	if err != nil {
-		return noResponse(c, err)
+		return service.NoResponse(c, err)
 	}
 	return parseResponse(response, result)
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 	"time"
 
 	api "github.com/avelto/convo/gen/api/model"
@@ -143,21 +142,15 @@ func (p *Provider) Fetch(ctx context.Context, c provider.Channel, path string) (
 		_ = response.Body.Close()
 		var to *url.URL
 		if to, err = response.Location(); err == nil {
-			response, err = p.Client.Open(ctx, apiclient.Request{Method: http.MethodGet, URL: to.String()})
+			response, err = p.Client.Open(ctx, apiclient.Request{Method: http.MethodGet, URL: to.String()}) //nolint:bodyclose // who gets the file closes it
 		}
 	}
 	if err != nil {
-		return provider.File{}, twilio.NoResponse(c, err)
+		return provider.File{}, twilio.Service.NoResponse(c, err)
 	}
-	if response.StatusCode != http.StatusOK {
-		_ = response.Body.Close()
-		failed := &provider.SendError{
-			Kind: provider.Retryable, Code: strconv.Itoa(response.StatusCode), Detail: fmt.Sprintf("Twilio responded %d to the download.", response.StatusCode),
-		}
-		if response.StatusCode == http.StatusNotFound || response.StatusCode == http.StatusGone {
-			failed.Kind = provider.Permanent
-		}
+	file, failed := twilio.Service.File(response)
+	if failed != nil {
 		return provider.File{}, failed
 	}
-	return provider.File{ReadCloser: response.Body, ContentType: response.Header.Get("Content-Type"), SizeBytes: response.ContentLength}, nil
+	return file, nil
 }

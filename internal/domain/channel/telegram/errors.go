@@ -2,8 +2,6 @@ package telegram
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -44,7 +42,7 @@ func parseResponse(from apiclient.Response, result any) error {
 		return nil
 	}
 	if err := json.Unmarshal(parsed.Result, result); err != nil {
-		return &provider.SendError{Kind: provider.Retryable, Detail: "Telegram's response cannot be read.", Ambiguous: true, Cause: err}
+		return service.Unreadable(err)
 	}
 	return nil
 }
@@ -75,13 +73,4 @@ func unreachable(description string) bool {
 		}
 	}
 	return false
-}
-
-// noResponse is the error of a call without a complete response.
-func noResponse(c provider.Channel, err error) *provider.SendError {
-	failed, ok := errors.AsType[*apiclient.Error](err)
-	return &provider.SendError{
-		Kind: provider.Retryable, Detail: "Telegram did not respond.", Ambiguous: ok && failed.Sent,
-		Cause: fmt.Errorf("telegram: %s", provider.Redact(c, err.Error())),
-	}
 }

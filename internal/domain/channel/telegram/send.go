@@ -1,15 +1,12 @@
 package telegram
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"mime/multipart"
-	"net/textproto"
 	"strconv"
 	"strings"
 
+	"github.com/avelto/convo/internal/domain/channel/httpcall"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 )
 
@@ -55,9 +52,13 @@ func messageID(externalID string) (int64, bool) {
 func (p *Provider) sendFile(ctx context.Context, c provider.Channel, m provider.Outbound, result any) error {
 	attachment := m.Attachments[0]
 	method, field := methodFor(attachment.ContentType)
-	body, contentType, err := form(ctx, m, field, attachment)
+	fields := map[string]string{"chat_id": m.To}
+	if m.Text != "" {
+		fields["caption"] = m.Text
+	}
+	body, contentType, err := httpcall.Form(ctx, fields, httpcall.File{OutboundAttachment: attachment, Field: field})
 	if err != nil {
-		return &provider.SendError{Kind: provider.Retryable, Detail: "The attachment cannot be read.", Cause: err}
+		return err
 	}
 	return p.post(ctx, c, method, contentType, body, result)
 }
@@ -76,36 +77,4 @@ func methodFor(contentType string) (method, field string) {
 		return "sendVideo", "video"
 	}
 	return "sendDocument", "document"
-}
-
-func form(ctx context.Context, m provider.Outbound, field string, attachment provider.OutboundAttachment) (body []byte, contentType string, err error) {
-	var buffer bytes.Buffer
-	w := multipart.NewWriter(&buffer)
-	if err := w.WriteField("chat_id", m.To); err != nil {
-		return nil, "", fmt.Errorf("chat: %w", err)
-	}
-	if m.Text != "" {
-		if err := w.WriteField("caption", m.Text); err != nil {
-			return nil, "", fmt.Errorf("caption: %w", err)
-		}
-	}
-	part, err := w.CreatePart(textproto.MIMEHeader{
-		"Content-Disposition": {multipart.FileContentDisposition(field, attachment.Name)},
-		"Content-Type":        {attachment.ContentType},
-	})
-	if err != nil {
-		return nil, "", fmt.Errorf("file: %w", err)
-	}
-	from, err := attachment.Open(ctx)
-	if err != nil {
-		return nil, "", fmt.Errorf("open file: %w", err)
-	}
-	defer func() { _ = from.Close() }()
-	if _, err := io.Copy(part, from); err != nil {
-		return nil, "", fmt.Errorf("read file: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, "", fmt.Errorf("file: %w", err)
-	}
-	return buffer.Bytes(), w.FormDataContentType(), nil
 }

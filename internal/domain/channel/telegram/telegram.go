@@ -12,6 +12,7 @@ import (
 	"time"
 
 	api "github.com/avelto/convo/gen/api/model"
+	"github.com/avelto/convo/internal/domain/channel/httpcall"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/platform/apiclient"
 )
@@ -23,6 +24,9 @@ const (
 	// hookSecret comes with every request to the hook.
 	hookSecret = "hookSecret"
 )
+
+// service names the provider in errors.
+const service httpcall.Service = "Telegram"
 
 const (
 	defaultBaseURL = "https://api.telegram.org"
@@ -119,15 +123,13 @@ func (p *Provider) Fetch(ctx context.Context, c provider.Channel, fileID string)
 	if file.Path == "" || strings.Contains(file.Path, "..") {
 		return provider.File{}, &provider.SendError{Kind: provider.Permanent, Detail: "Telegram no longer has the file."}
 	}
-	response, err := p.Client.Open(ctx, apiclient.Request{Method: http.MethodGet, URL: base(c) + "/file/bot" + c.Credentials[botToken] + "/" + file.Path})
-	if err != nil {
-		return provider.File{}, noResponse(c, err)
+	found, failed := service.Download(ctx, p.Client, c, httpcall.BaseURL(c, defaultBaseURL)+"/file/bot"+c.Credentials[botToken]+"/"+file.Path, nil)
+	if failed != nil {
+		return provider.File{}, failed
 	}
-	if response.StatusCode != http.StatusOK {
-		_ = response.Body.Close()
-		return provider.File{}, &provider.SendError{Kind: provider.Retryable, Detail: fmt.Sprintf("Telegram responded %d to the download.", response.StatusCode)}
-	}
-	return provider.File{ReadCloser: response.Body, Name: file.Path[strings.LastIndexByte(file.Path, '/')+1:], SizeBytes: response.ContentLength}, nil
+	// All files have the same media type there.
+	found.Name, found.ContentType = file.Path[strings.LastIndexByte(file.Path, '/')+1:], ""
+	return found, nil
 }
 
 // call calls a method of the Bot API with a JSON body.
@@ -141,18 +143,11 @@ func (p *Provider) call(ctx context.Context, c provider.Channel, method string, 
 
 func (p *Provider) post(ctx context.Context, c provider.Channel, method, contentType string, body []byte, result any) error {
 	response, err := p.Client.Do(ctx, apiclient.Request{
-		Method: http.MethodPost, URL: base(c) + "/bot" + c.Credentials[botToken] + "/" + method,
+		Method: http.MethodPost, URL: httpcall.BaseURL(c, defaultBaseURL) + "/bot" + c.Credentials[botToken] + "/" + method,
 		Header: http.Header{"Content-Type": {contentType}}, Body: body,
 	})
 	if err != nil {
-		return noResponse(c, err)
+		return service.NoResponse(c, err)
 	}
 	return parseResponse(response, result)
-}
-
-func base(c provider.Channel) string {
-	if c.APIBaseURL != "" {
-		return c.APIBaseURL
-	}
-	return defaultBaseURL
 }

@@ -2,12 +2,11 @@ package twilio
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
+	"github.com/avelto/convo/internal/domain/channel/httpcall"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/platform/apiclient"
 )
@@ -73,30 +72,13 @@ func classify(from apiclient.Response) *provider.SendError {
 	}
 	switch {
 	case from.Status == http.StatusTooManyRequests:
-		e.Kind, e.WholeChannel, e.RetryAfter = provider.Retryable, true, retryAfter(from)
+		e.Kind, e.WholeChannel, e.RetryAfter = provider.Retryable, true, httpcall.RetryAfter(from, "Retry-After")
 	case from.Status >= http.StatusInternalServerError:
-		e.Kind, e.RetryAfter, e.Ambiguous = provider.Retryable, retryAfter(from), from.Status == http.StatusGatewayTimeout
+		e.Kind, e.RetryAfter, e.Ambiguous = provider.Retryable, httpcall.RetryAfter(from, "Retry-After"), from.Status == http.StatusGatewayTimeout
 	case from.Status == http.StatusUnauthorized:
 		e.Kind = provider.Credentials
 	case from.Status < http.StatusBadRequest: // nothing redirects a call
 		e.Kind, e.Ambiguous = provider.Retryable, true
 	}
 	return e
-}
-
-func retryAfter(from apiclient.Response) time.Duration {
-	seconds, err := strconv.Atoi(from.Header.Get("Retry-After"))
-	if err != nil || seconds < 0 {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
-}
-
-// NoResponse is the error of a call without a complete response.
-func NoResponse(c provider.Channel, err error) *provider.SendError {
-	failed, ok := errors.AsType[*apiclient.Error](err)
-	return &provider.SendError{
-		Kind: provider.Retryable, Detail: "Twilio did not respond.", Ambiguous: ok && failed.Sent,
-		Cause: fmt.Errorf("twilio: %s", provider.Redact(c, err.Error())),
-	}
 }

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/avelto/convo/internal/domain/channel/httpcall"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/platform/apiclient"
 )
@@ -23,6 +24,9 @@ import (
 const (
 	// AuthToken is the credential that authenticates both sides.
 	AuthToken = "authToken"
+
+	// Service names Twilio in errors.
+	Service httpcall.Service = "Twilio"
 
 	defaultBaseURL  = "https://api.twilio.com"
 	signatureHeader = "X-Twilio-Signature"
@@ -109,12 +113,7 @@ func account(c provider.Channel) (string, error) {
 }
 
 // Base is where the API of a channel is.
-func Base(c provider.Channel) string {
-	if c.APIBaseURL != "" {
-		return c.APIBaseURL
-	}
-	return defaultBaseURL
-}
+func Base(c provider.Channel) string { return httpcall.BaseURL(c, defaultBaseURL) }
 
 // Authorization returns the header that authenticates a channel.
 func Authorization(c provider.Channel) (http.Header, error) {
@@ -159,15 +158,13 @@ func call(ctx context.Context, client *apiclient.Client, c provider.Channel, r a
 	r.URL = Base(c) + resources + sid + r.URL
 	response, err := client.Do(ctx, r)
 	if err != nil {
-		return NoResponse(c, err)
+		return Service.NoResponse(c, err)
 	}
 	if response.Status < http.StatusOK || response.Status >= http.StatusMultipleChoices {
 		return classify(response)
 	}
 	if err := json.Unmarshal(response.Body, result); err != nil {
-		return &provider.SendError{
-			Kind: provider.Retryable, Detail: "Twilio's response cannot be read.", Ambiguous: true, Cause: fmt.Errorf("twilio: %w", err),
-		}
+		return Service.Unreadable(fmt.Errorf("twilio: %w", err))
 	}
 	return nil
 }

@@ -15,12 +15,16 @@ import (
 	"time"
 
 	api "github.com/avelto/convo/gen/api/model"
+	"github.com/avelto/convo/internal/domain/channel/httpcall"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/platform/apiclient"
 )
 
 // authToken is the credential of a bot. It also signs requests to the hook.
 const authToken = "authToken"
+
+// service names the provider in errors.
+const service httpcall.Service = "Viber"
 
 const (
 	defaultBaseURL = "https://chatapi.viber.com"
@@ -119,22 +123,17 @@ func (p *Provider) Fetch(ctx context.Context, c provider.Channel, from string) (
 	if err != nil || !served(c, target) {
 		return provider.File{}, &provider.SendError{Kind: provider.Permanent, Detail: "The file is not at a server of Viber."}
 	}
-	response, err := p.Client.Open(ctx, apiclient.Request{Method: http.MethodGet, URL: from})
-	if err != nil {
-		return provider.File{}, noResponse(c, err)
+	file, failed := service.Download(ctx, p.Client, c, from, nil)
+	if failed != nil {
+		return provider.File{}, failed
 	}
-	if response.StatusCode != http.StatusOK {
-		_ = response.Body.Close()
-		return provider.File{}, &provider.SendError{Kind: provider.Retryable, Detail: fmt.Sprintf("Viber responded %d to the download.", response.StatusCode)}
-	}
-	return provider.File{
-		ReadCloser: response.Body, Name: path.Base(target.Path), ContentType: response.Header.Get("Content-Type"), SizeBytes: response.ContentLength,
-	}, nil
+	file.Name = path.Base(target.Path)
+	return file, nil
 }
 
 // served reports whether a file is at Viber, or where the channel's API is.
 func served(c provider.Channel, target *url.URL) bool {
-	base, err := url.Parse(base(c))
+	base, err := url.Parse(httpcall.BaseURL(c, defaultBaseURL))
 	return err == nil && target.Scheme == base.Scheme && target.Host == base.Host ||
 		target.Scheme == "https" && strings.HasSuffix(target.Hostname(), ".viber.com")
 }
@@ -146,11 +145,11 @@ func (p *Provider) call(ctx context.Context, c provider.Channel, method string, 
 		return fmt.Errorf("viber: %w", err)
 	}
 	response, err := p.Client.Do(ctx, apiclient.Request{
-		Method: http.MethodPost, URL: base(c) + "/pa/" + method, Body: body,
+		Method: http.MethodPost, URL: httpcall.BaseURL(c, defaultBaseURL) + "/pa/" + method, Body: body,
 		Header: http.Header{"Content-Type": {"application/json"}, "X-Viber-Auth-Token": {c.Credentials[authToken]}},
 	})
 	if err != nil {
-		return noResponse(c, err)
+		return service.NoResponse(c, err)
 	}
 	return parse(response, result)
 }
@@ -197,20 +196,4 @@ func classify(status int, message string) *provider.SendError {
 		e.WholeChannel, e.RetryAfter = true, time.Second
 	}
 	return e
-}
-
-// noResponse is the error of a call without a complete response.
-func noResponse(c provider.Channel, err error) *provider.SendError {
-	failed, ok := errors.AsType[*apiclient.Error](err)
-	return &provider.SendError{
-		Kind: provider.Retryable, Detail: "Viber did not respond.", Ambiguous: ok && failed.Sent,
-		Cause: fmt.Errorf("viber: %s", provider.Redact(c, err.Error())),
-	}
-}
-
-func base(c provider.Channel) string {
-	if c.APIBaseURL != "" {
-		return c.APIBaseURL
-	}
-	return defaultBaseURL
 }

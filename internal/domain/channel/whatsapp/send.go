@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/avelto/convo/internal/domain/channel/httpcall"
 	"github.com/avelto/convo/internal/domain/channel/meta"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 )
@@ -58,7 +59,7 @@ func (p *Provider) post(ctx context.Context, c provider.Channel, settings config
 
 // attach uploads a file and adds it to a message.
 func (p *Provider) attach(ctx context.Context, c provider.Channel, settings config, file provider.OutboundAttachment, message map[string]any) error {
-	form, contentType, err := meta.Form(ctx, map[string]string{"messaging_product": "whatsapp", "type": file.ContentType}, "file", file)
+	form, contentType, err := httpcall.Form(ctx, map[string]string{"messaging_product": "whatsapp", "type": file.ContentType}, httpcall.File{OutboundAttachment: file, Field: "file"})
 	if err != nil {
 		return err
 	}
