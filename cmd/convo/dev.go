@@ -122,10 +122,16 @@ func startSimulators(ctx context.Context) (set *simulator.Set, stop func(), err 
 	if err != nil {
 		return nil, nil, fmt.Errorf("listen for the simulators: %w", err)
 	}
-	set = simulator.NewSet("http://"+listener.Addr().String(), &http.Client{})
+	set, err = simulator.NewSet(ctx, "http://"+listener.Addr().String(), &http.Client{})
+	if err != nil {
+		return nil, nil, errors.Join(err, listener.Close())
+	}
 	server := &http.Server{Handler: set, ReadHeaderTimeout: simulatorHeaderTimeout}
 	go func() { _ = server.Serve(listener) }() // ends when the server is closed
-	return set, func() { _ = server.Close() }, nil
+	return set, func() {
+		_ = server.Close()
+		set.Close()
+	}, nil
 }
 
 // loadDemo loads the demo data into an empty database, and connects its channels.

@@ -19,7 +19,7 @@ import (
 // is recent enough.
 func requireRepliesDelivered(t *testing.T, p *process, token string) {
 	t.Helper()
-	const simulated = "TELEGRAM WHATSAPP MESSENGER VIBER SLACK DISCORD SMS VOICE"
+	const simulated = "TELEGRAM WHATSAPP MESSENGER VIBER EMAIL SLACK DISCORD SMS VOICE"
 	var channels []api.Channel
 	ask(t, p, token, http.MethodGet, "/channels?limit=100", nil, &channels)
 	connected := map[api.ChannelType]bool{}

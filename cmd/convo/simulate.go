@@ -26,9 +26,11 @@ const (
 
 // Run implements the command.
 func (c *simulateCommand) Run(ctx context.Context) error {
-	found, ok := simulator.New(api.ChannelType(strings.ToUpper(c.Type)))
-	if !ok {
+	found, err := simulator.New(ctx, api.ChannelType(strings.ToUpper(c.Type)))
+	if errors.Is(err, simulator.ErrNone) {
 		return fmt.Errorf("there is no simulator of %q; there are %s", c.Type, strings.Join(simulator.Types(), ", "))
+	} else if err != nil {
+		return err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
 	if err != nil {

@@ -62,19 +62,38 @@ func connect(ctx context.Context, on *postgres.DB, channels *channel.Service, ro
 // stay as it is.
 func simulated(row db.Channel, control *simulator.Control) (change channel.Change, ok bool, err error) {
 	change.APIBaseURL = func() *string { return &control.URL }
+	settings := control.Settings()
+	var config map[string]json.RawMessage
+	if err := json.Unmarshal(settings.Config, &config); err != nil {
+		return change, false, fmt.Errorf("settings of the simulator: %w", err)
+	}
 	switch {
 	case row.APIBaseURL != nil:
+		if isLocalMail(row.Config) { // the base URL of email only says that it is simulated
+			change.Config = map[string]json.RawMessage{smtpSetting: config[smtpSetting]}
+		}
 		return change, simulator.IsSimulated(row.Type, *row.APIBaseURL), nil
 	case row.Credentials != nil || !row.UpdatedAt.Equal(row.CreatedAt):
 		return change, false, nil
 	}
-	settings := control.Settings()
-	if err := json.Unmarshal(settings.Config, &change.Config); err != nil {
-		return change, false, fmt.Errorf("settings of the simulator of %s: %w", row.Type, err)
-	}
-	change.Credentials = map[string]*string{}
+	change.Config, change.Credentials = config, map[string]*string{}
 	for name, value := range settings.Credentials {
 		change.Credentials[name] = &value
 	}
 	return change, true, nil
+}
+
+// smtpSetting is the setting of a channel that says where its mail server is.
+const smtpSetting = "smtp"
+
+// isLocalMail reports whether a channel sends through a mail server on this machine, as a
+// simulated one does.
+func isLocalMail(config json.RawMessage) bool {
+	var parsed struct {
+		SMTP struct {
+			Host     string `json:"host"`
+			Security string `json:"security"`
+		} `json:"smtp"`
+	}
+	return json.Unmarshal(config, &parsed) == nil && parsed.SMTP.Host == "127.0.0.1" && parsed.SMTP.Security == "none"
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/avelto/convo/internal/demo"
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/channel/discord"
+	"github.com/avelto/convo/internal/domain/channel/email"
 	"github.com/avelto/convo/internal/domain/channel/messenger"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/channel/simulator"
@@ -34,7 +35,9 @@ import (
 func simulators(t *testing.T) *simulator.Set {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	set := simulator.NewSet("http://"+server.Listener.Addr().String(), http.DefaultClient)
+	set, err := simulator.NewSet(t.Context(), "http://"+server.Listener.Addr().String(), http.DefaultClient)
+	require.NoError(t, err)
+	t.Cleanup(set.Close)
 	server.Config.Handler = set
 	server.Start()
 	t.Cleanup(server.Close)
@@ -50,7 +53,7 @@ func channelsOn(t *testing.T, on *postgres.DB) *channel.Service {
 	t.Cleanup(client.CloseIdle)
 	registry := provider.NewRegistry(
 		&telegram.Provider{Client: client}, &whatsapp.Provider{Client: client}, &messenger.Provider{Client: client}, &viber.Provider{Client: client},
-		&slack.Provider{Client: client}, &discord.Provider{Client: client, Guard: guard}, &sms.Provider{Client: client}, &voice.Provider{Client: client},
+		&email.Provider{Guard: guard}, &slack.Provider{Client: client}, &discord.Provider{Client: client, Guard: guard}, &sms.Provider{Client: client}, &voice.Provider{Client: client},
 	)
 	return &channel.Service{
 		DB: on, IDs: id.NewGenerator(clock.System{}), Clock: clock.System{}, Guard: guard, Log: slog.New(slog.DiscardHandler),
@@ -82,11 +85,18 @@ func TestTheDemoIsConnectedToSimulators(t *testing.T) {
 	on := loaded(t)
 	channels, first := channelsOn(t, on), simulators(t)
 	require.NoError(t, demo.Connect(t.Context(), on, channels, first))
-	want := map[string]string{"WEBSITE": "CONNECTED", "EMAIL": "CONNECTED"}
+	want := map[string]string{"WEBSITE": "CONNECTED"}
 	for _, kind := range first.Types {
 		want[string(kind)] = "CONNECTED " + first.BaseURL(kind) + " account"
 	}
 	require.Equal(t, want, settings(t, on))
+	port := func() (port int) {
+		require.NoError(t, on.QueryRow(t.Context(), "SELECT (config -> 'smtp' ->> 'port')::int FROM channels WHERE type = 'EMAIL'").Scan(&port))
+		return port
+	}
+	before := port()
+	require.NoError(t, demo.Connect(t.Context(), on, channels, simulators(t)))
+	require.NotEqual(t, before, port())
 
 	mine := "http://127.0.0.1:9090"
 	_, err := on.Exec(t.Context(), "UPDATE channels SET api_base_url = $1 WHERE type = 'TELEGRAM'", mine)
@@ -95,6 +105,8 @@ func TestTheDemoIsConnectedToSimulators(t *testing.T) {
 	require.NoError(t, err)
 	_, err = on.Exec(t.Context(), "UPDATE channels SET status = 'DISABLED', config = config || '{\"senderName\": \"Mine\"}' WHERE type = 'VIBER'")
 	require.NoError(t, err)
+	_, err = on.Exec(t.Context(), "UPDATE channels SET status = 'DISABLED', config = jsonb_set(config, '{smtp,host}', '\"smtp.example.com\"') WHERE type = 'EMAIL'")
+	require.NoError(t, err)
 	second := simulators(t)
 	require.NoError(t, demo.Connect(t.Context(), on, channels, second))
 	for _, kind := range second.Types {
@@ -102,6 +114,7 @@ func TestTheDemoIsConnectedToSimulators(t *testing.T) {
 	}
 	want["TELEGRAM"], want["SLACK"] = "CONNECTED "+mine+" account", "CONNECTED account"
 	want["VIBER"] = "DISABLED " + second.BaseURL(api.ChannelTypeVIBER) + " account"
+	want["EMAIL"] = "DISABLED " + second.BaseURL(api.ChannelTypeEMAIL) + " account"
 	require.Equal(t, want, settings(t, on))
-	require.Equal(t, 1, count(t, on, "SELECT count(*) FROM channels WHERE config ->> 'senderName' = 'Mine'"))
+	require.Equal(t, 2, count(t, on, "SELECT count(*) FROM channels WHERE config ->> 'senderName' = 'Mine' OR config -> 'smtp' ->> 'host' = 'smtp.example.com'"))
 }

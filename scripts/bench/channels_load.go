@@ -43,12 +43,15 @@ func openProviders(ctx context.Context) (*providers, error) {
 	}
 	p, mux := &providers{url: "http://" + listener.Addr().String(), last: map[string]int{}}, http.NewServeMux()
 	for i, one := range routes {
-		sim, ok := simulator.New(one.kind)
-		accepting, accepts := sim.(interface {
+		sim, err := simulator.New(ctx, one.kind)
+		if err != nil {
+			return nil, fmt.Errorf("simulator of %s: %w", one.kind, err)
+		}
+		accepting, ok := sim.(interface {
 			OnAccepted(then func(simulator.Message))
 		})
-		if !ok || !accepts {
-			return nil, fmt.Errorf("there is no simulator of %s", one.kind)
+		if !ok {
+			return nil, fmt.Errorf("the simulator of %s does not tell what it has accepted", one.kind)
 		}
 		accepting.OnAccepted(func(m simulator.Message) { p.accept(i, m) })
 		p.all = append(p.all, sim)

@@ -29,7 +29,9 @@ func TestThereIsNoSimulatorInProduction(t *testing.T) {
 func TestTheSimulatorShowsMessagesAndLetsVisitorsWrite(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(nil)
-	set := simulator.NewSet("http://"+server.Listener.Addr().String(), http.DefaultClient)
+	set, err := simulator.NewSet(t.Context(), "http://"+server.Listener.Addr().String(), http.DefaultClient)
+	require.NoError(t, err)
+	t.Cleanup(set.Close)
 	server.Config.Handler = set
 	server.Start()
 	t.Cleanup(server.Close)

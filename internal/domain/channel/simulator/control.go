@@ -23,24 +23,33 @@ const ControlPath = "/_simulator"
 const hookTimeout = 10 * time.Second
 
 // constructors returns a simulator of each channel type.
-var constructors = map[api.ChannelType]func() Simulator{
-	api.ChannelTypeTELEGRAM:  func() Simulator { return NewTelegram() },
-	api.ChannelTypeWHATSAPP:  func() Simulator { return NewWhatsApp() },
-	api.ChannelTypeMESSENGER: func() Simulator { return NewMessenger() },
-	api.ChannelTypeVIBER:     func() Simulator { return NewViber() },
-	api.ChannelTypeSLACK:     func() Simulator { return NewSlack() },
-	api.ChannelTypeDISCORD:   func() Simulator { return NewDiscord() },
-	api.ChannelTypeSMS:       func() Simulator { return NewSMS() },
-	api.ChannelTypeVOICE:     func() Simulator { return NewVoice() },
+var constructors = map[api.ChannelType]func(context.Context) (Simulator, error){
+	api.ChannelTypeTELEGRAM:  always(NewTelegram),
+	api.ChannelTypeWHATSAPP:  always(NewWhatsApp),
+	api.ChannelTypeMESSENGER: always(NewMessenger),
+	api.ChannelTypeVIBER:     always(NewViber),
+	api.ChannelTypeEMAIL:     func(ctx context.Context) (Simulator, error) { return NewEmail(ctx) },
+	api.ChannelTypeSLACK:     always(NewSlack),
+	api.ChannelTypeDISCORD:   always(NewDiscord),
+	api.ChannelTypeSMS:       always(NewSMS),
+	api.ChannelTypeVOICE:     always(NewVoice),
 }
 
-// New returns the simulator of a channel type, false if there is none.
-func New(kind api.ChannelType) (Simulator, bool) {
+func always[S Simulator](construct func() S) func(context.Context) (Simulator, error) {
+	return func(context.Context) (Simulator, error) { return construct(), nil }
+}
+
+// ErrNone means that a channel type has no simulator.
+var ErrNone = errors.New("simulator: the channel type has none")
+
+// New returns the simulator of a channel type. If it is an io.Closer, it must be closed. It fails
+// with ErrNone.
+func New(ctx context.Context, kind api.ChannelType) (Simulator, error) {
 	construct, ok := constructors[kind]
 	if !ok {
-		return nil, false
+		return nil, ErrNone
 	}
-	return construct(), true
+	return construct(ctx)
 }
 
 // Types returns the channel types that have a simulator.
@@ -209,8 +218,11 @@ func (c *Control) Report(ctx context.Context, hook string, e Event) (Reported, e
 // Contact is who writes through a channel of a type if no one is named.
 func Contact(kind api.ChannelType) string {
 	const number = "48100000001"
-	if kind == api.ChannelTypeSMS || kind == api.ChannelTypeVOICE {
+	switch kind { //nolint:exhaustive // the others know numbers
+	case api.ChannelTypeSMS, api.ChannelTypeVOICE:
 		return "+" + number
+	case api.ChannelTypeEMAIL:
+		return "anna@example.com"
 	}
 	return number
 }

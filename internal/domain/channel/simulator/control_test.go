@@ -45,8 +45,8 @@ func call(t *testing.T, method, url, body string) (int, map[string]any) {
 // write to it and read from it.
 func TestAChannelIsTriedWithoutAnAccount(t *testing.T) {
 	t.Parallel()
-	sim, ok := simulator.New(api.ChannelTypeTELEGRAM)
-	require.True(t, ok)
+	sim, err := simulator.New(t.Context(), api.ChannelTypeTELEGRAM)
+	require.NoError(t, err)
 	control := &simulator.Control{Simulator: sim, Client: http.DefaultClient}
 	server := httptest.NewServer(control)
 	t.Cleanup(server.Close)
@@ -89,7 +89,7 @@ func TestAChannelIsTriedWithoutAnAccount(t *testing.T) {
 
 	status, _ = call(t, http.MethodPost, server.URL+simulator.ControlPath+"/faults", `["limited"]`)
 	require.Equal(t, http.StatusNoContent, status)
-	_, err := p.Send(t.Context(), c, provider.Outbound{To: "7", Text: "Hi"})
+	_, err = p.Send(t.Context(), c, provider.Outbound{To: "7", Text: "Hi"})
 	require.ErrorContains(t, err, "retry after 7")
 	_, err = p.Send(t.Context(), c, provider.Outbound{To: "7", Text: "Hi"})
 	require.NoError(t, err)
@@ -103,11 +103,14 @@ func TestAChannelIsTriedWithoutAnAccount(t *testing.T) {
 func TestEachSimulatorAcceptsItsOwnSettings(t *testing.T) {
 	t.Parallel()
 	for _, name := range simulator.Types() {
-		sim, ok := simulator.New(api.ChannelType(strings.ToUpper(name)))
-		require.True(t, ok)
+		sim, err := simulator.New(t.Context(), api.ChannelType(strings.ToUpper(name)))
+		require.NoError(t, err)
+		if closer, ok := sim.(io.Closer); ok {
+			t.Cleanup(func() { _ = closer.Close() })
+		}
 		require.Equal(t, strings.ToUpper(name), string(sim.Type()))
 		require.NotEmpty(t, sim.Settings().Credentials)
 	}
-	_, ok := simulator.New(api.ChannelTypeWEBSITE)
-	require.False(t, ok)
+	_, err := simulator.New(t.Context(), api.ChannelTypeWEBSITE)
+	require.ErrorIs(t, err, simulator.ErrNone)
 }

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"context"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -30,18 +31,32 @@ type Set struct {
 	controls map[api.ChannelType]*Control
 }
 
-// NewSet returns simulators that are served at a URL without a slash at the end. client calls
-// the hooks of channels.
-func NewSet(served string, client *http.Client) *Set {
+// NewSet returns simulators that are served at a URL without a slash at the end, until Close is
+// called. client calls the hooks of channels.
+func NewSet(ctx context.Context, served string, client *http.Client) (*Set, error) {
 	s := &Set{Types: slices.Sorted(maps.Keys(constructors)), url: served, controls: map[api.ChannelType]*Control{}}
 	for kind, construct := range constructors {
-		control := NewControl(construct(), s.BaseURL(kind), client)
+		simulator, err := construct(ctx)
+		if err != nil {
+			s.Close()
+			return nil, err
+		}
+		control := NewControl(simulator, s.BaseURL(kind), client)
 		if accepting, ok := control.Simulator.(interface{ OnAccepted(then func(Message)) }); ok {
 			accepting.OnAccepted(func(m Message) { time.AfterFunc(deliveryDelay, func() { control.delivered(m) }) })
 		}
 		s.controls[kind] = control
 	}
-	return s
+	return s, nil
+}
+
+// Close ends what the simulators listen on by themselves.
+func (s *Set) Close() {
+	for _, control := range s.controls {
+		if closer, ok := control.Simulator.(io.Closer); ok {
+			_ = closer.Close() // it only listened
+		}
+	}
 }
 
 // BaseURL is where the API of a provider is simulated.

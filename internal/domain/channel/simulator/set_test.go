@@ -20,7 +20,9 @@ import (
 func TestASetSimulatesEachProvider(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(nil)
-	set := simulator.NewSet("http://"+server.Listener.Addr().String(), http.DefaultClient)
+	set, err := simulator.NewSet(t.Context(), "http://"+server.Listener.Addr().String(), http.DefaultClient)
+	require.NoError(t, err)
+	t.Cleanup(set.Close)
 	server.Config.Handler = set
 	server.Start()
 	t.Cleanup(server.Close)
