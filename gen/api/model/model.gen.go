@@ -2524,7 +2524,7 @@ type ConversationDetail struct {
 	// Subject Subject of the conversation, such as that of an email. `null` if there is none.
 	Subject *string `json:"subject"`
 
-	// Summary What the conversation is about, written when its agent handed it off or ended it. Absent before.
+	// Summary What the conversation is about, written when it was handed off or closed. Absent before.
 	Summary *string `json:"summary,omitempty"`
 
 	// Tags Tags of the conversation, sorted by name.

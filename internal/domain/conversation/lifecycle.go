@@ -29,6 +29,9 @@ func (s *Service) HandOff(ctx context.Context, on postgres.Conn, workspaceID, co
 		if isClosed(row) {
 			return nil, ErrClosed
 		}
+		if err := summarize(ctx, tx, row); err != nil {
+			return nil, err
+		}
 		moved, err := s.move(ctx, tx, []db.Conversation{row}, handingOff(in.Reason))
 		if err != nil || in.OperatorID == nil {
 			return moved.all(), err
@@ -53,6 +56,11 @@ func (s *Service) Release(ctx context.Context, on postgres.Conn, workspaceID, co
 // Close closes a conversation. It fails with postgres.ErrNotFound.
 func (s *Service) Close(ctx context.Context, on postgres.Conn, workspaceID, conversationID uuid.UUID) (db.ConversationGetRow, error) {
 	return s.change(ctx, on, workspaceID, conversationID, func(ctx context.Context, tx postgres.Tx, row db.Conversation) ([]describe, error) {
+		if !isClosed(row) {
+			if err := summarize(ctx, tx, row); err != nil {
+				return nil, err
+			}
+		}
 		moved, err := s.move(ctx, tx, []db.Conversation{row}, closing)
 		return moved.all(), err
 	})

@@ -2069,7 +2069,7 @@ export interface components {
             replyPolicy: components["schemas"]["ReplyPolicy"];
             /** @description Subject of the conversation, such as that of an email. `null` if there is none. */
             subject: string | null;
-            /** @description What the conversation is about, written when its agent handed it off or ended it. Absent before. */
+            /** @description What the conversation is about, written when it was handed off or closed. Absent before. */
             summary?: string;
             /** @description The contact's sentiment, or `null` if unknown. */
             sentiment: components["schemas"]["Sentiment"] | null;
