@@ -2862,6 +2862,9 @@ type ExportedConversation struct {
 	// Subject Subject of the conversation. `null` if there is none.
 	Subject *string `json:"subject"`
 
+	// Summary What the conversation was about. Absent if it was neither handed off nor closed.
+	Summary *string `json:"summary,omitempty"`
+
 	// UpdatedAt When the conversation was last updated.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z

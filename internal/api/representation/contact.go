@@ -43,6 +43,6 @@ func ExportedConversation(row db.Conversation, contact db.Contact) api.ExportedC
 	return api.ExportedConversation{
 		ID: short.ID, AgentID: short.AgentID, ChannelID: short.ChannelID, Status: short.Status, Contact: short.Contact,
 		AssignedOperatorID: short.AssignedOperatorID, LastMessageAt: short.LastMessageAt, CreatedAt: short.CreatedAt, UpdatedAt: short.UpdatedAt,
-		Subject: row.Subject, Messages: []api.Message{},
+		Subject: row.Subject, Summary: row.Summary, Messages: []api.Message{},
 	}
 }

@@ -2281,6 +2281,8 @@ export interface components {
         ExportedConversation: components["schemas"]["Conversation"] & {
             /** @description Subject of the conversation. `null` if there is none. */
             subject: string | null;
+            /** @description What the conversation was about. Absent if it was neither handed off nor closed. */
+            summary?: string;
             /** @description All messages, oldest first. */
             messages: components["schemas"]["Message"][];
         };
