@@ -170,6 +170,10 @@ func (g *ground) insertRoute(ctx context.Context, space uuid.UUID, r route, stor
 			SELECT $1, $2, $4::text || (1000000 + number), one, true, now(), now() FROM unnest($3::uuid[]) WITH ORDINALITY AS each (one, number)`,
 		`INSERT INTO conversations (workspace_id, id, agent_id, channel_id, contact_id, status, created_at, identity_external_id, last_inbound_at, updated_at)
 			SELECT $1, one, $2, $2, one, 'HANDED_OFF', now(), $4::text || (1000000 + number), now(), now() FROM unnest($3::uuid[]) WITH ORDINALITY AS each (one, number)`,
+		// A history, so that plans are those for a workspace in use.
+		`INSERT INTO messages (workspace_id, id, conversation_id, role, content, author_type, delivery_status, created_at)
+			SELECT $1, gen_random_uuid(), one, 'ASSISTANT', 'Hello', 'OPERATOR', 'READ', now() - interval '1 day' FROM unnest($3::uuid[]) AS one, generate_series(1, 20)
+			WHERE $2::uuid IS NOT NULL AND $4::text IS NOT NULL`,
 	} {
 		if _, err := g.on.Exec(ctx, statement, space, stored.channel, stored.conversations, r.contact); err != nil {
 			return fmt.Errorf("store conversations: %w", err)
