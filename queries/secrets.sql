@@ -30,3 +30,13 @@ ORDER BY workspace_id, id LIMIT @row_limit FOR NO KEY UPDATE;
 -- name: ChannelSecretReplace :exec
 -- Stores the credentials of a channel encrypted with another key.
 UPDATE channels SET credentials = @credentials WHERE workspace_id = @workspace_id AND id = @id;
+
+-- name: SystemModelProviderSecretList :many
+-- Encrypted keys of model providers after a position, locked until the transaction ends.
+SELECT workspace_id, provider, api_key FROM model_providers
+WHERE (workspace_id, provider) > (@after_workspace_id, @after_provider::text) AND api_key IS NOT NULL
+ORDER BY workspace_id, provider LIMIT @row_limit FOR NO KEY UPDATE;
+
+-- name: ModelProviderSecretReplace :exec
+-- Stores the key of a model provider encrypted with another key.
+UPDATE model_providers SET api_key = @api_key WHERE workspace_id = @workspace_id AND provider = @provider;

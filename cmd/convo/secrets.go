@@ -17,7 +17,7 @@ type secretsRotateCommand struct {
 	database
 	secretKeys
 
-	AcceptLost bool `help:"Continue if no key opens a secret. Its webhook or channel reports an error until the secret is replaced."`
+	AcceptLost bool `help:"Continue if no key opens a secret. Its webhook, channel or model provider reports an error until the secret is replaced."`
 }
 
 // Run implements the command.
@@ -39,12 +39,16 @@ func (c *secretsRotateCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("The secrets of %d webhooks and %d channels are encrypted with the newest key.\n", done.Webhooks.Resealed, done.Channels.Resealed)
+	fmt.Printf("The secrets of %d webhooks, %d channels and %d model providers are encrypted with the newest key.\n",
+		done.Webhooks.Resealed, done.Channels.Resealed, done.ModelProviders.Resealed)
 	if done.Webhooks.Lost > 0 {
 		fmt.Printf("The secrets of %d webhooks can't be decrypted: rotate them.\n", done.Webhooks.Lost)
 	}
 	if done.Channels.Lost > 0 {
 		fmt.Printf("The credentials of %d channels can't be decrypted: set them again.\n", done.Channels.Lost)
+	}
+	if done.ModelProviders.Lost > 0 {
+		fmt.Printf("The keys of %d model providers can't be decrypted: set them again.\n", done.ModelProviders.Lost)
 	}
 	return nil
 }

@@ -196,6 +196,15 @@ type ServerInterface interface {
 	// UpdateLeadStatus Update lead status
 	// (PATCH /leads/{id}/status)
 	UpdateLeadStatus(ctx echo.Context, id ID) error
+	// DeleteModelProvider Delete a model provider
+	// (DELETE /model-providers/{provider})
+	DeleteModelProvider(ctx echo.Context, provider ProviderInPath) error
+	// GetModelProvider Fetch a model provider
+	// (GET /model-providers/{provider})
+	GetModelProvider(ctx echo.Context, provider ProviderInPath) error
+	// UpdateModelProvider Set up a model provider
+	// (PATCH /model-providers/{provider})
+	UpdateModelProvider(ctx echo.Context, provider ProviderInPath) error
 	// GetOpenAPIDocument Fetch the OpenAPI document
 	// (GET /openapi.json)
 	GetOpenAPIDocument(ctx echo.Context, params GetOpenAPIDocumentParams) error
@@ -1402,6 +1411,54 @@ func (w *ServerInterfaceWrapper) UpdateLeadStatus(ctx echo.Context) error {
 	return err
 }
 
+// DeleteModelProvider converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteModelProvider(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "provider" -------------
+	var provider ProviderInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "provider", ctx.Param("provider"), &provider, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter provider: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteModelProvider(ctx, provider)
+	return err
+}
+
+// GetModelProvider converts echo context to params.
+func (w *ServerInterfaceWrapper) GetModelProvider(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "provider" -------------
+	var provider ProviderInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "provider", ctx.Param("provider"), &provider, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter provider: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetModelProvider(ctx, provider)
+	return err
+}
+
+// UpdateModelProvider converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateModelProvider(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "provider" -------------
+	var provider ProviderInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "provider", ctx.Param("provider"), &provider, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter provider: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateModelProvider(ctx, provider)
+	return err
+}
+
 // GetOpenAPIDocument converts echo context to params.
 func (w *ServerInterfaceWrapper) GetOpenAPIDocument(ctx echo.Context) error {
 	var err error
@@ -1817,6 +1874,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/leads/:id", wrapper.GetLead, options.OperationMiddlewares["getLead"]...)
 	router.PATCH(options.BaseURL+"/leads/:id", wrapper.UpdateLead, options.OperationMiddlewares["updateLead"]...)
 	router.PATCH(options.BaseURL+"/leads/:id/status", wrapper.UpdateLeadStatus, options.OperationMiddlewares["updateLeadStatus"]...)
+	router.DELETE(options.BaseURL+"/model-providers/:provider", wrapper.DeleteModelProvider, options.OperationMiddlewares["deleteModelProvider"]...)
+	router.GET(options.BaseURL+"/model-providers/:provider", wrapper.GetModelProvider, options.OperationMiddlewares["getModelProvider"]...)
+	router.PATCH(options.BaseURL+"/model-providers/:provider", wrapper.UpdateModelProvider, options.OperationMiddlewares["updateModelProvider"]...)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.GetOpenAPIDocument, options.OperationMiddlewares["getOpenAPIDocument"]...)
 	router.GET(options.BaseURL+"/operators", wrapper.ListOperators, options.OperationMiddlewares["listOperators"]...)
 	router.POST(options.BaseURL+"/operators", wrapper.CreateOperator, options.OperationMiddlewares["createOperator"]...)
@@ -3401,6 +3461,67 @@ func (response UpdateLeadStatus200JSONResponse) VisitUpdateLeadStatusResponse(w 
 	return err
 }
 
+type DeleteModelProviderRequestObject struct {
+	Provider ProviderInPath `json:"provider"`
+}
+
+type DeleteModelProviderResponseObject interface {
+	VisitDeleteModelProviderResponse(w http.ResponseWriter) error
+}
+
+type DeleteModelProvider204Response struct {
+}
+
+func (response DeleteModelProvider204Response) VisitDeleteModelProviderResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type GetModelProviderRequestObject struct {
+	Provider ProviderInPath `json:"provider"`
+}
+
+type GetModelProviderResponseObject interface {
+	VisitGetModelProviderResponse(w http.ResponseWriter) error
+}
+
+type GetModelProvider200JSONResponse ModelProvider
+
+func (response GetModelProvider200JSONResponse) VisitGetModelProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateModelProviderRequestObject struct {
+	Provider ProviderInPath `json:"provider"`
+	Body     *UpdateModelProviderJSONRequestBody
+}
+
+type UpdateModelProviderResponseObject interface {
+	VisitUpdateModelProviderResponse(w http.ResponseWriter) error
+}
+
+type UpdateModelProvider200JSONResponse ModelProvider
+
+func (response UpdateModelProvider200JSONResponse) VisitUpdateModelProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetOpenAPIDocumentRequestObject struct {
 	Params GetOpenAPIDocumentParams
 }
@@ -4127,6 +4248,15 @@ type StrictServerInterface interface {
 	// UpdateLeadStatus Update lead status
 	// (PATCH /leads/{id}/status)
 	UpdateLeadStatus(ctx context.Context, request UpdateLeadStatusRequestObject) (UpdateLeadStatusResponseObject, error)
+	// DeleteModelProvider Delete a model provider
+	// (DELETE /model-providers/{provider})
+	DeleteModelProvider(ctx context.Context, request DeleteModelProviderRequestObject) (DeleteModelProviderResponseObject, error)
+	// GetModelProvider Fetch a model provider
+	// (GET /model-providers/{provider})
+	GetModelProvider(ctx context.Context, request GetModelProviderRequestObject) (GetModelProviderResponseObject, error)
+	// UpdateModelProvider Set up a model provider
+	// (PATCH /model-providers/{provider})
+	UpdateModelProvider(ctx context.Context, request UpdateModelProviderRequestObject) (UpdateModelProviderResponseObject, error)
 	// GetOpenAPIDocument Fetch the OpenAPI document
 	// (GET /openapi.json)
 	GetOpenAPIDocument(ctx context.Context, request GetOpenAPIDocumentRequestObject) (GetOpenAPIDocumentResponseObject, error)
@@ -6093,6 +6223,104 @@ func (sh *strictHandler) UpdateLeadStatus(ctx echo.Context, id ID) error {
 		return err
 	} else if validResponse, ok := response.(UpdateLeadStatusResponseObject); ok {
 		return validResponse.VisitUpdateLeadStatusResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteModelProvider operation middleware
+func (sh *strictHandler) DeleteModelProvider(ctx echo.Context, provider ProviderInPath) error {
+	var request DeleteModelProviderRequestObject
+
+	request.Provider = provider
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteModelProvider(ctx.Request().Context(), request.(DeleteModelProviderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteModelProvider")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteModelProviderResponseObject); ok {
+		return validResponse.VisitDeleteModelProviderResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetModelProvider operation middleware
+func (sh *strictHandler) GetModelProvider(ctx echo.Context, provider ProviderInPath) error {
+	var request GetModelProviderRequestObject
+
+	request.Provider = provider
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetModelProvider(ctx.Request().Context(), request.(GetModelProviderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetModelProvider")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetModelProviderResponseObject); ok {
+		return validResponse.VisitGetModelProviderResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateModelProvider operation middleware
+func (sh *strictHandler) UpdateModelProvider(ctx echo.Context, provider ProviderInPath) error {
+	var request UpdateModelProviderRequestObject
+
+	request.Provider = provider
+
+	var body UpdateModelProviderJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateModelProvider(ctx.Request().Context(), request.(UpdateModelProviderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateModelProvider")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateModelProviderResponseObject); ok {
+		return validResponse.VisitUpdateModelProviderResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

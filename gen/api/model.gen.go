@@ -167,6 +167,9 @@ type (
 	MessengerChannelCredentials            = model.MessengerChannelCredentials
 	MetaAPIVersion                         = model.MetaAPIVersion
 	MetaVerifyToken                        = model.MetaVerifyToken
+	ModelProvider                          = model.ModelProvider
+	ModelProviderName                      = model.ModelProviderName
+	ModelProviderUpdate                    = model.ModelProviderUpdate
 	Operator                               = model.Operator
 	OperatorCreate                         = model.OperatorCreate
 	OperatorDetail                         = model.OperatorDetail
@@ -232,6 +235,7 @@ type (
 	IdempotencyKey                         = model.IdempotencyKey
 	IfNoneMatch                            = model.IfNoneMatch
 	Limit                                  = model.Limit
+	ProviderInPath                         = model.ProviderInPath
 	ListAgentsParams                       = model.ListAgentsParams
 	ListAgentRunsParams                    = model.ListAgentRunsParams
 	GetAnalyticsOverviewParams             = model.GetAnalyticsOverviewParams
@@ -273,6 +277,7 @@ type (
 	CreateLeadJSONRequestBody              = model.CreateLeadJSONRequestBody
 	UpdateLeadJSONRequestBody              = model.UpdateLeadJSONRequestBody
 	UpdateLeadStatusJSONRequestBody        = model.UpdateLeadStatusJSONRequestBody
+	UpdateModelProviderJSONRequestBody     = model.UpdateModelProviderJSONRequestBody
 	CreateOperatorJSONRequestBody          = model.CreateOperatorJSONRequestBody
 	UpdateOperatorJSONRequestBody          = model.UpdateOperatorJSONRequestBody
 	CreateTagJSONRequestBody               = model.CreateTagJSONRequestBody
@@ -291,9 +296,16 @@ const (
 	AgentRunOutcomeREFUSED                                  = model.AgentRunOutcomeREFUSED
 	AgentRunReasonAgentNotPublished                         = model.AgentRunReasonAgentNotPublished
 	AgentRunReasonDeadline                                  = model.AgentRunReasonDeadline
+	AgentRunReasonModelCredentials                          = model.AgentRunReasonModelCredentials
 	AgentRunReasonModelDecision                             = model.AgentRunReasonModelDecision
 	AgentRunReasonModelFailed                               = model.AgentRunReasonModelFailed
+	AgentRunReasonModelInvalid                              = model.AgentRunReasonModelInvalid
+	AgentRunReasonModelOverloaded                           = model.AgentRunReasonModelOverloaded
+	AgentRunReasonModelRateLimited                          = model.AgentRunReasonModelRateLimited
+	AgentRunReasonModelRefused                              = model.AgentRunReasonModelRefused
+	AgentRunReasonModelTimeout                              = model.AgentRunReasonModelTimeout
 	AgentRunReasonModelUnavailable                          = model.AgentRunReasonModelUnavailable
+	AgentRunReasonModelUnreachable                          = model.AgentRunReasonModelUnreachable
 	AgentRunReasonNoEvidence                                = model.AgentRunReasonNoEvidence
 	AgentRunReasonRepeatedCrashes                           = model.AgentRunReasonRepeatedCrashes
 	AgentRunReasonStepLimit                                 = model.AgentRunReasonStepLimit
@@ -497,6 +509,8 @@ const (
 	MessageOrderDesc                                        = model.MessageOrderDesc
 	MessageRoleASSISTANT                                    = model.MessageRoleASSISTANT
 	MessageRoleUSER                                         = model.MessageRoleUSER
+	ModelProviderNameAnthropic                              = model.ModelProviderNameAnthropic
+	ModelProviderNameOpenai                                 = model.ModelProviderNameOpenai
 	ReplyPolicyReasonCHANNELDELETED                         = model.ReplyPolicyReasonCHANNELDELETED
 	ReplyPolicyReasonCHANNELDISABLED                        = model.ReplyPolicyReasonCHANNELDISABLED
 	ReplyPolicyReasonCONTACTBLOCKED                         = model.ReplyPolicyReasonCONTACTBLOCKED

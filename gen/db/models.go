@@ -405,6 +405,15 @@ type MessageExternalID struct {
 	CreatedAt   time.Time
 }
 
+type ModelProvider struct {
+	WorkspaceID uuid.UUID
+	Provider    model.ModelProviderName
+	BaseURL     *string
+	APIKey      []byte
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
 type Operator struct {
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID

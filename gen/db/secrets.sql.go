@@ -8,6 +8,7 @@ package db
 import (
 	"context"
 
+	model "github.com/avelto/convo/gen/api/model"
 	"github.com/google/uuid"
 )
 
@@ -24,6 +25,22 @@ type ChannelSecretReplaceParams struct {
 // Stores the credentials of a channel encrypted with another key.
 func (q *Queries) ChannelSecretReplace(ctx context.Context, db DBTX, arg ChannelSecretReplaceParams) error {
 	_, err := db.Exec(ctx, channelSecretReplace, arg.Credentials, arg.WorkspaceID, arg.ID)
+	return err
+}
+
+const modelProviderSecretReplace = `-- name: ModelProviderSecretReplace :exec
+UPDATE model_providers SET api_key = $1 WHERE workspace_id = $2 AND provider = $3
+`
+
+type ModelProviderSecretReplaceParams struct {
+	APIKey      []byte
+	WorkspaceID uuid.UUID
+	Provider    model.ModelProviderName
+}
+
+// Stores the key of a model provider encrypted with another key.
+func (q *Queries) ModelProviderSecretReplace(ctx context.Context, db DBTX, arg ModelProviderSecretReplaceParams) error {
+	_, err := db.Exec(ctx, modelProviderSecretReplace, arg.APIKey, arg.WorkspaceID, arg.Provider)
 	return err
 }
 
@@ -79,6 +96,45 @@ func (q *Queries) SystemChannelSecretList(ctx context.Context, db DBTX, arg Syst
 	for rows.Next() {
 		var i SystemChannelSecretListRow
 		if err := rows.Scan(&i.WorkspaceID, &i.ID, &i.Credentials); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const systemModelProviderSecretList = `-- name: SystemModelProviderSecretList :many
+SELECT workspace_id, provider, api_key FROM model_providers
+WHERE (workspace_id, provider) > ($1, $2::text) AND api_key IS NOT NULL
+ORDER BY workspace_id, provider LIMIT $3 FOR NO KEY UPDATE
+`
+
+type SystemModelProviderSecretListParams struct {
+	AfterWorkspaceID uuid.UUID
+	AfterProvider    string
+	RowLimit         int32
+}
+
+type SystemModelProviderSecretListRow struct {
+	WorkspaceID uuid.UUID
+	Provider    model.ModelProviderName
+	APIKey      []byte
+}
+
+// Encrypted keys of model providers after a position, locked until the transaction ends.
+func (q *Queries) SystemModelProviderSecretList(ctx context.Context, db DBTX, arg SystemModelProviderSecretListParams) ([]SystemModelProviderSecretListRow, error) {
+	rows, err := db.Query(ctx, systemModelProviderSecretList, arg.AfterWorkspaceID, arg.AfterProvider, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SystemModelProviderSecretListRow{}
+	for rows.Next() {
+		var i SystemModelProviderSecretListRow
+		if err := rows.Scan(&i.WorkspaceID, &i.Provider, &i.APIKey); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

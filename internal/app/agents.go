@@ -6,6 +6,7 @@ import (
 
 	"github.com/avelto/convo/internal/domain/agent/model"
 	"github.com/avelto/convo/internal/domain/agent/model/builtin"
+	"github.com/avelto/convo/internal/domain/agent/modelprovider"
 	"github.com/avelto/convo/internal/domain/agent/reply"
 	"github.com/avelto/convo/internal/domain/agent/retrieval"
 	"github.com/avelto/convo/internal/domain/agent/runner"
@@ -26,11 +27,12 @@ const (
 )
 
 // newReplies returns what decides what agents reply. It searches on a pool.
-func newReplies(on *postgres.DB, parts Parts) *reply.Engine {
-	models := parts.Models
-	if models == nil {
-		models = model.Registry{builtin.Name: builtin.Provider{}}
+func newReplies(on *postgres.DB, parts Parts, out *connections) *reply.Engine {
+	fixed := parts.Models
+	if fixed == nil {
+		fixed = model.Registry{builtin.Name: builtin.Provider{}}
 	}
+	models := &modelprovider.Source{Fixed: fixed, DB: on, Box: out.box, Client: out.models, Log: parts.Log}
 	finder := retrieval.Finder{Search: (&knowledge.Service{DB: on}).Search}
 	return &reply.Engine{Models: models, Search: finder.Find}
 }
@@ -45,7 +47,7 @@ func (a *App) addAgents(ctx context.Context, parts Parts, out *connections) erro
 	parts.DB = own
 	conversations := a.newConversations(parts, out)
 	agents := runner.New(runner.Options{
-		DB: own, Engine: newReplies(own, parts), Conversations: conversations, Clock: parts.Clock, Log: parts.Log,
+		DB: own, Engine: newReplies(own, parts, out), Conversations: conversations, Clock: parts.Clock, Log: parts.Log,
 		Leads: &lead.Service{DB: own, IDs: conversations.IDs, Clock: parts.Clock, Events: conversations.Events},
 		Wake:  wake.NewSignal(), Poll: parts.Poll,
 	})

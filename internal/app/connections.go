@@ -8,6 +8,7 @@ import (
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/secret"
 	"github.com/avelto/convo/internal/domain/webhook/sender"
+	"github.com/avelto/convo/internal/platform/apiclient"
 	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/egress"
 	"github.com/avelto/convo/internal/platform/seal"
@@ -26,6 +27,8 @@ type connections struct {
 	guard  *egress.Guard
 	box    *seal.Box
 	sender *sender.Sender
+	// models calls providers of language models.
+	models *apiclient.Client
 	// channels opens channels, with the types of this build.
 	channels *channel.Opener
 }
@@ -63,5 +66,6 @@ func newConnections(ctx context.Context, config Config, parts Parts) (*connectio
 		providers = newProviders(guard, parts)
 	}
 	channels := &channel.Opener{DB: parts.DB, Box: box, Providers: providers, HookBase: strings.TrimRight(config.PublicURL, "/") + "/hooks/"}
-	return &connections{blobs: blobs, guard: guard, box: box, sender: post, channels: channels}, nil
+	models := apiclient.New(guard)
+	return &connections{blobs: blobs, guard: guard, box: box, sender: post, models: models, channels: channels}, nil
 }

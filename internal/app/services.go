@@ -14,6 +14,7 @@ import (
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/api/validation"
 	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/agent/modelprovider"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/channel"
@@ -45,6 +46,7 @@ type services struct {
 	conversations *conversation.Service
 	hooks         *hooks.Handler
 	agents        *agent.Service
+	models        *modelprovider.Service
 	channels      *channel.Service
 	contacts      *contact.Service
 	blobs         blob.Store
@@ -92,9 +94,10 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 		contacts:      &contact.Service{DB: on, Clock: now, Pages: pages, Events: events, Conversations: conversations, Jobs: jobs},
 		blobs:         out.blobs,
 		agents: &agent.Service{
-			DB: on, IDs: ids, Clock: now, Pages: pages, Engine: newReplies(on, parts),
+			DB: on, IDs: ids, Clock: now, Pages: pages, Engine: newReplies(on, parts, out),
 			Previews: &share.Shares{PerWorkspace: previewsPerWorkspace, MaxWaiting: maxWaitingPreviews, MaxWait: maxPreviewWait},
 		},
+		models: &modelprovider.Service{DB: on, Clock: now, Box: out.box, Guard: out.guard},
 		channels: &channel.Service{
 			DB: on, IDs: ids, Clock: now, Pages: pages, Opener: out.channels, Guard: out.guard, Schema: validation.ChannelSettings(document),
 			Jobs: jobs, Log: parts.Log,

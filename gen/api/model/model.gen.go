@@ -42,9 +42,16 @@ func (e AgentRunOutcome) Valid() bool {
 const (
 	AgentRunReasonAgentNotPublished AgentRunReason = "agent_not_published"
 	AgentRunReasonDeadline          AgentRunReason = "deadline"
+	AgentRunReasonModelCredentials  AgentRunReason = "model_credentials"
 	AgentRunReasonModelDecision     AgentRunReason = "model_decision"
 	AgentRunReasonModelFailed       AgentRunReason = "model_failed"
+	AgentRunReasonModelInvalid      AgentRunReason = "model_invalid"
+	AgentRunReasonModelOverloaded   AgentRunReason = "model_overloaded"
+	AgentRunReasonModelRateLimited  AgentRunReason = "model_rate_limited"
+	AgentRunReasonModelRefused      AgentRunReason = "model_refused"
+	AgentRunReasonModelTimeout      AgentRunReason = "model_timeout"
 	AgentRunReasonModelUnavailable  AgentRunReason = "model_unavailable"
+	AgentRunReasonModelUnreachable  AgentRunReason = "model_unreachable"
 	AgentRunReasonNoEvidence        AgentRunReason = "no_evidence"
 	AgentRunReasonRepeatedCrashes   AgentRunReason = "repeated_crashes"
 	AgentRunReasonStepLimit         AgentRunReason = "step_limit"
@@ -59,11 +66,25 @@ func (e AgentRunReason) Valid() bool {
 		return true
 	case AgentRunReasonDeadline:
 		return true
+	case AgentRunReasonModelCredentials:
+		return true
 	case AgentRunReasonModelDecision:
 		return true
 	case AgentRunReasonModelFailed:
 		return true
+	case AgentRunReasonModelInvalid:
+		return true
+	case AgentRunReasonModelOverloaded:
+		return true
+	case AgentRunReasonModelRateLimited:
+		return true
+	case AgentRunReasonModelRefused:
+		return true
+	case AgentRunReasonModelTimeout:
+		return true
 	case AgentRunReasonModelUnavailable:
+		return true
+	case AgentRunReasonModelUnreachable:
 		return true
 	case AgentRunReasonNoEvidence:
 		return true
@@ -1274,6 +1295,24 @@ func (e MessageRole) Valid() bool {
 	}
 }
 
+// Defines values for ModelProviderName.
+const (
+	ModelProviderNameAnthropic ModelProviderName = "anthropic"
+	ModelProviderNameOpenai    ModelProviderName = "openai"
+)
+
+// Valid indicates whether the value is a known member of the ModelProviderName enum.
+func (e ModelProviderName) Valid() bool {
+	switch e {
+	case ModelProviderNameAnthropic:
+		return true
+	case ModelProviderNameOpenai:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReplyPolicyReason.
 const (
 	ReplyPolicyReasonCHANNELDELETED  ReplyPolicyReason = "CHANNEL_DELETED"
@@ -1673,7 +1712,7 @@ type AgentRun struct {
 // AgentRunOutcome `ANSWERED`: replied. `REFUSED`: replied that the knowledge base has no answer. `HANDED_OFF`: handed the conversation off to operators. `ENDED`: closed the conversation. `DROPPED`: did not reply, because an operator had taken over or the conversation was closed.
 type AgentRunOutcome string
 
-// AgentRunReason Why a run ended as it did. `visitor_request`: the contact asked for it. `no_evidence`: the knowledge base has no answer. `deadline`: it took longer than 90 seconds, or 3 minutes by email. `model_unavailable`: the agent's model provider is not set up. `model_failed`: the provider returned an error. `step_limit`: the model did not reply within 6 steps. `repeated_crashes`: the server stopped during 3 attempts. `model_decision`: the model decided it. `taken_over`: an operator has the conversation, or it is closed. `agent_not_published`: the agent is no longer published.
+// AgentRunReason Why a run ended as it did. `visitor_request`: the contact asked for it. `no_evidence`: the knowledge base has no answer. `deadline`: it took longer than 90 seconds, or 3 minutes by email. `model_unavailable`: the agent's model provider is not set up. `model_failed`: the model returned no text, or an error of another kind. `model_credentials`: the provider rejected its key, or its account has no credit. `model_rate_limited`: the account reached the provider's rate limit. `model_overloaded`: the provider is out of order. `model_unreachable`: no connection to the provider. `model_refused`: the model or a content filter refused to reply. `model_timeout`: the provider took longer than 60 seconds. `model_invalid`: the provider rejected the request, such as for an unknown model, or its response is malformed. `step_limit`: the model did not reply within 6 steps. `repeated_crashes`: the server stopped during 3 attempts. `model_decision`: the model decided it. `taken_over`: an operator has the conversation, or it is closed. `agent_not_published`: the agent is no longer published.
 type AgentRunReason string
 
 // AgentRunStatus `QUEUED`: waiting for its turn. `RUNNING`: in progress. `FINISHED`: ended, see `outcome`.
@@ -3780,6 +3819,40 @@ type MetaAPIVersion = string
 // MetaVerifyToken Verify token that you entered for the webhook in the app's dashboard.
 type MetaVerifyToken = string
 
+// ModelProvider A provider of language models that is set up. Its key is never returned.
+type ModelProvider struct {
+	// BaseURL Base URL of the provider's API, or `null` for the provider's own.
+	BaseURL *string `json:"baseUrl"`
+
+	// CreatedAt When the provider was set up.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// CredentialsSet Whether a key is stored.
+	CredentialsSet bool `json:"credentialsSet"`
+
+	// Provider `openai`: OpenAI, or any server with a compatible chat completions API, by `baseUrl`. `anthropic`: Anthropic.
+	Provider ModelProviderName `json:"provider"`
+
+	// UpdatedAt When its settings last changed.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	UpdatedAt timestamp.Time `json:"updatedAt"`
+}
+
+// ModelProviderName `openai`: OpenAI, or any server with a compatible chat completions API, by `baseUrl`. `anthropic`: Anthropic.
+type ModelProviderName string
+
+// ModelProviderUpdate Settings of a model provider. Properties you leave out keep their value.
+type ModelProviderUpdate struct {
+	// APIKey Key of the provider's API. It is encrypted and never returned. Required for the provider's own API, and to change `baseUrl` once a key is stored.
+	APIKey *string `json:"apiKey,omitempty"`
+
+	// BaseURL Base URL of the API: an `https` URL with a public address, such as `https://models.example.com/v1` for `openai`, to which `/chat/completions` is added, or `https://proxy.example.com` for `anthropic`, to which `/v1/messages` is added. `null` for the provider's own, which is the default.
+	BaseURL nullable.Nullable[string] `json:"baseUrl,omitempty"`
+}
+
 // Operator A person who replies to contacts.
 type Operator struct {
 	// ID Id of the operator.
@@ -4451,6 +4524,9 @@ type IfNoneMatch = string
 // Limit defines model for Limit.
 type Limit = int32
 
+// ProviderInPath `openai`: OpenAI, or any server with a compatible chat completions API, by `baseUrl`. `anthropic`: Anthropic.
+type ProviderInPath = ModelProviderName
+
 // ListAgentsParams defines parameters for ListAgents.
 type ListAgentsParams struct {
 	// Limit Maximum number of items to return, 1 to 200.
@@ -4729,6 +4805,9 @@ type UpdateLeadJSONRequestBody = LeadUpdate
 
 // UpdateLeadStatusJSONRequestBody defines body for UpdateLeadStatus for application/json ContentType.
 type UpdateLeadStatusJSONRequestBody = LeadStatusUpdate
+
+// UpdateModelProviderJSONRequestBody defines body for UpdateModelProvider for application/json ContentType.
+type UpdateModelProviderJSONRequestBody = ModelProviderUpdate
 
 // CreateOperatorJSONRequestBody defines body for CreateOperator for application/json ContentType.
 type CreateOperatorJSONRequestBody = OperatorCreate

@@ -37,6 +37,7 @@ func writingCalls(t *testing.T, s *apitest.Server, in apitest.Space) map[string]
 		started := s.Post(t, in.Token, "/conversations", map[string]any{"channelId": phone.ID, "to": to, "content": "Hello"}).Want(t, http.StatusCreated)
 		return "/contacts/" + apitest.Decode[api.ConversationDetail](t, started).Contact.ID.String()
 	}
+	s.Patch(t, in.Token, "/model-providers/openai", `{"apiKey":"doomed"}`).Want(t, http.StatusOK)
 	operator := "/operators/" + apitest.First[api.Operator](t, s, in, "/operators").ID.String()
 	maps.Copy(calls, map[string]apitest.Request{
 		"updateChannel":         {Method: http.MethodPatch, Path: "/channels/" + phone.ID.String(), Body: `{"config":{"from":"+48987654321"}}`},
@@ -48,6 +49,8 @@ func writingCalls(t *testing.T, s *apitest.Server, in apitest.Space) map[string]
 		"updateLeadStatus":      {Method: http.MethodPatch, Path: lead() + "/status", Body: `{"status":"WON"}`},
 		"deleteLead":            {Method: http.MethodDelete, Path: lead()},
 		"updateAgent":           {Method: http.MethodPatch, Path: agent, Body: `{"name":"Renamed"}`},
+		"updateModelProvider":   {Method: http.MethodPatch, Path: "/model-providers/anthropic", Body: `{"apiKey":"k"}`},
+		"deleteModelProvider":   {Method: http.MethodDelete, Path: "/model-providers/openai"},
 		"updateIntegration":     {Method: http.MethodPatch, Path: webhook, Body: `{"status":"DISABLED"}`},
 		"deleteIntegration":     {Method: http.MethodDelete, Path: doomed},
 		"deleteKnowledgeSource": {Method: http.MethodDelete, Path: source},

@@ -57,6 +57,9 @@ func TestNoOperationCrossesWorkspaces(t *testing.T) {
 		Method: http.MethodPost, Path: "/knowledge/upload", Token: rich.Token, Body: "shoes", Header: map[string]string{"Content-Type": "text/plain"},
 	}).Want(t, http.StatusAccepted))
 	ids.job, ids.source = job.ID, *job.SourceID
+	for _, provider := range []string{"openai", "anthropic"} {
+		s.Patch(t, rich.Token, "/model-providers/"+provider, `{"apiKey":"theirs"}`).Want(t, http.StatusOK)
+	}
 	before := snapshot(t, s, rich.ID)
 	decisions := isolationDecisions()
 	for _, o := range s.Document.Operations {
@@ -113,6 +116,9 @@ func isolationDecisions() map[string]decision {
 		"checkAgent":               absent(http.MethodPost, "/agents/%s/check", "", func(ids foreign) uuid.UUID { return ids.agent }),
 		"previewAgent":             absent(http.MethodPost, "/agents/%s/preview", `{"messages":[{"role":"USER","content":"How long may I return shoes?"}]}`, func(ids foreign) uuid.UUID { return ids.agent }),
 		"updateAgent":              absent(http.MethodPatch, "/agents/%s", `{"name":"x"}`, func(ids foreign) uuid.UUID { return ids.agent }),
+		"getModelProvider":         hasNoProvider(http.MethodGet),
+		"updateModelProvider":      setsOwnProvider,
+		"deleteModelProvider":      hasNoProvider(http.MethodDelete),
 
 		"listIntegrations":             hides("/integrations", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.webhook} }),
 		"listEvents":                   hides("/events", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.lead} }),
@@ -138,6 +144,21 @@ func isolationDecisions() map[string]decision {
 }
 
 func nothingToCross(*testing.T, *apitest.Server, string, foreign) {}
+
+// hasNoProvider expects that the caller's workspace lacks a provider that the other has.
+func hasNoProvider(method string) decision {
+	return func(t *testing.T, s *apitest.Server, token string, _ foreign) {
+		t.Helper()
+		s.Do(t, apitest.Request{Method: method, Path: "/model-providers/anthropic", Token: token}).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
+	}
+}
+
+// setsOwnProvider cannot take over the key of the other workspace, nor replace it.
+func setsOwnProvider(t *testing.T, s *apitest.Server, token string, _ foreign) {
+	t.Helper()
+	s.Patch(t, token, "/model-providers/openai", `{"baseUrl":null}`).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
+	s.Patch(t, token, "/model-providers/openai", `{"apiKey":"ours"}`).Want(t, http.StatusOK)
+}
 
 func searchFindsNothing(t *testing.T, s *apitest.Server, token string, ids foreign) {
 	t.Helper()
@@ -245,7 +266,7 @@ func bulkSkips(t *testing.T, s *apitest.Server, token string, ids foreign) {
 func snapshot(t *testing.T, s *apitest.Server, workspaceID uuid.UUID) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, table := range []string{"agents", "agent_runs", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags", "conversation_status_changes", "messages", "message_external_ids", "outbound_messages", "attachments", "leads", "integrations", "events", "webhook_deliveries", "knowledge_sources", "knowledge_jobs", "knowledge_pages", "knowledge_documents", "knowledge_chunks"} {
+	for _, table := range []string{"agents", "agent_runs", "model_providers", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags", "conversation_status_changes", "messages", "message_external_ids", "outbound_messages", "attachments", "leads", "integrations", "events", "webhook_deliveries", "knowledge_sources", "knowledge_jobs", "knowledge_pages", "knowledge_documents", "knowledge_chunks"} {
 		var rows json.RawMessage
 		err := s.DB.QueryRow(t.Context(), "SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY to_jsonb(r)::text), '[]') FROM "+table+" AS r WHERE workspace_id = $1", workspaceID).Scan(&rows)
 		require.NoError(t, err)

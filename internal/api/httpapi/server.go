@@ -20,6 +20,7 @@ import (
 	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/agent/modelprovider"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/channel"
@@ -43,6 +44,7 @@ type Dependencies struct {
 	Leads         *lead.Service
 	Conversations *conversation.Service
 	Agents        *agent.Service
+	Models        *modelprovider.Service
 	Channels      *channel.Service
 	Contacts      *contact.Service
 	Blobs         blob.Store
@@ -73,6 +75,7 @@ type service struct {
 	*leads
 	*conversations
 	*agents
+	*modelProviders
 	*channels
 	*contacts
 	*analyticsTag
@@ -96,7 +99,7 @@ func New(d Dependencies) (http.Handler, error) {
 	links := linker{publicURL: d.PublicURL}
 	all := &service{
 		leads: &leads{d.Leads, d.Audit, links}, conversations: &conversations{d.Conversations, d.Audit, d.Blobs, links},
-		agents: &agents{d.Agents, d.Audit, links}, channels: &channels{d.Channels, d.Audit, links}, contacts: &contacts{d.Contacts, d.Audit, links},
+		agents: &agents{d.Agents, d.Audit, links}, modelProviders: &modelProviders{d.Models, d.Audit}, channels: &channels{d.Channels, d.Audit, links}, contacts: &contacts{d.Contacts, d.Audit, links},
 		analyticsTag: &analyticsTag{d.Analytics}, knowledgeTag: &knowledgeTag{service: d.Knowledge, log: d.Audit, links: links, maxUpload: maxUpload(d.Document)}, webhooks: &webhooks{d.Integrations, d.Audit, d.Events, links},
 		widgetTag: &widgetTag{d.Widget, d.Streams, links},
 		meta:      newMeta(d.Document.JSON, openapi.Postman),

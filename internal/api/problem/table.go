@@ -8,6 +8,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/agent/modelprovider"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/conversation"
@@ -112,6 +113,10 @@ var table = []mapping{
 	}),
 	as(invalidChannel),
 
+	is(modelprovider.ErrKeyRequired, api.ErrorCodeValidationFailed, "").field("body.apiKey", "is required for another base URL, and for the provider's own"),
+	as(func(e *modelprovider.InvalidURLError) *Error {
+		return Invalid(api.FieldError{Location: "body.baseUrl", Message: e.Reason})
+	}),
 	is(agent.ErrNoQuestion, api.ErrorCodeValidationFailed, "").field("body.messages", "must end with a message of the role USER"),
 
 	is(label.ErrEmpty, api.ErrorCodeValidationFailed, "").field("body.name", "must have a visible character"),

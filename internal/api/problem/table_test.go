@@ -20,6 +20,7 @@ import (
 	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/agent/modelprovider"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/channel/provider"
@@ -66,6 +67,8 @@ var domainErrors = map[string]struct {
 	"channel.InvalidError":              {&channel.InvalidError{Invalid: []provider.Invalid{{Pointer: "/config/title", Message: "is required"}}}, api.ErrorCodeValidationFailed},
 	"channel.UnavailableError":          {&channel.UnavailableError{Type: api.ChannelTypeVOICE}, api.ErrorCodeChannelTypeUnavailable},
 	"channel.UnknownAgentError":         {&channel.UnknownAgentError{ID: uuid.New()}, api.ErrorCodeUnknownAgent},
+	"modelprovider.ErrKeyRequired":      {modelprovider.ErrKeyRequired, api.ErrorCodeValidationFailed},
+	"modelprovider.InvalidURLError":     {&modelprovider.InvalidURLError{Reason: "must be https"}, api.ErrorCodeValidationFailed},
 	"conversation.ErrUnknownUser":       {conversation.ErrUnknownUser, api.ErrorCodeUnknownUser},
 	"conversation.ErrOperatorExists":    {conversation.ErrOperatorExists, api.ErrorCodeOperatorExists},
 	"conversation.ErrRecipient":         {conversation.ErrRecipient, api.ErrorCodeContactUnreachable},
@@ -99,6 +102,7 @@ var domainErrors = map[string]struct {
 var unmapped = map[string]string{
 	"apiclient.Error":             "providers of channels handle it",
 	"apiclient.ErrTooLong":        "providers of channels handle it",
+	"model.Error":                 "an agent then hands off, and a check says so",
 	"model.ErrUnavailable":        "an agent then hands off, and a check says so",
 	"simulator.ErrUnsupported":    "only simulators of providers return it, which are no part of the API",
 	"inbound.ErrNoChannel":        "only hooks of channels receive what providers send",

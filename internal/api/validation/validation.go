@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,8 +36,8 @@ type Validator struct {
 	names     bool             // body restricts property names
 }
 
-// New returns the validator of an operation. It panics if a path parameter is not a UUID,
-// the only format that it checks.
+// New returns the validator of an operation. It panics if a path parameter is neither a UUID
+// nor one of several names, which are all that it checks.
 func New(operation *spec.Operation) *Validator {
 	v := &Validator{
 		operation: operation, query: map[string]*openapi3.Parameter{},
@@ -48,8 +49,8 @@ func New(operation *spec.Operation) *Validator {
 		case openapi3.ParameterInQuery:
 			v.query[parameter.Name] = parameter
 		case openapi3.ParameterInPath:
-			if parameter.Schema.Value.Format != "uuid" {
-				panic("validation: the path parameter " + parameter.Name + " of " + operation.ID + " is not a UUID")
+			if schema := parameter.Schema.Value; schema.Format != "uuid" && len(schema.Enum) == 0 {
+				panic("validation: the path parameter " + parameter.Name + " of " + operation.ID + " is neither a UUID nor one of several names")
 			}
 		}
 	}
@@ -79,9 +80,8 @@ func (v *Validator) Parameters(r *http.Request, path func(name string) string) (
 	for _, parameter := range v.operation.Parameters {
 		location := parameter.In + "." + parameter.Name
 		if parameter.In == openapi3.ParameterInPath {
-			// Every path parameter is an id: see New.
-			if checkUUID(path(parameter.Name)) != nil {
-				broken = append(broken, api.FieldError{Location: location, Message: "must be " + formatName("uuid")})
+			if fault := checkPath(parameter.Schema.Value, path(parameter.Name)); fault != "" {
+				broken = append(broken, api.FieldError{Location: location, Message: fault})
 			}
 			continue
 		}
@@ -119,6 +119,24 @@ func (v *Validator) checkNames(query url.Values) []api.FieldError {
 	}
 	slices.SortFunc(broken, func(a, b api.FieldError) int { return cmp.Compare(a.Location, b.Location) })
 	return broken
+}
+
+// checkPath returns what is wrong with a path parameter; see New.
+func checkPath(schema *openapi3.Schema, value string) string {
+	if len(schema.Enum) == 0 {
+		if checkUUID(value) != nil {
+			return "must be " + formatName("uuid")
+		}
+		return ""
+	}
+	names := make([]string, len(schema.Enum))
+	for i, one := range schema.Enum {
+		names[i] = fmt.Sprint(one)
+	}
+	if !slices.Contains(names, value) {
+		return "must be one of " + strings.Join(names, ", ")
+	}
+	return ""
 }
 
 func checkHeader(values []string) string {

@@ -1,9 +1,11 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -41,8 +43,12 @@ type Checked struct {
 	Detail string
 }
 
-// checkTokens is how long the model's reply to a check is at most.
-const checkTokens = 16
+const (
+	// checkTokens is how long the model's reply to a check is at most, and checkTimeout how
+	// long a check takes.
+	checkTokens  = 16
+	checkTimeout = 20 * time.Second
+)
 
 // Check asks the model of an agent for a reply. It fails with postgres.ErrNotFound or
 // share.ErrBusy.
@@ -56,19 +62,39 @@ func (s *Service) Check(ctx context.Context, workspaceID, agentID uuid.UUID) (Ch
 		return Checked{}, err
 	}
 	defer leave()
-	provider, err := s.Engine.Models.Provider(row.ModelProvider)
+	asking, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	provider, err := s.Engine.Models.Provider(asking, workspaceID, row.ModelProvider)
 	if err == nil {
-		_, err = provider.Chat(ctx, model.Request{
+		_, err = provider.Chat(asking, model.Request{
 			Model: row.ModelName, MaxTokens: checkTokens, Temperature: row.Temperature, Messages: []model.Message{{Role: model.User, Content: "Hello"}},
 		})
 	}
-	switch {
-	case err == nil:
-		return Checked{}, nil
-	case errors.Is(err, model.ErrUnavailable):
-		return Checked{new(api.AgentRunReasonModelUnavailable), fmt.Sprintf("This server has no model provider %q. Set modelProvider to builtin.", row.ModelProvider)}, nil
-	case ctx.Err() != nil:
-		return Checked{new(api.AgentRunReasonDeadline), "The model did not reply in time."}, nil
+	if err != nil {
+		reason := reply.Explain(ctx, err)
+		return Checked{&reason, advice(reason, row.ModelProvider)}, nil
 	}
-	return Checked{new(api.AgentRunReasonModelFailed), "The provider returned an error."}, nil
+	return Checked{}, nil
+}
+
+// advices say what to do about a provider that does not reply.
+var advices = map[api.AgentRunReason]string{
+	api.AgentRunReasonModelCredentials: "The provider rejected its key, or its account has no credit. Set the key again, or add credit.",
+	api.AgentRunReasonModelRateLimited: "The account has reached the rate limit of the provider. Retry later, or raise the limit.",
+	api.AgentRunReasonModelOverloaded:  "The provider is out of order. Retry later.",
+	api.AgentRunReasonModelUnreachable: "No connection to the provider. Check its baseUrl.",
+	api.AgentRunReasonModelRefused:     "The model refused to reply to a greeting. Use another model.",
+	api.AgentRunReasonModelInvalid:     "The provider rejected the request. Check modelName, temperature, maxTokens and the baseUrl of the provider.",
+	api.AgentRunReasonModelTimeout:     "The model did not reply in time.",
+	api.AgentRunReasonDeadline:         "The model did not reply in time.",
+}
+
+func advice(reason api.AgentRunReason, provider string) string {
+	switch {
+	case reason != api.AgentRunReasonModelUnavailable:
+		return cmp.Or(advices[reason], "The provider returned an error.")
+	case api.ModelProviderName(provider).Valid():
+		return fmt.Sprintf("The provider is not set up. Set it up with PATCH /model-providers/%s.", provider)
+	}
+	return fmt.Sprintf("There is no model provider %q. Set modelProvider to builtin, openai or anthropic.", provider)
 }

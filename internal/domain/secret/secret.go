@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/agent/modelprovider"
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/webhook/sender"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -49,14 +50,14 @@ func (s *Store) Check(ctx context.Context) error {
 func (s *Store) check() []byte { return s.Box.Seal(checkText, []byte(checkText)) }
 
 // Rotated counts what was encrypted again, and what no key could open.
-type Rotated struct{ Webhooks, Channels Count }
+type Rotated struct{ Webhooks, Channels, ModelProviders Count }
 
 // Count counts rows with secrets.
 type Count struct{ Resealed, Lost int }
 
 // Rotate encrypts all secrets with the newest key, in batches, while servers run. It
 // fails with ErrWrongKey unless acceptLost is set: then secrets that no key opens stay as
-// they are, and their webhooks and channels report an error until their secrets are
+// they are, and their webhooks, channels and model providers report an error until their secrets are
 // replaced.
 func (s *Store) Rotate(ctx context.Context, acceptLost bool) (done Rotated, err error) {
 	if err := s.Check(ctx); err != nil && (!acceptLost || !errors.Is(err, ErrWrongKey)) {
@@ -68,14 +69,20 @@ func (s *Store) Rotate(ctx context.Context, acceptLost bool) (done Rotated, err 
 	if done.Channels, err = s.rotate(ctx, s.rotateChannels); err != nil {
 		return done, err
 	}
+	if done.ModelProviders, err = s.rotate(ctx, s.rotateModelProviders); err != nil {
+		return done, err
+	}
 	if err := db.New().SystemSecretKeyCheckReplace(ctx, s.DB, db.SystemSecretKeyCheckReplaceParams{Sealed: s.check()}); err != nil {
 		return done, fmt.Errorf("replace key check value: %w", err)
 	}
 	return done, nil
 }
 
-// position is the key of the last row of a batch.
-type position struct{ workspaceID, id uuid.UUID }
+// position is the key of the last row of a batch. Rows have an id or a name.
+type position struct {
+	workspaceID, id uuid.UUID
+	name            string
+}
 
 // batch encrypts the secrets of the rows after a position again, and returns the position
 // of the last one and how many rows there were.
@@ -109,7 +116,7 @@ func (s *Store) rotateWebhooks(ctx context.Context, tx postgres.Tx, after positi
 		return last, 0, done, fmt.Errorf("list secrets: %w", err)
 	}
 	for _, row := range rows {
-		last = position{row.WorkspaceID, row.ID}
+		last = position{workspaceID: row.WorkspaceID, id: row.ID}
 		place := sender.SecretContext(row.WorkspaceID, row.ID)
 		current, err := s.Box.Reseal(row.Secret, place)
 		if err != nil {
@@ -136,7 +143,7 @@ func (s *Store) rotateChannels(ctx context.Context, tx postgres.Tx, after positi
 		return last, 0, done, fmt.Errorf("list credentials: %w", err)
 	}
 	for _, row := range rows {
-		last = position{row.WorkspaceID, row.ID}
+		last = position{workspaceID: row.WorkspaceID, id: row.ID}
 		credentials, err := s.Box.Reseal(row.Credentials, channel.CredentialsContext(row.WorkspaceID, row.ID))
 		if err != nil {
 			done.Lost++
@@ -145,6 +152,29 @@ func (s *Store) rotateChannels(ctx context.Context, tx postgres.Tx, after positi
 		params := db.ChannelSecretReplaceParams{WorkspaceID: row.WorkspaceID, ID: row.ID, Credentials: credentials}
 		if err := db.New().ChannelSecretReplace(ctx, tx, params); err != nil {
 			return last, 0, done, fmt.Errorf("replace credentials: %w", err)
+		}
+		done.Resealed++
+	}
+	return last, len(rows), done, nil
+}
+
+func (s *Store) rotateModelProviders(ctx context.Context, tx postgres.Tx, after position) (last position, n int, done Count, err error) {
+	rows, err := db.New().SystemModelProviderSecretList(ctx, tx, db.SystemModelProviderSecretListParams{
+		AfterWorkspaceID: after.workspaceID, AfterProvider: after.name, RowLimit: batchSize,
+	})
+	if err != nil {
+		return last, 0, done, fmt.Errorf("list keys of model providers: %w", err)
+	}
+	for _, row := range rows {
+		last = position{workspaceID: row.WorkspaceID, name: string(row.Provider)}
+		key, err := s.Box.Reseal(row.APIKey, modelprovider.KeyContext(row.WorkspaceID, row.Provider))
+		if err != nil {
+			done.Lost++
+			continue
+		}
+		params := db.ModelProviderSecretReplaceParams{WorkspaceID: row.WorkspaceID, Provider: row.Provider, APIKey: key}
+		if err := db.New().ModelProviderSecretReplace(ctx, tx, params); err != nil {
+			return last, 0, done, fmt.Errorf("replace key of model provider: %w", err)
 		}
 		done.Resealed++
 	}

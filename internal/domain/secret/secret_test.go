@@ -8,6 +8,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	api "github.com/avelto/convo/gen/api/model"
+	"github.com/avelto/convo/internal/domain/agent/modelprovider"
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/secret"
 	"github.com/avelto/convo/internal/domain/webhook/sender"
@@ -179,4 +181,26 @@ func TestRotateEncryptsCredentialsOfChannels(t *testing.T) {
 		require.NoError(t, err)
 		require.JSONEq(t, `{"botToken":"secret"}`, opened)
 	}
+}
+
+// TestRotateEncryptsKeysOfModelProviders rotates the keys of two workspaces, one of which is
+// lost, and one that is not set.
+func TestRotateEncryptsKeysOfModelProviders(t *testing.T) {
+	t.Parallel()
+	v, old := newVault(t), box(t, oldKey)
+	require.NoError(t, v.store(t, oldKey).Check(t.Context()))
+	set := func(space uuid.UUID, name api.ModelProviderName, sealed []byte) {
+		v.Exec(t, "INSERT INTO model_providers (workspace_id, provider, api_key, created_at, updated_at) VALUES ($1, $2, $3, now(), now())", space, name, sealed)
+	}
+	set(v.Ours, api.ModelProviderNameOpenai, old.Seal("ours", modelprovider.KeyContext(v.Ours, api.ModelProviderNameOpenai)))
+	set(v.Ours, api.ModelProviderNameAnthropic, nil)
+	set(v.Theirs, api.ModelProviderNameOpenai, old.Seal("ours", modelprovider.KeyContext(v.Ours, api.ModelProviderNameOpenai)))
+	done, err := v.store(t, newKey, oldKey).Rotate(t.Context(), false)
+	require.NoError(t, err)
+	require.Equal(t, secret.Rotated{ModelProviders: secret.Count{Resealed: 1, Lost: 1}}, done, "a key opens only for its workspace and provider")
+	var sealed []byte
+	v.Scan(t, []any{&sealed}, "SELECT api_key FROM model_providers WHERE workspace_id = $1 AND provider = 'openai'", v.Ours)
+	opened, err := box(t, newKey).Open(sealed, modelprovider.KeyContext(v.Ours, api.ModelProviderNameOpenai))
+	require.NoError(t, err)
+	require.Equal(t, "ours", opened)
 }

@@ -38,6 +38,7 @@ func (s *Server) Documented(t testing.TB, webhookURL string) Space {
 	s.Exec(t, `INSERT INTO knowledge_sources (workspace_id, id, type, file_name, content_type, size_bytes, sha256, created_at, updated_at)
 		VALUES ($1, $2, 'UPLOAD', 'prices.md', 'text/markdown', 1, $3, $4, $4)`, space.ID, exampleID, make([]byte, 32), now)
 	s.documentedPeople(t, space)
+	s.Exec(t, "INSERT INTO model_providers (workspace_id, provider, created_at, updated_at) VALUES ($1, 'openai', $2, $2)", space.ID, now)
 	s.Exec(t, "INSERT INTO knowledge_jobs (workspace_id, id, type, url, refresh, created_at) VALUES ($1, $2, 'CRAWL', 'https://docs.example.com', false, $3)",
 		space.ID, exampleID, now)
 	return space

@@ -1,5 +1,5 @@
 import { Knowledge } from './knowledge.js';
-import { Agents, Analytics, Attachments, Channels, Contacts, Conversations, Events, Integrations, Leads, Meta, Operators, Tags } from './resources.js';
+import { Agents, Analytics, Attachments, Channels, Contacts, Conversations, Events, Integrations, Leads, Meta, ModelProviders, Operators, Tags } from './resources.js';
 import { type ClientOptions, Transport } from './transport.js';
 import { Webhooks } from './webhooks.js';
 
@@ -12,6 +12,7 @@ export class AveltoClient {
   readonly operators: Operators;
   readonly tags: Tags;
   readonly agents: Agents;
+  readonly modelProviders: ModelProviders;
   readonly channels: Channels;
   readonly analytics: Analytics;
   readonly knowledge: Knowledge;
@@ -29,6 +30,7 @@ export class AveltoClient {
     this.operators = new Operators(transport);
     this.tags = new Tags(transport);
     this.agents = new Agents(transport);
+    this.modelProviders = new ModelProviders(transport);
     this.channels = new Channels(transport);
     this.analytics = new Analytics(transport);
     this.knowledge = new Knowledge(transport);

@@ -183,6 +183,21 @@ export class Agents extends Resource {
   }
 }
 
+/** Providers of language models that the agents of the workspace use. */
+export class ModelProviders extends Resource {
+  get(provider: string, options?: RequestOptions): Call<Result<'getModelProvider'>> {
+    return this.one<'getModelProvider'>({ method: 'GET', path: `/model-providers/${segment(provider)}` }, options);
+  }
+
+  update(provider: string, change: Body<'updateModelProvider'>, options?: RequestOptions): Call<Result<'updateModelProvider'>> {
+    return this.one<'updateModelProvider'>({ method: 'PATCH', path: `/model-providers/${segment(provider)}`, json: change }, options);
+  }
+
+  delete(provider: string, options?: RequestOptions): Call<Result<'deleteModelProvider'>> {
+    return this.one<'deleteModelProvider'>({ method: 'DELETE', path: `/model-providers/${segment(provider)}` }, options);
+  }
+}
+
 /** Channels through which contacts reach the workspace. */
 export class Channels extends Resource {
   list(query?: Query<'listChannels'>, options?: RequestOptions): ListCall<Item<'listChannels'>> {

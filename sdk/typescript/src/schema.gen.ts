@@ -588,6 +588,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/model-providers/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch a model provider
+         * @description Returns the settings of a provider of language models, without its key. 404 if it is not set up.
+         */
+        get: operations["getModelProvider"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a model provider
+         * @description Deletes the settings of a provider with its key. Agents that use it hand questions off with the reason `model_unavailable`.
+         */
+        delete: operations["deleteModelProvider"];
+        options?: never;
+        head?: never;
+        /**
+         * Set up a model provider
+         * @description Sets up a provider of language models for the agents of the workspace, or updates it. Properties you leave out keep their value. The provider is not called: `POST /agents/{id}/check` says whether an agent can reply.
+         */
+        patch: operations["updateModelProvider"];
+        trace?: never;
+    };
     "/channels": {
         parameters: {
             query?: never;
@@ -2439,10 +2467,10 @@ export interface components {
          */
         AgentRunOutcome: "ANSWERED" | "REFUSED" | "HANDED_OFF" | "ENDED" | "DROPPED";
         /**
-         * @description Why a run ended as it did. `visitor_request`: the contact asked for it. `no_evidence`: the knowledge base has no answer. `deadline`: it took longer than 90 seconds, or 3 minutes by email. `model_unavailable`: the agent's model provider is not set up. `model_failed`: the provider returned an error. `step_limit`: the model did not reply within 6 steps. `repeated_crashes`: the server stopped during 3 attempts. `model_decision`: the model decided it. `taken_over`: an operator has the conversation, or it is closed. `agent_not_published`: the agent is no longer published.
+         * @description Why a run ended as it did. `visitor_request`: the contact asked for it. `no_evidence`: the knowledge base has no answer. `deadline`: it took longer than 90 seconds, or 3 minutes by email. `model_unavailable`: the agent's model provider is not set up. `model_failed`: the model returned no text, or an error of another kind. `model_credentials`: the provider rejected its key, or its account has no credit. `model_rate_limited`: the account reached the provider's rate limit. `model_overloaded`: the provider is out of order. `model_unreachable`: no connection to the provider. `model_refused`: the model or a content filter refused to reply. `model_timeout`: the provider took longer than 60 seconds. `model_invalid`: the provider rejected the request, such as for an unknown model, or its response is malformed. `step_limit`: the model did not reply within 6 steps. `repeated_crashes`: the server stopped during 3 attempts. `model_decision`: the model decided it. `taken_over`: an operator has the conversation, or it is closed. `agent_not_published`: the agent is no longer published.
          * @enum {string}
          */
-        AgentRunReason: "visitor_request" | "no_evidence" | "deadline" | "model_unavailable" | "model_failed" | "step_limit" | "repeated_crashes" | "model_decision" | "taken_over" | "agent_not_published";
+        AgentRunReason: "visitor_request" | "no_evidence" | "deadline" | "model_unavailable" | "model_failed" | "model_credentials" | "model_rate_limited" | "model_overloaded" | "model_unreachable" | "model_refused" | "model_timeout" | "model_invalid" | "step_limit" | "repeated_crashes" | "model_decision" | "taken_over" | "agent_not_published";
         /** @description An agent's reply to what a contact wrote. */
         AgentRun: {
             /**
@@ -2572,6 +2600,44 @@ export interface components {
             reason: components["schemas"]["AgentRunReason"] | null;
             /** @description What to do about it, in English, or `null`. */
             detail: string | null;
+        };
+        /**
+         * @description `openai`: OpenAI, or any server with a compatible chat completions API, by `baseUrl`. `anthropic`: Anthropic.
+         * @enum {string}
+         */
+        ModelProviderName: "openai" | "anthropic";
+        /** @description A provider of language models that is set up. Its key is never returned. */
+        ModelProvider: {
+            provider: components["schemas"]["ModelProviderName"];
+            /**
+             * Format: uri
+             * @description Base URL of the provider's API, or `null` for the provider's own.
+             */
+            baseUrl: string | null;
+            /** @description Whether a key is stored. */
+            credentialsSet: boolean;
+            /**
+             * Format: date-time
+             * @description When the provider was set up.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When its settings last changed.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /** @description Settings of a model provider. Properties you leave out keep their value. */
+        ModelProviderUpdate: {
+            /** @description Key of the provider's API. It is encrypted and never returned. Required for the provider's own API, and to change `baseUrl` once a key is stored. */
+            apiKey?: string;
+            /**
+             * Format: uri
+             * @description Base URL of the API: an `https` URL with a public address, such as `https://models.example.com/v1` for `openai`, to which `/chat/completions` is added, or `https://proxy.example.com` for `anthropic`, to which `/v1/messages` is added. `null` for the provider's own, which is the default.
+             */
+            baseUrl?: string | null;
         };
         /**
          * @description Type of a channel.
@@ -4938,6 +5004,11 @@ export interface components {
          */
         Id: string;
         /**
+         * @description Name of the provider.
+         * @example openai
+         */
+        ProviderInPath: components["schemas"]["ModelProviderName"];
+        /**
          * @description Start of the period, inclusive. Defaults to 30 days before `to`.
          * @example 2026-04-01T00:00:00Z
          */
@@ -5059,6 +5130,9 @@ export type AgentPreviewRequest = components['schemas']['AgentPreviewRequest'];
 export type AgentPreviewLead = components['schemas']['AgentPreviewLead'];
 export type AgentPreview = components['schemas']['AgentPreview'];
 export type AgentCheck = components['schemas']['AgentCheck'];
+export type ModelProviderName = components['schemas']['ModelProviderName'];
+export type ModelProvider = components['schemas']['ModelProvider'];
+export type ModelProviderUpdate = components['schemas']['ModelProviderUpdate'];
 export type ChannelType = components['schemas']['ChannelType'];
 export type ChannelStatus = components['schemas']['ChannelStatus'];
 export type Channel = components['schemas']['Channel'];
@@ -5253,6 +5327,7 @@ export type ParameterLimit = components['parameters']['Limit'];
 export type ParameterCursor = components['parameters']['Cursor'];
 export type ParameterIdempotencyKey = components['parameters']['IdempotencyKey'];
 export type ParameterId = components['parameters']['Id'];
+export type ParameterProviderInPath = components['parameters']['ProviderInPath'];
 export type ParameterAnalyticsFrom = components['parameters']['AnalyticsFrom'];
 export type ParameterAnalyticsTo = components['parameters']['AnalyticsTo'];
 export type ParameterAnalyticsGroupBy = components['parameters']['AnalyticsGroupBy'];
@@ -7055,6 +7130,132 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getModelProvider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name of the provider.
+                 * @example openai
+                 */
+                provider: components["parameters"]["ProviderInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The provider. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelProvider"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteModelProvider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name of the provider.
+                 * @example openai
+                 */
+                provider: components["parameters"]["ProviderInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings were deleted. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    updateModelProvider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name of the provider.
+                 * @example openai
+                 */
+                provider: components["parameters"]["ProviderInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelProviderUpdate"];
+            };
+        };
+        responses: {
+            /** @description The provider. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelProvider"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];

@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+
+	"github.com/google/uuid"
 )
 
 // ErrUnavailable means that a provider is not set up: this server does not have it, or the
@@ -13,7 +15,7 @@ import (
 var ErrUnavailable = errors.New("model: the provider is not set up")
 
 // Provider is a provider of language models. Implementations are safe for concurrent use and
-// keep no state of a conversation.
+// keep no state of a conversation. They fail with *Error, and don't repeat calls.
 type Provider interface {
 	// Chat returns the next message of the assistant: a text, or calls of tools.
 	Chat(ctx context.Context, request Request) (Response, error)
@@ -82,11 +84,17 @@ func (u Usage) Add(other Usage) Usage {
 	return Usage{u.InputTokens + other.InputTokens, u.OutputTokens + other.OutputTokens}
 }
 
-// Registry holds the providers of this server by name.
+// Source finds the provider that the agents of a workspace use by a name, with the workspace's
+// credentials. It fails with ErrUnavailable or *Error.
+type Source interface {
+	Provider(ctx context.Context, workspaceID uuid.UUID, name string) (Provider, error)
+}
+
+// Registry is a Source of providers that need no credentials: all workspaces have them.
 type Registry map[string]Provider
 
-// Provider returns a provider, or fails with ErrUnavailable.
-func (r Registry) Provider(name string) (Provider, error) {
+// Provider implements Source.
+func (r Registry) Provider(_ context.Context, _ uuid.UUID, name string) (Provider, error) {
 	if found, ok := r[name]; ok {
 		return found, nil
 	}

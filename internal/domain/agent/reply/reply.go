@@ -5,8 +5,8 @@ package reply
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -24,7 +24,7 @@ const maxSteps = 6
 
 // Engine replies.
 type Engine struct {
-	Models model.Registry
+	Models model.Source
 	// Search finds passages that answer a question in the knowledge base of a workspace.
 	Search func(ctx context.Context, workspaceID uuid.UUID, question string) ([]tools.Passage, error)
 }
@@ -173,18 +173,17 @@ func (t *turn) summary() string {
 
 // ask calls the model until it replies.
 func (t *turn) ask(ctx context.Context, numbers []int) error {
-	provider, err := t.Models.Provider(t.in.Agent.ModelProvider)
+	provider, err := t.Models.Provider(ctx, t.in.WorkspaceID, t.in.Agent.ModelProvider)
 	if err != nil {
-		t.late(api.AgentRunReasonModelUnavailable)
-		return nil //nolint:nilerr // a person takes care of it
+		t.late(Explain(ctx, err))
+		return nil
 	}
 	request := t.request(numbers)
 	for t.reply.Steps < maxSteps {
 		t.reply.Steps++
-		response, err := provider.Chat(ctx, request)
-		t.reply.Usage = t.reply.Usage.Add(response.Usage)
+		response, err := t.chat(ctx, provider, request)
 		if err != nil {
-			t.late(t.explain(ctx, err))
+			t.late(Explain(ctx, err))
 			return nil
 		}
 		if len(response.Calls) == 0 {
@@ -203,15 +202,23 @@ func (t *turn) ask(ctx context.Context, numbers []int) error {
 	return nil
 }
 
-// explain returns why a call failed.
-func (*turn) explain(ctx context.Context, err error) api.AgentRunReason {
-	switch {
-	case ctx.Err() != nil:
-		return api.AgentRunReasonDeadline
-	case errors.Is(err, model.ErrUnavailable):
-		return api.AgentRunReasonModelUnavailable
+// chat calls the model, and again if the provider has no capacity for a moment.
+func (t *turn) chat(ctx context.Context, provider model.Provider, request model.Request) (model.Response, error) {
+	for n := 1; ; n++ {
+		response, err := provider.Chat(ctx, request)
+		t.reply.Usage = t.reply.Usage.Add(response.Usage)
+		pause, again := model.Pause(ctx, err, n)
+		if !again {
+			return response, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return response, err
+		case <-timer.C:
+		}
 	}
-	return api.AgentRunReasonModelFailed
 }
 
 // maxCalls bounds the calls of one step; more are not carried out.

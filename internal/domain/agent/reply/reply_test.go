@@ -256,3 +256,45 @@ func TestFarewellsEndConversations(t *testing.T) {
 	require.Equal(t, dialogue.Goodbye.In(language.English), r.Text)
 	require.Contains(t, r.Summary, "“Do you have boots?”")
 }
+
+// TestAProviderWithoutCapacityIsAskedAgain counts the calls after failures.
+func TestAProviderWithoutCapacityIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	soon := &model.Error{Kind: model.RateLimited, RetryAfter: new(time.Duration(0))}
+	busy := &model.Error{Kind: model.Overloaded, RetryAfter: new(time.Duration(0))}
+	later := &model.Error{Kind: model.Overloaded, RetryAfter: new(time.Hour)}
+	for name, one := range map[string]struct {
+		failures []error
+		calls    int
+		want     api.AgentRunReason
+	}{
+		"works again":          {[]error{soon, busy}, 3, ""},
+		"fails three times":    {[]error{busy, busy, busy}, 3, api.AgentRunReasonModelOverloaded},
+		"wants a long pause":   {[]error{later}, 1, api.AgentRunReasonModelOverloaded},
+		"has a spending limit": {[]error{&model.Error{Kind: model.RateLimited}}, 1, api.AgentRunReasonModelRateLimited},
+		"rejects the key":      {[]error{&model.Error{Kind: model.Credentials}}, 1, api.AgentRunReasonModelCredentials},
+		"can't be reached":     {[]error{&model.Error{Kind: model.Unreachable}}, 1, api.AgentRunReasonModelUnreachable},
+		"refuses":              {[]error{&model.Error{Kind: model.Refused}}, 1, api.AgentRunReasonModelRefused},
+		"is slow":              {[]error{&model.Error{Kind: model.TimedOut}}, 1, api.AgentRunReasonModelTimeout},
+		"sends nonsense":       {[]error{&model.Error{Kind: model.Invalid}}, 1, api.AgentRunReasonModelInvalid},
+		"fails otherwise":      {[]error{errors.New("a bug")}, 1, api.AgentRunReasonModelFailed},
+	} {
+		calls := 0
+		p := scripted.New(func(context.Context, model.Request) (model.Response, error) {
+			calls++
+			if calls <= len(one.failures) {
+				return model.Response{}, one.failures[calls-1]
+			}
+			return model.Response{Content: "We do. [1]"}, nil
+		})
+		r := replied(t, engine(model.Registry{scripted.Name: p}, passage("A", "shoes")), scripted.Name, talk("What about shoes?"))
+		require.Equal(t, one.calls, calls, name)
+		require.Equal(t, 1, r.Steps, name)
+		if one.want == "" {
+			require.Equal(t, api.AgentRunOutcomeANSWERED, r.Outcome, name)
+			continue
+		}
+		require.Equal(t, api.AgentRunOutcomeHANDEDOFF, r.Outcome, name)
+		require.Equal(t, one.want, *r.Reason, name)
+	}
+}
