@@ -128,6 +128,6 @@ UPDATE attachments SET
 WHERE workspace_id = @workspace_id AND id = @id AND state = 'PENDING';
 
 -- name: OutboundEnqueue :exec
--- Queues a message for sending.
-INSERT INTO outbound_messages (workspace_id, message_id, channel_id, conversation_id, next_attempt_at)
-VALUES (@workspace_id, @message_id, @channel_id, @conversation_id, @next_attempt_at);
+-- Queues a message for sending, as a template if there is one.
+INSERT INTO outbound_messages (workspace_id, message_id, channel_id, conversation_id, next_attempt_at, template)
+VALUES (@workspace_id, @message_id, @channel_id, @conversation_id, @next_attempt_at, sqlc.narg('template'));

@@ -29,7 +29,7 @@ WITH due AS (
     WHERE channels.workspace_id = @workspace_id AND channels.id = @channel_id AND @pace_milliseconds::integer > 0
 )
 SELECT claimed.message_id, claimed.conversation_id, claimed.tries, claimed.parts_sent, claimed.in_doubt::boolean AS in_doubt,
-    sqlc.embed(messages), sqlc.embed(conversations), identities.address, identities.blocked_at
+    claimed.template, sqlc.embed(messages), sqlc.embed(conversations), identities.address, identities.blocked_at
 FROM claimed
 JOIN messages ON messages.workspace_id = claimed.workspace_id AND messages.id = claimed.message_id
 JOIN conversations ON conversations.workspace_id = claimed.workspace_id AND conversations.id = claimed.conversation_id

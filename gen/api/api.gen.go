@@ -67,6 +67,9 @@ type ServerInterface interface {
 	// CheckChannel Check a channel
 	// (POST /channels/{id}/check)
 	CheckChannel(ctx echo.Context, id ID) error
+	// ListChannelTemplates List message templates
+	// (GET /channels/{id}/templates)
+	ListChannelTemplates(ctx echo.Context, id ID, params ListChannelTemplatesParams) error
 	// ListContacts List contacts
 	// (GET /contacts)
 	ListContacts(ctx echo.Context, params ListContactsParams) error
@@ -115,6 +118,9 @@ type ServerInterface interface {
 	// ReopenConversation Reopen a conversation
 	// (POST /conversations/{id}/reopen)
 	ReopenConversation(ctx echo.Context, id ID) error
+	// SendTemplateMessage Send a message template
+	// (POST /conversations/{id}/template-message)
+	SendTemplateMessage(ctx echo.Context, id ID) error
 	// ReportOperatorTyping Report that an operator is writing
 	// (POST /conversations/{id}/typing)
 	ReportOperatorTyping(ctx echo.Context, id ID) error
@@ -578,6 +584,38 @@ func (w *ServerInterfaceWrapper) CheckChannel(ctx echo.Context) error {
 	return err
 }
 
+// ListChannelTemplates converts echo context to params.
+func (w *ServerInterfaceWrapper) ListChannelTemplates(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListChannelTemplatesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListChannelTemplates(ctx, id, params)
+	return err
+}
+
 // ListContacts converts echo context to params.
 func (w *ServerInterfaceWrapper) ListContacts(ctx echo.Context) error {
 	var err error
@@ -915,6 +953,22 @@ func (w *ServerInterfaceWrapper) ReopenConversation(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ReopenConversation(ctx, id)
+	return err
+}
+
+// SendTemplateMessage converts echo context to params.
+func (w *ServerInterfaceWrapper) SendTemplateMessage(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SendTemplateMessage(ctx, id)
 	return err
 }
 
@@ -1831,6 +1885,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/channels/:id", wrapper.GetChannel, options.OperationMiddlewares["getChannel"]...)
 	router.PATCH(options.BaseURL+"/channels/:id", wrapper.UpdateChannel, options.OperationMiddlewares["updateChannel"]...)
 	router.POST(options.BaseURL+"/channels/:id/check", wrapper.CheckChannel, options.OperationMiddlewares["checkChannel"]...)
+	router.GET(options.BaseURL+"/channels/:id/templates", wrapper.ListChannelTemplates, options.OperationMiddlewares["listChannelTemplates"]...)
 	router.GET(options.BaseURL+"/contacts", wrapper.ListContacts, options.OperationMiddlewares["listContacts"]...)
 	router.DELETE(options.BaseURL+"/contacts/:id", wrapper.DeleteContact, options.OperationMiddlewares["deleteContact"]...)
 	router.GET(options.BaseURL+"/contacts/:id", wrapper.GetContact, options.OperationMiddlewares["getContact"]...)
@@ -1846,6 +1901,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/conversations/:id/operator-message", wrapper.SendOperatorMessage, options.OperationMiddlewares["sendOperatorMessage"]...)
 	router.POST(options.BaseURL+"/conversations/:id/release", wrapper.ReleaseConversation, options.OperationMiddlewares["releaseConversation"]...)
 	router.POST(options.BaseURL+"/conversations/:id/reopen", wrapper.ReopenConversation, options.OperationMiddlewares["reopenConversation"]...)
+	router.POST(options.BaseURL+"/conversations/:id/template-message", wrapper.SendTemplateMessage, options.OperationMiddlewares["sendTemplateMessage"]...)
 	router.POST(options.BaseURL+"/conversations/:id/typing", wrapper.ReportOperatorTyping, options.OperationMiddlewares["reportOperatorTyping"]...)
 	router.POST(options.BaseURL+"/conversations/bulk", wrapper.BulkUpdateConversations, options.OperationMiddlewares["bulkUpdateConversations"]...)
 	router.GET(options.BaseURL+"/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
@@ -2327,6 +2383,43 @@ func (response CheckChannel200JSONResponse) VisitCheckChannelResponse(w http.Res
 	return err
 }
 
+type ListChannelTemplatesRequestObject struct {
+	ID     ID `json:"id"`
+	Params ListChannelTemplatesParams
+}
+
+type ListChannelTemplatesResponseObject interface {
+	VisitListChannelTemplatesResponse(w http.ResponseWriter) error
+}
+
+type ListChannelTemplates200ResponseHeaders struct {
+	Link        *string
+	XNextCursor *string
+}
+
+type ListChannelTemplates200JSONResponse struct {
+	Body    []MessageTemplate
+	Headers ListChannelTemplates200ResponseHeaders
+}
+
+func (response ListChannelTemplates200JSONResponse) VisitListChannelTemplatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XNextCursor != nil {
+		w.Header().Set("X-Next-Cursor", fmt.Sprint(*response.Headers.XNextCursor))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListContactsRequestObject struct {
 	Params ListContactsParams
 }
@@ -2736,6 +2829,39 @@ func (response ReopenConversation200JSONResponse) VisitReopenConversationRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendTemplateMessageRequestObject struct {
+	ID   ID `json:"id"`
+	Body *SendTemplateMessageJSONRequestBody
+}
+
+type SendTemplateMessageResponseObject interface {
+	VisitSendTemplateMessageResponse(w http.ResponseWriter) error
+}
+
+type SendTemplateMessage201ResponseHeaders struct {
+	Location *string
+}
+
+type SendTemplateMessage201JSONResponse struct {
+	Body    Message
+	Headers SendTemplateMessage201ResponseHeaders
+}
+
+func (response SendTemplateMessage201JSONResponse) VisitSendTemplateMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4119,6 +4245,9 @@ type StrictServerInterface interface {
 	// CheckChannel Check a channel
 	// (POST /channels/{id}/check)
 	CheckChannel(ctx context.Context, request CheckChannelRequestObject) (CheckChannelResponseObject, error)
+	// ListChannelTemplates List message templates
+	// (GET /channels/{id}/templates)
+	ListChannelTemplates(ctx context.Context, request ListChannelTemplatesRequestObject) (ListChannelTemplatesResponseObject, error)
 	// ListContacts List contacts
 	// (GET /contacts)
 	ListContacts(ctx context.Context, request ListContactsRequestObject) (ListContactsResponseObject, error)
@@ -4167,6 +4296,9 @@ type StrictServerInterface interface {
 	// ReopenConversation Reopen a conversation
 	// (POST /conversations/{id}/reopen)
 	ReopenConversation(ctx context.Context, request ReopenConversationRequestObject) (ReopenConversationResponseObject, error)
+	// SendTemplateMessage Send a message template
+	// (POST /conversations/{id}/template-message)
+	SendTemplateMessage(ctx context.Context, request SendTemplateMessageRequestObject) (SendTemplateMessageResponseObject, error)
 	// ReportOperatorTyping Report that an operator is writing
 	// (POST /conversations/{id}/typing)
 	ReportOperatorTyping(ctx context.Context, request ReportOperatorTypingRequestObject) (ReportOperatorTypingResponseObject, error)
@@ -4834,6 +4966,32 @@ func (sh *strictHandler) CheckChannel(ctx echo.Context, id ID) error {
 	return nil
 }
 
+// ListChannelTemplates operation middleware
+func (sh *strictHandler) ListChannelTemplates(ctx echo.Context, id ID, params ListChannelTemplatesParams) error {
+	var request ListChannelTemplatesRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListChannelTemplates(ctx.Request().Context(), request.(ListChannelTemplatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListChannelTemplates")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListChannelTemplatesResponseObject); ok {
+		return validResponse.VisitListChannelTemplatesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListContacts operation middleware
 func (sh *strictHandler) ListContacts(ctx echo.Context, params ListContactsParams) error {
 	var request ListContactsRequestObject
@@ -5344,6 +5502,54 @@ func (sh *strictHandler) ReopenConversation(ctx echo.Context, id ID) error {
 		return err
 	} else if validResponse, ok := response.(ReopenConversationResponseObject); ok {
 		return validResponse.VisitReopenConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SendTemplateMessage operation middleware
+func (sh *strictHandler) SendTemplateMessage(ctx echo.Context, id ID) error {
+	var request SendTemplateMessageRequestObject
+
+	request.ID = id
+
+	var body SendTemplateMessageJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendTemplateMessage(ctx.Request().Context(), request.(SendTemplateMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendTemplateMessage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SendTemplateMessageResponseObject); ok {
+		return validResponse.VisitSendTemplateMessageResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -163,6 +163,7 @@ type (
 	MessageErrorCode                       = model.MessageErrorCode
 	MessageOrder                           = model.MessageOrder
 	MessageRole                            = model.MessageRole
+	MessageTemplate                        = model.MessageTemplate
 	MessengerChannelConfig                 = model.MessengerChannelConfig
 	MessengerChannelCredentials            = model.MessengerChannelCredentials
 	MetaAPIVersion                         = model.MetaAPIVersion
@@ -192,6 +193,7 @@ type (
 	TagCreate                              = model.TagCreate
 	TelegramChannelConfig                  = model.TelegramChannelConfig
 	TelegramChannelCredentials             = model.TelegramChannelCredentials
+	TemplateMessageCreate                  = model.TemplateMessageCreate
 	TwilioAccountSid                       = model.TwilioAccountSid
 	TwilioAuthToken                        = model.TwilioAuthToken
 	ViberChannelConfig                     = model.ViberChannelConfig
@@ -241,6 +243,7 @@ type (
 	GetAnalyticsOverviewParams             = model.GetAnalyticsOverviewParams
 	GetAnalyticsTimeseriesParams           = model.GetAnalyticsTimeseriesParams
 	ListChannelsParams                     = model.ListChannelsParams
+	ListChannelTemplatesParams             = model.ListChannelTemplatesParams
 	ListContactsParams                     = model.ListContactsParams
 	ListConversationsParams                = model.ListConversationsParams
 	ListConversationMessagesParams         = model.ListConversationMessagesParams
@@ -268,6 +271,7 @@ type (
 	BulkUpdateConversationsJSONRequestBody = model.BulkUpdateConversationsJSONRequestBody
 	HandOffConversationJSONRequestBody     = model.HandOffConversationJSONRequestBody
 	SendOperatorMessageJSONRequestBody     = model.SendOperatorMessageJSONRequestBody
+	SendTemplateMessageJSONRequestBody     = model.SendTemplateMessageJSONRequestBody
 	ReportOperatorTypingJSONRequestBody    = model.ReportOperatorTypingJSONRequestBody
 	CreateWebhookJSONRequestBody           = model.CreateWebhookJSONRequestBody
 	UpdateIntegrationJSONRequestBody       = model.UpdateIntegrationJSONRequestBody
@@ -383,6 +387,7 @@ const (
 	ErrorCodeContentTooLong                                 = model.ErrorCodeContentTooLong
 	ErrorCodeConversationClosed                             = model.ErrorCodeConversationClosed
 	ErrorCodeConversationNotHandedOff                       = model.ErrorCodeConversationNotHandedOff
+	ErrorCodeCredentialsRejected                            = model.ErrorCodeCredentialsRejected
 	ErrorCodeHeadersTooLarge                                = model.ErrorCodeHeadersTooLarge
 	ErrorCodeIdempotencyKeyInUse                            = model.ErrorCodeIdempotencyKeyInUse
 	ErrorCodeIdempotencyKeyReused                           = model.ErrorCodeIdempotencyKeyReused
@@ -391,6 +396,7 @@ const (
 	ErrorCodeInvalidCursor                                  = model.ErrorCodeInvalidCursor
 	ErrorCodeInvalidFields                                  = model.ErrorCodeInvalidFields
 	ErrorCodeInvalidIdentity                                = model.ErrorCodeInvalidIdentity
+	ErrorCodeInvalidTemplateParameters                      = model.ErrorCodeInvalidTemplateParameters
 	ErrorCodeInvalidWebhookURL                              = model.ErrorCodeInvalidWebhookURL
 	ErrorCodeJobFinished                                    = model.ErrorCodeJobFinished
 	ErrorCodeMalformedRequest                               = model.ErrorCodeMalformedRequest
@@ -401,11 +407,14 @@ const (
 	ErrorCodeOperatorExists                                 = model.ErrorCodeOperatorExists
 	ErrorCodeOriginNotAllowed                               = model.ErrorCodeOriginNotAllowed
 	ErrorCodePayloadTooLarge                                = model.ErrorCodePayloadTooLarge
+	ErrorCodeProviderUnavailable                            = model.ErrorCodeProviderUnavailable
 	ErrorCodeRateLimited                                    = model.ErrorCodeRateLimited
+	ErrorCodeRejectedByProvider                             = model.ErrorCodeRejectedByProvider
 	ErrorCodeReplyWindowClosed                              = model.ErrorCodeReplyWindowClosed
 	ErrorCodeRequestTimeout                                 = model.ErrorCodeRequestTimeout
 	ErrorCodeServiceUnavailable                             = model.ErrorCodeServiceUnavailable
 	ErrorCodeTagExists                                      = model.ErrorCodeTagExists
+	ErrorCodeTemplatesUnavailable                           = model.ErrorCodeTemplatesUnavailable
 	ErrorCodeTimeout                                        = model.ErrorCodeTimeout
 	ErrorCodeTooManyChannels                                = model.ErrorCodeTooManyChannels
 	ErrorCodeTooManyJobs                                    = model.ErrorCodeTooManyJobs
@@ -420,6 +429,7 @@ const (
 	ErrorCodeUnknownMessage                                 = model.ErrorCodeUnknownMessage
 	ErrorCodeUnknownOperator                                = model.ErrorCodeUnknownOperator
 	ErrorCodeUnknownTag                                     = model.ErrorCodeUnknownTag
+	ErrorCodeUnknownTemplate                                = model.ErrorCodeUnknownTemplate
 	ErrorCodeUnknownUser                                    = model.ErrorCodeUnknownUser
 	ErrorCodeUnsupportedMediaType                           = model.ErrorCodeUnsupportedMediaType
 	ErrorCodeValidationFailed                               = model.ErrorCodeValidationFailed

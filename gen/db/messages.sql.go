@@ -892,8 +892,8 @@ func (q *Queries) MessageTouch(ctx context.Context, db DBTX, arg MessageTouchPar
 }
 
 const outboundEnqueue = `-- name: OutboundEnqueue :exec
-INSERT INTO outbound_messages (workspace_id, message_id, channel_id, conversation_id, next_attempt_at)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO outbound_messages (workspace_id, message_id, channel_id, conversation_id, next_attempt_at, template)
+VALUES ($1, $2, $3, $4, $5, $6)
 `
 
 type OutboundEnqueueParams struct {
@@ -902,9 +902,10 @@ type OutboundEnqueueParams struct {
 	ChannelID      uuid.UUID
 	ConversationID uuid.UUID
 	NextAttemptAt  time.Time
+	Template       []byte
 }
 
-// Queues a message for sending.
+// Queues a message for sending, as a template if there is one.
 func (q *Queries) OutboundEnqueue(ctx context.Context, db DBTX, arg OutboundEnqueueParams) error {
 	_, err := db.Exec(ctx, outboundEnqueue,
 		arg.WorkspaceID,
@@ -912,6 +913,7 @@ func (q *Queries) OutboundEnqueue(ctx context.Context, db DBTX, arg OutboundEnqu
 		arg.ChannelID,
 		arg.ConversationID,
 		arg.NextAttemptAt,
+		arg.Template,
 	)
 	return err
 }

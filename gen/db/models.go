@@ -432,6 +432,7 @@ type OutboundMessage struct {
 	Tries          int32
 	PartsSent      int32
 	SendingSince   *time.Time
+	Template       []byte
 }
 
 type SecretKeyCheck struct {

@@ -166,13 +166,13 @@ WITH due AS (
     UPDATE outbound_messages SET leased_until = $5::timestamptz, tries = outbound_messages.tries + 1
     FROM due
     WHERE outbound_messages.workspace_id = due.workspace_id AND outbound_messages.message_id = due.message_id
-    RETURNING outbound_messages.workspace_id, outbound_messages.message_id, outbound_messages.channel_id, outbound_messages.conversation_id, outbound_messages.next_attempt_at, outbound_messages.leased_until, outbound_messages.tries, outbound_messages.parts_sent, outbound_messages.sending_since, due.in_doubt
+    RETURNING outbound_messages.workspace_id, outbound_messages.message_id, outbound_messages.channel_id, outbound_messages.conversation_id, outbound_messages.next_attempt_at, outbound_messages.leased_until, outbound_messages.tries, outbound_messages.parts_sent, outbound_messages.sending_since, outbound_messages.template, due.in_doubt
 ), paced AS (
     UPDATE channels SET next_send_at = greatest(channels.next_send_at, $3::timestamptz) + $6* '1 ms'::interval
     WHERE channels.workspace_id = $1 AND channels.id = $2 AND $7::integer > 0
 )
 SELECT claimed.message_id, claimed.conversation_id, claimed.tries, claimed.parts_sent, claimed.in_doubt::boolean AS in_doubt,
-    messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, identities.address, identities.blocked_at
+    claimed.template, messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, identities.address, identities.blocked_at
 FROM claimed
 JOIN messages ON messages.workspace_id = claimed.workspace_id AND messages.id = claimed.message_id
 JOIN conversations ON conversations.workspace_id = claimed.workspace_id AND conversations.id = claimed.conversation_id
@@ -197,6 +197,7 @@ type OutboundClaimRow struct {
 	Tries          int32
 	PartsSent      int32
 	InDoubt        bool
+	Template       []byte
 	Message        Message
 	Conversation   Conversation
 	Address        *string
@@ -229,6 +230,7 @@ func (q *Queries) OutboundClaim(ctx context.Context, db DBTX, arg OutboundClaimP
 			&i.Tries,
 			&i.PartsSent,
 			&i.InDoubt,
+			&i.Template,
 			&i.Message.WorkspaceID,
 			&i.Message.ID,
 			&i.Message.ConversationID,
@@ -308,7 +310,7 @@ func (q *Queries) OutboundDelete(ctx context.Context, db DBTX, arg OutboundDelet
 }
 
 const outboundLock = `-- name: OutboundLock :one
-SELECT workspace_id, message_id, channel_id, conversation_id, next_attempt_at, leased_until, tries, parts_sent, sending_since FROM outbound_messages
+SELECT workspace_id, message_id, channel_id, conversation_id, next_attempt_at, leased_until, tries, parts_sent, sending_since, template FROM outbound_messages
 WHERE workspace_id = $1 AND message_id = $2 AND leased_until = $3
 FOR UPDATE
 `
@@ -333,6 +335,7 @@ func (q *Queries) OutboundLock(ctx context.Context, db DBTX, arg OutboundLockPar
 		&i.Tries,
 		&i.PartsSent,
 		&i.SendingSince,
+		&i.Template,
 	)
 	return i, err
 }

@@ -40,6 +40,10 @@ import (
 // at most.
 const reportConns = 3
 
+// providerCallsPerWorkspace is how many requests of a workspace may call the providers of its
+// channels at a time. maxWaitingProviderCalls more wait.
+const providerCallsPerWorkspace, maxWaitingProviderCalls = 8, 64
+
 // services holds the domain services that the API and the console use.
 type services struct {
 	leads         *lead.Service
@@ -100,7 +104,7 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 		models: &modelprovider.Service{DB: on, Clock: now, Box: out.box, Guard: out.guard},
 		channels: &channel.Service{
 			DB: on, IDs: ids, Clock: now, Pages: pages, Opener: out.channels, Guard: out.guard, Schema: validation.ChannelSettings(document),
-			Jobs: jobs, Log: parts.Log,
+			Jobs: jobs, Log: parts.Log, Calls: &share.Shares{PerWorkspace: providerCallsPerWorkspace, MaxWaiting: maxWaitingProviderCalls},
 		},
 		analytics: &analytics.Service{DB: reports, Clock: now, Shares: reportShares},
 		integrations: &integration.Service{

@@ -589,52 +589,58 @@ func (e EmailInbound) Valid() bool {
 
 // Defines values for ErrorCode.
 const (
-	ErrorCodeChannelCannotInitiate    ErrorCode = "channel_cannot_initiate"
-	ErrorCodeChannelTypeUnavailable   ErrorCode = "channel_type_unavailable"
-	ErrorCodeContactUnreachable       ErrorCode = "contact_unreachable"
-	ErrorCodeContentTooLong           ErrorCode = "content_too_long"
-	ErrorCodeConversationClosed       ErrorCode = "conversation_closed"
-	ErrorCodeConversationNotHandedOff ErrorCode = "conversation_not_handed_off"
-	ErrorCodeHeadersTooLarge          ErrorCode = "headers_too_large"
-	ErrorCodeIdempotencyKeyInUse      ErrorCode = "idempotency_key_in_use"
-	ErrorCodeIdempotencyKeyReused     ErrorCode = "idempotency_key_reused"
-	ErrorCodeInternalError            ErrorCode = "internal_error"
-	ErrorCodeInvalidCrawlURL          ErrorCode = "invalid_crawl_url"
-	ErrorCodeInvalidCursor            ErrorCode = "invalid_cursor"
-	ErrorCodeInvalidFields            ErrorCode = "invalid_fields"
-	ErrorCodeInvalidIdentity          ErrorCode = "invalid_identity"
-	ErrorCodeInvalidWebhookURL        ErrorCode = "invalid_webhook_url"
-	ErrorCodeJobFinished              ErrorCode = "job_finished"
-	ErrorCodeMalformedRequest         ErrorCode = "malformed_request"
-	ErrorCodeMethodNotAllowed         ErrorCode = "method_not_allowed"
-	ErrorCodeMissingScope             ErrorCode = "missing_scope"
-	ErrorCodeNotAWebhook              ErrorCode = "not_a_webhook"
-	ErrorCodeNotFound                 ErrorCode = "not_found"
-	ErrorCodeOperatorExists           ErrorCode = "operator_exists"
-	ErrorCodeOriginNotAllowed         ErrorCode = "origin_not_allowed"
-	ErrorCodePayloadTooLarge          ErrorCode = "payload_too_large"
-	ErrorCodeRateLimited              ErrorCode = "rate_limited"
-	ErrorCodeReplyWindowClosed        ErrorCode = "reply_window_closed"
-	ErrorCodeRequestTimeout           ErrorCode = "request_timeout"
-	ErrorCodeServiceUnavailable       ErrorCode = "service_unavailable"
-	ErrorCodeTagExists                ErrorCode = "tag_exists"
-	ErrorCodeTimeout                  ErrorCode = "timeout"
-	ErrorCodeTooManyChannels          ErrorCode = "too_many_channels"
-	ErrorCodeTooManyJobs              ErrorCode = "too_many_jobs"
-	ErrorCodeTooManyWebhooks          ErrorCode = "too_many_webhooks"
-	ErrorCodeURITooLong               ErrorCode = "uri_too_long"
-	ErrorCodeUnauthenticated          ErrorCode = "unauthenticated"
-	ErrorCodeUnknownAgent             ErrorCode = "unknown_agent"
-	ErrorCodeUnknownAttachment        ErrorCode = "unknown_attachment"
-	ErrorCodeUnknownChannel           ErrorCode = "unknown_channel"
-	ErrorCodeUnknownContact           ErrorCode = "unknown_contact"
-	ErrorCodeUnknownEvent             ErrorCode = "unknown_event"
-	ErrorCodeUnknownMessage           ErrorCode = "unknown_message"
-	ErrorCodeUnknownOperator          ErrorCode = "unknown_operator"
-	ErrorCodeUnknownTag               ErrorCode = "unknown_tag"
-	ErrorCodeUnknownUser              ErrorCode = "unknown_user"
-	ErrorCodeUnsupportedMediaType     ErrorCode = "unsupported_media_type"
-	ErrorCodeValidationFailed         ErrorCode = "validation_failed"
+	ErrorCodeChannelCannotInitiate     ErrorCode = "channel_cannot_initiate"
+	ErrorCodeChannelTypeUnavailable    ErrorCode = "channel_type_unavailable"
+	ErrorCodeContactUnreachable        ErrorCode = "contact_unreachable"
+	ErrorCodeContentTooLong            ErrorCode = "content_too_long"
+	ErrorCodeConversationClosed        ErrorCode = "conversation_closed"
+	ErrorCodeConversationNotHandedOff  ErrorCode = "conversation_not_handed_off"
+	ErrorCodeCredentialsRejected       ErrorCode = "credentials_rejected"
+	ErrorCodeHeadersTooLarge           ErrorCode = "headers_too_large"
+	ErrorCodeIdempotencyKeyInUse       ErrorCode = "idempotency_key_in_use"
+	ErrorCodeIdempotencyKeyReused      ErrorCode = "idempotency_key_reused"
+	ErrorCodeInternalError             ErrorCode = "internal_error"
+	ErrorCodeInvalidCrawlURL           ErrorCode = "invalid_crawl_url"
+	ErrorCodeInvalidCursor             ErrorCode = "invalid_cursor"
+	ErrorCodeInvalidFields             ErrorCode = "invalid_fields"
+	ErrorCodeInvalidIdentity           ErrorCode = "invalid_identity"
+	ErrorCodeInvalidTemplateParameters ErrorCode = "invalid_template_parameters"
+	ErrorCodeInvalidWebhookURL         ErrorCode = "invalid_webhook_url"
+	ErrorCodeJobFinished               ErrorCode = "job_finished"
+	ErrorCodeMalformedRequest          ErrorCode = "malformed_request"
+	ErrorCodeMethodNotAllowed          ErrorCode = "method_not_allowed"
+	ErrorCodeMissingScope              ErrorCode = "missing_scope"
+	ErrorCodeNotAWebhook               ErrorCode = "not_a_webhook"
+	ErrorCodeNotFound                  ErrorCode = "not_found"
+	ErrorCodeOperatorExists            ErrorCode = "operator_exists"
+	ErrorCodeOriginNotAllowed          ErrorCode = "origin_not_allowed"
+	ErrorCodePayloadTooLarge           ErrorCode = "payload_too_large"
+	ErrorCodeProviderUnavailable       ErrorCode = "provider_unavailable"
+	ErrorCodeRateLimited               ErrorCode = "rate_limited"
+	ErrorCodeRejectedByProvider        ErrorCode = "rejected_by_provider"
+	ErrorCodeReplyWindowClosed         ErrorCode = "reply_window_closed"
+	ErrorCodeRequestTimeout            ErrorCode = "request_timeout"
+	ErrorCodeServiceUnavailable        ErrorCode = "service_unavailable"
+	ErrorCodeTagExists                 ErrorCode = "tag_exists"
+	ErrorCodeTemplatesUnavailable      ErrorCode = "templates_unavailable"
+	ErrorCodeTimeout                   ErrorCode = "timeout"
+	ErrorCodeTooManyChannels           ErrorCode = "too_many_channels"
+	ErrorCodeTooManyJobs               ErrorCode = "too_many_jobs"
+	ErrorCodeTooManyWebhooks           ErrorCode = "too_many_webhooks"
+	ErrorCodeURITooLong                ErrorCode = "uri_too_long"
+	ErrorCodeUnauthenticated           ErrorCode = "unauthenticated"
+	ErrorCodeUnknownAgent              ErrorCode = "unknown_agent"
+	ErrorCodeUnknownAttachment         ErrorCode = "unknown_attachment"
+	ErrorCodeUnknownChannel            ErrorCode = "unknown_channel"
+	ErrorCodeUnknownContact            ErrorCode = "unknown_contact"
+	ErrorCodeUnknownEvent              ErrorCode = "unknown_event"
+	ErrorCodeUnknownMessage            ErrorCode = "unknown_message"
+	ErrorCodeUnknownOperator           ErrorCode = "unknown_operator"
+	ErrorCodeUnknownTag                ErrorCode = "unknown_tag"
+	ErrorCodeUnknownTemplate           ErrorCode = "unknown_template"
+	ErrorCodeUnknownUser               ErrorCode = "unknown_user"
+	ErrorCodeUnsupportedMediaType      ErrorCode = "unsupported_media_type"
+	ErrorCodeValidationFailed          ErrorCode = "validation_failed"
 )
 
 // Valid indicates whether the value is a known member of the ErrorCode enum.
@@ -652,6 +658,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeConversationNotHandedOff:
 		return true
+	case ErrorCodeCredentialsRejected:
+		return true
 	case ErrorCodeHeadersTooLarge:
 		return true
 	case ErrorCodeIdempotencyKeyInUse:
@@ -667,6 +675,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeInvalidFields:
 		return true
 	case ErrorCodeInvalidIdentity:
+		return true
+	case ErrorCodeInvalidTemplateParameters:
 		return true
 	case ErrorCodeInvalidWebhookURL:
 		return true
@@ -688,7 +698,11 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodePayloadTooLarge:
 		return true
+	case ErrorCodeProviderUnavailable:
+		return true
 	case ErrorCodeRateLimited:
+		return true
+	case ErrorCodeRejectedByProvider:
 		return true
 	case ErrorCodeReplyWindowClosed:
 		return true
@@ -697,6 +711,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeServiceUnavailable:
 		return true
 	case ErrorCodeTagExists:
+		return true
+	case ErrorCodeTemplatesUnavailable:
 		return true
 	case ErrorCodeTimeout:
 		return true
@@ -725,6 +741,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeUnknownOperator:
 		return true
 	case ErrorCodeUnknownTag:
+		return true
+	case ErrorCodeUnknownTemplate:
 		return true
 	case ErrorCodeUnknownUser:
 		return true
@@ -3789,6 +3807,40 @@ type MessageOrder string
 // MessageRole `USER`: sent by the contact. `ASSISTANT`: sent by an agent or an operator.
 type MessageRole string
 
+// MessageTemplate A message that the channel's provider has approved. It can be sent when the reply window is closed.
+type MessageTemplate struct {
+	// Body Text of the template. Its parameters are in double braces, such as `{{1}}` or `{{first_name}}`.
+	//
+	// Examples: Hello {{1}}, your order {{2}} is on its way.
+	Body string `json:"body"`
+
+	// Category The provider's category, such as `UTILITY`, `MARKETING` or `AUTHENTICATION`.
+	//
+	// Examples: UTILITY
+	Category string `json:"category"`
+
+	// Language Language and country of the template, as the provider writes them.
+	//
+	// Examples: en_US
+	Language string `json:"language"`
+
+	// Name Name of the template. Templates in several languages share it.
+	//
+	// Examples: order_update
+	Name string `json:"name"`
+
+	// ParameterCount Number of different parameters in the body.
+	ParameterCount int32 `json:"parameterCount"`
+
+	// Sendable Whether the template can be sent. Templates can't that need values outside of their body, such as an image in the header or a code for a button.
+	Sendable bool `json:"sendable"`
+
+	// Status The provider's status of the template. Templates that are listed are `APPROVED`.
+	//
+	// Examples: APPROVED
+	Status string `json:"status"`
+}
+
 // MessengerChannelConfig Settings of a Facebook page.
 type MessengerChannelConfig struct {
 	// APIVersion Version of the Graph API, such as `v23.0`. Absent for the one this server was tested with.
@@ -3957,7 +4009,7 @@ type ReplyPolicy struct {
 	// Reason Why `open` is `false`, or `null`.
 	Reason *ReplyPolicyReason `json:"reason"`
 
-	// TemplateRequired Whether the channel only accepts message templates now.
+	// TemplateRequired Whether the channel only accepts message templates now: `POST /conversations/{id}/template-message` sends one.
 	TemplateRequired bool `json:"templateRequired"`
 
 	// Until When the reply window closes or has closed. `null` if the channel has no such window.
@@ -4054,6 +4106,18 @@ type TelegramChannelCredentials struct {
 
 	// HookSecret Secret that Telegram sends with each request to the channel's hook. Generated if absent.
 	HookSecret *string `json:"hookSecret,omitempty"`
+}
+
+// TemplateMessageCreate A template to send.
+type TemplateMessageCreate struct {
+	// Language Language of the template.
+	Language string `json:"language"`
+
+	// Name Name of the template.
+	Name string `json:"name"`
+
+	// Parameters Values of the parameters of the body: numbered ones in the order of their numbers, others in the order in which they first appear. Absent for none.
+	Parameters *[]string `json:"parameters,omitempty"`
 }
 
 // TwilioAccountSid SID of the Twilio account.
@@ -4581,6 +4645,15 @@ type ListChannelsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListChannelTemplatesParams defines parameters for ListChannelTemplates.
+type ListChannelTemplatesParams struct {
+	// Limit Maximum number of items to return, 1 to 200.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListContactsParams defines parameters for ListContacts.
 type ListContactsParams struct {
 	// Email Only return contacts with this email address, in any case.
@@ -4778,6 +4851,9 @@ type HandOffConversationJSONRequestBody = HandOff
 
 // SendOperatorMessageJSONRequestBody defines body for SendOperatorMessage for application/json ContentType.
 type SendOperatorMessageJSONRequestBody = OperatorMessageCreate
+
+// SendTemplateMessageJSONRequestBody defines body for SendTemplateMessage for application/json ContentType.
+type SendTemplateMessageJSONRequestBody = TemplateMessageCreate
 
 // ReportOperatorTypingJSONRequestBody defines body for ReportOperatorTyping for application/json ContentType.
 type ReportOperatorTypingJSONRequestBody = OperatorTyping

@@ -128,6 +128,18 @@ func (s *channels) CheckChannel(ctx context.Context, r api.CheckChannelRequestOb
 	})
 }
 
+// ListChannelTemplates implements api.StrictServerInterface.
+func (s *channels) ListChannelTemplates(ctx context.Context, r api.ListChannelTemplatesRequestObject) (api.ListChannelTemplatesResponseObject, error) {
+	rows, err := s.service.Templates(ctx, middleware.WorkspaceID(ctx), r.ID, page.Request(r.Params))
+	if err != nil {
+		return nil, err
+	}
+	return api.ListChannelTemplates200JSONResponse{
+		Body:    representation.List(rows.Rows, representation.MessageTemplate),
+		Headers: api.ListChannelTemplates200ResponseHeaders{Link: s.links.next(ctx, rows.Next), XNextCursor: rows.Next},
+	}, nil
+}
+
 func fromAPIChannel(in api.ChannelCreate) channel.Settings {
 	settings := channel.Settings{Type: in.Type, Name: in.Name, AgentID: in.AgentID, APIBaseURL: in.APIBaseURL}
 	if in.Config != nil {

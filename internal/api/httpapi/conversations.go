@@ -10,6 +10,7 @@ import (
 	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/audit"
+	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/platform/blob"
 	"github.com/avelto/convo/internal/platform/page"
@@ -18,10 +19,11 @@ import (
 
 // conversations serves the tag Conversations.
 type conversations struct {
-	service *conversation.Service
-	log     *audit.Log
-	blobs   blob.Store
-	links   linker
+	service  *conversation.Service
+	channels *channel.Service
+	log      *audit.Log
+	blobs    blob.Store
+	links    linker
 }
 
 // ListConversations implements api.StrictServerInterface.
@@ -85,6 +87,32 @@ func (s *conversations) SendOperatorMessage(ctx context.Context, r api.SendOpera
 			Body: representation.Message(conversation.Message{Message: row}),
 			// A message has no URL, so Location is that of its conversation.
 			Headers: api.SendOperatorMessage201ResponseHeaders{Location: location("/conversations", r.ID)},
+		}, nil
+	})
+}
+
+// SendTemplateMessage implements api.StrictServerInterface. The provider is asked for the template
+// before the transaction.
+func (s *conversations) SendTemplateMessage(ctx context.Context, r api.SendTemplateMessageRequestObject) (api.SendTemplateMessageResponseObject, error) {
+	in := conversation.TemplateMessage{Name: r.Body.Name, Language: r.Body.Language}
+	if r.Body.Parameters != nil {
+		in.Parameters = *r.Body.Parameters
+	}
+	channelID, err := s.service.TemplateChannel(ctx, middleware.WorkspaceID(ctx), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	if in.Definition, err = s.channels.Template(ctx, middleware.WorkspaceID(ctx), channelID, in.Name, in.Language); err != nil {
+		return nil, err
+	}
+	return middleware.Once(ctx, s.log, api.SendTemplateMessageResponseObject.VisitSendTemplateMessageResponse, func(ctx context.Context, on postgres.Conn) (api.SendTemplateMessageResponseObject, error) {
+		row, err := s.service.SendTemplate(ctx, on, middleware.WorkspaceID(ctx), r.ID, in)
+		if err != nil {
+			return nil, err
+		}
+		return api.SendTemplateMessage201JSONResponse{
+			Body:    representation.Message(conversation.Message{Message: row}),
+			Headers: api.SendTemplateMessage201ResponseHeaders{Location: location("/conversations", r.ID)},
 		}, nil
 	})
 }

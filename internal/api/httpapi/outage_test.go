@@ -87,6 +87,7 @@ func keyedPosts(t *testing.T, s *apitest.Server, in apitest.Space, webhookURL st
 		"createAgent":          {request: call("/agents", `{"name":"keyed #","modelProvider":"openai","modelName":"gpt-4o-mini"}`), effects: "SELECT count(*) FROM agents WHERE name LIKE 'keyed %'"},
 		"createTag":            {request: call("/tags", `{"name":"keyed #"}`), effects: "SELECT count(*) FROM tags WHERE name LIKE 'keyed %'"},
 		"sendOperatorMessage":  {request: call("/conversations/"+handedOff.ID.String()+"/operator-message", `{"content":"keyed #"}`), effects: "SELECT count(*) FROM messages WHERE content LIKE 'keyed %'"},
+		"sendTemplateMessage":  {request: call("/conversations/"+handedOff.ID.String()+"/template-message", `{"name":"order_update","language":"en","parameters":["keyed","#"]}`), effects: "SELECT count(*) FROM messages WHERE content LIKE 'Hello keyed,%'"},
 		"reportOperatorTyping": {request: call("/conversations/"+handedOff.ID.String()+"/typing", `{"on":true}`)},
 		"bulkUpdateConversations": {request: func(n int) apitest.Request {
 			return apitest.Request{Path: "/conversations/bulk", Body: fmt.Sprintf(`{"ids":[%q],"action":"tag","tagIds":[%q]}`, handedOff.ID, tags[n])}

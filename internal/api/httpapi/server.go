@@ -98,7 +98,7 @@ const (
 func New(d Dependencies) (http.Handler, error) {
 	links := linker{publicURL: d.PublicURL}
 	all := &service{
-		leads: &leads{d.Leads, d.Audit, links}, conversations: &conversations{d.Conversations, d.Audit, d.Blobs, links},
+		leads: &leads{d.Leads, d.Audit, links}, conversations: &conversations{d.Conversations, d.Channels, d.Audit, d.Blobs, links},
 		agents: &agents{d.Agents, d.Audit, links}, modelProviders: &modelProviders{d.Models, d.Audit}, channels: &channels{d.Channels, d.Audit, links}, contacts: &contacts{d.Contacts, d.Audit, links},
 		analyticsTag: &analyticsTag{d.Analytics}, knowledgeTag: &knowledgeTag{service: d.Knowledge, log: d.Audit, links: links, maxUpload: maxUpload(d.Document)}, webhooks: &webhooks{d.Integrations, d.Audit, d.Events, links},
 		widgetTag: &widgetTag{d.Widget, d.Streams, links},

@@ -11,6 +11,7 @@ import (
 	"github.com/avelto/convo/internal/domain/agent/modelprovider"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/channel"
+	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/idempotency"
@@ -31,6 +32,9 @@ const jobsRetryAfter = 30 * time.Second
 
 // widgetRetryAfter is when to retry if the widget has too many streams or files.
 const widgetRetryAfter = 30 * time.Second
+
+// providerRetryAfter is when to retry at the earliest if the provider of a channel is out of reach.
+const providerRetryAfter = 5 * time.Second
 
 // table maps the errors of domain and platform packages to what the caller reads.
 // The first row that matches wins; an error that no row matches is internal_error.
@@ -112,6 +116,14 @@ var table = []mapping{
 		return New(api.ErrorCodeUnknownAgent, "This workspace has no agent %s.", e.ID)
 	}),
 	as(invalidChannel),
+	as(func(e *channel.UnknownTemplateError) *Error {
+		return New(api.ErrorCodeUnknownTemplate, "The provider has approved no template %s in %s.", e.Name, e.Language)
+	}),
+	as(func(*provider.NoTemplatesError) *Error {
+		return New(api.ErrorCodeTemplatesUnavailable, "The channel has no templates: channels of type WHATSAPP with a businessAccountId have some.")
+	}),
+	as(templateValues),
+	as(providerFailed),
 
 	is(modelprovider.ErrKeyRequired, api.ErrorCodeValidationFailed, "").field("body.apiKey", "is required for another base URL, and for the provider's own"),
 	as(func(e *modelprovider.InvalidURLError) *Error {
@@ -143,7 +155,7 @@ var table = []mapping{
 	}),
 	as(func(e *knowledge.InvalidURLError) *Error { return invalidURL(api.ErrorCodeInvalidCrawlURL, e.Reason) }),
 
-	is(share.ErrBusy, api.ErrorCodeRateLimited, "Too many analytics requests, exports or previews of this workspace are in progress.").retryAfter(time.Second),
+	is(share.ErrBusy, api.ErrorCodeRateLimited, "Too many analytics requests, exports, previews or lists of templates of this workspace are in progress.").retryAfter(time.Second),
 	as(func(e *analytics.SpanError) *Error {
 		return Invalid(api.FieldError{Location: "query.from", Message: e.Reason})
 	}),
@@ -158,7 +170,32 @@ func replyRefused(e *conversation.ReplyRefusedError) *Error {
 		api.ReplyPolicyReasonCHANNELDISABLED: "The channel is disabled.",
 		api.ReplyPolicyReasonCHANNELDELETED:  "The channel was deleted.",
 	}
-	return &Error{Code: api.ErrorCodeReplyWindowClosed, Detail: details[e.Policy.Reason]}
+	refused := &Error{Code: api.ErrorCodeReplyWindowClosed, Detail: details[e.Policy.Reason]}
+	if e.Policy.TemplateRequired {
+		refused.Detail += " Send a template instead."
+	}
+	return refused
+}
+
+// templateValues says what values a template has.
+func templateValues(e *provider.TemplateValuesError) *Error {
+	if e.Unsendable {
+		return New(api.ErrorCodeInvalidTemplateParameters, "The template needs values outside of its body, which can't be sent.")
+	}
+	return New(api.ErrorCodeInvalidTemplateParameters, "The number of parameters of the template is %d.", e.Count)
+}
+
+// providerFailed says why a provider did not do what was asked of it.
+func providerFailed(e *channel.ProviderError) *Error {
+	switch e.Kind { //nolint:exhaustive // the others are about messages
+	case provider.Retryable:
+		unavailable := New(api.ErrorCodeProviderUnavailable, "The provider of the channel does not respond, or accepts no requests now. Retry later.")
+		unavailable.RetryAfter = max(e.RetryAfter, providerRetryAfter)
+		return unavailable
+	case provider.Credentials:
+		return New(api.ErrorCodeCredentialsRejected, "%s", e.Detail)
+	}
+	return New(api.ErrorCodeRejectedByProvider, "%s", e.Detail)
 }
 
 // invalidChannel names the settings by their place in the request.

@@ -4,6 +4,7 @@ import (
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/channel"
+	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/openapi/timestamp"
 )
 
@@ -34,4 +35,12 @@ func channelError(row db.Channel) *api.ChannelError {
 		return nil
 	}
 	return &api.ChannelError{Code: api.ChannelErrorCode(*row.ErrorCode), Message: *row.ErrorMessage, At: timestamp.New(*row.ErrorAt)}
+}
+
+// MessageTemplate converts a template.
+func MessageTemplate(in provider.Template) api.MessageTemplate {
+	return api.MessageTemplate{
+		Name: in.Name, Language: in.Language, Category: in.Category, Status: in.Status, Body: in.Body,
+		ParameterCount: int32(len(in.Parameters())), Sendable: !in.Unsendable,
+	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/internal/platform/share"
 )
 
 // MaxChannels is how many channels a workspace can have. Some keep a connection open.
@@ -45,6 +46,8 @@ type Service struct {
 	Schema Schema
 	Jobs   Jobs
 	Log    *slog.Logger
+	// Calls bounds the calls of providers for which requests wait.
+	Calls *share.Shares
 }
 
 // List returns a page of channels, newest first, or page.ErrInvalidCursor.

@@ -3,6 +3,7 @@ package channel
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -32,3 +33,26 @@ type UnknownAgentError struct{ ID uuid.UUID }
 
 // Error implements error.
 func (e *UnknownAgentError) Error() string { return fmt.Sprintf("channel: unknown agent %s", e.ID) }
+
+// UnknownTemplateError means that a provider has approved no such template.
+type UnknownTemplateError struct{ Name, Language string }
+
+// Error implements error.
+func (e *UnknownTemplateError) Error() string {
+	return fmt.Sprintf("channel: unknown template %s in %s", e.Name, e.Language)
+}
+
+// ProviderError means that the provider of a channel did not do what was asked of it. Detail is
+// for the owner of the channel.
+type ProviderError struct {
+	Kind       provider.Kind
+	Detail     string
+	RetryAfter time.Duration
+	cause      error
+}
+
+// Error implements error.
+func (e *ProviderError) Error() string { return "channel: " + string(e.Kind) + ": " + e.Detail }
+
+// Unwrap returns the cause.
+func (e *ProviderError) Unwrap() error { return e.cause }

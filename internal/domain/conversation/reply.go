@@ -24,7 +24,27 @@ type Reply struct {
 // Reply stores an operator's message, signed by the assigned operator if there is one, and
 // queues it for sending. It fails with postgres.ErrNotFound, ErrNotHandedOff, ErrClosed,
 // *ReplyRefusedError, *TooLongError or *UnknownMessageError, and then stores nothing.
-func (s *Service) Reply(ctx context.Context, on postgres.Conn, workspaceID, conversationID uuid.UUID, in Reply) (message db.Message, err error) {
+func (s *Service) Reply(ctx context.Context, on postgres.Conn, workspaceID, conversationID uuid.UUID, in Reply) (db.Message, error) {
+	return s.write(ctx, on, workspaceID, conversationID, func(ctx context.Context, tx postgres.Tx, row db.ConversationGetRow) (outgoing, error) {
+		if err := s.accepts(row, in); err != nil {
+			return outgoing{}, err
+		}
+		return outgoing{Reply: in}, s.checkRepliedTo(ctx, tx, row.Conversation, in)
+	})
+}
+
+// outgoing is a message of an operator to store. Template is a provider.TemplateMessage as
+// JSON, nil for none.
+type outgoing struct {
+	Reply
+
+	Template []byte
+}
+
+// write stores and queues what an operator writes in a conversation, if check allows it.
+func (s *Service) write(ctx context.Context, on postgres.Conn, workspaceID, conversationID uuid.UUID,
+	check func(context.Context, postgres.Tx, db.ConversationGetRow) (outgoing, error),
+) (message db.Message, err error) {
 	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
 		q := db.New()
 		_, err := q.ConversationLock(ctx, tx, db.ConversationLockParams{WorkspaceID: workspaceID, ID: conversationID})
@@ -35,14 +55,12 @@ func (s *Service) Reply(ctx context.Context, on postgres.Conn, workspaceID, conv
 		if err != nil {
 			return fmt.Errorf("get conversation: %w", err)
 		}
-		if err := s.accepts(row, in); err != nil {
-			return err
-		}
-		if err := s.checkRepliedTo(ctx, tx, row.Conversation, in); err != nil {
+		out, err := check(ctx, tx, row)
+		if err != nil {
 			return err
 		}
 		var payload event.Payload
-		if message, payload, err = s.send(ctx, tx, row.Conversation, in); err != nil {
+		if message, payload, err = s.send(ctx, tx, row.Conversation, out); err != nil {
 			return err
 		}
 		return s.Events.Record(ctx, tx, workspaceID, message.CreatedAt, payload)
@@ -50,14 +68,22 @@ func (s *Service) Reply(ctx context.Context, on postgres.Conn, workspaceID, conv
 	return message, err
 }
 
-// accepts reports why a conversation accepts no reply, or not this one.
-func (s *Service) accepts(row db.ConversationGetRow, in Reply) error {
-	switch row.Conversation.Status {
+// operable reports why operators may not write in a conversation.
+func operable(row db.Conversation) error {
+	switch row.Status {
 	case api.ConversationStatusOPEN:
 		return ErrNotHandedOff
 	case api.ConversationStatusCLOSED:
 		return ErrClosed
 	case api.ConversationStatusHANDEDOFF:
+	}
+	return nil
+}
+
+// accepts reports why a conversation accepts no reply, or not this one.
+func (s *Service) accepts(row db.ConversationGetRow, in Reply) error {
+	if err := operable(row.Conversation); err != nil {
+		return err
 	}
 	policy := s.policy(row)
 	if !policy.Open {
@@ -84,7 +110,7 @@ func (s *Service) checkRepliedTo(ctx context.Context, tx postgres.Tx, row db.Con
 }
 
 // send stores an operator's message in a locked conversation, and queues it.
-func (s *Service) send(ctx context.Context, tx postgres.Tx, row db.Conversation, in Reply) (db.Message, event.Payload, error) {
+func (s *Service) send(ctx context.Context, tx postgres.Tx, row db.Conversation, in outgoing) (db.Message, event.Payload, error) {
 	q := db.New()
 	messageID, now := s.IDs.New()
 	message, err := q.MessageCreate(ctx, tx, db.MessageCreateParams{
@@ -106,7 +132,7 @@ func (s *Service) send(ctx context.Context, tx postgres.Tx, row db.Conversation,
 		}
 	}
 	err = q.OutboundEnqueue(ctx, tx, db.OutboundEnqueueParams{
-		WorkspaceID: row.WorkspaceID, MessageID: messageID, ChannelID: row.ChannelID, ConversationID: row.ID, NextAttemptAt: now,
+		WorkspaceID: row.WorkspaceID, MessageID: messageID, ChannelID: row.ChannelID, ConversationID: row.ID, NextAttemptAt: now, Template: in.Template,
 	})
 	if err != nil {
 		return message, nil, fmt.Errorf("queue message: %w", err)

@@ -185,7 +185,7 @@ func (s *starting) run(ctx context.Context) (db.Message, error) {
 	if err := s.accepts(found, reply); err != nil {
 		return db.Message{}, err
 	}
-	message, payload, err := s.send(ctx, s.tx, row, reply)
+	message, payload, err := s.send(ctx, s.tx, row, outgoing{Reply: reply})
 	if err != nil {
 		return db.Message{}, err
 	}

@@ -167,3 +167,26 @@ func TestByIDNamesTheListThatFailed(t *testing.T) {
 	require.ErrorContains(t, err, "list leads")
 	require.NotErrorIs(t, err, page.ErrInvalidCursor)
 }
+
+func TestCursorsOfAnotherServiceAreSigned(t *testing.T) {
+	t.Parallel()
+	codec, theirs := page.NewCodec([]byte("new"), []byte("old")), "QVFIUkYz=="
+	first, err := codec.Unwrap(list(), page.Request{})
+	require.NoError(t, err)
+	require.Empty(t, first)
+	for _, key := range []string{"new", "old"} {
+		cursor := page.NewCodec([]byte(key)).Wrap(list(), theirs)
+		got, err := codec.Unwrap(list(), page.Request{Cursor: &cursor})
+		require.NoError(t, err)
+		require.Equal(t, theirs, got)
+		_, err = codec.Decode(list(), page.Request{Cursor: &cursor})
+		require.ErrorIs(t, err, page.ErrInvalidCursor, "it names no row")
+		_, err = codec.Unwrap(page.List{Name: "others"}, page.Request{Cursor: &cursor})
+		require.ErrorIs(t, err, page.ErrInvalidCursor)
+	}
+	row, foreign := codec.Encode(list(), page.Start()), page.NewCodec([]byte("another")).Wrap(list(), theirs)
+	for _, cursor := range []string{row, foreign, "", "AAAA", codec.Wrap(list(), theirs) + "\n", codec.Wrap(list(), "")} {
+		_, err := codec.Unwrap(list(), page.Request{Cursor: &cursor})
+		require.ErrorIs(t, err, page.ErrInvalidCursor, "%q", cursor)
+	}
+}

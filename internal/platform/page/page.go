@@ -26,6 +26,7 @@ const DefaultLimit = 50
 
 const (
 	version   = 1
+	wrapped   = 2 // version of the cursors of other services
 	macSize   = 16
 	bodySize  = 1 + 2 + 16 // version, score, id
 	topScore  = 101        // above every score: where a list by score starts
@@ -104,10 +105,34 @@ func (c *Codec) Decode(list List, request Request) (Position, error) {
 	}, nil
 }
 
+// Wrap returns the cursor of the page after a cursor of another service, from which the list
+// comes.
+func (c *Codec) Wrap(list List, after string) string {
+	token := append([]byte{wrapped}, after...)
+	token = append(token, mac(c.keys[0], list, token)...)
+	return base64.RawURLEncoding.EncodeToString(token)
+}
+
+// Unwrap returns the cursor of the other service, which is empty for the first page, or
+// ErrInvalidCursor.
+func (c *Codec) Unwrap(list List, request Request) (after string, err error) {
+	if request.Cursor == nil {
+		return "", nil
+	}
+	// The decoder ignores line breaks: the length excludes them.
+	token, err := base64.RawURLEncoding.Strict().DecodeString(*request.Cursor)
+	if err != nil || len(*request.Cursor) != base64.RawURLEncoding.EncodedLen(len(token)) || len(token) <= 1+macSize || token[0] != wrapped ||
+		!c.signed(list, token) {
+		return "", ErrInvalidCursor
+	}
+	return string(token[1 : len(token)-macSize]), nil
+}
+
 // signed reports whether one of the keys signed a cursor.
 func (c *Codec) signed(list List, token []byte) bool {
+	body := len(token) - macSize
 	for _, key := range c.keys {
-		if hmac.Equal(token[bodySize:], mac(key, list, token[:bodySize])) {
+		if hmac.Equal(token[body:], mac(key, list, token[:body])) {
 			return true
 		}
 	}

@@ -36,10 +36,11 @@ var (
 	_ provider.Provider  = (*Provider)(nil)
 	_ provider.Connector = (*Provider)(nil)
 	_ provider.Initiator = (*Provider)(nil)
+	_ provider.Templater = (*Provider)(nil)
 )
 
 // Registry returns a provider for each channel type: conversations can be started by email
-// and SMS.
+// and SMS, and all types have a template.
 func Registry() provider.Registry {
 	registry := provider.Registry{}
 	for _, kind := range []api.ChannelType{
@@ -47,7 +48,9 @@ func Registry() provider.Registry {
 		api.ChannelTypeEMAIL, api.ChannelTypeSLACK, api.ChannelTypeDISCORD, api.ChannelTypeSMS, api.ChannelTypeVOICE,
 	} {
 		initiate := kind == api.ChannelTypeEMAIL || kind == api.ChannelTypeSMS
-		registry[kind] = &Provider{Kind: kind, Limits: provider.Rules{MaxLength: 4096, Initiate: initiate, Hook: kind != api.ChannelTypeWEBSITE, Timeout: 10 * time.Second}}
+		registry[kind] = &Provider{Kind: kind, Limits: provider.Rules{
+			MaxLength: 4096, Initiate: initiate, Templates: true, Hook: kind != api.ChannelTypeWEBSITE, Timeout: 10 * time.Second,
+		}}
 	}
 	return registry
 }
@@ -122,4 +125,19 @@ func (*Provider) Recipient(to string) (provider.Identity, bool) {
 		return provider.Identity{ExternalID: strings.ToLower(to), Email: to}, true
 	}
 	return provider.Identity{ExternalID: to, Phone: to}, strings.HasPrefix(to, "+")
+}
+
+// orderUpdate is the template of all channels.
+var orderUpdate = provider.Template{
+	Name: "order_update", Language: "en", Category: "UTILITY", Status: "APPROVED", Body: "Hello {{1}}, your order {{2}} is on its way.",
+}
+
+// Templates implements provider.Templater.
+func (*Provider) Templates(context.Context, provider.Channel, string, int) ([]provider.Template, string, error) {
+	return []provider.Template{orderUpdate}, "", nil
+}
+
+// Template implements provider.Templater.
+func (*Provider) Template(_ context.Context, _ provider.Channel, name, language string) (provider.Template, bool, error) {
+	return orderUpdate, name == orderUpdate.Name && language == orderUpdate.Language, nil
 }

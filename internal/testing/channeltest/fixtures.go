@@ -47,6 +47,8 @@ type message struct {
 	Author    string `json:"author,omitempty"`
 	Automatic bool   `json:"automatic,omitempty"`
 	FileType  string `json:"fileType,omitempty"`
+
+	Template *provider.TemplateMessage `json:"template,omitempty"`
 }
 
 // testFixtures tests what a provider makes of the requests and messages in testdata.
@@ -208,7 +210,7 @@ func (rec *recorder) send(t *testing.T, kind Type, c provider.Channel, m message
 	rec.mu.Unlock()
 	out := provider.Outbound{
 		Key: "0199c3a5-7c1e-7d61-9d0b-3f1f2f6f7a11-0", MessageID: uuid.MustParse("0199c3a5-7c1e-7d61-9d0b-3f1f2f6f7a11"),
-		To: m.To, Text: m.Text, ReplyTo: m.ReplyTo, Thread: m.Thread, Author: m.Author, Automatic: m.Automatic,
+		To: m.To, Text: m.Text, ReplyTo: m.ReplyTo, Thread: m.Thread, Author: m.Author, Automatic: m.Automatic, Template: m.Template,
 	}
 	if m.FileType != "" {
 		const content = "bytes"

@@ -113,6 +113,10 @@ export class Conversations extends Resource {
     return this.one<'sendOperatorMessage'>({ method: 'POST', path: `/conversations/${segment(id)}/operator-message`, json: message }, options);
   }
 
+  sendTemplateMessage(id: string, message: Body<'sendTemplateMessage'>, options?: RequestOptions): Call<Result<'sendTemplateMessage'>> {
+    return this.one<'sendTemplateMessage'>({ method: 'POST', path: `/conversations/${segment(id)}/template-message`, json: message }, options);
+  }
+
   bulk(change: Body<'bulkUpdateConversations'>, options?: RequestOptions): Call<Result<'bulkUpdateConversations'>> {
     return this.one<'bulkUpdateConversations'>({ method: 'POST', path: '/conversations/bulk', json: change }, options);
   }
@@ -218,6 +222,10 @@ export class Channels extends Resource {
 
   delete(id: string, options?: RequestOptions): Call<Result<'deleteChannel'>> {
     return this.one<'deleteChannel'>({ method: 'DELETE', path: `/channels/${segment(id)}` }, options);
+  }
+
+  listTemplates(id: string, query?: Query<'listChannelTemplates'>, options?: RequestOptions): ListCall<Item<'listChannelTemplates'>> {
+    return this.many<'listChannelTemplates'>(`/channels/${segment(id)}/templates`, query, options);
   }
 
   check(id: string, options?: RequestOptions): Call<Result<'checkChannel'>> {

@@ -180,6 +180,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/conversations/{id}/template-message": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a message template
+         * @description Sends a template that the channel's provider has approved, also when the reply window is closed (`replyPolicy.templateRequired`). It is an operator's message otherwise: the conversation must have been handed off, and `deliveryStatus` shows what became of it. `content` is the text of the template with its parameters. If the provider can't be asked for the template, the message is queued without a check, and `content` names the template and the parameters.
+         */
+        post: operations["sendTemplateMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/conversations/{id}/typing": {
         parameters: {
             query?: never;
@@ -682,6 +702,26 @@ export interface paths {
          * @description Asks the provider who the credentials belong to, and connects the channel again. `status`, `account` and `error` of the channel show the outcome. A disabled channel is not checked.
          */
         post: operations["checkChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/channels/{id}/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List message templates
+         * @description Asks the channel's provider for the templates that it has approved: those of the WhatsApp Business account. A page can have fewer items than `limit`, also if others follow.
+         */
+        get: operations["listChannelTemplates"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1733,7 +1773,7 @@ export interface components {
          * @description Stable, machine-readable error code. New codes may be added: handle unknown codes by their HTTP status.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "reply_window_closed" | "operator_exists" | "tag_exists" | "job_finished" | "too_many_webhooks" | "too_many_channels" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "content_too_long" | "unknown_message" | "unknown_agent" | "unknown_channel" | "unknown_contact" | "unknown_user" | "contact_unreachable" | "channel_cannot_initiate" | "channel_type_unavailable" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "invalid_identity" | "unknown_attachment" | "rate_limited" | "too_many_jobs" | "headers_too_large" | "internal_error" | "service_unavailable" | "timeout";
+        ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "reply_window_closed" | "operator_exists" | "tag_exists" | "job_finished" | "too_many_webhooks" | "too_many_channels" | "credentials_rejected" | "rejected_by_provider" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "content_too_long" | "unknown_message" | "unknown_agent" | "unknown_channel" | "unknown_contact" | "unknown_user" | "contact_unreachable" | "channel_cannot_initiate" | "channel_type_unavailable" | "templates_unavailable" | "unknown_template" | "invalid_template_parameters" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "invalid_identity" | "unknown_attachment" | "rate_limited" | "too_many_jobs" | "headers_too_large" | "internal_error" | "service_unavailable" | "provider_unavailable" | "timeout";
         /**
          * @description A permission of a token.
          * @enum {string}
@@ -1918,7 +1958,7 @@ export interface components {
              * @description Maximum length of a reply, in characters.
              */
             maxLength: number;
-            /** @description Whether the channel only accepts message templates now. */
+            /** @description Whether the channel only accepts message templates now: `POST /conversations/{id}/template-message` sends one. */
             templateRequired: boolean;
             /** @description Why `open` is `false`, or `null`. */
             reason: components["schemas"]["ReplyPolicyReason"] | null;
@@ -2154,6 +2194,15 @@ export interface components {
              * @description The message of the conversation that this one replies to.
              */
             replyToId?: string;
+        };
+        /** @description A template to send. */
+        TemplateMessageCreate: {
+            /** @description Name of the template. */
+            name: string;
+            /** @description Language of the template. */
+            language: string;
+            /** @description Values of the parameters of the body: numbered ones in the order of their numbers, others in the order in which they first appear. Absent for none. */
+            parameters?: string[];
         };
         /** @description Whether an operator is writing. */
         OperatorTyping: {
@@ -3300,6 +3349,41 @@ export interface components {
              */
             apiBaseUrl?: string | null;
             status?: components["schemas"]["ChannelSwitch"];
+        };
+        /** @description A message that the channel's provider has approved. It can be sent when the reply window is closed. */
+        MessageTemplate: {
+            /**
+             * @description Name of the template. Templates in several languages share it.
+             * @example order_update
+             */
+            name: string;
+            /**
+             * @description Language and country of the template, as the provider writes them.
+             * @example en_US
+             */
+            language: string;
+            /**
+             * @description The provider's category, such as `UTILITY`, `MARKETING` or `AUTHENTICATION`.
+             * @example UTILITY
+             */
+            category: string;
+            /**
+             * @description The provider's status of the template. Templates that are listed are `APPROVED`.
+             * @example APPROVED
+             */
+            status: string;
+            /**
+             * @description Text of the template. Its parameters are in double braces, such as `{{1}}` or `{{first_name}}`.
+             * @example Hello {{1}}, your order {{2}} is on its way.
+             */
+            body: string;
+            /**
+             * Format: int32
+             * @description Number of different parameters in the body.
+             */
+            parameterCount: number;
+            /** @description Whether the template can be sent. Templates can't that need values outside of their body, such as an image in the header or a code for a button. */
+            sendable: boolean;
         };
         /**
          * @description Groups the metrics by agent, channel or current status of the conversation. Leads belong to the group of the conversation they were captured in.
@@ -4654,6 +4738,21 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The channel has no templates, the template is unknown, its parameters are others, the text is too long, or the `Idempotency-Key` was already used with a different request. Nothing was stored. */
+        TemplateUnprocessable: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The conversation doesn't accept operator messages. */
         OperatorMayNotWrite: {
             headers: {
@@ -4828,6 +4927,52 @@ export interface components {
                 "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
                 "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
                 "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The channel's provider refused the request. */
+        ProviderRefused: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The channel has no templates. */
+        TemplatesUnavailable: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The service or the channel's provider is temporarily unavailable. */
+        ProviderUnavailable: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                "Retry-After": components["headers"]["RetryAfter"];
                 [name: string]: unknown;
             };
             content: {
@@ -5095,6 +5240,7 @@ export type MessageAttemptOutcome = components['schemas']['MessageAttemptOutcome
 export type MessageAttempt = components['schemas']['MessageAttempt'];
 export type MessageDetail = components['schemas']['MessageDetail'];
 export type OperatorMessageCreate = components['schemas']['OperatorMessageCreate'];
+export type TemplateMessageCreate = components['schemas']['TemplateMessageCreate'];
 export type OperatorTyping = components['schemas']['OperatorTyping'];
 export type HandOff = components['schemas']['HandOff'];
 export type ConversationIds = components['schemas']['ConversationIds'];
@@ -5196,6 +5342,7 @@ export type VoiceChannel = components['schemas']['VoiceChannel'];
 export type ChannelDetail = components['schemas']['ChannelDetail'];
 export type ChannelSwitch = components['schemas']['ChannelSwitch'];
 export type ChannelUpdate = components['schemas']['ChannelUpdate'];
+export type MessageTemplate = components['schemas']['MessageTemplate'];
 export type AnalyticsGroupBy = components['schemas']['AnalyticsGroupBy'];
 export type LeadStageCount = components['schemas']['LeadStageCount'];
 export type AnalyticsFigures = components['schemas']['AnalyticsFigures'];
@@ -5300,6 +5447,7 @@ export type ResponseStartClosed = components['responses']['StartClosed'];
 export type ResponseStartRefused = components['responses']['StartRefused'];
 export type ResponseReplyRefused = components['responses']['ReplyRefused'];
 export type ResponseReplyUnprocessable = components['responses']['ReplyUnprocessable'];
+export type ResponseTemplateUnprocessable = components['responses']['TemplateUnprocessable'];
 export type ResponseOperatorMayNotWrite = components['responses']['OperatorMayNotWrite'];
 export type ResponseConversationIsClosed = components['responses']['ConversationIsClosed'];
 export type ResponseHandOffRefused = components['responses']['HandOffRefused'];
@@ -5312,6 +5460,9 @@ export type ResponseTagExists = components['responses']['TagExists'];
 export type ResponseTooManyChannels = components['responses']['TooManyChannels'];
 export type ResponseChannelRefused = components['responses']['ChannelRefused'];
 export type ResponseChannelUpdateRefused = components['responses']['ChannelUpdateRefused'];
+export type ResponseProviderRefused = components['responses']['ProviderRefused'];
+export type ResponseTemplatesUnavailable = components['responses']['TemplatesUnavailable'];
+export type ResponseProviderUnavailable = components['responses']['ProviderUnavailable'];
 export type ResponseTooManyJobs = components['responses']['TooManyJobs'];
 export type ResponseCrawlRefused = components['responses']['CrawlRefused'];
 export type ResponseJobFinished = components['responses']['JobFinished'];
@@ -5926,6 +6077,63 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ReplyUnprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    sendTemplateMessage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
+                 * @example 7f3c1c9e-lead-import-42
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplateMessageCreate"];
+            };
+        };
+        responses: {
+            /** @description The created message, queued for delivery. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["ReplyRefused"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["TemplateUnprocessable"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -7531,6 +7739,59 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listChannelTemplates: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Maximum number of items to return, 1 to 200.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of templates. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    Link: components["headers"]["Link"];
+                    "X-Next-Cursor": components["headers"]["NextCursor"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageTemplate"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["ProviderRefused"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["TemplatesUnavailable"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ProviderUnavailable"];
         };
     };
     getAnalyticsOverview: {

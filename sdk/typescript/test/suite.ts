@@ -254,6 +254,7 @@ export const checks: Record<string, Check> = {
     equal(channel.status, 'CONNECTED');
     equal((await client.channels.update(channel.id, { name: 'SDK 2' })).name, 'SDK 2');
     equal((await client.channels.check(channel.id)).id, channel.id);
+    equal((await fails(sdk.UnprocessableError, client.channels.listTemplates(channel.id))).code, 'templates_unavailable');
     await client.channels.delete(channel.id);
     equal((await fails(sdk.NotFoundError, client.channels.get(channel.id))).status, 404);
     const operator = await client.operators.create({ name: 'Ola' });
@@ -262,6 +263,8 @@ export const checks: Record<string, Check> = {
     const [conversation] = await client.conversations.list({ status: 'OPEN', limit: 1 });
     const { id } = conversation!;
     equal((await client.conversations.handOff(id, { operatorId: operator.id, reason: 'Asked for a person.' })).status, 'HANDED_OFF');
+    const template = { name: 'order_update', language: 'en', parameters: ['Anna', '1042'] };
+    equal((await fails(sdk.UnprocessableError, client.conversations.sendTemplateMessage(id, template))).code, 'templates_unavailable');
     equal((await client.conversations.release(id)).status, 'OPEN');
     equal((await client.conversations.close(id)).status, 'CLOSED');
     equal((await client.conversations.reopen(id)).status, 'OPEN');

@@ -1,6 +1,9 @@
 package outbound
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -8,10 +11,28 @@ import (
 	"github.com/avelto/convo/internal/domain/channel/provider"
 )
 
-// part is what one call sends: a piece of the text, a file, or all of them together.
+// part is what one call sends: a piece of the text, a file, or all of them together; or a
+// template, whose text is not split.
 type part struct {
 	text        string
 	attachments []provider.OutboundAttachment
+	template    *provider.TemplateMessage
+}
+
+// parts returns the parts of the message.
+func (s *sending) parts(ctx context.Context) ([]part, error) {
+	if s.row.Template != nil {
+		var template provider.TemplateMessage
+		if err := json.Unmarshal(s.row.Template, &template); err != nil {
+			return nil, fmt.Errorf("stored template: %w", err)
+		}
+		return []part{{text: s.row.Message.Content, template: &template}}, nil
+	}
+	attachments, err := s.attachments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return split(s.row.Message.Content, attachments, s.rules), nil
 }
 
 // split cuts a message into parts that the provider accepts. The same message always gives

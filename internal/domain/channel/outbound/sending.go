@@ -69,11 +69,10 @@ func (s *sending) attempt(ctx context.Context) (failed *provider.SendError, err 
 	if failed, err := s.looping(ctx); failed != nil || err != nil {
 		return failed, err
 	}
-	attachments, err := s.attachments(ctx)
+	parts, err := s.parts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	parts := split(s.row.Message.Content, attachments, s.rules)
 	for i := int(s.row.PartsSent); i < len(parts); i++ {
 		if ctx.Err() != nil && i == int(s.row.PartsSent) {
 			return nil, s.giveBack(ctx)
@@ -160,7 +159,7 @@ func (s *sending) outbound(ctx context.Context, i int, p part) (provider.Outboun
 	}
 	c := s.row.Conversation
 	m := provider.Outbound{
-		Key: s.row.MessageID.String() + "-" + strconv.Itoa(i), MessageID: s.row.MessageID, Text: p.text, Attachments: p.attachments,
+		Key: s.row.MessageID.String() + "-" + strconv.Itoa(i), MessageID: s.row.MessageID, Text: p.text, Attachments: p.attachments, Template: p.template,
 		To: orElse(s.row.Address, c.IdentityExternalID), Thread: deref(c.ThreadExternalID), Subject: deref(c.Subject),
 		ReplyTo: replyTo, References: references, Automatic: s.row.Message.AuthorType == api.MessageAuthorTypeAGENT,
 		ConversationToken: s.Conversations.Addresses.Token(c),

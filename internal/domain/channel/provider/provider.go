@@ -81,6 +81,17 @@ type Listener interface {
 	Listen(ctx context.Context, channel Channel, deliver func(ctx context.Context, items []Item, state json.RawMessage) error) error
 }
 
+// Templater is a Provider whose channels have templates if Rules.Templates is set.
+type Templater interface {
+	// Templates returns approved templates, at most limit of them, from where an earlier
+	// call ended; at first, after is empty. next is where the list goes on, empty at its
+	// end. It fails with *SendError.
+	Templates(ctx context.Context, channel Channel, after string, limit int) (found []Template, next string, err error)
+	// Template returns an approved template, and false if there is none. It fails with
+	// *SendError.
+	Template(ctx context.Context, channel Channel, name, language string) (found Template, ok bool, err error)
+}
+
 // Channel is a channel as its provider sees it.
 type Channel struct {
 	WorkspaceID, ID uuid.UUID
@@ -137,7 +148,7 @@ type Rules struct {
 	MaxLength int
 	Split     bool
 	// Window is how long after the contact's last message operators may reply; 0 for no limit.
-	// Templates says that templates may be sent later.
+	// Templates says that templates may be sent at any time: the provider is a Templater.
 	Window    time.Duration
 	Templates bool
 	// Initiate says that an operator may start a conversation.
@@ -186,6 +197,8 @@ type Outbound struct {
 	Automatic   bool
 	Author      string // the name shown to the contact; may be empty
 	Attachments []OutboundAttachment
+	// Template is sent in place of Text, which is what it looks like; nil for none.
+	Template *TemplateMessage
 }
 
 // OutboundAttachment is a file to send. Open may be called more than once.

@@ -126,7 +126,7 @@ func (c *Control) state() map[string]any {
 		for _, f := range m.Files {
 			files = append(files, f.Name)
 		}
-		accepted = append(accepted, map[string]any{"id": m.ID, "to": m.To, "text": m.Text, "replyTo": m.ReplyTo, "thread": m.Thread, "files": files, "at": m.At.UTC()})
+		accepted = append(accepted, map[string]any{"id": m.ID, "to": m.To, "text": m.Text, "replyTo": m.ReplyTo, "thread": m.Thread, "template": m.Template, "files": files, "at": m.At.UTC()})
 	}
 	return map[string]any{
 		"channel":  map[string]any{"type": c.Type(), "name": "Simulated", "apiBaseUrl": c.URL, "config": settings.Config, "credentials": settings.Credentials},

@@ -136,6 +136,9 @@ func (c *Core) hang() chan struct{} {
 // message that was accepted, with its number if it has no ID; refuse is that to a fault.
 func (c *Core) Serve(w http.ResponseWriter, r *http.Request, m Message, reply func(m Message, number int) (Message, Response), refuse func(Fault) Response) {
 	fault := c.NextFault()
+	if fault == WindowClosed && m.Template != "" {
+		fault = ""
+	}
 	switch fault {
 	case "", Hang, Reset, Lie, Reconnect, InvalidSession:
 	case Overloaded, Limited, Refuse, WindowClosed, Revoked, OptedOut:

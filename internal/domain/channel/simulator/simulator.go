@@ -100,8 +100,10 @@ type Message struct {
 	ReplyTo string
 	Thread  string
 	Key     string
-	Files   []File
-	At      time.Time
+	// Template is the name of the template that it is; empty for an ordinary message.
+	Template string
+	Files    []File
+	At       time.Time
 
 	Reported Kind
 }
@@ -117,7 +119,7 @@ const (
 	Reset        Fault = "reset"         // accepted, the connection breaks
 	Lie          Fault = "lie"           // accepted, the response is cut off
 	Refuse       Fault = "refuse"        // the provider never accepts this message
-	WindowClosed Fault = "window closed" // the contact has not written for too long
+	WindowClosed Fault = "window closed" // the contact has not written for too long; templates are accepted
 	Revoked      Fault = "revoked"       // the credentials are no longer valid
 	OptedOut     Fault = "opted out"     // the contact has blocked the channel
 

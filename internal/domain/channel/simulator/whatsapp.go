@@ -18,8 +18,9 @@ type WhatsApp struct{ Core }
 func NewWhatsApp() *WhatsApp { return &WhatsApp{} }
 
 const (
-	whatsAppNumber = "106540352242922"
-	whatsAppLimit  = 4096 // characters of a text
+	whatsAppNumber  = "106540352242922"
+	whatsAppAccount = "102290129340398"
+	whatsAppLimit   = 4096 // characters of a text
 )
 
 // Type implements Simulator.
@@ -28,7 +29,7 @@ func (*WhatsApp) Type() api.ChannelType { return api.ChannelTypeWHATSAPP }
 // Settings implements Simulator.
 func (*WhatsApp) Settings() Settings {
 	return Settings{
-		Config:      json.RawMessage(`{"phoneNumberId":"` + whatsAppNumber + `","businessAccountId":"102290129340398"}`),
+		Config:      json.RawMessage(`{"phoneNumberId":"` + whatsAppNumber + `","businessAccountId":"` + whatsAppAccount + `"}`),
 		Credentials: map[string]string{"accessToken": metaToken, "appSecret": metaSecret, "verifyToken": metaVerify},
 	}
 }
@@ -52,6 +53,8 @@ func (s *WhatsApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.upload(w, r)
 	case object == whatsAppNumber && edge == "messages":
 		s.send(w, r)
+	case object == whatsAppAccount && edge == "message_templates":
+		s.templates(w, r)
 	default:
 		s.media(w, r, object)
 	}
@@ -77,22 +80,26 @@ func (s *WhatsApp) upload(w http.ResponseWriter, r *http.Request) {
 	Write(w, Response{Status: http.StatusOK, Body: map[string]any{"id": s.AddFile(files[0])}})
 }
 
-func (s *WhatsApp) send(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Product   string `json:"messaging_product"`
-		To        string `json:"to"`
-		Recipient string `json:"recipient"`
-		Type      string `json:"type"`
-		Text      struct {
-			Body string `json:"body"`
-		} `json:"text"`
-		Context struct {
-			ID string `json:"message_id"`
-		} `json:"context"`
-		Image, Audio, Video, Document *struct {
-			ID string `json:"id"`
-		}
+// whatsAppMessage is a message to send.
+type whatsAppMessage struct {
+	Product   string `json:"messaging_product"`
+	To        string `json:"to"`
+	Recipient string `json:"recipient"`
+	Type      string `json:"type"`
+	Text      struct {
+		Body string `json:"body"`
+	} `json:"text"`
+	Context struct {
+		ID string `json:"message_id"`
+	} `json:"context"`
+	Image, Audio, Video, Document *struct {
+		ID string `json:"id"`
 	}
+	Template whatsAppTemplateMessage `json:"template"`
+}
+
+func (s *WhatsApp) send(w http.ResponseWriter, r *http.Request) {
+	var in whatsAppMessage
 	if err := decode(r, &in); err != nil || in.Product != "whatsapp" || (in.To == "") == (in.Recipient == "") {
 		Write(w, metaUnknown())
 		return
@@ -111,18 +118,30 @@ func (s *WhatsApp) send(w http.ResponseWriter, r *http.Request) {
 		}
 		m.Files = append(m.Files, f)
 	}
-	if in.Type == "text" && (m.Text == "" || utf8.RuneCountInString(m.Text) > whatsAppLimit) {
-		Write(w, metaError(http.StatusBadRequest, 100, 0, "(#100) Invalid parameter"))
-		return
-	}
-	s.Serve(w, r, m, func(m Message, number int) (Message, Response) {
-		if m.ID == "" {
-			m.ID = "wamid.SIMULATED" + strconv.Itoa(number)
+	switch in.Type {
+	case "text":
+		if m.Text == "" || utf8.RuneCountInString(m.Text) > whatsAppLimit {
+			Write(w, metaError(http.StatusBadRequest, 100, 0, "(#100) Invalid parameter"))
+			return
 		}
-		return m, Response{Status: http.StatusOK, Body: map[string]any{
-			"messaging_product": "whatsapp", "contacts": []any{map[string]any{"input": m.To, "wa_id": m.To}}, "messages": []any{map[string]any{"id": m.ID}},
-		}}
-	}, whatsAppFault)
+	case "template":
+		text, refused := in.Template.fill()
+		if refused != nil {
+			Write(w, *refused)
+			return
+		}
+		m.Text, m.Template = text, in.Template.Name
+	}
+	s.Serve(w, r, m, whatsAppAccepted, whatsAppFault)
+}
+
+func whatsAppAccepted(m Message, number int) (Message, Response) {
+	if m.ID == "" {
+		m.ID = "wamid.SIMULATED" + strconv.Itoa(number)
+	}
+	return m, Response{Status: http.StatusOK, Body: map[string]any{
+		"messaging_product": "whatsapp", "contacts": []any{map[string]any{"input": m.To, "wa_id": m.To}}, "messages": []any{map[string]any{"id": m.ID}},
+	}}
 }
 
 func whatsAppFault(f Fault) Response {
@@ -176,7 +195,7 @@ func (s *WhatsApp) Hook(hook string, at time.Time, events ...Event) (Request, er
 		}
 	}
 	return s.Sign(hook, at, encode(map[string]any{"object": "whatsapp_business_account", "entry": []any{
-		map[string]any{"id": "102290129340398", "changes": []any{map[string]any{"field": "messages", "value": value}}},
+		map[string]any{"id": whatsAppAccount, "changes": []any{map[string]any{"field": "messages", "value": value}}},
 	}})), nil
 }
 

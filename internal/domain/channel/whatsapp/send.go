@@ -21,11 +21,14 @@ func (p *Provider) Send(ctx context.Context, c provider.Channel, m provider.Outb
 	if m.ReplyTo != "" {
 		body["context"] = map[string]string{"message_id": m.ReplyTo}
 	}
-	if len(m.Attachments) > 0 {
+	switch {
+	case m.Template != nil:
+		body["type"], body["template"] = "template", template(*m.Template)
+	case len(m.Attachments) > 0:
 		if err := p.attach(ctx, c, settings, m.Attachments[0], body); err != nil {
 			return provider.Sent{}, err
 		}
-	} else {
+	default:
 		body["type"], body["text"] = "text", map[string]any{"body": m.Text, "preview_url": false}
 	}
 	return p.post(ctx, c, settings, body)

@@ -31,20 +31,29 @@ const (
 type Provider struct{ Client *apiclient.Client }
 
 var (
-	_ provider.Provider = (*Provider)(nil)
-	_ provider.Fetcher  = (*Provider)(nil)
+	_ provider.Provider     = (*Provider)(nil)
+	_ provider.Configurable = (*Provider)(nil)
+	_ provider.Fetcher      = (*Provider)(nil)
+	_ provider.Templater    = (*Provider)(nil)
 )
 
 // Type implements provider.Provider.
 func (*Provider) Type() api.ChannelType { return api.ChannelTypeWHATSAPP }
 
-// Rules implements provider.Provider. After the window, templates alone are accepted. The
-// API takes no idempotency key.
+// Rules implements provider.Provider. The API takes no idempotency key.
 func (*Provider) Rules() provider.Rules {
 	return provider.Rules{
-		MaxLength: maxText, Split: true, Window: window, Templates: true, Verified: true, Attachments: true, Hook: true,
-		Interval: interval, Timeout: timeout,
+		MaxLength: maxText, Split: true, Window: window, Verified: true, Attachments: true, Hook: true, Interval: interval, Timeout: timeout,
 	}
+}
+
+// RulesFor implements provider.Configurable. After the window, templates alone are accepted:
+// those of a business account, if the channel names one.
+func (p *Provider) RulesFor(raw json.RawMessage) provider.Rules {
+	var parsed config
+	rules := p.Rules()
+	rules.Templates = json.Unmarshal(raw, &parsed) == nil && parsed.BusinessAccountID != ""
+	return rules
 }
 
 // Validate implements provider.Provider. The schema has checked the settings one by one.
@@ -57,7 +66,8 @@ func (*Provider) Validate(c provider.Channel) []provider.Invalid {
 
 // config is the config of a channel.
 type config struct {
-	PhoneNumberID string `json:"phoneNumberId"`
+	PhoneNumberID     string `json:"phoneNumberId"`
+	BusinessAccountID string `json:"businessAccountId"`
 }
 
 func configOf(c provider.Channel) (parsed config, err error) {
