@@ -233,11 +233,17 @@ func (r *run) code(t *testing.T, id uuid.UUID) (code string) {
 	return code
 }
 
+// address is where messages to the contact are sent.
+func (c *connected) address(t *testing.T) (to string) {
+	t.Helper()
+	c.Scan(t, []any{&to}, "SELECT coalesce(max(coalesce(address, external_id)), $2) FROM contact_identities WHERE channel_id = $1", c.id, c.contact)
+	return to
+}
+
 // accepted are the messages to the contact that the provider has accepted.
 func (c *connected) accepted(t *testing.T) (accepted []simulator.Message) {
 	t.Helper()
-	to := c.contact
-	c.Scan(t, []any{&to}, "SELECT coalesce(max(coalesce(address, external_id)), $2) FROM contact_identities WHERE channel_id = $1", c.id, c.contact)
+	to := c.address(t)
 	for _, m := range c.kind.Simulator.Accepted() {
 		if m.To == to {
 			accepted = append(accepted, m)

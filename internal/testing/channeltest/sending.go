@@ -258,7 +258,7 @@ func (r *run) sentFiles(t *testing.T) string {
 	on.open(t)
 	content := []byte("the bytes of a file")
 	_, err := r.kind.Provider.Send(t.Context(), on.opened(t).Channel, provider.Outbound{
-		Key: uuid.NewString() + "-0", MessageID: uuid.New(), To: on.contact, Attachments: []provider.OutboundAttachment{{
+		Key: uuid.NewString() + "-0", MessageID: uuid.New(), To: on.address(t), Attachments: []provider.OutboundAttachment{{
 			Type: provider.Image, Name: "ż.png", ContentType: "image/png", SizeBytes: int64(len(content)),
 			Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil },
 		}},

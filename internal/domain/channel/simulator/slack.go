@@ -41,6 +41,10 @@ func (*Slack) Settings() Settings {
 
 // ServeHTTP implements Simulator.
 func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if id, ok := strings.CutPrefix(r.URL.Path, slackUploads); ok {
+		s.upload(w, r, id) // the URL authorizes
+		return
+	}
 	if r.Header.Get("Authorization") != "Bearer "+slackToken {
 		Write(w, slackError("invalid_auth"))
 		return
@@ -54,6 +58,10 @@ func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Write(w, Response{Status: http.StatusOK, Body: map[string]any{"ok": true, "team": "Simulated", "team_id": slackTeam, "user": "bot", "bot_id": "B0SIMULATED"}})
 	case "/api/chat.postMessage":
 		s.post(w, r)
+	case "/api/files.getUploadURLExternal":
+		s.reserve(w, r)
+	case "/api/files.completeUploadExternal":
+		s.complete(w, r)
 	default:
 		Write(w, slackError("unknown_method"))
 	}

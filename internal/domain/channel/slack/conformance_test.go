@@ -31,7 +31,6 @@ func TestConformance(t *testing.T) {
 				channeltest.Window:         "There is no reply window.",
 				channeltest.Reports:        "The provider reports no deliveries.",
 				channeltest.OptOut:         "The provider does not report it.",
-				channeltest.SentFiles:      "Files are not sent.",
 			},
 		}
 	})

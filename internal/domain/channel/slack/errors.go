@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -77,4 +78,12 @@ func limited(from apiclient.Response) *provider.SendError {
 	return &provider.SendError{
 		Kind: provider.Retryable, Code: "ratelimited", Detail: "Slack's rate limit is exceeded.", RetryAfter: httpcall.RetryAfter(from, "Retry-After"), WholeChannel: true,
 	}
+}
+
+// safe is the error of a call that can be made again.
+func safe(err error) error {
+	if failed, ok := errors.AsType[*provider.SendError](err); ok {
+		failed.Ambiguous = false
+	}
+	return err
 }

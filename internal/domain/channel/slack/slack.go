@@ -7,9 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	api "github.com/avelto/convo/gen/api/model"
@@ -56,7 +55,7 @@ func (*Provider) Type() api.ChannelType { return api.ChannelTypeSLACK }
 // Rules implements provider.Provider. chat.postMessage has no idempotency key.
 func (*Provider) Rules() provider.Rules {
 	return provider.Rules{
-		MaxLength: maxText, Split: true, Verified: true, Hook: true, Interval: interval, ContactInterval: contactInterval, Timeout: timeout,
+		MaxLength: maxText, Split: true, Verified: true, Attachments: true, Hook: true, Interval: interval, ContactInterval: contactInterval, Timeout: timeout,
 	}
 }
 
@@ -93,65 +92,7 @@ func (p *Provider) Check(ctx context.Context, c provider.Channel) (string, error
 	return found.Team + " @" + found.User, nil
 }
 
-// Send implements provider.Provider by chat.postMessage. A reply to a message is sent to its
-// thread.
-func (p *Provider) Send(ctx context.Context, c provider.Channel, m provider.Outbound) (provider.Sent, error) {
-	to, thread := m.To, ""
-	for _, id := range []string{m.ReplyTo, m.Thread} {
-		if room, ts, ok := cutID(id); ok {
-			to, thread = room, ts
-		}
-	}
-	parameters := map[string]any{"channel": to, "text": escape(m.Text)}
-	if thread != "" {
-		parameters["thread_ts"] = thread
-	}
-	var posted struct {
-		Channel string `json:"channel"`
-		TS      string `json:"ts"`
-	}
-	if err := p.call(ctx, c, "chat.postMessage", parameters, &posted); err != nil {
-		return provider.Sent{}, err
-	}
-	if posted.TS == "" {
-		return provider.Sent{}, service.Unreadable(nil)
-	}
-	if posted.Channel != "" {
-		to = posted.Channel
-	}
-	return provider.Sent{ExternalIDs: []string{messageID(to, posted.TS)}}, nil
-}
-
-// messageID names a message: timestamps are unique within a room only, which is what this
-// package calls Slack's channels and direct messages.
-func messageID(room, ts string) string { return room + ":" + ts }
-
-func cutID(id string) (room, ts string, ok bool) {
-	room, ts, ok = strings.Cut(id, ":")
-	return room, ts, ok && room != "" && ts != ""
-}
-
-// Fetch implements provider.Fetcher: path is that of url_private. Without the scope
-// files:read, Slack responds with a page to sign in.
-func (p *Provider) Fetch(ctx context.Context, c provider.Channel, path string) (provider.File, error) {
-	if !strings.HasPrefix(path, "/") {
-		return provider.File{}, &provider.SendError{Kind: provider.Permanent, Detail: "This is not a file at Slack."}
-	}
-	file, failed := service.Download(ctx, p.Client, c, httpcall.BaseURL(c, filesURL)+path, authorization(c))
-	if failed == nil && strings.HasPrefix(file.ContentType, "text/html") && !strings.HasSuffix(path, ".html") {
-		_ = file.Close()
-		failed = &provider.SendError{Kind: provider.Credentials, Code: "200"}
-	}
-	if failed == nil {
-		return file, nil
-	}
-	if code, _ := strconv.Atoi(failed.Code); failed.Kind != provider.Permanent && code >= http.StatusOK && code < http.StatusInternalServerError && code != http.StatusTooManyRequests {
-		failed.Kind, failed.Detail = provider.Credentials, "Slack did not let the bot download a file. It needs the scope files:read."
-	}
-	return provider.File{}, failed
-}
-
-// call calls a method of the Web API.
+// call calls a method of the Web API with JSON.
 func (p *Provider) call(ctx context.Context, c provider.Channel, method string, parameters, result any) error {
 	body, err := json.Marshal(parameters)
 	if err != nil {
@@ -159,6 +100,17 @@ func (p *Provider) call(ctx context.Context, c provider.Channel, method string, 
 	}
 	header := authorization(c)
 	header.Set("Content-Type", "application/json; charset=utf-8")
+	return p.post(ctx, c, method, header, body, result)
+}
+
+// submit calls a method of the Web API that accepts no JSON. It changes nothing that others
+// see, so it can be made again.
+func (p *Provider) submit(ctx context.Context, c provider.Channel, method string, header http.Header, parameters url.Values, result any) error {
+	header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return safe(p.post(ctx, c, method, header, []byte(parameters.Encode()), result))
+}
+
+func (p *Provider) post(ctx context.Context, c provider.Channel, method string, header http.Header, body []byte, result any) error {
 	response, err := p.Client.Do(ctx, apiclient.Request{Method: http.MethodPost, URL: httpcall.BaseURL(c, defaultBaseURL) + "/api/" + method, Header: header, Body: body})
 	if err != nil {
 		return service.NoResponse(c, err)
