@@ -50,12 +50,23 @@ WHERE workspace_id = @workspace_id AND id = @id AND deleted_at IS NULL;
 -- name: ChannelForget :exec
 -- Removes what a deleted channel needs no more.
 UPDATE channels SET credentials = NULL, config = '{}', state = '{}', api_base_url = NULL, account = NULL,
-    error_code = NULL, error_message = NULL, error_at = NULL
+    authorization_hash = NULL, authorization_until = NULL, error_code = NULL, error_message = NULL, error_at = NULL
 WHERE workspace_id = @workspace_id AND id = @id AND deleted_at IS NOT NULL;
 
 -- name: ChannelSetState :exec
 -- Stores what the connection of a channel keeps.
 UPDATE channels SET state = @state WHERE workspace_id = @workspace_id AND id = @id;
+
+-- name: ChannelAuthorizationBegin :exec
+-- Begins an authorization of a channel, in place of an earlier one.
+UPDATE channels SET authorization_hash = @hash, authorization_until = @until::timestamptz WHERE workspace_id = @workspace_id AND id = @id;
+
+-- name: ChannelAuthorizationUse :execrows
+-- Ends an authorization of a channel that was begun; 0 rows if it is not the latest one, or too
+-- old.
+UPDATE channels SET authorization_hash = NULL, authorization_until = NULL
+WHERE workspace_id = @workspace_id AND id = @id AND authorization_hash = @hash AND authorization_until > @now::timestamptz
+  AND status <> 'DISABLED' AND deleted_at IS NULL;
 
 -- name: SystemChannelGet :one
 -- The channel of a hook, whose path names no workspace.

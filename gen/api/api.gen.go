@@ -64,6 +64,9 @@ type ServerInterface interface {
 	// UpdateChannel Update a channel
 	// (PATCH /channels/{id})
 	UpdateChannel(ctx echo.Context, id ID) error
+	// AuthorizeChannel Authorize a channel
+	// (POST /channels/{id}/authorization)
+	AuthorizeChannel(ctx echo.Context, id ID) error
 	// CheckChannel Check a channel
 	// (POST /channels/{id}/check)
 	CheckChannel(ctx echo.Context, id ID) error
@@ -565,6 +568,22 @@ func (w *ServerInterfaceWrapper) UpdateChannel(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateChannel(ctx, id)
+	return err
+}
+
+// AuthorizeChannel converts echo context to params.
+func (w *ServerInterfaceWrapper) AuthorizeChannel(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AuthorizeChannel(ctx, id)
 	return err
 }
 
@@ -1884,6 +1903,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/channels/:id", wrapper.DeleteChannel, options.OperationMiddlewares["deleteChannel"]...)
 	router.GET(options.BaseURL+"/channels/:id", wrapper.GetChannel, options.OperationMiddlewares["getChannel"]...)
 	router.PATCH(options.BaseURL+"/channels/:id", wrapper.UpdateChannel, options.OperationMiddlewares["updateChannel"]...)
+	router.POST(options.BaseURL+"/channels/:id/authorization", wrapper.AuthorizeChannel, options.OperationMiddlewares["authorizeChannel"]...)
 	router.POST(options.BaseURL+"/channels/:id/check", wrapper.CheckChannel, options.OperationMiddlewares["checkChannel"]...)
 	router.GET(options.BaseURL+"/channels/:id/templates", wrapper.ListChannelTemplates, options.OperationMiddlewares["listChannelTemplates"]...)
 	router.GET(options.BaseURL+"/contacts", wrapper.ListContacts, options.OperationMiddlewares["listContacts"]...)
@@ -2350,6 +2370,28 @@ type UpdateChannelResponseObject interface {
 type UpdateChannel200JSONResponse ChannelDetail
 
 func (response UpdateChannel200JSONResponse) VisitUpdateChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuthorizeChannelRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type AuthorizeChannelResponseObject interface {
+	VisitAuthorizeChannelResponse(w http.ResponseWriter) error
+}
+
+type AuthorizeChannel200JSONResponse ChannelAuthorization
+
+func (response AuthorizeChannel200JSONResponse) VisitAuthorizeChannelResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -4242,6 +4284,9 @@ type StrictServerInterface interface {
 	// UpdateChannel Update a channel
 	// (PATCH /channels/{id})
 	UpdateChannel(ctx context.Context, request UpdateChannelRequestObject) (UpdateChannelResponseObject, error)
+	// AuthorizeChannel Authorize a channel
+	// (POST /channels/{id}/authorization)
+	AuthorizeChannel(ctx context.Context, request AuthorizeChannelRequestObject) (AuthorizeChannelResponseObject, error)
 	// CheckChannel Check a channel
 	// (POST /channels/{id}/check)
 	CheckChannel(ctx context.Context, request CheckChannelRequestObject) (CheckChannelResponseObject, error)
@@ -4935,6 +4980,31 @@ func (sh *strictHandler) UpdateChannel(ctx echo.Context, id ID) error {
 		return err
 	} else if validResponse, ok := response.(UpdateChannelResponseObject); ok {
 		return validResponse.VisitUpdateChannelResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AuthorizeChannel operation middleware
+func (sh *strictHandler) AuthorizeChannel(ctx echo.Context, id ID) error {
+	var request AuthorizeChannelRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AuthorizeChannel(ctx.Request().Context(), request.(AuthorizeChannelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AuthorizeChannel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AuthorizeChannelResponseObject); ok {
+		return validResponse.VisitAuthorizeChannelResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -33,6 +33,7 @@ type (
 	BulkAction                             = model.BulkAction
 	BulkResult                             = model.BulkResult
 	Channel                                = model.Channel
+	ChannelAuthorization                   = model.ChannelAuthorization
 	ChannelBaseURL                         = model.ChannelBaseURL
 	ChannelConnection                      = model.ChannelConnection
 	ChannelCreate                          = model.ChannelCreate
@@ -381,6 +382,7 @@ const (
 	EmailInboundImap                                        = model.EmailInboundImap
 	EmailInboundMailgun                                     = model.EmailInboundMailgun
 	EmailInboundPostmark                                    = model.EmailInboundPostmark
+	ErrorCodeAuthorizationUnavailable                       = model.ErrorCodeAuthorizationUnavailable
 	ErrorCodeChannelCannotInitiate                          = model.ErrorCodeChannelCannotInitiate
 	ErrorCodeChannelTypeUnavailable                         = model.ErrorCodeChannelTypeUnavailable
 	ErrorCodeContactUnreachable                             = model.ErrorCodeContactUnreachable

@@ -13,6 +13,56 @@ import (
 	"github.com/google/uuid"
 )
 
+const channelAuthorizationBegin = `-- name: ChannelAuthorizationBegin :exec
+UPDATE channels SET authorization_hash = $1, authorization_until = $2::timestamptz WHERE workspace_id = $3 AND id = $4
+`
+
+type ChannelAuthorizationBeginParams struct {
+	Hash        []byte
+	Until       time.Time
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Begins an authorization of a channel, in place of an earlier one.
+func (q *Queries) ChannelAuthorizationBegin(ctx context.Context, db DBTX, arg ChannelAuthorizationBeginParams) error {
+	_, err := db.Exec(ctx, channelAuthorizationBegin,
+		arg.Hash,
+		arg.Until,
+		arg.WorkspaceID,
+		arg.ID,
+	)
+	return err
+}
+
+const channelAuthorizationUse = `-- name: ChannelAuthorizationUse :execrows
+UPDATE channels SET authorization_hash = NULL, authorization_until = NULL
+WHERE workspace_id = $1 AND id = $2 AND authorization_hash = $3 AND authorization_until > $4::timestamptz
+  AND status <> 'DISABLED' AND deleted_at IS NULL
+`
+
+type ChannelAuthorizationUseParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+	Hash        []byte
+	Now         time.Time
+}
+
+// Ends an authorization of a channel that was begun; 0 rows if it is not the latest one, or too
+// old.
+func (q *Queries) ChannelAuthorizationUse(ctx context.Context, db DBTX, arg ChannelAuthorizationUseParams) (int64, error) {
+	result, err := db.Exec(ctx, channelAuthorizationUse,
+		arg.WorkspaceID,
+		arg.ID,
+		arg.Hash,
+		arg.Now,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const channelCount = `-- name: ChannelCount :one
 SELECT count(*) FROM channels WHERE workspace_id = $1 AND deleted_at IS NULL
 `
@@ -33,7 +83,7 @@ const channelCreate = `-- name: ChannelCreate :one
 INSERT INTO channels (workspace_id, id, type, name, agent_id, status, config, credentials, api_base_url, error_code, error_message, error_at, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, 'ERROR', $6, $7, $8,
     $9::text, $10::text, $11::timestamptz, $11::timestamptz, $11::timestamptz)
-RETURNING workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until
+RETURNING workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until, authorization_hash, authorization_until
 `
 
 type ChannelCreateParams struct {
@@ -88,6 +138,8 @@ func (q *Queries) ChannelCreate(ctx context.Context, db DBTX, arg ChannelCreateP
 		&i.DeletedAt,
 		&i.Listener,
 		&i.ListenerUntil,
+		&i.AuthorizationHash,
+		&i.AuthorizationUntil,
 	)
 	return i, err
 }
@@ -115,7 +167,7 @@ func (q *Queries) ChannelDelete(ctx context.Context, db DBTX, arg ChannelDeleteP
 
 const channelForget = `-- name: ChannelForget :exec
 UPDATE channels SET credentials = NULL, config = '{}', state = '{}', api_base_url = NULL, account = NULL,
-    error_code = NULL, error_message = NULL, error_at = NULL
+    authorization_hash = NULL, authorization_until = NULL, error_code = NULL, error_message = NULL, error_at = NULL
 WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NOT NULL
 `
 
@@ -131,7 +183,7 @@ func (q *Queries) ChannelForget(ctx context.Context, db DBTX, arg ChannelForgetP
 }
 
 const channelGet = `-- name: ChannelGet :one
-SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until FROM channels WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until, authorization_hash, authorization_until FROM channels WHERE workspace_id = $1 AND id = $2
 `
 
 type ChannelGetParams struct {
@@ -165,12 +217,14 @@ func (q *Queries) ChannelGet(ctx context.Context, db DBTX, arg ChannelGetParams)
 		&i.DeletedAt,
 		&i.Listener,
 		&i.ListenerUntil,
+		&i.AuthorizationHash,
+		&i.AuthorizationUntil,
 	)
 	return i, err
 }
 
 const channelList = `-- name: ChannelList :many
-SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until FROM channels
+SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until, authorization_hash, authorization_until FROM channels
 WHERE workspace_id = $1 AND id < $2 AND deleted_at IS NULL
 ORDER BY id DESC LIMIT $3
 `
@@ -213,6 +267,8 @@ func (q *Queries) ChannelList(ctx context.Context, db DBTX, arg ChannelListParam
 			&i.DeletedAt,
 			&i.Listener,
 			&i.ListenerUntil,
+			&i.AuthorizationHash,
+			&i.AuthorizationUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -225,7 +281,7 @@ func (q *Queries) ChannelList(ctx context.Context, db DBTX, arg ChannelListParam
 }
 
 const channelLock = `-- name: ChannelLock :one
-SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until FROM channels WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE
+SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until, authorization_hash, authorization_until FROM channels WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE
 `
 
 type ChannelLockParams struct {
@@ -259,6 +315,8 @@ func (q *Queries) ChannelLock(ctx context.Context, db DBTX, arg ChannelLockParam
 		&i.DeletedAt,
 		&i.Listener,
 		&i.ListenerUntil,
+		&i.AuthorizationHash,
+		&i.AuthorizationUntil,
 	)
 	return i, err
 }
@@ -325,7 +383,7 @@ UPDATE channels SET
     error_code = $7, error_message = $8, error_at = $9,
     updated_at = $10
 WHERE workspace_id = $11 AND id = $12
-RETURNING workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until
+RETURNING workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until, authorization_hash, authorization_until
 `
 
 type ChannelUpdateParams struct {
@@ -382,12 +440,14 @@ func (q *Queries) ChannelUpdate(ctx context.Context, db DBTX, arg ChannelUpdateP
 		&i.DeletedAt,
 		&i.Listener,
 		&i.ListenerUntil,
+		&i.AuthorizationHash,
+		&i.AuthorizationUntil,
 	)
 	return i, err
 }
 
 const systemChannelGet = `-- name: SystemChannelGet :one
-SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until FROM channels WHERE id = $1
+SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until, authorization_hash, authorization_until FROM channels WHERE id = $1
 `
 
 type SystemChannelGetParams struct {
@@ -420,6 +480,8 @@ func (q *Queries) SystemChannelGet(ctx context.Context, db DBTX, arg SystemChann
 		&i.DeletedAt,
 		&i.Listener,
 		&i.ListenerUntil,
+		&i.AuthorizationHash,
+		&i.AuthorizationUntil,
 	)
 	return i, err
 }

@@ -88,7 +88,7 @@ WITH claimed AS (
     WHERE attachments.workspace_id = due.of_workspace AND attachments.id = due.attachment
     RETURNING attachments.workspace_id, attachments.id, attachments.message_id, attachments.type, attachments.name, attachments.content_type, attachments.size_bytes, attachments.state, attachments.external_id, attachments.blob_key, attachments.created_at, attachments.tries, attachments.next_attempt_at, attachments.leased_until
 )
-SELECT claimed.workspace_id, claimed.id, claimed.message_id, claimed.external_id, claimed.content_type, claimed.tries, channels.workspace_id, channels.id, channels.type, channels.name, channels.agent_id, channels.created_at, channels.status, channels.config, channels.credentials, channels.api_base_url, channels.account, channels.error_code, channels.error_message, channels.error_at, channels.failures, channels.next_send_at, channels.state, channels.updated_at, channels.deleted_at, channels.listener, channels.listener_until
+SELECT claimed.workspace_id, claimed.id, claimed.message_id, claimed.external_id, claimed.content_type, claimed.tries, channels.workspace_id, channels.id, channels.type, channels.name, channels.agent_id, channels.created_at, channels.status, channels.config, channels.credentials, channels.api_base_url, channels.account, channels.error_code, channels.error_message, channels.error_at, channels.failures, channels.next_send_at, channels.state, channels.updated_at, channels.deleted_at, channels.listener, channels.listener_until, channels.authorization_hash, channels.authorization_until
 FROM claimed
 JOIN messages ON messages.workspace_id = claimed.workspace_id AND messages.id = claimed.message_id
 JOIN conversations ON conversations.workspace_id = messages.workspace_id AND conversations.id = messages.conversation_id
@@ -158,6 +158,8 @@ func (q *Queries) SystemAttachmentClaim(ctx context.Context, db DBTX, arg System
 			&i.Channel.DeletedAt,
 			&i.Channel.Listener,
 			&i.Channel.ListenerUntil,
+			&i.Channel.AuthorizationHash,
+			&i.Channel.AuthorizationUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -177,7 +179,7 @@ WHERE (workspace_id, id) IN (
       AND unheld.status = 'CONNECTED' AND unheld.deleted_at IS NULL
       AND (unheld.listener_until IS NULL OR unheld.listener_until <= $5::timestamptz)
     FOR UPDATE SKIP LOCKED)
-RETURNING workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until
+RETURNING workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until, authorization_hash, authorization_until
 `
 
 type SystemChannelClaimListenersParams struct {
@@ -226,6 +228,8 @@ func (q *Queries) SystemChannelClaimListeners(ctx context.Context, db DBTX, arg 
 			&i.DeletedAt,
 			&i.Listener,
 			&i.ListenerUntil,
+			&i.AuthorizationHash,
+			&i.AuthorizationUntil,
 		); err != nil {
 			return nil, err
 		}

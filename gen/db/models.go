@@ -140,27 +140,29 @@ type AuditEntry struct {
 }
 
 type Channel struct {
-	WorkspaceID   uuid.UUID
-	ID            uuid.UUID
-	Type          model.ChannelType
-	Name          string
-	AgentID       uuid.UUID
-	CreatedAt     time.Time
-	Status        model.ChannelStatus
-	Config        []byte
-	Credentials   []byte
-	APIBaseURL    *string
-	Account       *string
-	ErrorCode     *string
-	ErrorMessage  *string
-	ErrorAt       *time.Time
-	Failures      int32
-	NextSendAt    *time.Time
-	State         []byte
-	UpdatedAt     time.Time
-	DeletedAt     *time.Time
-	Listener      *uuid.UUID
-	ListenerUntil *time.Time
+	WorkspaceID        uuid.UUID
+	ID                 uuid.UUID
+	Type               model.ChannelType
+	Name               string
+	AgentID            uuid.UUID
+	CreatedAt          time.Time
+	Status             model.ChannelStatus
+	Config             []byte
+	Credentials        []byte
+	APIBaseURL         *string
+	Account            *string
+	ErrorCode          *string
+	ErrorMessage       *string
+	ErrorAt            *time.Time
+	Failures           int32
+	NextSendAt         *time.Time
+	State              []byte
+	UpdatedAt          time.Time
+	DeletedAt          *time.Time
+	Listener           *uuid.UUID
+	ListenerUntil      *time.Time
+	AuthorizationHash  []byte
+	AuthorizationUntil *time.Time
 }
 
 type Contact struct {

@@ -427,7 +427,7 @@ func (q *Queries) OutboundReschedule(ctx context.Context, db DBTX, arg OutboundR
 }
 
 const systemOutboundChannelList = `-- name: SystemOutboundChannelList :many
-SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until FROM channels
+SELECT workspace_id, id, type, name, agent_id, created_at, status, config, credentials, api_base_url, account, error_code, error_message, error_at, failures, next_send_at, state, updated_at, deleted_at, listener, listener_until, authorization_hash, authorization_until FROM channels
 WHERE (workspace_id, id) IN (SELECT due.of_workspace, due.channel FROM due_channels($1::timestamptz) AS due)
   AND status = 'CONNECTED' AND deleted_at IS NULL AND (credentials IS NOT NULL OR type = 'WEBSITE')
 `
@@ -469,6 +469,8 @@ func (q *Queries) SystemOutboundChannelList(ctx context.Context, db DBTX, arg Sy
 			&i.DeletedAt,
 			&i.Listener,
 			&i.ListenerUntil,
+			&i.AuthorizationHash,
+			&i.AuthorizationUntil,
 		); err != nil {
 			return nil, err
 		}

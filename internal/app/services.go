@@ -87,6 +87,11 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 	if err != nil {
 		return nil, err
 	}
+	received.Audit = &audit.Log{DB: on, Reports: reports, Shares: reportShares, IDs: ids}
+	received.Channels = &channel.Service{
+		DB: on, IDs: ids, Clock: now, Pages: pages, Opener: out.channels, Guard: out.guard, Schema: validation.ChannelSettings(document),
+		Jobs: jobs, Log: parts.Log, Calls: &share.Shares{PerWorkspace: providerCallsPerWorkspace, MaxWaiting: maxWaitingProviderCalls},
+	}
 	chat, streams, err := a.newWidget(config, parts, document, out, conversations)
 	if err != nil {
 		return nil, err
@@ -101,11 +106,8 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 			DB: on, IDs: ids, Clock: now, Pages: pages, Engine: newReplies(on, parts, out),
 			Previews: &share.Shares{PerWorkspace: previewsPerWorkspace, MaxWaiting: maxWaitingPreviews, MaxWait: maxPreviewWait},
 		},
-		models: &modelprovider.Service{DB: on, Clock: now, Box: out.box, Guard: out.guard},
-		channels: &channel.Service{
-			DB: on, IDs: ids, Clock: now, Pages: pages, Opener: out.channels, Guard: out.guard, Schema: validation.ChannelSettings(document),
-			Jobs: jobs, Log: parts.Log, Calls: &share.Shares{PerWorkspace: providerCallsPerWorkspace, MaxWaiting: maxWaitingProviderCalls},
-		},
+		models:    &modelprovider.Service{DB: on, Clock: now, Box: out.box, Guard: out.guard},
+		channels:  received.Channels,
 		analytics: &analytics.Service{DB: reports, Clock: now, Shares: reportShares},
 		integrations: &integration.Service{
 			DB: on, IDs: ids, Clock: now, Pages: pages, Events: events, Types: document.Events,
@@ -121,7 +123,7 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 		authenticator: a.newAuthenticator(parts, lookups),
 		users:         &user.Service{DB: on, IDs: ids, Clock: now, Hasher: user.NewHasher()},
 		sessions:      &user.Sessions{DB: on, Lookups: lookups},
-		auditLog:      &audit.Log{DB: on, Reports: reports, Shares: reportShares, IDs: ids},
+		auditLog:      received.Audit,
 	}, nil
 }
 

@@ -589,6 +589,7 @@ func (e EmailInbound) Valid() bool {
 
 // Defines values for ErrorCode.
 const (
+	ErrorCodeAuthorizationUnavailable  ErrorCode = "authorization_unavailable"
 	ErrorCodeChannelCannotInitiate     ErrorCode = "channel_cannot_initiate"
 	ErrorCodeChannelTypeUnavailable    ErrorCode = "channel_type_unavailable"
 	ErrorCodeContactUnreachable        ErrorCode = "contact_unreachable"
@@ -646,6 +647,8 @@ const (
 // Valid indicates whether the value is a known member of the ErrorCode enum.
 func (e ErrorCode) Valid() bool {
 	switch e {
+	case ErrorCodeAuthorizationUnavailable:
+		return true
 	case ErrorCodeChannelCannotInitiate:
 		return true
 	case ErrorCodeChannelTypeUnavailable:
@@ -1931,6 +1934,19 @@ type Channel struct {
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	UpdatedAt timestamp.Time `json:"updatedAt"`
+}
+
+// ChannelAuthorization A page at the provider on which an account is connected to a channel.
+type ChannelAuthorization struct {
+	// ExpiresAt Until when the page leads to a connected channel.
+	//
+	// Examples: 2026-04-30T12:10:00.000Z
+	ExpiresAt timestamp.Time `json:"expiresAt"`
+
+	// URL Address of the page. Open it in a browser.
+	//
+	// Examples: https://slack.com/oauth/v2/authorize?client_id=1234.5678&scope=chat%3Awrite&state=q1w2e3
+	URL string `json:"url"`
 }
 
 // ChannelBaseURL Base URL of the provider's API, for regional hosts and tests: an `https` URL with a public address. Absent for the standard one.
@@ -4045,14 +4061,20 @@ type Sentiment string
 
 // SlackChannelConfig Settings of a Slack app.
 type SlackChannelConfig struct {
+	// ClientID Client id of the app, for `POST /channels/{id}/authorization`. Absent if the bot token is entered.
+	ClientID *string `json:"clientId,omitempty"`
+
 	// TeamID Id of the Slack workspace. Requests about other ones are ignored. Absent for any.
 	TeamID *string `json:"teamId,omitempty"`
 }
 
 // SlackChannelCredentials Secrets of a Slack app.
 type SlackChannelCredentials struct {
-	// BotToken Token of the bot, which begins with `xoxb-`.
-	BotToken string `json:"botToken"`
+	// BotToken Token of the bot, which begins with `xoxb-`. Absent if `POST /channels/{id}/authorization` is to set it, which needs `clientId` and `clientSecret`.
+	BotToken *string `json:"botToken,omitempty"`
+
+	// ClientSecret Client secret of the app, for `POST /channels/{id}/authorization`.
+	ClientSecret *string `json:"clientSecret,omitempty"`
 
 	// SigningSecret Signing secret of the app, which signs requests to the channel's hook.
 	SigningSecret string `json:"signingSecret"`

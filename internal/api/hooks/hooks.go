@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/channel/inbound"
 	"github.com/avelto/convo/internal/domain/channel/provider"
@@ -49,6 +50,10 @@ type Engine interface {
 
 // Handler serves the hooks.
 type Handler struct {
+	// Channels and Audit serve authorizations of channels; nil for none.
+	Channels *channel.Service
+	Audit    *audit.Log
+
 	engine  Engine
 	limiter ratelimit.Limiter
 	lookups *ratelimit.Lookups
@@ -76,6 +81,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		w.Header().Set("Allow", "GET, POST")
 		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, channel.AuthorizationPath) {
+		h.authorize(ctx, w, r)
 		return
 	}
 	reply, err := h.handle(ctx, w, r)

@@ -12,6 +12,7 @@ import (
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
+	"github.com/avelto/convo/openapi/timestamp"
 )
 
 // channels serves the tag Channels.
@@ -125,6 +126,17 @@ func (s *channels) CheckChannel(ctx context.Context, r api.CheckChannelRequestOb
 			return nil, err
 		}
 		return api.CheckChannel200JSONResponse(representation.ChannelDetail(row)), nil
+	})
+}
+
+// AuthorizeChannel implements api.StrictServerInterface.
+func (s *channels) AuthorizeChannel(ctx context.Context, r api.AuthorizeChannelRequestObject) (api.AuthorizeChannelResponseObject, error) {
+	return middleware.Once(ctx, s.log, api.AuthorizeChannelResponseObject.VisitAuthorizeChannelResponse, func(ctx context.Context, on postgres.Conn) (api.AuthorizeChannelResponseObject, error) {
+		begun, err := s.service.Authorize(ctx, on, middleware.WorkspaceID(ctx), r.ID)
+		if err != nil {
+			return nil, err
+		}
+		return api.AuthorizeChannel200JSONResponse{URL: begun.URL, ExpiresAt: timestamp.New(begun.ExpiresAt)}, nil
 	})
 }
 

@@ -108,6 +108,7 @@ func isolationDecisions() map[string]decision {
 		"updateChannel":            absent(http.MethodPatch, "/channels/%s", `{"name":"x"}`, func(ids foreign) uuid.UUID { return ids.channel }),
 		"deleteChannel":            absent(http.MethodDelete, "/channels/%s", "", func(ids foreign) uuid.UUID { return ids.channel }),
 		"checkChannel":             absent(http.MethodPost, "/channels/%s/check", "", func(ids foreign) uuid.UUID { return ids.channel }),
+		"authorizeChannel":         absent(http.MethodPost, "/channels/%s/authorization", "", func(ids foreign) uuid.UUID { return ids.channel }),
 		"listChannelTemplates":     absent(http.MethodGet, "/channels/%s/templates", "", func(ids foreign) uuid.UUID { return ids.channel }),
 		"sendTemplateMessage":      absent(http.MethodPost, "/conversations/%s/template-message", `{"name":"x","language":"en"}`, func(ids foreign) uuid.UUID { return ids.conversation }),
 		"getTag":                   absent(http.MethodGet, "/tags/%s", "", func(ids foreign) uuid.UUID { return ids.tag }),

@@ -77,6 +77,7 @@ func keyedPosts(t *testing.T, s *apitest.Server, in apitest.Space, webhookURL st
 	return map[string]keyedPost{
 		"createChannel":        {request: call("/channels", `{"type":"WEBSITE","name":"keyed #","agentId":"`+agent+`"}`), effects: "SELECT count(*) FROM channels WHERE name LIKE 'keyed %'"},
 		"checkChannel":         {request: call("/channels/"+phone+"/check", "")},
+		"authorizeChannel":     {request: call("/channels/"+phone+"/authorization", "")},
 		"createConversation":   {request: call("/conversations", `{"channelId":"`+phone+`","to":"+4860000#","content":"started #"}`), effects: "SELECT count(*) FROM messages WHERE content LIKE 'started %'"},
 		"handOffConversation":  {request: call("/conversations/"+open[0].ID.String()+"/hand-off", `{"reason":"keyed #"}`)},
 		"releaseConversation":  {request: call("/conversations/"+open[1].ID.String()+"/release", "")},

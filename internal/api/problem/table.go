@@ -116,6 +116,8 @@ var table = []mapping{
 		return New(api.ErrorCodeUnknownAgent, "This workspace has no agent %s.", e.ID)
 	}),
 	as(invalidChannel),
+	is(channel.ErrNotAuthorizable, api.ErrorCodeAuthorizationUnavailable,
+		"The channel can't be authorized in a browser: channels of type SLACK with clientId and clientSecret can."),
 	as(func(e *channel.UnknownTemplateError) *Error {
 		return New(api.ErrorCodeUnknownTemplate, "The provider has approved no template %s in %s.", e.Name, e.Language)
 	}),

@@ -33,10 +33,11 @@ type Call struct {
 }
 
 var (
-	_ provider.Provider  = (*Provider)(nil)
-	_ provider.Connector = (*Provider)(nil)
-	_ provider.Initiator = (*Provider)(nil)
-	_ provider.Templater = (*Provider)(nil)
+	_ provider.Provider   = (*Provider)(nil)
+	_ provider.Connector  = (*Provider)(nil)
+	_ provider.Initiator  = (*Provider)(nil)
+	_ provider.Templater  = (*Provider)(nil)
+	_ provider.Authorizer = (*Provider)(nil)
 )
 
 // Registry returns a provider for each channel type: conversations can be started by email
@@ -140,4 +141,14 @@ func (*Provider) Templates(context.Context, provider.Channel, string, int) ([]pr
 // Template implements provider.Templater.
 func (*Provider) Template(_ context.Context, _ provider.Channel, name, language string) (provider.Template, bool, error) {
 	return orderUpdate, name == orderUpdate.Name && language == orderUpdate.Language, nil
+}
+
+// AuthorizationURL implements provider.Authorizer.
+func (*Provider) AuthorizationURL(_ provider.Channel, _, state string) (string, bool) {
+	return "https://provider.example/authorize?state=" + state, true
+}
+
+// Authorize implements provider.Authorizer.
+func (*Provider) Authorize(context.Context, provider.Channel, string, string) (map[string]string, error) {
+	return map[string]string{}, nil
 }

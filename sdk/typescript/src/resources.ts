@@ -224,6 +224,10 @@ export class Channels extends Resource {
     return this.one<'deleteChannel'>({ method: 'DELETE', path: `/channels/${segment(id)}` }, options);
   }
 
+  authorize(id: string, options?: RequestOptions): Call<Result<'authorizeChannel'>> {
+    return this.one<'authorizeChannel'>({ method: 'POST', path: `/channels/${segment(id)}/authorization` }, options);
+  }
+
   listTemplates(id: string, query?: Query<'listChannelTemplates'>, options?: RequestOptions): ListCall<Item<'listChannelTemplates'>> {
     return this.many<'listChannelTemplates'>(`/channels/${segment(id)}/templates`, query, options);
   }

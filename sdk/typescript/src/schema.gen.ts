@@ -708,6 +708,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/channels/{id}/authorization": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Authorize a channel
+         * @description Returns a page of Slack on which the app of the channel is installed in a workspace. Slack then leads the browser to the channel's hook, which stores the bot token and connects the channel. Enter the channel's `hookUrl` with `/oauth` appended as a redirect URL of the app. The page can be used once, within 10 minutes; another request replaces it.
+         */
+        post: operations["authorizeChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/channels/{id}/templates": {
         parameters: {
             query?: never;
@@ -1773,7 +1793,7 @@ export interface components {
          * @description Stable, machine-readable error code. New codes may be added: handle unknown codes by their HTTP status.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "reply_window_closed" | "operator_exists" | "tag_exists" | "job_finished" | "too_many_webhooks" | "too_many_channels" | "credentials_rejected" | "rejected_by_provider" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "content_too_long" | "unknown_message" | "unknown_agent" | "unknown_channel" | "unknown_contact" | "unknown_user" | "contact_unreachable" | "channel_cannot_initiate" | "channel_type_unavailable" | "templates_unavailable" | "unknown_template" | "invalid_template_parameters" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "invalid_identity" | "unknown_attachment" | "rate_limited" | "too_many_jobs" | "headers_too_large" | "internal_error" | "service_unavailable" | "provider_unavailable" | "timeout";
+        ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "reply_window_closed" | "operator_exists" | "tag_exists" | "job_finished" | "too_many_webhooks" | "too_many_channels" | "credentials_rejected" | "rejected_by_provider" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "content_too_long" | "unknown_message" | "unknown_agent" | "unknown_channel" | "unknown_contact" | "unknown_user" | "contact_unreachable" | "channel_cannot_initiate" | "channel_type_unavailable" | "authorization_unavailable" | "templates_unavailable" | "unknown_template" | "invalid_template_parameters" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "invalid_identity" | "unknown_attachment" | "rate_limited" | "too_many_jobs" | "headers_too_large" | "internal_error" | "service_unavailable" | "provider_unavailable" | "timeout";
         /**
          * @description A permission of a token.
          * @enum {string}
@@ -3003,11 +3023,15 @@ export interface components {
         SlackChannelConfig: {
             /** @description Id of the Slack workspace. Requests about other ones are ignored. Absent for any. */
             teamId?: string;
+            /** @description Client id of the app, for `POST /channels/{id}/authorization`. Absent if the bot token is entered. */
+            clientId?: string;
         };
         /** @description Secrets of a Slack app. */
         SlackChannelCredentials: {
-            /** @description Token of the bot, which begins with `xoxb-`. */
-            botToken: string;
+            /** @description Token of the bot, which begins with `xoxb-`. Absent if `POST /channels/{id}/authorization` is to set it, which needs `clientId` and `clientSecret`. */
+            botToken?: string;
+            /** @description Client secret of the app, for `POST /channels/{id}/authorization`. */
+            clientSecret?: string;
             /** @description Signing secret of the app, which signs requests to the channel's hook. */
             signingSecret: string;
         };
@@ -3349,6 +3373,21 @@ export interface components {
              */
             apiBaseUrl?: string | null;
             status?: components["schemas"]["ChannelSwitch"];
+        };
+        /** @description A page at the provider on which an account is connected to a channel. */
+        ChannelAuthorization: {
+            /**
+             * Format: uri
+             * @description Address of the page. Open it in a browser.
+             * @example https://slack.com/oauth/v2/authorize?client_id=1234.5678&scope=chat%3Awrite&state=q1w2e3
+             */
+            url: string;
+            /**
+             * Format: date-time
+             * @description Until when the page leads to a connected channel.
+             * @example 2026-04-30T12:10:00.000Z
+             */
+            expiresAt: string;
         };
         /** @description A message that the channel's provider has approved. It can be sent when the reply window is closed. */
         MessageTemplate: {
@@ -4933,6 +4972,21 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The channel can't be authorized in a browser, or the `Idempotency-Key` was already used with a different request. */
+        AuthorizationUnavailable: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The channel's provider refused the request. */
         ProviderRefused: {
             headers: {
@@ -5342,6 +5396,7 @@ export type VoiceChannel = components['schemas']['VoiceChannel'];
 export type ChannelDetail = components['schemas']['ChannelDetail'];
 export type ChannelSwitch = components['schemas']['ChannelSwitch'];
 export type ChannelUpdate = components['schemas']['ChannelUpdate'];
+export type ChannelAuthorization = components['schemas']['ChannelAuthorization'];
 export type MessageTemplate = components['schemas']['MessageTemplate'];
 export type AnalyticsGroupBy = components['schemas']['AnalyticsGroupBy'];
 export type LeadStageCount = components['schemas']['LeadStageCount'];
@@ -5460,6 +5515,7 @@ export type ResponseTagExists = components['responses']['TagExists'];
 export type ResponseTooManyChannels = components['responses']['TooManyChannels'];
 export type ResponseChannelRefused = components['responses']['ChannelRefused'];
 export type ResponseChannelUpdateRefused = components['responses']['ChannelUpdateRefused'];
+export type ResponseAuthorizationUnavailable = components['responses']['AuthorizationUnavailable'];
 export type ResponseProviderRefused = components['responses']['ProviderRefused'];
 export type ResponseTemplatesUnavailable = components['responses']['TemplatesUnavailable'];
 export type ResponseProviderUnavailable = components['responses']['ProviderUnavailable'];
@@ -7735,6 +7791,56 @@ export interface operations {
             409: components["responses"]["IdempotencyConflict"];
             414: components["responses"]["UriTooLong"];
             422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    authorizeChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
+                 * @example 7f3c1c9e-lead-import-42
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page to open. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelAuthorization"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["IdempotencyConflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["AuthorizationUnavailable"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];

@@ -254,6 +254,7 @@ export const checks: Record<string, Check> = {
     equal(channel.status, 'CONNECTED');
     equal((await client.channels.update(channel.id, { name: 'SDK 2' })).name, 'SDK 2');
     equal((await client.channels.check(channel.id)).id, channel.id);
+    equal((await fails(sdk.UnprocessableError, client.channels.authorize(channel.id))).code, 'authorization_unavailable');
     equal((await fails(sdk.UnprocessableError, client.channels.listTemplates(channel.id))).code, 'templates_unavailable');
     await client.channels.delete(channel.id);
     equal((await fails(sdk.NotFoundError, client.channels.get(channel.id))).status, 404);

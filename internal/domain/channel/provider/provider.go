@@ -81,6 +81,16 @@ type Listener interface {
 	Listen(ctx context.Context, channel Channel, deliver func(ctx context.Context, items []Item, state json.RawMessage) error) error
 }
 
+// Authorizer is a Provider whose channels can be authorized in a browser (OAuth 2).
+type Authorizer interface {
+	// AuthorizationURL returns the page on which the channel is authorized, and false if it
+	// lacks the settings for that. The provider appends state and a code to redirectURL.
+	AuthorizationURL(channel Channel, redirectURL, state string) (string, bool)
+	// Authorize returns the credentials that a code stands for, to add to those of the
+	// channel. It fails with *SendError.
+	Authorize(ctx context.Context, channel Channel, redirectURL, code string) (map[string]string, error)
+}
+
 // Templater is a Provider whose channels have templates if Rules.Templates is set.
 type Templater interface {
 	// Templates returns approved templates, at most limit of them, from where an earlier

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	api "github.com/avelto/convo/gen/api/model"
@@ -24,7 +25,12 @@ const (
 )
 
 // Slack is a Web API (https://api.slack.com/web) with one app in one workspace.
-type Slack struct{ Core }
+type Slack struct {
+	Core
+
+	mu    sync.Mutex
+	codes map[string]string // of installations in progress, with their redirect URLs
+}
 
 // NewSlack returns a Web API.
 func NewSlack() *Slack { return &Slack{} }
@@ -35,7 +41,8 @@ func (*Slack) Type() api.ChannelType { return api.ChannelTypeSLACK }
 // Settings implements Simulator.
 func (*Slack) Settings() Settings {
 	return Settings{
-		Config: json.RawMessage(`{"teamId":"` + slackTeam + `"}`), Credentials: map[string]string{"botToken": slackToken, "signingSecret": slackSecret},
+		Config:      json.RawMessage(`{"teamId":"` + slackTeam + `","clientId":"` + slackClient + `"}`),
+		Credentials: map[string]string{"botToken": slackToken, "signingSecret": slackSecret, "clientSecret": slackClientSecret},
 	}
 }
 
@@ -43,6 +50,9 @@ func (*Slack) Settings() Settings {
 func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if id, ok := strings.CutPrefix(r.URL.Path, slackUploads); ok {
 		s.upload(w, r, id) // the URL authorizes
+		return
+	}
+	if s.install(w, r) {
 		return
 	}
 	if r.Header.Get("Authorization") != "Bearer "+slackToken {

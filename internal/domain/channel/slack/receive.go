@@ -84,7 +84,7 @@ func (*Provider) Receive(c provider.Channel, r provider.Request) (provider.Recei
 	if in.Type == "url_verification" {
 		return provider.Received{Reply: &provider.Reply{Status: http.StatusOK, ContentType: "text/plain; charset=utf-8", Body: []byte(in.Challenge)}}, nil
 	}
-	if team := teamOf(c); in.Type != "event_callback" || team != "" && team != in.TeamID {
+	if team := configOf(c).Team; in.Type != "event_callback" || team != "" && team != in.TeamID {
 		return provider.Received{}, nil
 	}
 	return in.Event.received(), nil

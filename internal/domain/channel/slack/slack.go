@@ -45,8 +45,9 @@ var tokenPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 type Provider struct{ Client *apiclient.Client }
 
 var (
-	_ provider.Provider = (*Provider)(nil)
-	_ provider.Fetcher  = (*Provider)(nil)
+	_ provider.Provider   = (*Provider)(nil)
+	_ provider.Fetcher    = (*Provider)(nil)
+	_ provider.Authorizer = (*Provider)(nil)
 )
 
 // Type implements provider.Provider.
@@ -61,23 +62,20 @@ func (*Provider) Rules() provider.Rules {
 
 // Validate implements provider.Provider. The schema has checked the signing secret.
 func (*Provider) Validate(c provider.Channel) []provider.Invalid {
+	if c.Credentials[botToken] == "" && authorizable(c) {
+		return nil
+	}
 	if !tokenPattern.MatchString(c.Credentials[botToken]) {
-		return []provider.Invalid{{Pointer: "/credentials/" + botToken, Message: "must be a token, such as xoxb-…"}}
+		return []provider.Invalid{{Pointer: "/credentials/" + botToken, Message: "must be a token, such as xoxb-…, unless clientId and clientSecret are set"}}
 	}
 	return nil
 }
 
-// teamOf is the Slack workspace that a channel is limited to; empty for any.
-func teamOf(c provider.Channel) string {
-	var config struct {
-		Team string `json:"teamId"`
-	}
-	_ = json.Unmarshal(c.Config, &config) // the schema has checked it
-	return config.Team
-}
-
 // Check implements provider.Provider: it returns the names of the workspace and of the bot.
 func (p *Provider) Check(ctx context.Context, c provider.Channel) (string, error) {
+	if c.Credentials[botToken] == "" {
+		return "", &provider.SendError{Kind: provider.Credentials, Detail: "The app is not installed yet: open the page that POST /channels/{id}/authorization returns."}
+	}
 	var found struct {
 		Team   string `json:"team"`
 		TeamID string `json:"team_id"`
@@ -86,7 +84,7 @@ func (p *Provider) Check(ctx context.Context, c provider.Channel) (string, error
 	if err := p.call(ctx, c, "auth.test", struct{}{}, &found); err != nil {
 		return "", err
 	}
-	if team := teamOf(c); team != "" && team != found.TeamID {
+	if team := configOf(c).Team; team != "" && team != found.TeamID {
 		return "", &provider.SendError{Kind: provider.Credentials, Detail: "The token is of another Slack workspace: " + found.TeamID + "."}
 	}
 	return found.Team + " @" + found.User, nil
