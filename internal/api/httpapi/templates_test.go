@@ -208,7 +208,7 @@ func TestErrorsOfTheProviderOfTemplates(t *testing.T) {
 	f.Get(t, f.token, channel+"/templates").Problem(t, http.StatusConflict, api.ErrorCodeCredentialsRejected)
 	f.provider.Close()
 	response := f.Get(t, f.token, channel+"/templates")
-	response.Problem(t, http.StatusServiceUnavailable, api.ErrorCodeProviderUnavailable)
+	response.Problem(t, http.StatusConflict, api.ErrorCodeProviderUnavailable)
 	require.NotEmpty(t, response.Header.Get("Retry-After"))
 	waiting := apitest.Decode[api.Message](t, f.send(t, orderUpdate, "").Want(t, http.StatusCreated))
 	require.Equal(t, api.DeliveryStatusQUEUED, waiting.DeliveryStatus)

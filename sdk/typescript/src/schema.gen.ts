@@ -1793,7 +1793,7 @@ export interface components {
          * @description Stable, machine-readable error code. New codes may be added: handle unknown codes by their HTTP status.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "reply_window_closed" | "operator_exists" | "tag_exists" | "job_finished" | "too_many_webhooks" | "too_many_channels" | "credentials_rejected" | "rejected_by_provider" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "content_too_long" | "unknown_message" | "unknown_agent" | "unknown_channel" | "unknown_contact" | "unknown_user" | "contact_unreachable" | "channel_cannot_initiate" | "channel_type_unavailable" | "authorization_unavailable" | "templates_unavailable" | "unknown_template" | "invalid_template_parameters" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "invalid_identity" | "unknown_attachment" | "rate_limited" | "too_many_jobs" | "headers_too_large" | "internal_error" | "service_unavailable" | "provider_unavailable" | "timeout";
+        ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "reply_window_closed" | "operator_exists" | "tag_exists" | "job_finished" | "too_many_webhooks" | "too_many_channels" | "credentials_rejected" | "rejected_by_provider" | "provider_unavailable" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "content_too_long" | "unknown_message" | "unknown_agent" | "unknown_channel" | "unknown_contact" | "unknown_user" | "contact_unreachable" | "channel_cannot_initiate" | "channel_type_unavailable" | "authorization_unavailable" | "templates_unavailable" | "unknown_template" | "invalid_template_parameters" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "invalid_identity" | "unknown_attachment" | "rate_limited" | "too_many_jobs" | "headers_too_large" | "internal_error" | "service_unavailable" | "timeout";
         /**
          * @description A permission of a token.
          * @enum {string}
@@ -4987,7 +4987,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The channel's provider refused the request. */
+        /** @description The channel's provider refused the request, or is unavailable. */
         ProviderRefused: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -4996,6 +4996,7 @@ export interface components {
                 "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
                 "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
                 "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                "Retry-After": components["headers"]["RetryAfter"];
                 [name: string]: unknown;
             };
             content: {
@@ -5011,22 +5012,6 @@ export interface components {
                 "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
                 "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
                 "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description The service or the channel's provider is temporarily unavailable. */
-        ProviderUnavailable: {
-            headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                RateLimit: components["headers"]["RateLimit"];
-                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
-                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
-                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
-                "Retry-After": components["headers"]["RetryAfter"];
                 [name: string]: unknown;
             };
             content: {
@@ -5518,7 +5503,6 @@ export type ResponseChannelUpdateRefused = components['responses']['ChannelUpdat
 export type ResponseAuthorizationUnavailable = components['responses']['AuthorizationUnavailable'];
 export type ResponseProviderRefused = components['responses']['ProviderRefused'];
 export type ResponseTemplatesUnavailable = components['responses']['TemplatesUnavailable'];
-export type ResponseProviderUnavailable = components['responses']['ProviderUnavailable'];
 export type ResponseTooManyJobs = components['responses']['TooManyJobs'];
 export type ResponseCrawlRefused = components['responses']['CrawlRefused'];
 export type ResponseJobFinished = components['responses']['JobFinished'];
@@ -7897,7 +7881,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
-            503: components["responses"]["ProviderUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     getAnalyticsOverview: {
