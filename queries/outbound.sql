@@ -9,33 +9,15 @@ WHERE (workspace_id, id) IN (SELECT due.of_workspace, due.channel FROM due_chann
 -- Leases due messages of a channel: of each conversation the oldest alone, so that its order
 -- is kept. in_doubt says that a worker died while it called the provider: the message may have
 -- been sent.
-WITH due AS (
-    SELECT waiting.workspace_id, waiting.message_id, waiting.sending_since IS NOT NULL AS in_doubt
-    FROM outbound_messages AS waiting
-    WHERE waiting.workspace_id = @workspace_id AND waiting.channel_id = @channel_id AND waiting.next_attempt_at <= @now
-      AND (waiting.leased_until IS NULL OR waiting.leased_until <= @now)
-      AND NOT EXISTS (
-        SELECT 1 FROM outbound_messages AS earlier
-        WHERE earlier.workspace_id = waiting.workspace_id AND earlier.conversation_id = waiting.conversation_id
-          AND earlier.message_id < waiting.message_id)
-    ORDER BY waiting.next_attempt_at, waiting.message_id LIMIT @row_limit FOR UPDATE SKIP LOCKED
-), claimed AS (
-    UPDATE outbound_messages SET leased_until = @until::timestamptz, tries = outbound_messages.tries + 1
-    FROM due
-    WHERE outbound_messages.workspace_id = due.workspace_id AND outbound_messages.message_id = due.message_id
-    RETURNING outbound_messages.*, due.in_doubt
-), paced AS (
-    UPDATE channels SET next_send_at = greatest(channels.next_send_at, @now::timestamptz) + @pace_milliseconds::integer * (SELECT count(*) FROM claimed) * '1 ms'::interval
-    WHERE channels.workspace_id = @workspace_id AND channels.id = @channel_id AND @pace_milliseconds::integer > 0
-)
-SELECT claimed.message_id, claimed.conversation_id, claimed.tries, claimed.parts_sent, claimed.in_doubt::boolean AS in_doubt,
-    claimed.template, sqlc.embed(messages), sqlc.embed(conversations), identities.address, identities.blocked_at
-FROM claimed
-JOIN messages ON messages.workspace_id = claimed.workspace_id AND messages.id = claimed.message_id
-JOIN conversations ON conversations.workspace_id = claimed.workspace_id AND conversations.id = claimed.conversation_id
+SELECT claimed.message::uuid AS message_id, claimed.conversation::uuid AS conversation_id, claimed.attempts::integer AS tries,
+    claimed.parts::integer AS parts_sent, claimed.doubtful::boolean AS in_doubt, claimed.letter::jsonb AS template,
+    sqlc.embed(messages), sqlc.embed(conversations), identities.address, identities.blocked_at
+FROM claim_messages(@workspace_id::uuid, @channel_id::uuid, @now::timestamptz, @until::timestamptz, @pace_milliseconds::integer, @row_limit::integer) AS claimed
+JOIN messages ON messages.workspace_id = @workspace_id AND messages.id = claimed.message
+JOIN conversations ON conversations.workspace_id = @workspace_id AND conversations.id = claimed.conversation
 LEFT JOIN contact_identities AS identities ON identities.workspace_id = conversations.workspace_id
   AND identities.channel_id = conversations.channel_id AND identities.external_id = conversations.identity_external_id
-ORDER BY claimed.message_id;
+ORDER BY messages.id;
 
 -- name: OutboundMarkSending :execrows
 -- Records that the provider is about to be called; 0 rows if the lease was lost.

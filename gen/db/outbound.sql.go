@@ -152,43 +152,24 @@ func (q *Queries) MessageExternalIDListBefore(ctx context.Context, db DBTX, arg 
 }
 
 const outboundClaim = `-- name: OutboundClaim :many
-WITH due AS (
-    SELECT waiting.workspace_id, waiting.message_id, waiting.sending_since IS NOT NULL AS in_doubt
-    FROM outbound_messages AS waiting
-    WHERE waiting.workspace_id = $1 AND waiting.channel_id = $2 AND waiting.next_attempt_at <= $3
-      AND (waiting.leased_until IS NULL OR waiting.leased_until <= $3)
-      AND NOT EXISTS (
-        SELECT 1 FROM outbound_messages AS earlier
-        WHERE earlier.workspace_id = waiting.workspace_id AND earlier.conversation_id = waiting.conversation_id
-          AND earlier.message_id < waiting.message_id)
-    ORDER BY waiting.next_attempt_at, waiting.message_id LIMIT $4 FOR UPDATE SKIP LOCKED
-), claimed AS (
-    UPDATE outbound_messages SET leased_until = $5::timestamptz, tries = outbound_messages.tries + 1
-    FROM due
-    WHERE outbound_messages.workspace_id = due.workspace_id AND outbound_messages.message_id = due.message_id
-    RETURNING outbound_messages.workspace_id, outbound_messages.message_id, outbound_messages.channel_id, outbound_messages.conversation_id, outbound_messages.next_attempt_at, outbound_messages.leased_until, outbound_messages.tries, outbound_messages.parts_sent, outbound_messages.sending_since, outbound_messages.template, due.in_doubt
-), paced AS (
-    UPDATE channels SET next_send_at = greatest(channels.next_send_at, $3::timestamptz) + $6* '1 ms'::interval
-    WHERE channels.workspace_id = $1 AND channels.id = $2 AND $7::integer > 0
-)
-SELECT claimed.message_id, claimed.conversation_id, claimed.tries, claimed.parts_sent, claimed.in_doubt::boolean AS in_doubt,
-    claimed.template, messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, identities.address, identities.blocked_at
-FROM claimed
-JOIN messages ON messages.workspace_id = claimed.workspace_id AND messages.id = claimed.message_id
-JOIN conversations ON conversations.workspace_id = claimed.workspace_id AND conversations.id = claimed.conversation_id
+SELECT claimed.message::uuid AS message_id, claimed.conversation::uuid AS conversation_id, claimed.attempts::integer AS tries,
+    claimed.parts::integer AS parts_sent, claimed.doubtful::boolean AS in_doubt, claimed.letter::jsonb AS template,
+    messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, identities.address, identities.blocked_at
+FROM claim_messages($1::uuid, $2::uuid, $3::timestamptz, $4::timestamptz, $5::integer, $6::integer) AS claimed
+JOIN messages ON messages.workspace_id = $1 AND messages.id = claimed.message
+JOIN conversations ON conversations.workspace_id = $1 AND conversations.id = claimed.conversation
 LEFT JOIN contact_identities AS identities ON identities.workspace_id = conversations.workspace_id
   AND identities.channel_id = conversations.channel_id AND identities.external_id = conversations.identity_external_id
-ORDER BY claimed.message_id
+ORDER BY messages.id
 `
 
 type OutboundClaimParams struct {
-	WorkspaceID                                            uuid.UUID
-	ChannelID                                              uuid.UUID
-	Now                                                    time.Time
-	RowLimit                                               int32
-	Until                                                  time.Time
-	PaceMillisecondspgCatalogint4count1MspgCataloginterval *time.Time
-	PaceMilliseconds                                       int32
+	WorkspaceID      uuid.UUID
+	ChannelID        uuid.UUID
+	Now              time.Time
+	Until            time.Time
+	PaceMilliseconds int32
+	RowLimit         int32
 }
 
 type OutboundClaimRow struct {
@@ -212,10 +193,9 @@ func (q *Queries) OutboundClaim(ctx context.Context, db DBTX, arg OutboundClaimP
 		arg.WorkspaceID,
 		arg.ChannelID,
 		arg.Now,
-		arg.RowLimit,
 		arg.Until,
-		arg.PaceMillisecondspgCatalogint4count1MspgCataloginterval,
 		arg.PaceMilliseconds,
+		arg.RowLimit,
 	)
 	if err != nil {
 		return nil, err
