@@ -16,10 +16,13 @@ func TestFindingWorkReadsNoWholeTable(t *testing.T) {
 	t.Parallel()
 	w := seed.New(t)
 	const (
-		searches = `SELECT (SELECT count(*) FROM due_webhooks(now())) + (SELECT count(*) FROM due_channels(now())) +
-			(SELECT count(*) FROM due_attachments(now(), 8, 8, '00000000-0000-0000-0000-000000000000')) +
-			(SELECT count(*) FROM due_agent_runs(now(), 8, 8, '00000000-0000-0000-0000-000000000000')) +
-			(SELECT count(*) FROM claim_messages('00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000', now(), now(), 0, 8))`
+		searches = `SELECT sum(due) FROM (
+			SELECT count(*) AS due FROM due_webhooks(now())
+			UNION ALL SELECT count(*) FROM due_channels(now())
+			UNION ALL SELECT count(*) FROM due_attachments(now(), 8, 8, '00000000-0000-0000-0000-000000000000')
+			UNION ALL SELECT count(*) FROM due_agent_runs(now(), 8, 8, '00000000-0000-0000-0000-000000000000')
+			UNION ALL SELECT count(*) FROM claim_messages('00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000', now(), now(), 0, 8)
+		) AS all_kinds`
 		wholeTables = `SELECT coalesce(string_agg(relname, ' '), '') FROM pg_stat_xact_user_tables
 			WHERE relname IN ('webhook_deliveries', 'outbound_messages', 'attachments', 'agent_runs') AND seq_scan > 0`
 	)
