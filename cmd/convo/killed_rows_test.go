@@ -44,6 +44,9 @@ func (b *killBed) countUpdates(t *testing.T) {
 		"CREATE FUNCTION count_update() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO updates VALUES (NEW.id); RETURN NULL; END $$",
 		"CREATE TRIGGER counts AFTER UPDATE OF secret ON integrations FOR EACH ROW EXECUTE FUNCTION count_update()",
 		"CREATE TRIGGER counts AFTER UPDATE OF error_code ON channels FOR EACH ROW EXECUTE FUNCTION count_update()",
+		"CREATE TABLE authorizations (id uuid NOT NULL)",
+		"CREATE FUNCTION count_authorization() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO authorizations VALUES (NEW.id); RETURN NULL; END $$",
+		"CREATE TRIGGER authorizes AFTER UPDATE OF authorization_hash ON channels FOR EACH ROW EXECUTE FUNCTION count_authorization()",
 		"CREATE TRIGGER counts AFTER UPDATE ON webhook_deliveries FOR EACH ROW EXECUTE FUNCTION count_update()",
 	} {
 		_, err := b.connection.Exec(t.Context(), statement)
@@ -95,7 +98,27 @@ func (b *killBed) callsOnChannels(t *testing.T, agent uuid.UUID) []*keyedCall {
 	checked := b.create(t, "/channels", fmt.Sprintf(`{"type":"WEBSITE","name":"Checked","agentId":%q}`, agent))
 	mail := b.create(t, "/channels", fmt.Sprintf(`{"type":"EMAIL","name":"Mail","agentId":%q,
 		"config":{"fromAddress":"help@example.com","inbound":"mailgun","smtp":{"host":"127.0.0.1","port":1,"security":"none"}},"credentials":{"mailgunSigningKey":"key-0123456789"}}`, agent))
+	slack := b.create(t, "/channels", fmt.Sprintf(`{"type":"SLACK","name":"Slack","agentId":%q,"apiBaseUrl":"http://127.0.0.1:1",
+		"config":{"clientId":"1.2"},"credentials":{"signingSecret":"0123456789abcdef0123456789abcdef","clientSecret":"0123456789abcdef0123456789abcdef"}}`, agent))
+	whatsapp := b.create(t, "/channels", fmt.Sprintf(`{"type":"WHATSAPP","name":"WhatsApp","agentId":%q,"apiBaseUrl":"http://127.0.0.1:1",
+		"config":{"phoneNumberId":"1","businessAccountId":"2"},"credentials":{"accessToken":"EAAG0123456789","appSecret":"0123456789abcdef0123456789abcdef","verifyToken":"0123456789"}}`, agent))
+	windowed := collect(t, b.connection, fmt.Sprintf(`WITH moved AS (
+			SELECT * FROM conversations WHERE status = 'CLOSED' AND workspace_id = (SELECT id FROM workspaces WHERE slug = 'demo') ORDER BY id DESC LIMIT 1
+		), known AS (
+			INSERT INTO contact_identities (workspace_id, channel_id, external_id, contact_id, verified, created_at, last_seen_at)
+			SELECT workspace_id, '%[1]s', '48100000001', contact_id, true, now(), now() FROM moved
+		)
+		UPDATE conversations SET status = 'HANDED_OFF', channel_id = '%[1]s', identity_external_id = '48100000001' FROM moved
+		WHERE conversations.workspace_id = moved.workspace_id AND conversations.id = moved.id RETURNING conversations.id`, whatsapp))
+	require.Len(t, windowed, 1)
 	return []*keyedCall{
+		{operation: "authorizeChannel", path: fmt.Sprintf("/channels/%s/authorization", slack), effects: []string{
+			fmt.Sprintf("SELECT count(*) FROM authorizations WHERE id = '%s'", slack),
+		}},
+		{operation: "sendTemplateMessage", path: fmt.Sprintf("/conversations/%s/template-message", windowed[0]), contentType: isJSON, body: `{"name":"hello","language":"en","parameters":["KEY"]}`, effects: []string{
+			"SELECT count(*) FROM messages WHERE content = 'hello: KEY'",
+			"SELECT count(*) FROM outbound_messages WHERE message_id IN (SELECT id FROM messages WHERE content = 'hello: KEY')",
+		}},
 		{operation: "createConversation", path: "/conversations", contentType: isJSON, body: fmt.Sprintf(`{"channelId":%q,"to":"anna@example.com","content":"KEY"}`, mail), effects: []string{
 			"SELECT count(*) FROM messages WHERE content = 'KEY'",
 			fmt.Sprintf("SELECT count(*) FROM conversations JOIN messages ON conversation_id = conversations.id WHERE content = 'KEY' AND channel_id = '%s'", mail),

@@ -21,6 +21,7 @@ var unbounded = map[string]string{
 	"internal/app/workers.go runJobs":                        "canceled when the job queue has stopped",
 	"internal/platform/batch/batch.go Run":                   "Flush has a timeout",
 	"internal/domain/webhook/dispatcher/endpoint.go deliver": "Post has a timeout",
+	"internal/domain/channel/simulator/email.go NewEmail":    "canceled by Close",
 }
 
 // TestWorkThatContinuesAfterItsCallerHasATimeout finds each context.WithoutCancel that is

@@ -238,6 +238,7 @@ type view struct {
 	Path    string
 	Visitor visitor
 	Notice  string // shown once after an action
+	Failure string // the same, after one that failed
 	Fault   string // validation error of a form
 	// Simulator says that there is a page for simulators.
 	Simulator bool
@@ -247,7 +248,7 @@ type view struct {
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) error {
 	v.Path, v.Simulator = r.URL.Path, c.Simulators != nil
 	if status == http.StatusOK {
-		v.Notice = c.sessions.PopString(r.Context(), keyNotice)
+		v.Notice, v.Failure = c.sessions.PopString(r.Context(), keyNotice), c.sessions.PopString(r.Context(), keyFailure)
 	}
 	content, err := c.templates.Execute(name, v)
 	if err != nil {
@@ -262,6 +263,13 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 // back redirects to a page that shows the notice.
 func (c *console) back(w http.ResponseWriter, r *http.Request, path, notice string) error {
 	c.sessions.Put(r.Context(), keyNotice, notice)
+	http.Redirect(w, r, path, http.StatusSeeOther)
+	return nil
+}
+
+// backFailed redirects to a page that says what has failed.
+func (c *console) backFailed(w http.ResponseWriter, r *http.Request, path, failure string) error {
+	c.sessions.Put(r.Context(), keyFailure, failure)
 	http.Redirect(w, r, path, http.StatusSeeOther)
 	return nil
 }

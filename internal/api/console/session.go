@@ -27,9 +27,10 @@ import (
 const (
 	keyUser      = "user"
 	keyWorkspace = "workspace"
-	keySince     = "since"  // time of the sign-in, in Unix milliseconds
-	keyNotice    = "notice" // message for the next page
-	keyForms     = "forms"  // one-time tokens of open forms
+	keySince     = "since"   // time of the sign-in, in Unix milliseconds
+	keyNotice    = "notice"  // message for the next page
+	keyFailure   = "failure" // the same, about what has failed
+	keyForms     = "forms"   // one-time tokens of open forms
 )
 
 // mostForms is the maximum number of open forms per session.

@@ -172,16 +172,14 @@ func (c *console) testWebhook(w http.ResponseWriter, r *http.Request, v visitor)
 	if err != nil {
 		return err
 	}
-	notice := "The test event failed"
+	page := webhooksPath + "/" + row.ID.String()
 	switch {
 	case attempt.OK():
-		notice = fmt.Sprintf("The test event succeeded: status %d in %d ms.", attempt.Status, attempt.Duration.Milliseconds())
+		return c.back(w, r, page, fmt.Sprintf("The test event succeeded: status %d in %d ms.", attempt.Status, attempt.Duration.Milliseconds()))
 	case attempt.Error != "":
-		notice += ": " + attempt.Error + "."
-	default:
-		notice += fmt.Sprintf(": the endpoint returned status %d.", attempt.Status)
+		return c.backFailed(w, r, page, "The test event failed: "+attempt.Error+".")
 	}
-	return c.back(w, r, webhooksPath+"/"+row.ID.String(), notice)
+	return c.backFailed(w, r, page, fmt.Sprintf("The test event failed: the endpoint returned status %d.", attempt.Status))
 }
 
 // change updates the webhook in the path and records the action in the audit log.

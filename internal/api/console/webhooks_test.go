@@ -72,6 +72,19 @@ func TestWebhookLifecycle(t *testing.T) {
 	requireForgotten(t, s, p, secret, second)
 }
 
+func TestAFailedTestEventIsShownAsAFailure(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	receiver := apitest.NewReceiver(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	member(t, s, s.Workspace(t, "acme"))
+	p := signedIn(t, s)
+	created := p.send(t, "/app/settings/webhooks/new", "/app/settings/webhooks", url.Values{"url": {receiver.URL}, "event": {"lead.created"}}).want(t, http.StatusOK)
+	path := created.find(t, `href="(/app/settings/webhooks/[0-9a-f-]{36})"`)
+	p.post(t, path+"/test", nil).want(t, http.StatusSeeOther)
+	require.Contains(t, p.get(t, path).Body, `<div class="notice bad" role="alert"><p>The test event failed: the endpoint returned status 418.</p></div>`)
+	require.NotContains(t, p.get(t, path).Body, "The test event failed: ", "it is shown once")
+}
+
 func TestAuditLogRecordsTokenChanges(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
