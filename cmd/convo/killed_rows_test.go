@@ -103,7 +103,7 @@ func (b *killBed) callsOnChannels(t *testing.T, agent uuid.UUID) []*keyedCall {
 	whatsapp := b.create(t, "/channels", fmt.Sprintf(`{"type":"WHATSAPP","name":"WhatsApp","agentId":%q,"apiBaseUrl":"http://127.0.0.1:1",
 		"config":{"phoneNumberId":"1","businessAccountId":"2"},"credentials":{"accessToken":"EAAG0123456789","appSecret":"0123456789abcdef0123456789abcdef","verifyToken":"0123456789"}}`, agent))
 	windowed := collect(t, b.connection, fmt.Sprintf(`WITH moved AS (
-			SELECT * FROM conversations WHERE status = 'CLOSED' AND workspace_id = (SELECT id FROM workspaces WHERE slug = 'demo') ORDER BY id DESC LIMIT 1
+			SELECT workspace_id, id, contact_id FROM conversations WHERE status = 'CLOSED' AND workspace_id = (SELECT id FROM workspaces WHERE slug = 'demo') ORDER BY id DESC LIMIT 1
 		), known AS (
 			INSERT INTO contact_identities (workspace_id, channel_id, external_id, contact_id, verified, created_at, last_seen_at)
 			SELECT workspace_id, '%[1]s', '48100000001', contact_id, true, now(), now() FROM moved

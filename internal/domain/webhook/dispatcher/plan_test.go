@@ -2,6 +2,7 @@ package dispatcher_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,17 +16,16 @@ import (
 func TestFindingWorkReadsNoWholeTable(t *testing.T) {
 	t.Parallel()
 	w := seed.New(t)
-	const (
-		searches = `SELECT sum(due) FROM (
-			SELECT count(*) AS due FROM due_webhooks(now())
-			UNION ALL SELECT count(*) FROM due_channels(now())
-			UNION ALL SELECT count(*) FROM due_attachments(now(), 8, 8, '00000000-0000-0000-0000-000000000000')
-			UNION ALL SELECT count(*) FROM due_agent_runs(now(), 8, 8, '00000000-0000-0000-0000-000000000000')
-			UNION ALL SELECT count(*) FROM claim_messages('00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000', now(), now(), 0, 8)
-		) AS all_kinds`
-		wholeTables = `SELECT coalesce(string_agg(relname, ' '), '') FROM pg_stat_xact_user_tables
+	var counts []string
+	for _, function := range []string{
+		"due_webhooks(now())", "due_channels(now())", "due_attachments(now(), 8, 8, $1)", "due_agent_runs(now(), 8, 8, $1)",
+		"claim_messages($1, $1, now(), clock_timestamp(), 0, 8)",
+	} {
+		counts = append(counts, "SELECT count(*) AS due FROM "+strings.ReplaceAll(function, "$1", "'00000000-0000-0000-0000-000000000000'"))
+	}
+	searches := "SELECT sum(due) FROM (" + strings.Join(counts, " UNION ALL ") + ") AS all_kinds"
+	const wholeTables = `SELECT coalesce(string_agg(relname, ' '), '') FROM pg_stat_xact_user_tables
 			WHERE relname IN ('webhook_deliveries', 'outbound_messages', 'attachments', 'agent_runs') AND seq_scan > 0`
-	)
 	require.NoError(t, postgres.WithTx(t.Context(), w.DB, func(ctx context.Context, tx postgres.Tx) error {
 		for _, statement := range []string{
 			"ANALYZE webhook_deliveries, outbound_messages, attachments, agent_runs", searches, searches, searches, searches, searches, searches,
