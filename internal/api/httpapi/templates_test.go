@@ -86,7 +86,7 @@ func (f *templates) send(t *testing.T, body, key string) apitest.Response {
 func (f *templates) becomes(t *testing.T, id uuid.UUID, status api.DeliveryStatus) api.MessageDetail {
 	t.Helper()
 	var message api.MessageDetail
-	f.Clock.Advance(time.Second) // the channel has a pace
+	f.Clock.Advance(time.Second) // a channel sends a limited number of messages a second
 	require.Eventually(t, func() bool {
 		message = apitest.Decode[api.MessageDetail](t, f.Get(t, f.token, f.path("/messages/"+id.String())).Want(t, http.StatusOK))
 		return message.DeliveryStatus == status
