@@ -100,7 +100,7 @@ func TestASearchThatFailsEndsTheRun(t *testing.T) {
 		Replies: &reply.Engine{Search: func(context.Context, uuid.UUID, string) ([]tools.Passage, error) { return nil, broken }},
 	}
 	set := evaluation.Set{Cases: []evaluation.Case{{ID: "a", Ask: []string{"Do you deliver to Norway?"}}, {ID: "b", Ask: []string{"Do you?"}}}}
-	_, err := evaluation.Run(t.Context(), agent, set, 2)
+	_, err := evaluation.Run(t.Context(), agent, set, 1)
 	require.ErrorIs(t, err, broken)
 	require.ErrorContains(t, err, "case a")
 }
