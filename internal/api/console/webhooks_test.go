@@ -74,7 +74,7 @@ func TestWebhookLifecycle(t *testing.T) {
 
 func TestAFailedTestEventIsShownAsAFailure(t *testing.T) {
 	t.Parallel()
-	s := apitest.New(t, apitest.Options{})
+	s := apitest.New(t, apitest.Options{Workers: true})
 	receiver := apitest.NewReceiver(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	member(t, s, s.Workspace(t, "acme"))
 	p := signedIn(t, s)
