@@ -45,6 +45,11 @@ func connect(ctx context.Context, on *postgres.DB, channels *channel.Service, ro
 	if err != nil || !ok {
 		return err
 	}
+	if row.APIBaseURL != nil {
+		if err := keepCredentials(channels, row, &change); err != nil {
+			return err
+		}
+	}
 	changed, err := channels.Update(ctx, on, row.WorkspaceID, row.ID, change)
 	if err != nil {
 		return err
@@ -81,6 +86,19 @@ func simulated(row db.Channel, control *simulator.Control) (change channel.Chang
 		change.Credentials[name] = &value
 	}
 	return change, true, nil
+}
+
+// keepCredentials sets the credentials of a channel again, as each change of an address needs.
+func keepCredentials(channels *channel.Service, row db.Channel, change *channel.Change) error {
+	opened, err := channels.Opener.Open(row)
+	if err != nil {
+		return err
+	}
+	change.Credentials = map[string]*string{}
+	for name, value := range opened.Channel.Credentials {
+		change.Credentials[name] = &value
+	}
+	return nil
 }
 
 // smtpSetting is the setting of a channel that says where its mail server is.

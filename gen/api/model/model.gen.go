@@ -2093,13 +2093,13 @@ type ChannelUpdate struct {
 	// AgentID The agent that replies in this channel. Conversations that have begun keep theirs.
 	AgentID *uuid.UUID `json:"agentId,omitempty"`
 
-	// APIBaseURL Base URL of the provider's API. `null` for the standard one.
+	// APIBaseURL Base URL of the provider's API. `null` for the standard one. To change it, set all secrets again.
 	APIBaseURL nullable.Nullable[string] `json:"apiBaseUrl,omitempty"`
 
 	// Config Settings to change, of the same form as when the channel is created. `null` removes a setting.
 	Config *map[string]json.RawMessage `json:"config,omitempty"`
 
-	// Credentials Secrets to change. Others keep their value, and `null` removes one.
+	// Credentials Secrets to change. Others keep their value, and `null` removes one. Secrets that a change of `apiBaseUrl` or of an address in `config` would let be sent to another server must be among them.
 	Credentials *map[string]*string `json:"credentials,omitempty"`
 
 	// Name Name of the channel.
@@ -2784,7 +2784,7 @@ type DiscordChannelConfig struct {
 	// Gateway Whether messages are received over Discord's Gateway. Otherwise only interactions are. Absent for `true`.
 	Gateway *bool `json:"gateway,omitempty"`
 
-	// GatewayURL URL of the Gateway, for tests. Absent for the one that Discord's API names.
+	// GatewayURL URL of the Gateway, for tests. Absent for the one that Discord's API names. To set it, set the bot token again.
 	GatewayURL *string `json:"gatewayUrl,omitempty"`
 
 	// PublicKey Public key of the application, which verifies requests to the channel's hook.
@@ -2817,7 +2817,7 @@ type EmailChannelConfig struct {
 	// FromName Name emails are sent from. Absent for the name of the channel.
 	FromName *string `json:"fromName,omitempty"`
 
-	// Imap A mailbox to read by IMAP.
+	// Imap A mailbox to read by IMAP. To change its host, port or security, set its user name and password again.
 	Imap *Mailbox `json:"imap,omitempty"`
 
 	// Inbound How emails are received. `imap`: read from a mailbox. `mailgun` and `postmark`: sent to the channel's hook by these services.
@@ -2826,7 +2826,7 @@ type EmailChannelConfig struct {
 	// ReplyAddress Address contacts reply to. A token of the conversation is added to it, as in `reply+token@example.com`. Absent for `fromAddress`.
 	ReplyAddress *string `json:"replyAddress,omitempty"`
 
-	// SMTP Address of a mail server.
+	// SMTP Address of a mail server. To change it, set its user name and password again if there are any.
 	SMTP MailServer `json:"smtp"`
 }
 
@@ -3538,7 +3538,7 @@ type LeadUpdatedEventType string
 // MailSecurity `tls`: encrypted from the start. `starttls`: encrypted after a greeting. `none`: not encrypted.
 type MailSecurity string
 
-// MailServer Address of a mail server.
+// MailServer Address of a mail server. To change it, set its user name and password again if there are any.
 type MailServer struct {
 	// Host Host name.
 	Host string `json:"host"`
@@ -3550,7 +3550,7 @@ type MailServer struct {
 	Security MailSecurity `json:"security"`
 }
 
-// Mailbox A mailbox to read by IMAP.
+// Mailbox A mailbox to read by IMAP. To change its host, port or security, set its user name and password again.
 type Mailbox struct {
 	// Host Host name.
 	Host string `json:"host"`

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -24,6 +23,9 @@ type Settings struct {
 	Config      json.RawMessage
 	Credentials map[string]string
 	APIBaseURL  *string
+
+	// withheld are stored credentials that a change must set again; see Service.withhold.
+	withheld map[string]string
 }
 
 // Create stores a channel that is not connected yet: see Check. It fails with
@@ -91,11 +93,14 @@ func (s *Service) checked(workspaceID, channelID uuid.UUID, in Settings) (Settin
 	if completer, ok := kind.(provider.Completer); ok {
 		completer.Complete(s.Opener.seen(row, in.Credentials))
 	}
+	if missing := in.missing(); len(missing) > 0 {
+		return in, &InvalidError{Invalid: missing}
+	}
 	invalid := s.Schema(in.Type, in.Config, in.Credentials)
 	if in.APIBaseURL != nil {
-		trimmed := strings.TrimRight(*in.APIBaseURL, "/")
-		in.APIBaseURL, row.APIBaseURL = &trimmed, &trimmed
-		if reason := s.Guard.CheckURL(trimmed); reason != "" {
+		base := trimmed(in.APIBaseURL)
+		in.APIBaseURL, row.APIBaseURL = &base, &base
+		if reason := s.Guard.CheckURL(base); reason != "" {
 			invalid = append(invalid, provider.Invalid{Pointer: "/apiBaseUrl", Message: reason})
 		}
 	}
@@ -109,7 +114,8 @@ func (s *Service) checked(workspaceID, channelID uuid.UUID, in Settings) (Settin
 }
 
 // Change is what to change of a channel; what is nil stays. Config and Credentials name the
-// settings to change, with nil for those to remove.
+// settings to change, with nil for those to remove. Stored credentials that the change would
+// let be sent to another address must be among them.
 type Change struct {
 	Name        *string
 	AgentID     *uuid.UUID
@@ -203,6 +209,9 @@ func (s *Service) merged(before db.Channel, change Change) (Settings, error) {
 	}
 	if !change.Reconnects() { // the settings are those that were checked before
 		in.Name, err = label.Clean(in.Name)
+		return in, err
+	}
+	if err := s.withhold(before, &in, change); err != nil {
 		return in, err
 	}
 	return s.checked(before.WorkspaceID, before.ID, in)

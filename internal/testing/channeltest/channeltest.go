@@ -75,6 +75,9 @@ func (p *Provider) Type() api.ChannelType { return p.Kind }
 // Rules implements provider.Provider.
 func (p *Provider) Rules() provider.Rules { return p.Limits }
 
+// Addresses implements provider.Provider.
+func (*Provider) Addresses() []provider.Address { return nil }
+
 // Validate implements provider.Provider.
 func (p *Provider) Validate(channel provider.Channel) []provider.Invalid {
 	if p.Invalid == nil {

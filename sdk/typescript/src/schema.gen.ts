@@ -683,7 +683,7 @@ export interface paths {
         head?: never;
         /**
          * Update a channel
-         * @description Updates a channel. After a change of its settings, secrets or status, it is connected to its provider again. If the provider rejects it, its status becomes `ERROR`, and `error` says why.
+         * @description Updates a channel. After a change of its settings, secrets or status, it is connected to its provider again. If the provider rejects it, its status becomes `ERROR`, and `error` says why. Stored secrets are sent only to the address they were stored for: to change `apiBaseUrl`, set all secrets again; to change an address in `config`, those that are sent there.
          */
         patch: operations["updateChannel"];
         trace?: never;
@@ -2829,7 +2829,7 @@ export interface components {
          * @enum {string}
          */
         MailSecurity: "tls" | "starttls" | "none";
-        /** @description Address of a mail server. */
+        /** @description Address of a mail server. To change it, set its user name and password again if there are any. */
         MailServer: {
             /** @description Host name. */
             host: string;
@@ -2845,7 +2845,7 @@ export interface components {
          * @enum {string}
          */
         EmailInbound: "imap" | "mailgun" | "postmark";
-        /** @description A mailbox to read by IMAP. */
+        /** @description A mailbox to read by IMAP. To change its host, port or security, set its user name and password again. */
         Mailbox: {
             /** @description Host name. */
             host: string;
@@ -3060,7 +3060,7 @@ export interface components {
             gateway?: boolean;
             /**
              * Format: uri
-             * @description URL of the Gateway, for tests. Absent for the one that Discord's API names.
+             * @description URL of the Gateway, for tests. Absent for the one that Discord's API names. To set it, set the bot token again.
              */
             gatewayUrl?: string;
         };
@@ -3363,13 +3363,13 @@ export interface components {
             agentId?: string;
             /** @description Settings to change, of the same form as when the channel is created. `null` removes a setting. */
             config?: Record<string, never>;
-            /** @description Secrets to change. Others keep their value, and `null` removes one. */
+            /** @description Secrets to change. Others keep their value, and `null` removes one. Secrets that a change of `apiBaseUrl` or of an address in `config` would let be sent to another server must be among them. */
             credentials?: {
                 [key: string]: string | null;
             };
             /**
              * Format: uri
-             * @description Base URL of the provider's API. `null` for the standard one.
+             * @description Base URL of the provider's API. `null` for the standard one. To change it, set all secrets again.
              */
             apiBaseUrl?: string | null;
             status?: components["schemas"]["ChannelSwitch"];

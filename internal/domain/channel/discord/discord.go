@@ -91,6 +91,11 @@ func (s config) publicKey() ed25519.PublicKey {
 	return key
 }
 
+// Addresses implements provider.Provider.
+func (*Provider) Addresses() []provider.Address {
+	return []provider.Address{{Setting: []string{"gatewayUrl"}, Credentials: []string{botToken}}}
+}
+
 // Validate implements provider.Provider.
 func (p *Provider) Validate(c provider.Channel) (invalid []provider.Invalid) {
 	settings, err := configOf(c)

@@ -27,6 +27,18 @@ func (v *checker) needs(names ...string) {
 	}
 }
 
+// Addresses implements provider.Provider: the servers, and whether others can read what is sent
+// to them.
+func (*Provider) Addresses() (all []provider.Address) {
+	for _, one := range []string{"host", "port", "security"} {
+		all = append(all,
+			provider.Address{Setting: []string{"smtp", one}, Credentials: []string{smtpUsername, smtpPassword}},
+			provider.Address{Setting: []string{"imap", one}, Credentials: []string{imapUsername, imapPassword}},
+		)
+	}
+	return all
+}
+
 // Validate implements provider.Provider.
 func (p *Provider) Validate(c provider.Channel) []provider.Invalid {
 	settings, err := configOf(c)

@@ -34,6 +34,7 @@ type script struct {
 
 func (*script) Type() api.ChannelType                        { return api.ChannelTypeTELEGRAM }
 func (s *script) Rules() provider.Rules                      { return s.rules }
+func (*script) Addresses() []provider.Address                { return nil }
 func (*script) Validate(provider.Channel) []provider.Invalid { return nil }
 
 func (*script) Receive(provider.Channel, provider.Request) (provider.Received, error) {

@@ -26,6 +26,10 @@ type Provider interface {
 	// Validate checks the settings of a channel: its config and credentials. It returns
 	// one Invalid for each setting that is missing or malformed.
 	Validate(channel Channel) []Invalid
+	// Addresses are the settings in the config that say where credentials are sent. They can't
+	// be changed without these credentials, so that no one has them sent to another server.
+	// APIBaseURL is such a setting of every type, for all credentials.
+	Addresses() []Address
 	// Receive verifies a request to the channel's hook over its raw bytes, in constant
 	// time, and parses it. It makes no calls. It fails with ErrUnauthenticated, or with
 	// ErrMalformed where nothing in the request can be read.
@@ -149,6 +153,14 @@ type Invalid struct {
 	// Pointer is a JSON pointer into the request, such as /credentials/botToken.
 	Pointer string
 	Message string
+}
+
+// Address is a setting that says where credentials are sent.
+type Address struct {
+	// Setting is its path in the config, such as smtp and host.
+	Setting []string
+	// Credentials are the names of those that are sent there.
+	Credentials []string
 }
 
 // Rules are the limits and promises of a channel type.

@@ -114,3 +114,39 @@ func TestEachSimulatorAcceptsItsOwnSettings(t *testing.T) {
 	_, err := simulator.New(t.Context(), api.ChannelTypeWEBSITE)
 	require.ErrorIs(t, err, simulator.ErrNone)
 }
+
+// TestASecondBotLeavesTheHookOfTheFirst: each channel has a secret of its own, also two with the
+// same bot.
+func TestASecondBotLeavesTheHookOfTheFirst(t *testing.T) {
+	t.Parallel()
+	sim := simulator.NewTelegram()
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
+	client := apiclient.New(egress.NewGuard(egress.Loopback()))
+	t.Cleanup(client.CloseIdle)
+	p := &telegram.Provider{Client: client}
+	token := sim.Settings().Credentials["botToken"]
+	channels := map[string]provider.Channel{}
+	for name, botToken := range map[string]string{"first": token, "same bot": token, "another bot": "7:AAE-another-bot-0123456789abcdefghijklm"} {
+		c := provider.Channel{APIBaseURL: server.URL, HookURL: "https://convo.example/hooks/" + name, Credentials: map[string]string{"botToken": botToken}}
+		p.Complete(c)
+		require.Empty(t, p.Validate(c))
+		require.NoError(t, p.Connect(t.Context(), c))
+		channels[name] = c
+	}
+	received := func(c provider.Channel) error {
+		request, err := sim.Hook(c.HookURL, time.Now(), simulator.Event{Kind: simulator.Wrote, ID: "1", From: "7", Text: "Hello"})
+		require.NoError(t, err)
+		_, err = p.Receive(c, provider.Request{Method: request.Method, Header: request.Header, Body: request.Body})
+		return err
+	}
+	for name, c := range channels {
+		require.NoError(t, received(c), name)
+	}
+	require.NoError(t, p.Disconnect(t.Context(), channels["another bot"]))
+	require.ErrorIs(t, received(channels["another bot"]), provider.ErrUnauthenticated)
+	require.NoError(t, received(channels["first"]))
+	stranger := provider.Channel{APIBaseURL: server.URL, Credentials: map[string]string{"botToken": "x"}}
+	_, err := p.Check(t.Context(), stranger)
+	require.Error(t, err)
+}

@@ -1,10 +1,13 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -13,17 +16,28 @@ import (
 	api "github.com/avelto/convo/gen/api/model"
 )
 
-// Telegram is a Bot API (https://core.telegram.org/bots/api) with one bot.
+// Telegram is a Bot API (https://core.telegram.org/bots/api). Every token of the right form is
+// that of a bot.
 type Telegram struct {
 	Core
 
-	token, secret string
+	hooks map[string]telegramHook // by URL
 }
 
+// telegramHook is a hook that a bot has registered. A bot has one at Telegram; here a second
+// channel with the same bot leaves the hook of the first as it is.
+type telegramHook struct{ token, secret string }
+
 // NewTelegram returns a Bot API.
-func NewTelegram() *Telegram {
-	return &Telegram{token: "123456:AAE-simulated-token-0123456789abcdef", secret: "simulated-hook-secret"} //nolint:gosec // accepted by the simulator alone
-}
+func NewTelegram() *Telegram { return &Telegram{hooks: map[string]telegramHook{}} }
+
+const (
+	telegramToken  = "123456:AAE-simulated-token-0123456789abcdef" //nolint:gosec // accepted by the simulator alone
+	telegramSecret = "simulated-hook-secret"
+)
+
+// telegramPath matches a method or a file of a bot.
+var telegramPath = regexp.MustCompile(`^/(file/)?bot([0-9]+:[A-Za-z0-9_-]{30,})/(.*)$`)
 
 // maxUpload bounds what a simulator reads, in bytes.
 const maxUpload = 64 << 20
@@ -35,27 +49,31 @@ const telegramLimit = 4096
 func (*Telegram) Type() api.ChannelType { return api.ChannelTypeTELEGRAM }
 
 // Settings implements Simulator.
-func (s *Telegram) Settings() Settings {
-	return Settings{Config: json.RawMessage("{}"), Credentials: map[string]string{"botToken": s.token, "hookSecret": s.secret}}
+func (*Telegram) Settings() Settings {
+	return Settings{Config: json.RawMessage("{}"), Credentials: map[string]string{"botToken": telegramToken, "hookSecret": telegramSecret}}
 }
 
 // ServeHTTP implements Simulator.
 func (s *Telegram) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if path, ok := strings.CutPrefix(r.URL.Path, "/file/bot"+s.token+"/"); ok {
-		s.download(w, path)
+	matched := telegramPath.FindStringSubmatch(r.URL.Path)
+	if matched == nil {
+		Write(w, telegramError(http.StatusUnauthorized, "Unauthorized", 0))
 		return
 	}
-	method, ok := strings.CutPrefix(r.URL.Path, "/bot"+s.token+"/")
-	if !ok {
-		Write(w, telegramError(http.StatusUnauthorized, "Unauthorized", 0))
+	token, method := matched[2], matched[3]
+	if matched[1] != "" {
+		s.download(w, method)
 		return
 	}
 	switch method {
 	case "getMe":
 		Write(w, telegramResult(map[string]any{"id": 123456, "is_bot": true, "first_name": "Simulated", "username": "simulated_bot"}))
 	case "setWebhook":
-		s.setWebhook(w, r)
-	case "deleteWebhook", "sendChatAction":
+		s.setWebhook(w, r, token)
+	case "deleteWebhook":
+		s.deleteWebhook(token)
+		Write(w, telegramResult(true))
+	case "sendChatAction":
 		Write(w, telegramResult(true))
 	case "getFile":
 		var in struct {
@@ -70,7 +88,7 @@ func (s *Telegram) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Telegram) setWebhook(w http.ResponseWriter, r *http.Request) {
+func (s *Telegram) setWebhook(w http.ResponseWriter, r *http.Request, token string) {
 	var in struct {
 		URL    string `json:"url"`
 		Secret string `json:"secret_token"`
@@ -80,10 +98,17 @@ func (s *Telegram) setWebhook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
-	s.secret = in.Secret
+	s.hooks[in.URL] = telegramHook{token: token, secret: in.Secret}
 	s.mu.Unlock()
 	s.Registered(in.URL)
 	Write(w, telegramResult(true))
+}
+
+// deleteWebhook removes the hooks of a bot.
+func (s *Telegram) deleteWebhook(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.hooks, func(_ string, hook telegramHook) bool { return hook.token == token })
 }
 
 func (s *Telegram) download(w http.ResponseWriter, path string) {
@@ -195,7 +220,7 @@ func (s *Telegram) Sign(hook string, _ time.Time, body []byte) Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Request{Method: http.MethodPost, URL: hook, Body: body, Header: http.Header{
-		"Content-Type": {"application/json"}, "X-Telegram-Bot-Api-Secret-Token": {s.secret},
+		"Content-Type": {"application/json"}, "X-Telegram-Bot-Api-Secret-Token": {cmp.Or(s.hooks[hook].secret, telegramSecret)},
 	}}
 }
 

@@ -60,6 +60,9 @@ func (*Provider) Rules() provider.Rules {
 	}
 }
 
+// Addresses implements provider.Provider.
+func (*Provider) Addresses() []provider.Address { return nil }
+
 // Validate implements provider.Provider. The schema has checked the signing secret.
 func (*Provider) Validate(c provider.Channel) []provider.Invalid {
 	if c.Credentials[botToken] == "" && authorizable(c) {

@@ -61,6 +61,9 @@ func configOf(c provider.Channel) (config, error) {
 	return parsed, nil
 }
 
+// Addresses implements provider.Provider.
+func (*Provider) Addresses() []provider.Address { return nil }
+
 // Validate implements provider.Provider. The schema has checked the form of the settings.
 func (*Provider) Validate(c provider.Channel) []provider.Invalid {
 	settings, err := configOf(c)

@@ -72,6 +72,9 @@ func (*Provider) Complete(c provider.Channel) {
 	}
 }
 
+// Addresses implements provider.Provider.
+func (*Provider) Addresses() []provider.Address { return nil }
+
 // Validate implements provider.Provider.
 func (*Provider) Validate(c provider.Channel) []provider.Invalid {
 	var invalid []provider.Invalid

@@ -52,6 +52,9 @@ func (*Provider) Rules() provider.Rules {
 	return provider.Rules{MaxLength: maxText, Split: true, Verified: true, Hook: true, Timeout: timeout}
 }
 
+// Addresses implements provider.Provider.
+func (*Provider) Addresses() []provider.Address { return nil }
+
 // Validate implements provider.Provider. The schema has checked the settings one by one.
 func (*Provider) Validate(c provider.Channel) []provider.Invalid {
 	if strings.ContainsAny(c.Credentials[authToken], " \t\r\n") {

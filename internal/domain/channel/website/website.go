@@ -35,6 +35,9 @@ func (Provider) Rules() provider.Rules {
 	return provider.Rules{MaxLength: maxText, Attachments: true, Idempotent: true, Timeout: timeout}
 }
 
+// Addresses implements provider.Provider.
+func (Provider) Addresses() []provider.Address { return nil }
+
 // Validate implements provider.Provider.
 func (Provider) Validate(c provider.Channel) []provider.Invalid {
 	if secret, ok := c.Credentials[IdentitySecret]; ok && len(secret) < minSecret {

@@ -56,6 +56,9 @@ func (p *Provider) RulesFor(raw json.RawMessage) provider.Rules {
 	return rules
 }
 
+// Addresses implements provider.Provider.
+func (*Provider) Addresses() []provider.Address { return nil }
+
 // Validate implements provider.Provider. The schema has checked the settings one by one.
 func (*Provider) Validate(c provider.Channel) []provider.Invalid {
 	if strings.ContainsAny(c.Credentials[accessToken], " \t\r\n") {
