@@ -37,12 +37,19 @@ UPDATE agent_runs SET lease = NULL, leased_until = NULL, tries = 0
 WHERE workspace_id = @workspace_id AND id = @id AND lease = @lease AND outcome IS NULL;
 
 -- name: AgentRunEnd :exec
--- Records how a run ended.
-UPDATE agent_runs SET
+-- Records how a run ended. Its cost is that of the calls in the ledger, also of attempts that were
+-- given back; null if one has no price. Calls that a process has left behind when it died don't
+-- count: what they cost is not known.
+UPDATE agent_runs AS runs SET
     outcome = @outcome::text, reason = sqlc.narg('reason'), steps = @steps, reply_id = sqlc.narg('reply_id'),
     model_provider = @model_provider::text, model_name = @model_name::text, input_tokens = @input_tokens, output_tokens = @output_tokens,
+    cost_micros = (
+        SELECT CASE WHEN count(*) = count(calls.cost_micros) THEN coalesce(sum(calls.cost_micros), 0) END
+        FROM model_calls AS calls
+        WHERE calls.workspace_id = @workspace_id AND calls.run_id = runs.id AND calls.outcome IS NOT NULL AND calls.outcome <> 'lost'
+    )::bigint,
     finished_at = @finished_at::timestamptz, lease = NULL, leased_until = NULL
-WHERE workspace_id = @workspace_id AND id = @id;
+WHERE runs.workspace_id = @workspace_id AND runs.id = @id;
 
 -- name: SystemAgentRunDeleteOld :execrows
 -- Deletes up to max_rows runs that ended before a time.

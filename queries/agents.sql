@@ -10,8 +10,8 @@ SELECT * FROM agents WHERE workspace_id = @workspace_id AND id = @id;
 
 -- name: AgentCreate :one
 -- An agent.
-INSERT INTO agents (workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at)
-VALUES (@workspace_id, @id, @name, @status, @system_prompt, @model_provider, @model_name, @temperature, @max_tokens, @created_at, @created_at)
+INSERT INTO agents (workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, monthly_budget_micros, created_at, updated_at)
+VALUES (@workspace_id, @id, @name, @status, @system_prompt, @model_provider, @model_name, @temperature, @max_tokens, sqlc.narg('monthly_budget_micros'), @created_at, @created_at)
 RETURNING *;
 
 -- name: AgentUpdate :one
@@ -24,6 +24,7 @@ UPDATE agents SET
     model_name = coalesce(sqlc.narg('model_name'), model_name),
     temperature = coalesce(sqlc.narg('temperature'), temperature),
     max_tokens = coalesce(sqlc.narg('max_tokens'), max_tokens),
+    monthly_budget_micros = CASE WHEN @set_monthly_budget::boolean THEN sqlc.narg('monthly_budget_micros')::bigint ELSE monthly_budget_micros END,
     updated_at = @updated_at
 WHERE workspace_id = @workspace_id AND id = @id
 RETURNING *;

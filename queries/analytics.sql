@@ -82,6 +82,69 @@ SELECT @workspace_id, (at AT TIME ZONE 'UTC')::date, agent_id, channel_id, conve
 FROM analytics_facts
 WHERE analytics_facts.workspace_id = @workspace_id AND conversation_id = @conversation_id::uuid AND source = 'reply';
 
+-- name: AnalyticsCountRun :exec
+-- Counts a run that ends: its outcome, its cost, and the time to a reply that answers.
+INSERT INTO analytics_deltas (workspace_id, day, agent_id, channel_id, kind, bucket, n)
+SELECT @workspace_id, ((@finished_at::timestamptz) AT TIME ZONE 'UTC')::date, @agent_id::uuid, @channel_id::uuid, counted.kind, counted.bucket, counted.n
+FROM agent_runs AS runs
+CROSS JOIN LATERAL (VALUES
+    ('run ' || runs.outcome, 0::smallint, 1::bigint),
+    ('run cost', 0::smallint, coalesce(runs.cost_micros, 0)),
+    ('run latency', reply_bucket(extract(epoch FROM (@finished_at::timestamptz) - runs.created_at)::double precision), CASE WHEN runs.outcome = 'ANSWERED' THEN 1 ELSE 0 END)
+) AS counted (kind, bucket, n)
+WHERE runs.workspace_id = @workspace_id AND runs.id = @run_id AND counted.n <> 0;
+
+-- name: AnalyticsCountAnswer :exec
+-- Records the first answer of an agent in a conversation that is locked for update, and counts
+-- the conversation as deflected for now.
+WITH answered AS (
+    UPDATE conversations SET first_answered_at = @answered_at::timestamptz
+    WHERE conversations.workspace_id = @workspace_id AND conversations.id = @conversation_id AND conversations.first_answered_at IS NULL
+    RETURNING conversations.id AS answered_id
+)
+INSERT INTO analytics_deltas (workspace_id, day, agent_id, channel_id, conversation_status, kind, n)
+SELECT @workspace_id, ((@answered_at::timestamptz) AT TIME ZONE 'UTC')::date, conversations.agent_id, conversations.channel_id, conversations.status, 'deflected', 1
+FROM conversations JOIN answered ON answered.answered_id = conversations.id
+WHERE conversations.workspace_id = @workspace_id AND conversations.handed_off_at IS NULL;
+
+-- name: AnalyticsAgents :many
+-- The figures of agents per bucket, and per bucket and agent, from first_day to before end_day.
+-- agent_key is unused in rows where is_total is true. granularity is day, week, month, or span
+-- for a single bucket. Times to a reply are a histogram, see reply_bucket.
+WITH counts AS (
+    SELECT day, key, kind, bucket AS latency, n
+    FROM analytics_daily
+    WHERE analytics_daily.workspace_id = @workspace_id AND dimension = 'agent' AND day >= @first_day::date AND day < @end_day::date
+        AND (kind LIKE 'run %' OR kind = 'deflected')
+    UNION ALL
+    SELECT day, agent_id::text COLLATE "C", kind, bucket, n
+    FROM analytics_pending
+    WHERE analytics_pending.workspace_id = @workspace_id AND day >= @first_day::date AND day < @end_day::date
+        AND agent_id IS NOT NULL AND (kind LIKE 'run %' OR kind = 'deflected')
+),
+placed AS (
+    SELECT (CASE WHEN @granularity::text = 'span' THEN @first_day::date::timestamp AT TIME ZONE 'UTC'
+                 ELSE date_trunc(@granularity::text, day::timestamp) AT TIME ZONE 'UTC' END)::timestamptz AS bucket,
+        key, kind, latency, n
+    FROM counts
+)
+SELECT
+    bucket::timestamptz AS bucket,
+    (grouping(key) = 1)::boolean AS is_total,
+    coalesce(key, '')::text AS agent_key,
+    coalesce(sum(n) FILTER (WHERE kind = 'run ANSWERED'), 0)::bigint AS answered,
+    coalesce(sum(n) FILTER (WHERE kind = 'run REFUSED'), 0)::bigint AS refused,
+    coalesce(sum(n) FILTER (WHERE kind = 'run HANDED_OFF'), 0)::bigint AS handed_off,
+    coalesce(sum(n) FILTER (WHERE kind = 'run ENDED'), 0)::bigint AS ended,
+    coalesce(sum(n) FILTER (WHERE kind = 'deflected'), 0)::bigint AS deflected,
+    coalesce(sum(n) FILTER (WHERE kind = 'run cost'), 0)::bigint AS cost_micros,
+    -- The histogram: buckets in any order, which may repeat, and their counts.
+    coalesce(array_agg(latency) FILTER (WHERE kind = 'run latency'), '{}')::smallint[] AS latency_buckets,
+    coalesce(array_agg(n) FILTER (WHERE kind = 'run latency'), '{}')::bigint[] AS latency_counts
+FROM placed
+GROUP BY GROUPING SETS ((bucket), (bucket, key))
+ORDER BY bucket;
+
 -- name: AnalyticsCountLeads :copyfrom
 -- Counts leads that are loaded in bulk and belong to no conversation.
 INSERT INTO analytics_deltas (workspace_id, day, kind, n) VALUES (@workspace_id, @day, @kind, @n);

@@ -8,9 +8,9 @@ SELECT * FROM model_providers WHERE workspace_id = @workspace_id AND provider = 
 
 -- name: ModelProviderSet :one
 -- Stores the settings of a provider, or replaces them.
-INSERT INTO model_providers (workspace_id, provider, base_url, api_key, created_at, updated_at)
-VALUES (@workspace_id, @provider, sqlc.narg('base_url'), sqlc.narg('api_key'), @now::timestamptz, @now::timestamptz)
-ON CONFLICT (workspace_id, provider) DO UPDATE SET base_url = excluded.base_url, api_key = excluded.api_key, updated_at = excluded.updated_at
+INSERT INTO model_providers (workspace_id, provider, base_url, api_key, prices, created_at, updated_at)
+VALUES (@workspace_id, @provider, sqlc.narg('base_url'), sqlc.narg('api_key'), @prices, @now::timestamptz, @now::timestamptz)
+ON CONFLICT (workspace_id, provider) DO UPDATE SET base_url = excluded.base_url, api_key = excluded.api_key, prices = excluded.prices, updated_at = excluded.updated_at
 RETURNING *;
 
 -- name: ModelProviderDelete :execrows

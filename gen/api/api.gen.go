@@ -40,6 +40,9 @@ type ServerInterface interface {
 	// ListAgentRuns List runs
 	// (GET /agents/{id}/runs)
 	ListAgentRuns(ctx echo.Context, id ID, params ListAgentRunsParams) error
+	// GetAgentAnalytics Fetch metrics of agents
+	// (GET /analytics/agents)
+	GetAgentAnalytics(ctx echo.Context, params GetAgentAnalyticsParams) error
 	// GetAnalyticsOverview Fetch metrics for a period
 	// (GET /analytics/overview)
 	GetAnalyticsOverview(ctx echo.Context, params GetAnalyticsOverviewParams) error
@@ -205,6 +208,12 @@ type ServerInterface interface {
 	// UpdateLeadStatus Update lead status
 	// (PATCH /leads/{id}/status)
 	UpdateLeadStatus(ctx echo.Context, id ID) error
+	// GetModelBudget Fetch the budget
+	// (GET /model-budget)
+	GetModelBudget(ctx echo.Context) error
+	// UpdateModelBudget Update the budget
+	// (PATCH /model-budget)
+	UpdateModelBudget(ctx echo.Context) error
 	// DeleteModelProvider Delete a model provider
 	// (DELETE /model-providers/{provider})
 	DeleteModelProvider(ctx echo.Context, provider ProviderInPath) error
@@ -399,6 +408,38 @@ func (w *ServerInterfaceWrapper) ListAgentRuns(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAgentRuns(ctx, id, params)
+	return err
+}
+
+// GetAgentAnalytics converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAgentAnalytics(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAgentAnalyticsParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "granularity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "granularity", ctx.QueryParams(), &params.Granularity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter granularity: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAgentAnalytics(ctx, params)
 	return err
 }
 
@@ -1484,6 +1525,24 @@ func (w *ServerInterfaceWrapper) UpdateLeadStatus(ctx echo.Context) error {
 	return err
 }
 
+// GetModelBudget converts echo context to params.
+func (w *ServerInterfaceWrapper) GetModelBudget(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetModelBudget(ctx)
+	return err
+}
+
+// UpdateModelBudget converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateModelBudget(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateModelBudget(ctx)
+	return err
+}
+
 // DeleteModelProvider converts echo context to params.
 func (w *ServerInterfaceWrapper) DeleteModelProvider(ctx echo.Context) error {
 	var err error
@@ -1895,6 +1954,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/agents/:id/check", wrapper.CheckAgent, options.OperationMiddlewares["checkAgent"]...)
 	router.POST(options.BaseURL+"/agents/:id/preview", wrapper.PreviewAgent, options.OperationMiddlewares["previewAgent"]...)
 	router.GET(options.BaseURL+"/agents/:id/runs", wrapper.ListAgentRuns, options.OperationMiddlewares["listAgentRuns"]...)
+	router.GET(options.BaseURL+"/analytics/agents", wrapper.GetAgentAnalytics, options.OperationMiddlewares["getAgentAnalytics"]...)
 	router.GET(options.BaseURL+"/analytics/overview", wrapper.GetAnalyticsOverview, options.OperationMiddlewares["getAnalyticsOverview"]...)
 	router.GET(options.BaseURL+"/analytics/timeseries", wrapper.GetAnalyticsTimeseries, options.OperationMiddlewares["getAnalyticsTimeseries"]...)
 	router.GET(options.BaseURL+"/attachments/:id", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
@@ -1950,6 +2010,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/leads/:id", wrapper.GetLead, options.OperationMiddlewares["getLead"]...)
 	router.PATCH(options.BaseURL+"/leads/:id", wrapper.UpdateLead, options.OperationMiddlewares["updateLead"]...)
 	router.PATCH(options.BaseURL+"/leads/:id/status", wrapper.UpdateLeadStatus, options.OperationMiddlewares["updateLeadStatus"]...)
+	router.GET(options.BaseURL+"/model-budget", wrapper.GetModelBudget, options.OperationMiddlewares["getModelBudget"]...)
+	router.PATCH(options.BaseURL+"/model-budget", wrapper.UpdateModelBudget, options.OperationMiddlewares["updateModelBudget"]...)
 	router.DELETE(options.BaseURL+"/model-providers/:provider", wrapper.DeleteModelProvider, options.OperationMiddlewares["deleteModelProvider"]...)
 	router.GET(options.BaseURL+"/model-providers/:provider", wrapper.GetModelProvider, options.OperationMiddlewares["getModelProvider"]...)
 	router.PATCH(options.BaseURL+"/model-providers/:provider", wrapper.UpdateModelProvider, options.OperationMiddlewares["updateModelProvider"]...)
@@ -2163,6 +2225,28 @@ func (response ListAgentRuns200JSONResponse) VisitListAgentRunsResponse(w http.R
 	if response.Headers.XNextCursor != nil {
 		w.Header().Set("X-Next-Cursor", fmt.Sprint(*response.Headers.XNextCursor))
 	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentAnalyticsRequestObject struct {
+	Params GetAgentAnalyticsParams
+}
+
+type GetAgentAnalyticsResponseObject interface {
+	VisitGetAgentAnalyticsResponse(w http.ResponseWriter) error
+}
+
+type GetAgentAnalytics200JSONResponse AgentAnalytics
+
+func (response GetAgentAnalytics200JSONResponse) VisitGetAgentAnalyticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3629,6 +3713,49 @@ func (response UpdateLeadStatus200JSONResponse) VisitUpdateLeadStatusResponse(w 
 	return err
 }
 
+type GetModelBudgetRequestObject struct {
+}
+
+type GetModelBudgetResponseObject interface {
+	VisitGetModelBudgetResponse(w http.ResponseWriter) error
+}
+
+type GetModelBudget200JSONResponse ModelBudget
+
+func (response GetModelBudget200JSONResponse) VisitGetModelBudgetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateModelBudgetRequestObject struct {
+	Body *UpdateModelBudgetJSONRequestBody
+}
+
+type UpdateModelBudgetResponseObject interface {
+	VisitUpdateModelBudgetResponse(w http.ResponseWriter) error
+}
+
+type UpdateModelBudget200JSONResponse ModelBudget
+
+func (response UpdateModelBudget200JSONResponse) VisitUpdateModelBudgetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteModelProviderRequestObject struct {
 	Provider ProviderInPath `json:"provider"`
 }
@@ -4260,6 +4387,9 @@ type StrictServerInterface interface {
 	// ListAgentRuns List runs
 	// (GET /agents/{id}/runs)
 	ListAgentRuns(ctx context.Context, request ListAgentRunsRequestObject) (ListAgentRunsResponseObject, error)
+	// GetAgentAnalytics Fetch metrics of agents
+	// (GET /analytics/agents)
+	GetAgentAnalytics(ctx context.Context, request GetAgentAnalyticsRequestObject) (GetAgentAnalyticsResponseObject, error)
 	// GetAnalyticsOverview Fetch metrics for a period
 	// (GET /analytics/overview)
 	GetAnalyticsOverview(ctx context.Context, request GetAnalyticsOverviewRequestObject) (GetAnalyticsOverviewResponseObject, error)
@@ -4425,6 +4555,12 @@ type StrictServerInterface interface {
 	// UpdateLeadStatus Update lead status
 	// (PATCH /leads/{id}/status)
 	UpdateLeadStatus(ctx context.Context, request UpdateLeadStatusRequestObject) (UpdateLeadStatusResponseObject, error)
+	// GetModelBudget Fetch the budget
+	// (GET /model-budget)
+	GetModelBudget(ctx context.Context, request GetModelBudgetRequestObject) (GetModelBudgetResponseObject, error)
+	// UpdateModelBudget Update the budget
+	// (PATCH /model-budget)
+	UpdateModelBudget(ctx context.Context, request UpdateModelBudgetRequestObject) (UpdateModelBudgetResponseObject, error)
 	// DeleteModelProvider Delete a model provider
 	// (DELETE /model-providers/{provider})
 	DeleteModelProvider(ctx context.Context, request DeleteModelProviderRequestObject) (DeleteModelProviderResponseObject, error)
@@ -4736,6 +4872,31 @@ func (sh *strictHandler) ListAgentRuns(ctx echo.Context, id ID, params ListAgent
 		return err
 	} else if validResponse, ok := response.(ListAgentRunsResponseObject); ok {
 		return validResponse.VisitListAgentRunsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAgentAnalytics operation middleware
+func (sh *strictHandler) GetAgentAnalytics(ctx echo.Context, params GetAgentAnalyticsParams) error {
+	var request GetAgentAnalyticsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAgentAnalytics(ctx.Request().Context(), request.(GetAgentAnalyticsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAgentAnalytics")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAgentAnalyticsResponseObject); ok {
+		return validResponse.VisitGetAgentAnalyticsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -6499,6 +6660,75 @@ func (sh *strictHandler) UpdateLeadStatus(ctx echo.Context, id ID) error {
 		return err
 	} else if validResponse, ok := response.(UpdateLeadStatusResponseObject); ok {
 		return validResponse.VisitUpdateLeadStatusResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetModelBudget operation middleware
+func (sh *strictHandler) GetModelBudget(ctx echo.Context) error {
+	var request GetModelBudgetRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetModelBudget(ctx.Request().Context(), request.(GetModelBudgetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetModelBudget")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetModelBudgetResponseObject); ok {
+		return validResponse.VisitGetModelBudgetResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateModelBudget operation middleware
+func (sh *strictHandler) UpdateModelBudget(ctx echo.Context) error {
+	var request UpdateModelBudgetRequestObject
+
+	var body UpdateModelBudgetJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateModelBudget(ctx.Request().Context(), request.(UpdateModelBudgetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateModelBudget")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateModelBudgetResponseObject); ok {
+		return validResponse.VisitUpdateModelBudgetResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

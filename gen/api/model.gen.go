@@ -7,9 +7,13 @@ import "github.com/avelto/convo/gen/api/model"
 // Aliases of gen/api/model.
 type (
 	Agent                                  = model.Agent
+	AgentAnalytics                         = model.AgentAnalytics
+	AgentBucket                            = model.AgentBucket
 	AgentCheck                             = model.AgentCheck
 	AgentCreate                            = model.AgentCreate
 	AgentDetail                            = model.AgentDetail
+	AgentFigures                           = model.AgentFigures
+	AgentGroup                             = model.AgentGroup
 	AgentPreview                           = model.AgentPreview
 	AgentPreviewLead                       = model.AgentPreviewLead
 	AgentPreviewMessage                    = model.AgentPreviewMessage
@@ -169,6 +173,10 @@ type (
 	MessengerChannelCredentials            = model.MessengerChannelCredentials
 	MetaAPIVersion                         = model.MetaAPIVersion
 	MetaVerifyToken                        = model.MetaVerifyToken
+	ModelBudget                            = model.ModelBudget
+	ModelBudgetExceeded                    = model.ModelBudgetExceeded
+	ModelBudgetUpdate                      = model.ModelBudgetUpdate
+	ModelPrice                             = model.ModelPrice
 	ModelProvider                          = model.ModelProvider
 	ModelProviderName                      = model.ModelProviderName
 	ModelProviderUpdate                    = model.ModelProviderUpdate
@@ -241,6 +249,7 @@ type (
 	ProviderInPath                         = model.ProviderInPath
 	ListAgentsParams                       = model.ListAgentsParams
 	ListAgentRunsParams                    = model.ListAgentRunsParams
+	GetAgentAnalyticsParams                = model.GetAgentAnalyticsParams
 	GetAnalyticsOverviewParams             = model.GetAnalyticsOverviewParams
 	GetAnalyticsTimeseriesParams           = model.GetAnalyticsTimeseriesParams
 	ListChannelsParams                     = model.ListChannelsParams
@@ -282,6 +291,7 @@ type (
 	CreateLeadJSONRequestBody              = model.CreateLeadJSONRequestBody
 	UpdateLeadJSONRequestBody              = model.UpdateLeadJSONRequestBody
 	UpdateLeadStatusJSONRequestBody        = model.UpdateLeadStatusJSONRequestBody
+	UpdateModelBudgetJSONRequestBody       = model.UpdateModelBudgetJSONRequestBody
 	UpdateModelProviderJSONRequestBody     = model.UpdateModelProviderJSONRequestBody
 	CreateOperatorJSONRequestBody          = model.CreateOperatorJSONRequestBody
 	UpdateOperatorJSONRequestBody          = model.UpdateOperatorJSONRequestBody
@@ -300,6 +310,7 @@ const (
 	AgentRunOutcomeHANDEDOFF                                = model.AgentRunOutcomeHANDEDOFF
 	AgentRunOutcomeREFUSED                                  = model.AgentRunOutcomeREFUSED
 	AgentRunReasonAgentNotPublished                         = model.AgentRunReasonAgentNotPublished
+	AgentRunReasonBudgetExceeded                            = model.AgentRunReasonBudgetExceeded
 	AgentRunReasonDeadline                                  = model.AgentRunReasonDeadline
 	AgentRunReasonModelCredentials                          = model.AgentRunReasonModelCredentials
 	AgentRunReasonModelDecision                             = model.AgentRunReasonModelDecision
@@ -312,6 +323,7 @@ const (
 	AgentRunReasonModelUnavailable                          = model.AgentRunReasonModelUnavailable
 	AgentRunReasonModelUnreachable                          = model.AgentRunReasonModelUnreachable
 	AgentRunReasonNoEvidence                                = model.AgentRunReasonNoEvidence
+	AgentRunReasonPriceUnknown                              = model.AgentRunReasonPriceUnknown
 	AgentRunReasonRepeatedCrashes                           = model.AgentRunReasonRepeatedCrashes
 	AgentRunReasonStepLimit                                 = model.AgentRunReasonStepLimit
 	AgentRunReasonTakenOver                                 = model.AgentRunReasonTakenOver
@@ -521,6 +533,8 @@ const (
 	MessageOrderDesc                                        = model.MessageOrderDesc
 	MessageRoleASSISTANT                                    = model.MessageRoleASSISTANT
 	MessageRoleUSER                                         = model.MessageRoleUSER
+	ModelBudgetExceededBUILTIN                              = model.ModelBudgetExceededBUILTIN
+	ModelBudgetExceededHANDOFF                              = model.ModelBudgetExceededHANDOFF
 	ModelProviderNameAnthropic                              = model.ModelProviderNameAnthropic
 	ModelProviderNameOpenai                                 = model.ModelProviderNameOpenai
 	ReplyPolicyReasonCHANNELDELETED                         = model.ReplyPolicyReasonCHANNELDELETED

@@ -14,11 +14,16 @@ import (
 )
 
 const agentRunEnd = `-- name: AgentRunEnd :exec
-UPDATE agent_runs SET
+UPDATE agent_runs AS runs SET
     outcome = $1::text, reason = $2, steps = $3, reply_id = $4,
     model_provider = $5::text, model_name = $6::text, input_tokens = $7, output_tokens = $8,
-    finished_at = $9::timestamptz, lease = NULL, leased_until = NULL
-WHERE workspace_id = $10 AND id = $11
+    cost_micros = (
+        SELECT CASE WHEN count(*) = count(calls.cost_micros) THEN coalesce(sum(calls.cost_micros), 0) END
+        FROM model_calls AS calls
+        WHERE calls.workspace_id = $9 AND calls.run_id = runs.id AND calls.outcome IS NOT NULL AND calls.outcome <> 'lost'
+    )::bigint,
+    finished_at = $10::timestamptz, lease = NULL, leased_until = NULL
+WHERE runs.workspace_id = $9 AND runs.id = $11
 `
 
 type AgentRunEndParams struct {
@@ -30,12 +35,14 @@ type AgentRunEndParams struct {
 	ModelName     string
 	InputTokens   int32
 	OutputTokens  int32
-	FinishedAt    time.Time
 	WorkspaceID   uuid.UUID
+	FinishedAt    time.Time
 	ID            uuid.UUID
 }
 
-// Records how a run ended.
+// Records how a run ended. Its cost is that of the calls in the ledger, also of attempts that were
+// given back; null if one has no price. Calls that a process has left behind when it died don't
+// count: what they cost is not known.
 func (q *Queries) AgentRunEnd(ctx context.Context, db DBTX, arg AgentRunEndParams) error {
 	_, err := db.Exec(ctx, agentRunEnd,
 		arg.Outcome,
@@ -46,15 +53,15 @@ func (q *Queries) AgentRunEnd(ctx context.Context, db DBTX, arg AgentRunEndParam
 		arg.ModelName,
 		arg.InputTokens,
 		arg.OutputTokens,
-		arg.FinishedAt,
 		arg.WorkspaceID,
+		arg.FinishedAt,
 		arg.ID,
 	)
 	return err
 }
 
 const agentRunGet = `-- name: AgentRunGet :one
-SELECT workspace_id, id, agent_id, conversation_id, message_id, deadline_at, lease, leased_until, tries, outcome, reason, steps, model_provider, model_name, input_tokens, output_tokens, reply_id, created_at, started_at, finished_at FROM agent_runs WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, agent_id, conversation_id, message_id, deadline_at, lease, leased_until, tries, outcome, reason, steps, model_provider, model_name, input_tokens, output_tokens, reply_id, created_at, started_at, finished_at, cost_micros FROM agent_runs WHERE workspace_id = $1 AND id = $2
 `
 
 type AgentRunGetParams struct {
@@ -87,12 +94,13 @@ func (q *Queries) AgentRunGet(ctx context.Context, db DBTX, arg AgentRunGetParam
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
+		&i.CostMicros,
 	)
 	return i, err
 }
 
 const agentRunList = `-- name: AgentRunList :many
-SELECT workspace_id, id, agent_id, conversation_id, message_id, deadline_at, lease, leased_until, tries, outcome, reason, steps, model_provider, model_name, input_tokens, output_tokens, reply_id, created_at, started_at, finished_at FROM agent_runs
+SELECT workspace_id, id, agent_id, conversation_id, message_id, deadline_at, lease, leased_until, tries, outcome, reason, steps, model_provider, model_name, input_tokens, output_tokens, reply_id, created_at, started_at, finished_at, cost_micros FROM agent_runs
 WHERE workspace_id = $1 AND agent_id = $2 AND id < $3
 ORDER BY id DESC LIMIT $4
 `
@@ -140,6 +148,7 @@ func (q *Queries) AgentRunList(ctx context.Context, db DBTX, arg AgentRunListPar
 			&i.CreatedAt,
 			&i.StartedAt,
 			&i.FinishedAt,
+			&i.CostMicros,
 		); err != nil {
 			return nil, err
 		}
@@ -152,7 +161,7 @@ func (q *Queries) AgentRunList(ctx context.Context, db DBTX, arg AgentRunListPar
 }
 
 const agentRunLock = `-- name: AgentRunLock :one
-SELECT workspace_id, id, agent_id, conversation_id, message_id, deadline_at, lease, leased_until, tries, outcome, reason, steps, model_provider, model_name, input_tokens, output_tokens, reply_id, created_at, started_at, finished_at FROM agent_runs WHERE workspace_id = $1 AND id = $2 AND lease = $3 AND outcome IS NULL FOR UPDATE
+SELECT workspace_id, id, agent_id, conversation_id, message_id, deadline_at, lease, leased_until, tries, outcome, reason, steps, model_provider, model_name, input_tokens, output_tokens, reply_id, created_at, started_at, finished_at, cost_micros FROM agent_runs WHERE workspace_id = $1 AND id = $2 AND lease = $3 AND outcome IS NULL FOR UPDATE
 `
 
 type AgentRunLockParams struct {
@@ -187,6 +196,7 @@ func (q *Queries) AgentRunLock(ctx context.Context, db DBTX, arg AgentRunLockPar
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
+		&i.CostMicros,
 	)
 	return i, err
 }
@@ -462,7 +472,7 @@ UPDATE agent_runs SET
     started_at = coalesce(agent_runs.started_at, $2::timestamptz)
 FROM due_agent_runs($2::timestamptz, $3::integer, $4::integer, $5::uuid) AS due
 WHERE agent_runs.workspace_id = due.of_workspace AND agent_runs.id = due.run
-RETURNING agent_runs.workspace_id, agent_runs.id, agent_runs.agent_id, agent_runs.conversation_id, agent_runs.message_id, agent_runs.deadline_at, agent_runs.lease, agent_runs.leased_until, agent_runs.tries, agent_runs.outcome, agent_runs.reason, agent_runs.steps, agent_runs.model_provider, agent_runs.model_name, agent_runs.input_tokens, agent_runs.output_tokens, agent_runs.reply_id, agent_runs.created_at, agent_runs.started_at, agent_runs.finished_at
+RETURNING agent_runs.workspace_id, agent_runs.id, agent_runs.agent_id, agent_runs.conversation_id, agent_runs.message_id, agent_runs.deadline_at, agent_runs.lease, agent_runs.leased_until, agent_runs.tries, agent_runs.outcome, agent_runs.reason, agent_runs.steps, agent_runs.model_provider, agent_runs.model_name, agent_runs.input_tokens, agent_runs.output_tokens, agent_runs.reply_id, agent_runs.created_at, agent_runs.started_at, agent_runs.finished_at, agent_runs.cost_micros
 `
 
 type SystemAgentRunClaimParams struct {
@@ -511,6 +521,7 @@ func (q *Queries) SystemAgentRunClaim(ctx context.Context, db DBTX, arg SystemAg
 			&i.CreatedAt,
 			&i.StartedAt,
 			&i.FinishedAt,
+			&i.CostMicros,
 		); err != nil {
 			return nil, err
 		}

@@ -14,22 +14,23 @@ import (
 )
 
 const agentCreate = `-- name: AgentCreate :one
-INSERT INTO agents (workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
-RETURNING workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at
+INSERT INTO agents (workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, monthly_budget_micros, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+RETURNING workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at, monthly_budget_micros
 `
 
 type AgentCreateParams struct {
-	WorkspaceID   uuid.UUID
-	ID            uuid.UUID
-	Name          string
-	Status        model.AgentStatus
-	SystemPrompt  string
-	ModelProvider string
-	ModelName     string
-	Temperature   float64
-	MaxTokens     int32
-	CreatedAt     time.Time
+	WorkspaceID         uuid.UUID
+	ID                  uuid.UUID
+	Name                string
+	Status              model.AgentStatus
+	SystemPrompt        string
+	ModelProvider       string
+	ModelName           string
+	Temperature         float64
+	MaxTokens           int32
+	MonthlyBudgetMicros *int64
+	CreatedAt           time.Time
 }
 
 // An agent.
@@ -44,6 +45,7 @@ func (q *Queries) AgentCreate(ctx context.Context, db DBTX, arg AgentCreateParam
 		arg.ModelName,
 		arg.Temperature,
 		arg.MaxTokens,
+		arg.MonthlyBudgetMicros,
 		arg.CreatedAt,
 	)
 	var i Agent
@@ -59,12 +61,13 @@ func (q *Queries) AgentCreate(ctx context.Context, db DBTX, arg AgentCreateParam
 		&i.MaxTokens,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.MonthlyBudgetMicros,
 	)
 	return i, err
 }
 
 const agentGet = `-- name: AgentGet :one
-SELECT workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at FROM agents WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at, monthly_budget_micros FROM agents WHERE workspace_id = $1 AND id = $2
 `
 
 type AgentGetParams struct {
@@ -88,12 +91,13 @@ func (q *Queries) AgentGet(ctx context.Context, db DBTX, arg AgentGetParams) (Ag
 		&i.MaxTokens,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.MonthlyBudgetMicros,
 	)
 	return i, err
 }
 
 const agentList = `-- name: AgentList :many
-SELECT workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at FROM agents
+SELECT workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at, monthly_budget_micros FROM agents
 WHERE workspace_id = $1 AND id < $2
 ORDER BY id DESC LIMIT $3
 `
@@ -126,6 +130,7 @@ func (q *Queries) AgentList(ctx context.Context, db DBTX, arg AgentListParams) (
 			&i.MaxTokens,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.MonthlyBudgetMicros,
 		); err != nil {
 			return nil, err
 		}
@@ -146,22 +151,25 @@ UPDATE agents SET
     model_name = coalesce($5, model_name),
     temperature = coalesce($6, temperature),
     max_tokens = coalesce($7, max_tokens),
-    updated_at = $8
-WHERE workspace_id = $9 AND id = $10
-RETURNING workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at
+    monthly_budget_micros = CASE WHEN $8::boolean THEN $9::bigint ELSE monthly_budget_micros END,
+    updated_at = $10
+WHERE workspace_id = $11 AND id = $12
+RETURNING workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at, monthly_budget_micros
 `
 
 type AgentUpdateParams struct {
-	Name          *string
-	Status        *string
-	SystemPrompt  *string
-	ModelProvider *string
-	ModelName     *string
-	Temperature   *float64
-	MaxTokens     *int32
-	UpdatedAt     time.Time
-	WorkspaceID   uuid.UUID
-	ID            uuid.UUID
+	Name                *string
+	Status              *string
+	SystemPrompt        *string
+	ModelProvider       *string
+	ModelName           *string
+	Temperature         *float64
+	MaxTokens           *int32
+	SetMonthlyBudget    bool
+	MonthlyBudgetMicros *int64
+	UpdatedAt           time.Time
+	WorkspaceID         uuid.UUID
+	ID                  uuid.UUID
 }
 
 // Sets the values that are not null and keeps the others.
@@ -174,6 +182,8 @@ func (q *Queries) AgentUpdate(ctx context.Context, db DBTX, arg AgentUpdateParam
 		arg.ModelName,
 		arg.Temperature,
 		arg.MaxTokens,
+		arg.SetMonthlyBudget,
+		arg.MonthlyBudgetMicros,
 		arg.UpdatedAt,
 		arg.WorkspaceID,
 		arg.ID,
@@ -191,6 +201,7 @@ func (q *Queries) AgentUpdate(ctx context.Context, db DBTX, arg AgentUpdateParam
 		&i.MaxTokens,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.MonthlyBudgetMicros,
 	)
 	return i, err
 }

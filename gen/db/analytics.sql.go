@@ -12,6 +12,129 @@ import (
 	"github.com/google/uuid"
 )
 
+const analyticsAgents = `-- name: AnalyticsAgents :many
+WITH counts AS (
+    SELECT day, key, kind, bucket AS latency, n
+    FROM analytics_daily
+    WHERE analytics_daily.workspace_id = $1 AND dimension = 'agent' AND day >= $2::date AND day < $3::date
+        AND (kind LIKE 'run %' OR kind = 'deflected')
+    UNION ALL
+    SELECT day, agent_id::text COLLATE "C", kind, bucket, n
+    FROM analytics_pending
+    WHERE analytics_pending.workspace_id = $1 AND day >= $2::date AND day < $3::date
+        AND agent_id IS NOT NULL AND (kind LIKE 'run %' OR kind = 'deflected')
+),
+placed AS (
+    SELECT (CASE WHEN $4::text = 'span' THEN $5          ELSE date_trunc($4::text, day::timestamp) AT TIME ZONE 'UTC' END)::timestamptz AS bucket,
+        key, kind, latency, n
+    FROM counts
+)
+SELECT
+    bucket::timestamptz AS bucket,
+    (grouping(key) = 1)::boolean AS is_total,
+    coalesce(key, '')::text AS agent_key,
+    coalesce(sum(n) FILTER (WHERE kind = 'run ANSWERED'), 0)::bigint AS answered,
+    coalesce(sum(n) FILTER (WHERE kind = 'run REFUSED'), 0)::bigint AS refused,
+    coalesce(sum(n) FILTER (WHERE kind = 'run HANDED_OFF'), 0)::bigint AS handed_off,
+    coalesce(sum(n) FILTER (WHERE kind = 'run ENDED'), 0)::bigint AS ended,
+    coalesce(sum(n) FILTER (WHERE kind = 'deflected'), 0)::bigint AS deflected,
+    coalesce(sum(n) FILTER (WHERE kind = 'run cost'), 0)::bigint AS cost_micros,
+    -- The histogram: buckets in any order, which may repeat, and their counts.
+    coalesce(array_agg(latency) FILTER (WHERE kind = 'run latency'), '{}')::smallint[] AS latency_buckets,
+    coalesce(array_agg(n) FILTER (WHERE kind = 'run latency'), '{}')::bigint[] AS latency_counts
+FROM placed
+GROUP BY GROUPING SETS ((bucket), (bucket, key))
+ORDER BY bucket
+`
+
+type AnalyticsAgentsParams struct {
+	WorkspaceID                                        uuid.UUID
+	FirstDay                                           time.Time
+	EndDay                                             time.Time
+	Granularity                                        string
+	PgCatalogtimezoneUTCfirstDaydatepgCatalogtimestamp time.Time
+}
+
+type AnalyticsAgentsRow struct {
+	Bucket         time.Time
+	IsTotal        bool
+	AgentKey       string
+	Answered       int64
+	Refused        int64
+	HandedOff      int64
+	Ended          int64
+	Deflected      int64
+	CostMicros     int64
+	LatencyBuckets []int16
+	LatencyCounts  []int64
+}
+
+// The figures of agents per bucket, and per bucket and agent, from first_day to before end_day.
+// agent_key is unused in rows where is_total is true. granularity is day, week, month, or span
+// for a single bucket. Times to a reply are a histogram, see reply_bucket.
+func (q *Queries) AnalyticsAgents(ctx context.Context, db DBTX, arg AnalyticsAgentsParams) ([]AnalyticsAgentsRow, error) {
+	rows, err := db.Query(ctx, analyticsAgents,
+		arg.WorkspaceID,
+		arg.FirstDay,
+		arg.EndDay,
+		arg.Granularity,
+		arg.PgCatalogtimezoneUTCfirstDaydatepgCatalogtimestamp,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AnalyticsAgentsRow{}
+	for rows.Next() {
+		var i AnalyticsAgentsRow
+		if err := rows.Scan(
+			&i.Bucket,
+			&i.IsTotal,
+			&i.AgentKey,
+			&i.Answered,
+			&i.Refused,
+			&i.HandedOff,
+			&i.Ended,
+			&i.Deflected,
+			&i.CostMicros,
+			&i.LatencyBuckets,
+			&i.LatencyCounts,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const analyticsCountAnswer = `-- name: AnalyticsCountAnswer :exec
+WITH answered AS (
+    UPDATE conversations SET first_answered_at = $2::timestamptz
+    WHERE conversations.workspace_id = $1 AND conversations.id = $3 AND conversations.first_answered_at IS NULL
+    RETURNING conversations.id AS answered_id
+)
+INSERT INTO analytics_deltas (workspace_id, day, agent_id, channel_id, conversation_status, kind, n)
+SELECT $1, (($2::timestamptz) AT TIME ZONE 'UTC')::date, conversations.agent_id, conversations.channel_id, conversations.status, 'deflected', 1
+FROM conversations JOIN answered ON answered.answered_id = conversations.id
+WHERE conversations.workspace_id = $1 AND conversations.handed_off_at IS NULL
+`
+
+type AnalyticsCountAnswerParams struct {
+	WorkspaceID    uuid.UUID
+	AnsweredAt     time.Time
+	ConversationID uuid.UUID
+}
+
+// Records the first answer of an agent in a conversation that is locked for update, and counts
+// the conversation as deflected for now.
+func (q *Queries) AnalyticsCountAnswer(ctx context.Context, db DBTX, arg AnalyticsCountAnswerParams) error {
+	_, err := db.Exec(ctx, analyticsCountAnswer, arg.WorkspaceID, arg.AnsweredAt, arg.ConversationID)
+	return err
+}
+
 const analyticsCountConversations = `-- name: AnalyticsCountConversations :exec
 INSERT INTO analytics_deltas (workspace_id, day, agent_id, channel_id, conversation_status, kind, bucket, n)
 SELECT $1, (at AT TIME ZONE 'UTC')::date, agent_id, channel_id, conversation_status, kind, bucket, count(*) * $2::bigint
@@ -55,6 +178,38 @@ type AnalyticsCountReplyParams struct {
 // Counts the first reply in a conversation that is locked for update.
 func (q *Queries) AnalyticsCountReply(ctx context.Context, db DBTX, arg AnalyticsCountReplyParams) error {
 	_, err := db.Exec(ctx, analyticsCountReply, arg.WorkspaceID, arg.ConversationID)
+	return err
+}
+
+const analyticsCountRun = `-- name: AnalyticsCountRun :exec
+INSERT INTO analytics_deltas (workspace_id, day, agent_id, channel_id, kind, bucket, n)
+SELECT $1, (($2::timestamptz) AT TIME ZONE 'UTC')::date, $3::uuid, $4::uuid, counted.kind, counted.bucket, counted.n
+FROM agent_runs AS runs
+CROSS JOIN LATERAL (VALUES
+    ('run ' || runs.outcome, 0::smallint, 1::bigint),
+    ('run cost', 0::smallint, coalesce(runs.cost_micros, 0)),
+    ('run latency', reply_bucket(extract(epoch FROM ($2::timestamptz) - runs.created_at)::double precision), CASE WHEN runs.outcome = 'ANSWERED' THEN 1 ELSE 0 END)
+) AS counted (kind, bucket, n)
+WHERE runs.workspace_id = $1 AND runs.id = $5 AND counted.n <> 0
+`
+
+type AnalyticsCountRunParams struct {
+	WorkspaceID uuid.UUID
+	FinishedAt  time.Time
+	AgentID     uuid.UUID
+	ChannelID   uuid.UUID
+	RunID       uuid.UUID
+}
+
+// Counts a run that ends: its outcome, its cost, and the time to a reply that answers.
+func (q *Queries) AnalyticsCountRun(ctx context.Context, db DBTX, arg AnalyticsCountRunParams) error {
+	_, err := db.Exec(ctx, analyticsCountRun,
+		arg.WorkspaceID,
+		arg.FinishedAt,
+		arg.AgentID,
+		arg.ChannelID,
+		arg.RunID,
+	)
 	return err
 }
 

@@ -41,7 +41,7 @@ INSERT INTO conversations (workspace_id, id, agent_id, channel_id, contact_id, s
     created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
     $9, $10, $10)
-RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary
+RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at
 `
 
 type ConversationCreateParams struct {
@@ -92,12 +92,13 @@ func (q *Queries) ConversationCreate(ctx context.Context, db DBTX, arg Conversat
 		&i.LastInboundAt,
 		&i.Revision,
 		&i.Summary,
+		&i.FirstAnsweredAt,
 	)
 	return i, err
 }
 
 const conversationGet = `-- name: ConversationGet :one
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at, operators.name AS operator_name,
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at, operators.name AS operator_name,
     channels.type AS channel_type, channels.status AS channel_status, channels.deleted_at AS channel_deleted_at,
     channels.config AS channel_config, contact_identities.blocked_at
 FROM conversations
@@ -151,6 +152,7 @@ func (q *Queries) ConversationGet(ctx context.Context, db DBTX, arg Conversation
 		&i.Conversation.LastInboundAt,
 		&i.Conversation.Revision,
 		&i.Conversation.Summary,
+		&i.Conversation.FirstAnsweredAt,
 		&i.Contact.WorkspaceID,
 		&i.Contact.ID,
 		&i.Contact.Name,
@@ -170,7 +172,7 @@ func (q *Queries) ConversationGet(ctx context.Context, db DBTX, arg Conversation
 }
 
 const conversationLatestOfContact = `-- name: ConversationLatestOfContact :one
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at FROM conversations
 WHERE workspace_id = $1 AND contact_id = $2 AND channel_id = $3
   AND status <> 'CLOSED' AND thread_external_id IS NULL
 ORDER BY id DESC LIMIT 1 FOR UPDATE
@@ -207,12 +209,13 @@ func (q *Queries) ConversationLatestOfContact(ctx context.Context, db DBTX, arg 
 		&i.LastInboundAt,
 		&i.Revision,
 		&i.Summary,
+		&i.FirstAnsweredAt,
 	)
 	return i, err
 }
 
 const conversationLatestOfThread = `-- name: ConversationLatestOfThread :one
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at FROM conversations
 WHERE workspace_id = $1 AND channel_id = $2 AND thread_external_id = $3::text
 ORDER BY id DESC LIMIT 1 FOR UPDATE
 `
@@ -247,12 +250,13 @@ func (q *Queries) ConversationLatestOfThread(ctx context.Context, db DBTX, arg C
 		&i.LastInboundAt,
 		&i.Revision,
 		&i.Summary,
+		&i.FirstAnsweredAt,
 	)
 	return i, err
 }
 
 const conversationList = `-- name: ConversationList :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversations
 JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
 WHERE conversations.workspace_id = $1
@@ -316,6 +320,7 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 			&i.Conversation.LastInboundAt,
 			&i.Conversation.Revision,
 			&i.Conversation.Summary,
+			&i.Conversation.FirstAnsweredAt,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
@@ -336,7 +341,7 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 }
 
 const conversationListByIDs = `-- name: ConversationListByIDs :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversations
 JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
 WHERE conversations.workspace_id = $1 AND conversations.id = ANY($2::uuid[])
@@ -383,6 +388,7 @@ func (q *Queries) ConversationListByIDs(ctx context.Context, db DBTX, arg Conver
 			&i.Conversation.LastInboundAt,
 			&i.Conversation.Revision,
 			&i.Conversation.Summary,
+			&i.Conversation.FirstAnsweredAt,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
@@ -403,7 +409,7 @@ func (q *Queries) ConversationListByIDs(ctx context.Context, db DBTX, arg Conver
 }
 
 const conversationListTagged = `-- name: ConversationListTagged :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversation_tags
 JOIN conversations ON conversations.workspace_id = conversation_tags.workspace_id
   AND conversations.id = conversation_tags.conversation_id
@@ -477,6 +483,7 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 			&i.Conversation.LastInboundAt,
 			&i.Conversation.Revision,
 			&i.Conversation.Summary,
+			&i.Conversation.FirstAnsweredAt,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
@@ -497,7 +504,7 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 }
 
 const conversationLock = `-- name: ConversationLock :one
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary FROM conversations WHERE workspace_id = $1 AND id = $2 FOR UPDATE
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at FROM conversations WHERE workspace_id = $1 AND id = $2 FOR UPDATE
 `
 
 type ConversationLockParams struct {
@@ -529,12 +536,13 @@ func (q *Queries) ConversationLock(ctx context.Context, db DBTX, arg Conversatio
 		&i.LastInboundAt,
 		&i.Revision,
 		&i.Summary,
+		&i.FirstAnsweredAt,
 	)
 	return i, err
 }
 
 const conversationLockMany = `-- name: ConversationLockMany :many
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at FROM conversations
 WHERE workspace_id = $1 AND id = ANY($2::uuid[])
 ORDER BY id FOR UPDATE
 `
@@ -575,6 +583,7 @@ func (q *Queries) ConversationLockMany(ctx context.Context, db DBTX, arg Convers
 			&i.LastInboundAt,
 			&i.Revision,
 			&i.Summary,
+			&i.FirstAnsweredAt,
 		); err != nil {
 			return nil, err
 		}
@@ -592,7 +601,7 @@ UPDATE conversations SET
     last_inbound_at = greatest(last_inbound_at, $2),
     identity_external_id = coalesce(identity_external_id, $3)
 WHERE workspace_id = $4 AND id = $5
-RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary
+RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at
 `
 
 type ConversationRecordInboundParams struct {
@@ -633,6 +642,7 @@ func (q *Queries) ConversationRecordInbound(ctx context.Context, db DBTX, arg Co
 		&i.LastInboundAt,
 		&i.Revision,
 		&i.Summary,
+		&i.FirstAnsweredAt,
 	)
 	return i, err
 }

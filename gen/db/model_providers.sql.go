@@ -32,7 +32,7 @@ func (q *Queries) ModelProviderDelete(ctx context.Context, db DBTX, arg ModelPro
 }
 
 const modelProviderGet = `-- name: ModelProviderGet :one
-SELECT workspace_id, provider, base_url, api_key, created_at, updated_at FROM model_providers WHERE workspace_id = $1 AND provider = $2
+SELECT workspace_id, provider, base_url, api_key, created_at, updated_at, prices FROM model_providers WHERE workspace_id = $1 AND provider = $2
 `
 
 type ModelProviderGetParams struct {
@@ -51,12 +51,13 @@ func (q *Queries) ModelProviderGet(ctx context.Context, db DBTX, arg ModelProvid
 		&i.APIKey,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Prices,
 	)
 	return i, err
 }
 
 const modelProviderLock = `-- name: ModelProviderLock :one
-SELECT workspace_id, provider, base_url, api_key, created_at, updated_at FROM model_providers WHERE workspace_id = $1 AND provider = $2 FOR UPDATE
+SELECT workspace_id, provider, base_url, api_key, created_at, updated_at, prices FROM model_providers WHERE workspace_id = $1 AND provider = $2 FOR UPDATE
 `
 
 type ModelProviderLockParams struct {
@@ -75,15 +76,16 @@ func (q *Queries) ModelProviderLock(ctx context.Context, db DBTX, arg ModelProvi
 		&i.APIKey,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Prices,
 	)
 	return i, err
 }
 
 const modelProviderSet = `-- name: ModelProviderSet :one
-INSERT INTO model_providers (workspace_id, provider, base_url, api_key, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5::timestamptz, $5::timestamptz)
-ON CONFLICT (workspace_id, provider) DO UPDATE SET base_url = excluded.base_url, api_key = excluded.api_key, updated_at = excluded.updated_at
-RETURNING workspace_id, provider, base_url, api_key, created_at, updated_at
+INSERT INTO model_providers (workspace_id, provider, base_url, api_key, prices, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6::timestamptz, $6::timestamptz)
+ON CONFLICT (workspace_id, provider) DO UPDATE SET base_url = excluded.base_url, api_key = excluded.api_key, prices = excluded.prices, updated_at = excluded.updated_at
+RETURNING workspace_id, provider, base_url, api_key, created_at, updated_at, prices
 `
 
 type ModelProviderSetParams struct {
@@ -91,6 +93,7 @@ type ModelProviderSetParams struct {
 	Provider    model.ModelProviderName
 	BaseURL     *string
 	APIKey      []byte
+	Prices      []byte
 	Now         time.Time
 }
 
@@ -101,6 +104,7 @@ func (q *Queries) ModelProviderSet(ctx context.Context, db DBTX, arg ModelProvid
 		arg.Provider,
 		arg.BaseURL,
 		arg.APIKey,
+		arg.Prices,
 		arg.Now,
 	)
 	var i ModelProvider
@@ -111,6 +115,7 @@ func (q *Queries) ModelProviderSet(ctx context.Context, db DBTX, arg ModelProvid
 		&i.APIKey,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Prices,
 	)
 	return i, err
 }

@@ -26,17 +26,18 @@ type APIToken struct {
 }
 
 type Agent struct {
-	WorkspaceID   uuid.UUID
-	ID            uuid.UUID
-	Name          string
-	Status        model.AgentStatus
-	SystemPrompt  string
-	ModelProvider string
-	ModelName     string
-	Temperature   float64
-	MaxTokens     int32
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
+	WorkspaceID         uuid.UUID
+	ID                  uuid.UUID
+	Name                string
+	Status              model.AgentStatus
+	SystemPrompt        string
+	ModelProvider       string
+	ModelName           string
+	Temperature         float64
+	MaxTokens           int32
+	CreatedAt           time.Time
+	UpdatedAt           time.Time
+	MonthlyBudgetMicros *int64
 }
 
 type AgentRun struct {
@@ -60,6 +61,7 @@ type AgentRun struct {
 	CreatedAt      time.Time
 	StartedAt      *time.Time
 	FinishedAt     *time.Time
+	CostMicros     *int64
 }
 
 type AnalyticsDaily struct {
@@ -209,6 +211,7 @@ type Conversation struct {
 	LastInboundAt        *time.Time
 	Revision             int64
 	Summary              *string
+	FirstAnsweredAt      *time.Time
 }
 
 type ConversationStatusChange struct {
@@ -407,6 +410,29 @@ type MessageExternalID struct {
 	CreatedAt   time.Time
 }
 
+type ModelBudget struct {
+	WorkspaceID   uuid.UUID
+	Currency      string
+	MonthlyMicros *int64
+	WhenExceeded  model.ModelBudgetExceeded
+	UpdatedAt     time.Time
+}
+
+type ModelCall struct {
+	WorkspaceID  uuid.UUID
+	ID           uuid.UUID
+	AgentID      uuid.UUID
+	RunID        *uuid.UUID
+	Provider     string
+	Model        string
+	InputTokens  int32
+	OutputTokens int32
+	CostMicros   *int64
+	LatencyMs    *int32
+	Outcome      *string
+	CreatedAt    time.Time
+}
+
 type ModelProvider struct {
 	WorkspaceID uuid.UUID
 	Provider    model.ModelProviderName
@@ -414,6 +440,14 @@ type ModelProvider struct {
 	APIKey      []byte
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	Prices      []byte
+}
+
+type ModelSpending struct {
+	WorkspaceID uuid.UUID
+	AgentID     uuid.UUID
+	Month       time.Time
+	Micros      int64
 }
 
 type Operator struct {

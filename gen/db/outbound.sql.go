@@ -154,7 +154,7 @@ func (q *Queries) MessageExternalIDListBefore(ctx context.Context, db DBTX, arg 
 const outboundClaim = `-- name: OutboundClaim :many
 SELECT claimed.message::uuid AS message_id, claimed.conversation::uuid AS conversation_id, claimed.attempts::integer AS tries,
     claimed.parts::integer AS parts_sent, claimed.doubtful::boolean AS in_doubt, claimed.letter::jsonb AS template,
-    messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, identities.address, identities.blocked_at
+    messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, identities.address, identities.blocked_at
 FROM claim_messages($1::uuid, $2::uuid, $3::timestamptz, $4::timestamptz, $5::integer, $6::integer) AS claimed
 JOIN messages ON messages.workspace_id = $1 AND messages.id = claimed.message
 JOIN conversations ON conversations.workspace_id = $1 AND conversations.id = claimed.conversation
@@ -252,6 +252,7 @@ func (q *Queries) OutboundClaim(ctx context.Context, db DBTX, arg OutboundClaimP
 			&i.Conversation.LastInboundAt,
 			&i.Conversation.Revision,
 			&i.Conversation.Summary,
+			&i.Conversation.FirstAnsweredAt,
 			&i.Address,
 			&i.BlockedAt,
 		); err != nil {

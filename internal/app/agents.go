@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/avelto/convo/internal/domain/agent/model"
@@ -10,8 +11,10 @@ import (
 	"github.com/avelto/convo/internal/domain/agent/reply"
 	"github.com/avelto/convo/internal/domain/agent/retrieval"
 	"github.com/avelto/convo/internal/domain/agent/runner"
+	"github.com/avelto/convo/internal/domain/agent/spending"
 	"github.com/avelto/convo/internal/domain/knowledge"
 	"github.com/avelto/convo/internal/domain/lead"
+	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/wake"
 )
@@ -24,6 +27,9 @@ const (
 	previewsPerWorkspace = 4
 	maxWaitingPreviews   = 32
 	maxPreviewWait       = 10 * time.Second
+	// releasePolls is how many polls of other workers are between two searches for lost calls
+	// of models.
+	releasePolls = 30
 )
 
 // newReplies returns what decides what agents reply. It searches on a pool.
@@ -34,7 +40,8 @@ func newReplies(on *postgres.DB, parts Parts, out *connections) *reply.Engine {
 	}
 	models := &modelprovider.Source{Fixed: fixed, DB: on, Box: out.box, Client: out.models, Log: parts.Log}
 	finder := retrieval.Finder{Search: (&knowledge.Service{DB: on}).Search}
-	return &reply.Engine{Models: models, Search: finder.Find}
+	ledger := &spending.Ledger{DB: on, IDs: id.NewGenerator(parts.Clock), Clock: parts.Clock, Log: parts.Log}
+	return &reply.Engine{Models: models, Search: finder.Find, Ledger: ledger}
 }
 
 // addAgents adds what lets agents reply to contacts.
@@ -46,14 +53,18 @@ func (a *App) addAgents(ctx context.Context, parts Parts, out *connections) erro
 	a.opened = append(a.opened, own.Close)
 	parts.DB = own
 	conversations := a.newConversations(parts, out)
+	replies := newReplies(own, parts, out)
 	agents := runner.New(runner.Options{
-		DB: own, Engine: newReplies(own, parts, out), Conversations: conversations, Clock: parts.Clock, Log: parts.Log,
+		DB: own, Engine: replies, Conversations: conversations, Clock: parts.Clock, Log: parts.Log,
 		Leads: &lead.Service{DB: own, IDs: conversations.IDs, Clock: parts.Clock, Events: conversations.Events},
 		Wake:  wake.NewSignal(), Poll: parts.Poll,
 	})
 	a.bell.Listen(wake.AgentRuns, agents.Wake)
 	a.loops = append(a.loops, func(ctx context.Context) {
 		defer own.Close()
+		var running sync.WaitGroup
+		defer running.Wait()
+		running.Go(func() { replies.Ledger.Run(ctx, releasePolls*parts.Poll) })
 		agents.Run(ctx)
 	})
 	return nil

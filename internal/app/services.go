@@ -15,6 +15,7 @@ import (
 	"github.com/avelto/convo/internal/api/validation"
 	"github.com/avelto/convo/internal/domain/agent"
 	"github.com/avelto/convo/internal/domain/agent/modelprovider"
+	"github.com/avelto/convo/internal/domain/agent/spending"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/channel"
@@ -51,6 +52,7 @@ type services struct {
 	hooks         *hooks.Handler
 	agents        *agent.Service
 	models        *modelprovider.Service
+	spending      *spending.Service
 	channels      *channel.Service
 	contacts      *contact.Service
 	blobs         blob.Store
@@ -107,6 +109,7 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 			Previews: &share.Shares{PerWorkspace: previewsPerWorkspace, MaxWaiting: maxWaitingPreviews, MaxWait: maxPreviewWait},
 		},
 		models:    &modelprovider.Service{DB: on, Clock: now, Box: out.box, Guard: out.guard},
+		spending:  &spending.Service{DB: on, Clock: now},
 		channels:  received.Channels,
 		analytics: &analytics.Service{DB: reports, Clock: now, Shares: reportShares},
 		integrations: &integration.Service{

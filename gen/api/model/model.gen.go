@@ -41,6 +41,7 @@ func (e AgentRunOutcome) Valid() bool {
 // Defines values for AgentRunReason.
 const (
 	AgentRunReasonAgentNotPublished AgentRunReason = "agent_not_published"
+	AgentRunReasonBudgetExceeded    AgentRunReason = "budget_exceeded"
 	AgentRunReasonDeadline          AgentRunReason = "deadline"
 	AgentRunReasonModelCredentials  AgentRunReason = "model_credentials"
 	AgentRunReasonModelDecision     AgentRunReason = "model_decision"
@@ -53,6 +54,7 @@ const (
 	AgentRunReasonModelUnavailable  AgentRunReason = "model_unavailable"
 	AgentRunReasonModelUnreachable  AgentRunReason = "model_unreachable"
 	AgentRunReasonNoEvidence        AgentRunReason = "no_evidence"
+	AgentRunReasonPriceUnknown      AgentRunReason = "price_unknown"
 	AgentRunReasonRepeatedCrashes   AgentRunReason = "repeated_crashes"
 	AgentRunReasonStepLimit         AgentRunReason = "step_limit"
 	AgentRunReasonTakenOver         AgentRunReason = "taken_over"
@@ -63,6 +65,8 @@ const (
 func (e AgentRunReason) Valid() bool {
 	switch e {
 	case AgentRunReasonAgentNotPublished:
+		return true
+	case AgentRunReasonBudgetExceeded:
 		return true
 	case AgentRunReasonDeadline:
 		return true
@@ -87,6 +91,8 @@ func (e AgentRunReason) Valid() bool {
 	case AgentRunReasonModelUnreachable:
 		return true
 	case AgentRunReasonNoEvidence:
+		return true
+	case AgentRunReasonPriceUnknown:
 		return true
 	case AgentRunReasonRepeatedCrashes:
 		return true
@@ -1316,6 +1322,24 @@ func (e MessageRole) Valid() bool {
 	}
 }
 
+// Defines values for ModelBudgetExceeded.
+const (
+	ModelBudgetExceededBUILTIN ModelBudgetExceeded = "BUILTIN"
+	ModelBudgetExceededHANDOFF ModelBudgetExceeded = "HAND_OFF"
+)
+
+// Valid indicates whether the value is a known member of the ModelBudgetExceeded enum.
+func (e ModelBudgetExceeded) Valid() bool {
+	switch e {
+	case ModelBudgetExceededBUILTIN:
+		return true
+	case ModelBudgetExceededHANDOFF:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ModelProviderName.
 const (
 	ModelProviderNameAnthropic ModelProviderName = "anthropic"
@@ -1536,6 +1560,47 @@ type Agent struct {
 	UpdatedAt timestamp.Time `json:"updatedAt"`
 }
 
+// AgentAnalytics What agents have done over time.
+type AgentAnalytics struct {
+	// Agents The same per agent, busiest first.
+	Agents []AgentGroup `json:"agents"`
+
+	// Buckets Intervals in the period, oldest first. Intervals without activity contain zeros.
+	Buckets []AgentBucket `json:"buckets"`
+
+	// Figures What agents have done in a period.
+	Figures AgentFigures `json:"figures"`
+
+	// From Start of the period, inclusive.
+	//
+	// Examples: 2026-04-30T00:00:00.000Z
+	From timestamp.Time `json:"from"`
+
+	// To End of the period, exclusive.
+	//
+	// Examples: 2026-05-01T00:00:00.000Z
+	To timestamp.Time `json:"to"`
+}
+
+// AgentBucket What agents have done in an interval.
+type AgentBucket struct {
+	// Agents The same per agent, busiest first. All intervals list the same agents.
+	Agents []AgentGroup `json:"agents"`
+
+	// End End of the interval, exclusive.
+	//
+	// Examples: 2026-05-01T00:00:00.000Z
+	End timestamp.Time `json:"end"`
+
+	// Figures What agents have done in a period.
+	Figures AgentFigures `json:"figures"`
+
+	// Start Start of the interval, inclusive.
+	//
+	// Examples: 2026-04-30T00:00:00.000Z
+	Start timestamp.Time `json:"start"`
+}
+
 // AgentCheck Whether an agent can reply.
 type AgentCheck struct {
 	// Detail What to do about it, in English, or `null`.
@@ -1558,6 +1623,9 @@ type AgentCreate struct {
 
 	// ModelProvider Provider of the language model.
 	ModelProvider string `json:"modelProvider"`
+
+	// MonthlyBudgetMicros What the agent may spend on models in a month, in millionths of the workspace's currency, or `null` for no budget of its own.
+	MonthlyBudgetMicros *int64 `json:"monthlyBudgetMicros,omitempty"`
 
 	// Name Name of the agent.
 	Name string `json:"name"`
@@ -1597,6 +1665,9 @@ type AgentDetail struct {
 	// Examples: openai
 	ModelProvider string `json:"modelProvider"`
 
+	// MonthlyBudgetMicros What the agent may spend on models in a month, in millionths of the workspace's currency, or `null` for no budget of its own.
+	MonthlyBudgetMicros *int64 `json:"monthlyBudgetMicros"`
+
 	// Name Name of the agent.
 	Name string `json:"name"`
 
@@ -1613,6 +1684,45 @@ type AgentDetail struct {
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
 	UpdatedAt timestamp.Time `json:"updatedAt"`
+}
+
+// AgentFigures What agents have done in a period.
+type AgentFigures struct {
+	// Answered Replies that answered.
+	Answered int64 `json:"answered"`
+
+	// CostMicros What the models have cost, in millionths of the workspace's currency. Models without a price count as 0.
+	CostMicros int64 `json:"costMicros"`
+
+	// Deflected Conversations whose first answer was in the period, and that were not handed off so far.
+	Deflected int64 `json:"deflected"`
+
+	// Ended Replies that closed the conversation.
+	Ended int64 `json:"ended"`
+
+	// HandedOff Replies that handed the conversation off.
+	HandedOff int64 `json:"handedOff"`
+
+	// MedianAnswerSeconds Median time in seconds between a message and the reply that answered it, accurate to 2.5%. `null` without answers.
+	MedianAnswerSeconds *float64 `json:"medianAnswerSeconds"`
+
+	// P95AnswerSeconds The time in which 95% of the messages were answered, accurate to 2.5%. `null` without answers.
+	P95AnswerSeconds *float64 `json:"p95AnswerSeconds"`
+
+	// Refused Replies that the knowledge base has no answer.
+	Refused int64 `json:"refused"`
+}
+
+// AgentGroup What one agent has done in a period.
+type AgentGroup struct {
+	// AgentID Id of the agent.
+	AgentID uuid.UUID `json:"agentId"`
+
+	// Figures What agents have done in a period.
+	Figures AgentFigures `json:"figures"`
+
+	// Name Name of the agent.
+	Name string `json:"name"`
 }
 
 // AgentPreview What an agent would do. Nothing was stored.
@@ -1683,6 +1793,9 @@ type AgentRun struct {
 	// ConversationID Id of the conversation.
 	ConversationID uuid.UUID `json:"conversationId"`
 
+	// CostMicros What the calls of the model have cost, in millionths of the workspace's currency, or `null` if the model has no price, and before the end.
+	CostMicros *int64 `json:"costMicros"`
+
 	// CreatedAt When the contact wrote.
 	//
 	// Examples: 2026-04-30T12:00:00.000Z
@@ -1733,7 +1846,7 @@ type AgentRun struct {
 // AgentRunOutcome `ANSWERED`: replied. `REFUSED`: replied that the knowledge base has no answer. `HANDED_OFF`: handed the conversation off to operators. `ENDED`: closed the conversation. `DROPPED`: did not reply, because an operator had taken over or the conversation was closed.
 type AgentRunOutcome string
 
-// AgentRunReason Why a run ended as it did. `visitor_request`: the contact asked for it. `no_evidence`: the knowledge base has no answer. `deadline`: it took longer than 90 seconds, or 3 minutes by email. `model_unavailable`: the agent's model provider is not set up. `model_failed`: the model returned no text, or an error of another kind. `model_credentials`: the provider rejected its key, or its account has no credit. `model_rate_limited`: the account reached the provider's rate limit. `model_overloaded`: the provider is out of order. `model_unreachable`: no connection to the provider. `model_refused`: the model or a content filter refused to reply. `model_timeout`: the provider took longer than 60 seconds. `model_invalid`: the provider rejected the request, such as for an unknown model, or its response is malformed. `step_limit`: the model did not reply within 6 steps. `repeated_crashes`: the server stopped during 3 attempts. `model_decision`: the model decided it. `taken_over`: an operator has the conversation, or it is closed. `agent_not_published`: the agent is no longer published.
+// AgentRunReason Why a run ended as it did. `visitor_request`: the contact asked for it. `no_evidence`: the knowledge base has no answer. `deadline`: it took longer than 90 seconds, or 3 minutes by email. `model_unavailable`: the agent's model provider is not set up. `model_failed`: the model returned no text, or an error of another kind. `model_credentials`: the provider rejected its key, or its account has no credit. `model_rate_limited`: the account reached the provider's rate limit. `model_overloaded`: the provider is out of order. `model_unreachable`: no connection to the provider. `model_refused`: the model or a content filter refused to reply. `model_timeout`: the provider took longer than 60 seconds. `model_invalid`: the provider rejected the request, such as for an unknown model, or its response is malformed. `step_limit`: the model did not reply within 6 steps. `repeated_crashes`: the server stopped during 3 attempts. `budget_exceeded`: the budget of the workspace or the agent is used up. `price_unknown`: there is a budget, but the model has no price. `model_decision`: the model decided it. `taken_over`: an operator has the conversation, or it is closed. `agent_not_published`: the agent is no longer published.
 type AgentRunReason string
 
 // AgentRunStatus `QUEUED`: waiting for its turn. `RUNNING`: in progress. `FINISHED`: ended, see `outcome`.
@@ -1752,6 +1865,9 @@ type AgentUpdate struct {
 
 	// ModelProvider Provider of the language model.
 	ModelProvider *string `json:"modelProvider,omitempty"`
+
+	// MonthlyBudgetMicros What the agent may spend on models in a month, in millionths of the workspace's currency, or `null` for no budget of its own.
+	MonthlyBudgetMicros nullable.Nullable[int64] `json:"monthlyBudgetMicros,omitempty"`
 
 	// Name Name of the agent.
 	Name *string `json:"name,omitempty"`
@@ -3887,6 +4003,61 @@ type MetaAPIVersion = string
 // MetaVerifyToken Verify token that you entered for the webhook in the app's dashboard.
 type MetaVerifyToken = string
 
+// ModelBudget What the agents of the workspace may spend on models.
+type ModelBudget struct {
+	// Currency Currency of all prices and budgets of the workspace, as an ISO 4217 code.
+	//
+	// Examples: USD
+	Currency string `json:"currency"`
+
+	// Month The present month, in UTC.
+	//
+	// Examples: 2026-04
+	Month string `json:"month"`
+
+	// MonthlyBudgetMicros Budget for a month, in millionths of the currency, or `null` for none.
+	MonthlyBudgetMicros *int64 `json:"monthlyBudgetMicros"`
+
+	// SpentMicros What was spent in this month, with what is reserved for calls in progress.
+	SpentMicros int64 `json:"spentMicros"`
+
+	// WhenExceeded What agents do once a budget is used up. `HAND_OFF`: hand the conversation off. `BUILTIN`: reply as with the provider `builtin`.
+	WhenExceeded ModelBudgetExceeded `json:"whenExceeded"`
+}
+
+// ModelBudgetExceeded What agents do once a budget is used up. `HAND_OFF`: hand the conversation off. `BUILTIN`: reply as with the provider `builtin`.
+type ModelBudgetExceeded string
+
+// ModelBudgetUpdate Changes to the budget of a workspace. Properties you leave out keep their value.
+type ModelBudgetUpdate struct {
+	// Currency Currency of all prices and budgets of the workspace, as an ISO 4217 code. Amounts are not converted.
+	Currency *string `json:"currency,omitempty"`
+
+	// MonthlyBudgetMicros Budget for a month, in millionths of the currency, or `null` for none.
+	MonthlyBudgetMicros nullable.Nullable[int64] `json:"monthlyBudgetMicros,omitempty"`
+
+	// WhenExceeded What agents do once a budget is used up. `HAND_OFF`: hand the conversation off. `BUILTIN`: reply as with the provider `builtin`.
+	WhenExceeded *ModelBudgetExceeded `json:"whenExceeded,omitempty"`
+}
+
+// ModelPrice The price of a model.
+type ModelPrice struct {
+	// InputMicrosPerMillionTokens Price of a million tokens that the model reads, in millionths of the currency.
+	//
+	// Examples: 150000
+	InputMicrosPerMillionTokens int64 `json:"inputMicrosPerMillionTokens"`
+
+	// Model Name of the model.
+	//
+	// Examples: gpt-4o-mini
+	Model string `json:"model"`
+
+	// OutputMicrosPerMillionTokens Price of a million tokens that the model writes, in millionths of the currency.
+	//
+	// Examples: 600000
+	OutputMicrosPerMillionTokens int64 `json:"outputMicrosPerMillionTokens"`
+}
+
 // ModelProvider A provider of language models that is set up. Its key is never returned.
 type ModelProvider struct {
 	// BaseURL Base URL of the provider's API, or `null` for the provider's own.
@@ -3899,6 +4070,9 @@ type ModelProvider struct {
 
 	// CredentialsSet Whether a key is stored.
 	CredentialsSet bool `json:"credentialsSet"`
+
+	// Prices Prices of models, by name.
+	Prices []ModelPrice `json:"prices"`
 
 	// Provider `openai`: OpenAI, or any server with a compatible chat completions API, by `baseUrl`. `anthropic`: Anthropic.
 	Provider ModelProviderName `json:"provider"`
@@ -3919,6 +4093,9 @@ type ModelProviderUpdate struct {
 
 	// BaseURL Base URL of the API: an `https` URL with a public address, such as `https://models.example.com/v1` for `openai`, to which `/chat/completions` is added, or `https://proxy.example.com` for `anthropic`, to which `/v1/messages` is added. `null` for the provider's own, which is the default.
 	BaseURL nullable.Nullable[string] `json:"baseUrl,omitempty"`
+
+	// Prices Prices of models, in the currency of the workspace's budget. They replace the stored ones. If a model is listed twice, the last price counts.
+	Prices *[]ModelPrice `json:"prices,omitempty"`
 }
 
 // Operator A person who replies to contacts.
@@ -4631,6 +4808,18 @@ type ListAgentRunsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// GetAgentAnalyticsParams defines parameters for GetAgentAnalytics.
+type GetAgentAnalyticsParams struct {
+	// From Start of the period, inclusive. Defaults to 30 days before `to`.
+	From *AnalyticsFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To End of the period, exclusive. Defaults to now. At most 366 days after `from`.
+	To *AnalyticsTo `form:"to,omitempty" json:"to,omitempty"`
+
+	// Granularity Length of an interval. Defaults to `day`.
+	Granularity *AnalyticsGranularity `form:"granularity,omitempty" json:"granularity,omitempty"`
+}
+
 // GetAnalyticsOverviewParams defines parameters for GetAnalyticsOverview.
 type GetAnalyticsOverviewParams struct {
 	// From Start of the period, inclusive. Defaults to 30 days before `to`.
@@ -4903,6 +5092,9 @@ type UpdateLeadJSONRequestBody = LeadUpdate
 
 // UpdateLeadStatusJSONRequestBody defines body for UpdateLeadStatus for application/json ContentType.
 type UpdateLeadStatusJSONRequestBody = LeadStatusUpdate
+
+// UpdateModelBudgetJSONRequestBody defines body for UpdateModelBudget for application/json ContentType.
+type UpdateModelBudgetJSONRequestBody = ModelBudgetUpdate
 
 // UpdateModelProviderJSONRequestBody defines body for UpdateModelProvider for application/json ContentType.
 type UpdateModelProviderJSONRequestBody = ModelProviderUpdate

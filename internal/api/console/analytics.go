@@ -60,14 +60,19 @@ func (c *console) showAnalytics(w http.ResponseWriter, r *http.Request, v visito
 	if err != nil {
 		return err
 	}
+	agents, err := c.Analytics.Agents(r.Context(), v.Workspace.ID, span, form.Granularity)
+	if err != nil {
+		return err
+	}
 	total := overview.Buckets[0].Total
 	return c.render(w, r, http.StatusOK, "analytics", view{Title: "Analytics", Visitor: v, Page: struct {
 		Form   analyticsForm
 		Span   analytics.Span
 		Total  analytics.Figures
+		Agents analytics.AgentFigures
 		Charts []chart
 		Empty  bool
-	}{form, span, total, charts(series, form.Granularity), total.Opened+total.Closed+total.HandedOff+total.LeadsCreated() == 0}})
+	}{form, span, total, agents.Whole.Total, append(charts(series, form.Granularity), agentsChart(agents, form.Granularity)), total.Opened+total.Closed+total.HandedOff+total.LeadsCreated()+agents.Whole.Total.Replies() == 0}})
 }
 
 // readAnalytics parses the filters. Dates are whole days in UTC.
@@ -143,6 +148,29 @@ func charts(result analytics.Result, width api.AnalyticsGranularity) []chart {
 		all[i].draw()
 	}
 	return all
+}
+
+// agentsChart returns the chart of what agents have done.
+func agentsChart(result analytics.AgentResult, width api.AnalyticsGranularity) chart {
+	drawn := chart{ID: "agents", Title: "Replies of agents", Labels: make([]string, len(result.Buckets))}
+	for _, one := range []struct {
+		name string
+		of   func(analytics.AgentFigures) int64
+	}{
+		{"answered", func(f analytics.AgentFigures) int64 { return f.Answered }},
+		{"no answer", func(f analytics.AgentFigures) int64 { return f.Refused }},
+		{"handed off", func(f analytics.AgentFigures) int64 { return f.HandedOff }},
+		{"ended", func(f analytics.AgentFigures) int64 { return f.Ended }},
+	} {
+		values := make([]int64, len(result.Buckets))
+		for i, bucket := range result.Buckets {
+			values[i] = one.of(bucket.Total)
+			drawn.Labels[i] = bucketLabel(bucket.From, width)
+		}
+		drawn.Series = append(drawn.Series, series{one.name, values})
+	}
+	drawn.draw()
+	return drawn
 }
 
 var stages = []api.LeadStatus{

@@ -23,6 +23,7 @@ func TestAnalyticsMatchTheAPI(t *testing.T) {
 	demo, _ := s.Demo(t)
 	member(t, s, demo.ID)
 	s.Clock.Advance(20 * 24 * time.Hour)
+	s.Exec(t, "INSERT INTO analytics_deltas (workspace_id, day, agent_id, kind, n) SELECT workspace_id, '2026-05-01', id, 'run ANSWERED', 2 FROM agents WHERE workspace_id = $1 LIMIT 1", demo.ID)
 	p := signedIn(t, s)
 	overview := apitest.Decode[api.AnalyticsOverview](t, s.Get(t, demo.Token, "/analytics/overview?from=2026-04-01T00:00:00Z&to=2026-06-01T00:00:00Z").Want(t, http.StatusOK))
 	page := p.get(t, "/app/analytics?days=0&from=2026-04-01&to=2026-05-31&granularity=day").want(t, http.StatusOK)
@@ -35,8 +36,11 @@ func TestAnalyticsMatchTheAPI(t *testing.T) {
 		sum += value
 	}
 	total := overview.Figures
-	require.EqualValues(t, total.LeadsCreated+total.ConversationsOpened+total.ConversationsClosed+total.ConversationsHandedOff, sum, "the tables next to the charts")
-	require.Len(t, regexp.MustCompile(`role="img"`).FindAllString(page.Body, -1), 4)
+	agents := apitest.Decode[api.AgentAnalytics](t, s.Get(t, demo.Token, "/analytics/agents?from=2026-04-01T00:00:00Z&to=2026-06-01T00:00:00Z").Want(t, http.StatusOK)).Figures
+	replies := agents.Answered + agents.Refused + agents.HandedOff + agents.Ended
+	require.Equal(t, int64(2), replies)
+	require.EqualValues(t, total.LeadsCreated+total.ConversationsOpened+total.ConversationsClosed+total.ConversationsHandedOff+replies, sum, "the tables next to the charts")
+	require.Len(t, regexp.MustCompile(`role="img"`).FindAllString(page.Body, -1), 5)
 	grouped := p.get(t, "/app/analytics?days=365&granularity=month&groupBy=channel").want(t, http.StatusOK)
 	require.Contains(t, grouped.Body, "of the shop")
 	require.Contains(t, grouped.Body, "others", "ten channels exceed the number of colors")

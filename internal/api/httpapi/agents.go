@@ -36,7 +36,8 @@ func (s *agents) ListAgents(ctx context.Context, r api.ListAgentsRequestObject) 
 func (s *agents) CreateAgent(ctx context.Context, r api.CreateAgentRequestObject) (api.CreateAgentResponseObject, error) {
 	return middleware.Once(ctx, s.log, api.CreateAgentResponseObject.VisitCreateAgentResponse, func(ctx context.Context, on postgres.Conn) (api.CreateAgentResponseObject, error) {
 		row, err := s.service.Create(ctx, on, middleware.WorkspaceID(ctx), agent.Settings{
-			Name: &r.Body.Name, ModelProvider: &r.Body.ModelProvider, ModelName: &r.Body.ModelName,
+			MonthlyBudget: func() *int64 { return r.Body.MonthlyBudgetMicros },
+			Name:          &r.Body.Name, ModelProvider: &r.Body.ModelProvider, ModelName: &r.Body.ModelName,
 			SystemPrompt: r.Body.SystemPrompt, Status: r.Body.Status, Temperature: r.Body.Temperature, MaxTokens: r.Body.MaxTokens,
 		})
 		if err != nil {
@@ -61,7 +62,8 @@ func (s *agents) GetAgent(ctx context.Context, r api.GetAgentRequestObject) (api
 func (s *agents) UpdateAgent(ctx context.Context, r api.UpdateAgentRequestObject) (api.UpdateAgentResponseObject, error) {
 	return middleware.Once(ctx, s.log, api.UpdateAgentResponseObject.VisitUpdateAgentResponse, func(ctx context.Context, on postgres.Conn) (api.UpdateAgentResponseObject, error) {
 		row, err := s.service.Update(ctx, on, middleware.WorkspaceID(ctx), r.ID, agent.Settings{
-			Name: r.Body.Name, ModelProvider: r.Body.ModelProvider, ModelName: r.Body.ModelName,
+			MonthlyBudget: given(r.Body.MonthlyBudgetMicros),
+			Name:          r.Body.Name, ModelProvider: r.Body.ModelProvider, ModelName: r.Body.ModelName,
 			SystemPrompt: r.Body.SystemPrompt, Status: r.Body.Status, Temperature: r.Body.Temperature, MaxTokens: r.Body.MaxTokens,
 		})
 		if err != nil {

@@ -55,6 +55,23 @@ func (s *analyticsTag) GetAnalyticsTimeseries(ctx context.Context, r api.GetAnal
 	}, nil
 }
 
+// GetAgentAnalytics implements api.StrictServerInterface.
+func (s *analyticsTag) GetAgentAnalytics(ctx context.Context, r api.GetAgentAnalyticsRequestObject) (api.GetAgentAnalyticsResponseObject, error) {
+	span, err := s.service.NewSpan(moment(r.Params.From), moment(r.Params.To))
+	if err != nil {
+		return nil, err
+	}
+	width := api.AnalyticsGranularityDay
+	if r.Params.Granularity != nil {
+		width = *r.Params.Granularity
+	}
+	result, err := s.service.Agents(ctx, middleware.WorkspaceID(ctx), span, width)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetAgentAnalytics200JSONResponse(representation.AgentAnalytics(result)), nil
+}
+
 func moment(given *timestamp.Time) *time.Time {
 	if given == nil {
 		return nil

@@ -50,6 +50,7 @@ func writingCalls(t *testing.T, s *apitest.Server, in apitest.Space) map[string]
 		"deleteLead":            {Method: http.MethodDelete, Path: lead()},
 		"updateAgent":           {Method: http.MethodPatch, Path: agent, Body: `{"name":"Renamed"}`},
 		"updateModelProvider":   {Method: http.MethodPatch, Path: "/model-providers/anthropic", Body: `{"apiKey":"k"}`},
+		"updateModelBudget":     {Method: http.MethodPatch, Path: "/model-budget", Body: `{"currency":"PLN"}`},
 		"deleteModelProvider":   {Method: http.MethodDelete, Path: "/model-providers/openai"},
 		"updateIntegration":     {Method: http.MethodPatch, Path: webhook, Body: `{"status":"DISABLED"}`},
 		"deleteIntegration":     {Method: http.MethodDelete, Path: doomed},

@@ -60,6 +60,8 @@ func TestNoOperationCrossesWorkspaces(t *testing.T) {
 	for _, provider := range []string{"openai", "anthropic"} {
 		s.Patch(t, rich.Token, "/model-providers/"+provider, `{"apiKey":"theirs"}`).Want(t, http.StatusOK)
 	}
+	s.Patch(t, rich.Token, "/model-budget", `{"currency":"EUR","monthlyBudgetMicros":7,"whenExceeded":"BUILTIN"}`).Want(t, http.StatusOK)
+	s.Exec(t, "INSERT INTO model_spending (workspace_id, agent_id, month, micros) VALUES ($1, $2, '2026-04-01', 5)", rich.ID, uuid.Nil)
 	before := snapshot(t, s, rich.ID)
 	decisions := isolationDecisions()
 	for _, o := range s.Document.Operations {
@@ -78,6 +80,7 @@ func isolationDecisions() map[string]decision {
 		"listOperators":           hides("/operators", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.operator} }),
 		"listTags":                hides("/tags", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.tag} }),
 		"getAnalyticsOverview":    hides("/analytics/overview?groupBy=agent&from=2026-01-01T00:00:00Z", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.agent} }),
+		"getAgentAnalytics":       hides("/analytics/agents?from=2026-01-01T00:00:00Z", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.agent} }),
 		"getAnalyticsTimeseries":  hides("/analytics/timeseries?groupBy=channel&granularity=month&from=2026-01-01T00:00:00Z", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.channel} }),
 		"listConversations":       filtersHide,
 		"bulkUpdateConversations": bulkSkips,
@@ -122,6 +125,8 @@ func isolationDecisions() map[string]decision {
 		"getModelProvider":         hasNoProvider(http.MethodGet),
 		"updateModelProvider":      setsOwnProvider,
 		"deleteModelProvider":      hasNoProvider(http.MethodDelete),
+		"getModelBudget":           hasNoBudget(http.MethodGet, ""),
+		"updateModelBudget":        hasNoBudget(http.MethodPatch, `{"currency":"PLN"}`),
 
 		"listIntegrations":             hides("/integrations", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.webhook} }),
 		"listEvents":                   hides("/events", func(ids foreign) []uuid.UUID { return []uuid.UUID{ids.lead} }),
@@ -153,6 +158,20 @@ func hasNoProvider(method string) decision {
 	return func(t *testing.T, s *apitest.Server, token string, _ foreign) {
 		t.Helper()
 		s.Do(t, apitest.Request{Method: method, Path: "/model-providers/anthropic", Token: token}).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
+	}
+}
+
+// hasNoBudget expects the budget and the spending of the caller's workspace.
+func hasNoBudget(method, body string) decision {
+	return func(t *testing.T, s *apitest.Server, token string, _ foreign) {
+		t.Helper()
+		r := apitest.Request{Method: method, Path: "/model-budget", Token: token}
+		if body != "" {
+			r.Body = body
+		}
+		found := apitest.Decode[api.ModelBudget](t, s.Do(t, r).Want(t, http.StatusOK))
+		require.NotEqual(t, "EUR", found.Currency)
+		require.Zero(t, found.SpentMicros)
 	}
 }
 
@@ -269,7 +288,7 @@ func bulkSkips(t *testing.T, s *apitest.Server, token string, ids foreign) {
 func snapshot(t *testing.T, s *apitest.Server, workspaceID uuid.UUID) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, table := range []string{"agents", "agent_runs", "model_providers", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags", "conversation_status_changes", "messages", "message_external_ids", "outbound_messages", "attachments", "leads", "integrations", "events", "webhook_deliveries", "knowledge_sources", "knowledge_jobs", "knowledge_pages", "knowledge_documents", "knowledge_chunks"} {
+	for _, table := range []string{"agents", "agent_runs", "model_providers", "model_budgets", "model_spending", "model_calls", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags", "conversation_status_changes", "messages", "message_external_ids", "outbound_messages", "attachments", "leads", "integrations", "events", "webhook_deliveries", "knowledge_sources", "knowledge_jobs", "knowledge_pages", "knowledge_documents", "knowledge_chunks"} {
 		var rows json.RawMessage
 		err := s.DB.QueryRow(t.Context(), "SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY to_jsonb(r)::text), '[]') FROM "+table+" AS r WHERE workspace_id = $1", workspaceID).Scan(&rows)
 		require.NoError(t, err)

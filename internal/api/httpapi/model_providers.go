@@ -9,6 +9,7 @@ import (
 	"github.com/avelto/convo/internal/api/httpapi/middleware"
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/agent/modelprovider"
+	"github.com/avelto/convo/internal/domain/agent/spending"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/platform/postgres"
 )
@@ -31,9 +32,7 @@ func (s *modelProviders) GetModelProvider(ctx context.Context, r api.GetModelPro
 // UpdateModelProvider implements api.StrictServerInterface.
 func (s *modelProviders) UpdateModelProvider(ctx context.Context, r api.UpdateModelProviderRequestObject) (api.UpdateModelProviderResponseObject, error) {
 	return middleware.Once(ctx, s.log, api.UpdateModelProviderResponseObject.VisitUpdateModelProviderResponse, func(ctx context.Context, on postgres.Conn) (api.UpdateModelProviderResponseObject, error) {
-		row, err := s.service.Update(ctx, on, middleware.WorkspaceID(ctx), r.Provider, modelprovider.Change{
-			APIKey: r.Body.APIKey, BaseURL: given(r.Body.BaseURL),
-		})
+		row, err := s.service.Update(ctx, on, middleware.WorkspaceID(ctx), r.Provider, fromAPIModelProvider(*r.Body))
 		if err != nil {
 			return nil, err
 		}
@@ -49,6 +48,17 @@ func (s *modelProviders) DeleteModelProvider(ctx context.Context, r api.DeleteMo
 		}
 		return api.DeleteModelProvider204Response{}, nil
 	})
+}
+
+func fromAPIModelProvider(in api.ModelProviderUpdate) modelprovider.Change {
+	change := modelprovider.Change{APIKey: in.APIKey, BaseURL: given(in.BaseURL)}
+	if in.Prices != nil {
+		change.Prices = map[string]spending.Price{}
+		for _, one := range *in.Prices {
+			change.Prices[one.Model] = spending.Price{Input: one.InputMicrosPerMillionTokens, Output: one.OutputMicrosPerMillionTokens}
+		}
+	}
+	return change
 }
 
 // given returns a function that returns a value which may be null; nil if there is none.

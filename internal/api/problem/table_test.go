@@ -125,6 +125,7 @@ var unmapped = map[string]string{
 	"channel.ErrAuthorization":    "only hooks of channels complete authorizations",
 	"channel.ErrUnusable":         "stored with the channel",
 	"seal.ErrBroken":              "a wrong key is a fault of the installation",
+	"spending.RefusedError":       "a reason of a run or of a check",
 	"token.ErrExpiry":             "only the console and the command line create tokens",
 	"token.ErrUnknownScope":       "only the console and the command line create tokens",
 	"user.ErrCredentials":         "only the console signs users in",

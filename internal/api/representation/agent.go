@@ -21,6 +21,7 @@ func AgentDetail(row db.Agent) api.AgentDetail {
 		ID: row.ID, Name: row.Name, Status: row.Status,
 		ModelProvider: row.ModelProvider, ModelName: row.ModelName,
 		SystemPrompt: row.SystemPrompt, Temperature: row.Temperature, MaxTokens: row.MaxTokens,
-		CreatedAt: timestamp.New(row.CreatedAt), UpdatedAt: timestamp.New(row.UpdatedAt),
+		MonthlyBudgetMicros: row.MonthlyBudgetMicros,
+		CreatedAt:           timestamp.New(row.CreatedAt), UpdatedAt: timestamp.New(row.UpdatedAt),
 	}
 }

@@ -109,7 +109,7 @@ func TestAgentJSON(t *testing.T) {
 	golden(t, "Agent", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","name":"Sales","status":"DRAFT","modelProvider":"openai","modelName":"m",
 		"createdAt":"2026-04-30T12:00:00.000Z","updatedAt":"2026-04-30T12:00:00.999Z"}`, representation.Agent(row))
 	golden(t, "AgentDetail", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","name":"Sales","status":"DRAFT","modelProvider":"openai","modelName":"m","systemPrompt":"Be brief.",
-		"temperature":0.4,"maxTokens":1024,"createdAt":"2026-04-30T12:00:00.000Z","updatedAt":"2026-04-30T12:00:00.999Z"}`, representation.AgentDetail(row))
+		"temperature":0.4,"maxTokens":1024,"monthlyBudgetMicros":null,"createdAt":"2026-04-30T12:00:00.000Z","updatedAt":"2026-04-30T12:00:00.999Z"}`, representation.AgentDetail(row))
 }
 
 func TestChannelTagAndOperatorJSON(t *testing.T) {

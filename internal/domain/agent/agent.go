@@ -55,6 +55,8 @@ type Settings struct {
 	Status                                       *api.AgentStatus
 	Temperature                                  *float64
 	MaxTokens                                    *int32
+	// MonthlyBudget returns the new budget, nil for none.
+	MonthlyBudget func() *int64
 }
 
 // cleaned returns the settings with a normalized name. It returns label.ErrEmpty and
@@ -80,6 +82,7 @@ func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid
 		Name: or(in.Name, ""), ModelProvider: or(in.ModelProvider, ""), ModelName: or(in.ModelName, ""),
 		Status: or(in.Status, api.AgentStatusDRAFT), SystemPrompt: or(in.SystemPrompt, ""),
 		Temperature: or(in.Temperature, defaultTemperature), MaxTokens: or(in.MaxTokens, defaultMaxTokens),
+		MonthlyBudgetMicros: in.monthlyBudget(),
 	})
 	if err != nil {
 		return db.Agent{}, fmt.Errorf("create agent: %w", err)
@@ -97,8 +100,16 @@ func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID, age
 		WorkspaceID: workspaceID, ID: agentID, UpdatedAt: s.Clock.Now(),
 		Name: in.Name, SystemPrompt: in.SystemPrompt, ModelProvider: in.ModelProvider, ModelName: in.ModelName,
 		Status: (*string)(in.Status), Temperature: in.Temperature, MaxTokens: in.MaxTokens,
+		SetMonthlyBudget: in.MonthlyBudget != nil, MonthlyBudgetMicros: in.monthlyBudget(),
 	})
 	return row, postgres.Found("update agent", err)
+}
+
+func (in Settings) monthlyBudget() *int64 {
+	if in.MonthlyBudget == nil {
+		return nil
+	}
+	return in.MonthlyBudget()
 }
 
 func or[T any](given *T, otherwise T) T {

@@ -66,7 +66,7 @@ func (s *Service) Check(ctx context.Context, workspaceID, agentID uuid.UUID) (Ch
 	defer cancel()
 	provider, err := s.Engine.Models.Provider(asking, workspaceID, row.ModelProvider)
 	if err == nil {
-		_, err = provider.Chat(asking, model.Request{
+		_, err = s.Engine.Call(asking, reply.Input{WorkspaceID: workspaceID, Agent: row}, provider, model.Request{
 			Model: row.ModelName, MaxTokens: checkTokens, Temperature: row.Temperature, Messages: []model.Message{{Role: model.User, Content: "Hello"}},
 		})
 	}
@@ -86,6 +86,8 @@ var advices = map[api.AgentRunReason]string{
 	api.AgentRunReasonModelRefused:     "The model refused to reply to a greeting. Use another model.",
 	api.AgentRunReasonModelInvalid:     "The provider rejected the request. Check modelName, temperature, maxTokens and the baseUrl of the provider.",
 	api.AgentRunReasonModelTimeout:     "The model did not reply in time.",
+	api.AgentRunReasonBudgetExceeded:   "The budget of the workspace or the agent is used up. Raise it, or wait for the next month.",
+	api.AgentRunReasonPriceUnknown:     "There is a budget, but the model has no price. Set it with PATCH /model-providers/{provider}.",
 	api.AgentRunReasonDeadline:         "The model did not reply in time.",
 }
 

@@ -59,10 +59,7 @@ func fill(spans []Span, rows []db.AnalyticsFiguresRow, keys []string) []Bucket {
 		buckets[i] = Bucket{Span: span, Groups: make([]Figures, len(keys))}
 	}
 	for _, row := range rows {
-		i, exact := slices.BinarySearchFunc(spans, row.Bucket, func(s Span, at time.Time) int { return s.From.Compare(at) })
-		if !exact && i > 0 {
-			i-- // for safety: only the first bucket starts before its span
-		}
+		i := bucketOf(spans, row.Bucket)
 		if row.IsTotal {
 			buckets[i].Total = figures(row)
 		} else if group := slices.Index(keys, row.GroupKey); group >= 0 {
@@ -70,6 +67,16 @@ func fill(spans []Span, rows []db.AnalyticsFiguresRow, keys []string) []Bucket {
 		}
 	}
 	return buckets
+}
+
+// bucketOf returns the position of the span that begins at a time. Only the first bucket may begin
+// before its span.
+func bucketOf(spans []Span, at time.Time) int {
+	i, exact := slices.BinarySearchFunc(spans, at, func(s Span, at time.Time) int { return s.From.Compare(at) })
+	if !exact && i > 0 {
+		i--
+	}
+	return i
 }
 
 func figures(row db.AnalyticsFiguresRow) Figures {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/agent/spending"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/idempotency"
@@ -35,6 +36,9 @@ func (w *Worker) kinds() []kind {
 		}},
 		{"runs of agents", func(ctx context.Context) (int64, error) {
 			return q.SystemAgentRunDeleteOld(ctx, on, db.SystemAgentRunDeleteOldParams{Before: now.Add(-agent.RunsKept), MaxRows: batchRows})
+		}},
+		{"calls of models", func(ctx context.Context) (int64, error) {
+			return q.SystemModelCallDeleteOld(ctx, on, db.SystemModelCallDeleteOldParams{Before: now.Add(-spending.Kept), MaxRows: batchRows})
 		}},
 		{"sessions", func(ctx context.Context) (int64, error) {
 			return q.SystemSessionDeleteExpired(ctx, on, db.SystemSessionDeleteExpiredParams{Now: now, MaxRows: batchRows})

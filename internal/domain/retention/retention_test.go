@@ -12,6 +12,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/agent/spending"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/integration"
 	"github.com/avelto/convo/internal/domain/retention"
@@ -50,6 +51,10 @@ func TestRowsPastTheirRetentionAreDeleted(t *testing.T) {
 			SELECT workspace_id, gen_random_uuid(), id, gen_random_uuid(), id, $1, $1, $2::timestamptz, CASE WHEN $2::timestamptz IS NOT NULL THEN 'DROPPED' END
 			FROM agents`, before(2*agent.RunsKept), finished)
 	}
+	for _, called := range []time.Time{before(spending.Kept), before(spending.Kept).Add(2 * time.Minute)} {
+		s.Exec(t, `INSERT INTO model_calls (workspace_id, id, agent_id, provider, model, created_at)
+			SELECT workspace_id, gen_random_uuid(), id, 'openai', 'm', $1 FROM agents`, called)
+	}
 	s.Exec(t, "UPDATE idempotency_keys SET created_at = $1 WHERE key = 'old'", before(24*time.Hour))
 
 	apitest.New(t, apitest.Options{Workers: true, DatabaseURL: s.DatabaseURL})
@@ -57,8 +62,8 @@ func TestRowsPastTheirRetentionAreDeleted(t *testing.T) {
 		var left []int64
 		err := s.DB.QueryRow(t.Context(), `SELECT ARRAY[(SELECT count(*) FROM events), (SELECT count(*) FROM webhook_deliveries),
 			(SELECT count(*) FROM integrations), (SELECT count(*) FROM idempotency_keys),
-			(SELECT count(*) FROM agent_runs)]`).Scan(&left)
-		return err == nil && slices.Equal(left, []int64{1, 1, 1, 1, 2})
+			(SELECT count(*) FROM agent_runs), (SELECT count(*) FROM model_calls)]`).Scan(&left)
+		return err == nil && slices.Equal(left, []int64{1, 1, 1, 1, 2, 1})
 	}, time.Minute, 20*time.Millisecond)
 }
 

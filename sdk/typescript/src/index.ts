@@ -1,5 +1,5 @@
 import { Knowledge } from './knowledge.js';
-import { Agents, Analytics, Attachments, Channels, Contacts, Conversations, Events, Integrations, Leads, Meta, ModelProviders, Operators, Tags } from './resources.js';
+import { Agents, Analytics, Attachments, Channels, Contacts, Conversations, Events, Integrations, Leads, Meta, ModelBudget, ModelProviders, Operators, Tags } from './resources.js';
 import { type ClientOptions, Transport } from './transport.js';
 import { Webhooks } from './webhooks.js';
 
@@ -13,6 +13,7 @@ export class AveltoClient {
   readonly tags: Tags;
   readonly agents: Agents;
   readonly modelProviders: ModelProviders;
+  readonly modelBudget: ModelBudget;
   readonly channels: Channels;
   readonly analytics: Analytics;
   readonly knowledge: Knowledge;
@@ -31,6 +32,7 @@ export class AveltoClient {
     this.tags = new Tags(transport);
     this.agents = new Agents(transport);
     this.modelProviders = new ModelProviders(transport);
+    this.modelBudget = new ModelBudget(transport);
     this.channels = new Channels(transport);
     this.analytics = new Analytics(transport);
     this.knowledge = new Knowledge(transport);

@@ -202,6 +202,17 @@ export class ModelProviders extends Resource {
   }
 }
 
+/** What agents may spend on models. */
+export class ModelBudget extends Resource {
+  get(options?: RequestOptions): Call<Result<'getModelBudget'>> {
+    return this.one<'getModelBudget'>({ method: 'GET', path: '/model-budget' }, options);
+  }
+
+  update(change: Body<'updateModelBudget'>, options?: RequestOptions): Call<Result<'updateModelBudget'>> {
+    return this.one<'updateModelBudget'>({ method: 'PATCH', path: '/model-budget', json: change }, options);
+  }
+}
+
 /** Channels through which contacts reach the workspace. */
 export class Channels extends Resource {
   list(query?: Query<'listChannels'>, options?: RequestOptions): ListCall<Item<'listChannels'>> {
@@ -241,6 +252,10 @@ export class Channels extends Resource {
 export class Analytics extends Resource {
   overview(query?: Query<'getAnalyticsOverview'>, options?: RequestOptions): Call<Result<'getAnalyticsOverview'>> {
     return this.one<'getAnalyticsOverview'>({ method: 'GET', path: '/analytics/overview', query }, options);
+  }
+
+  agents(query?: Query<'getAgentAnalytics'>, options?: RequestOptions): Call<Result<'getAgentAnalytics'>> {
+    return this.one<'getAgentAnalytics'>({ method: 'GET', path: '/analytics/agents', query }, options);
   }
 
   timeseries(query?: Query<'getAnalyticsTimeseries'>, options?: RequestOptions): Call<Result<'getAnalyticsTimeseries'>> {

@@ -636,6 +636,30 @@ export interface paths {
         patch: operations["updateModelProvider"];
         trace?: never;
     };
+    "/model-budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch the budget
+         * @description Returns what the agents of the workspace may spend on models in a month, and what they have spent. Agents can have budgets of their own, which count in addition.
+         */
+        get: operations["getModelBudget"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Update the budget
+         * @description Updates what the agents of the workspace may spend on models in a month. Properties you leave out keep their value. Before each call of a model, the highest possible cost is reserved: a call that could exceed a budget is not made. With a budget, models without a price are not called.
+         */
+        patch: operations["updateModelBudget"];
+        trace?: never;
+    };
     "/channels": {
         parameters: {
             query?: never;
@@ -780,6 +804,26 @@ export interface paths {
          * @description Returns the same metrics per day, week or month. Intervals without activity contain zeros.
          */
         get: operations["getAnalyticsTimeseries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/analytics/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch metrics of agents
+         * @description Returns what agents have done and cost, in the whole period and per day, week or month. The period is extended to whole days in UTC.
+         */
+        get: operations["getAgentAnalytics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2487,6 +2531,11 @@ export interface components {
              * @description Maximum number of tokens in a reply. Defaults to 1,024 for a new agent.
              */
             maxTokens?: number;
+            /**
+             * Format: int64
+             * @description What the agent may spend on models in a month, in millionths of the workspace's currency, or `null` for no budget of its own.
+             */
+            monthlyBudgetMicros?: number | null;
         };
         /** @description An agent with its system prompt and model configuration. */
         AgentDetail: components["schemas"]["Agent"] & {
@@ -2502,6 +2551,11 @@ export interface components {
              * @description Maximum number of tokens in a reply.
              */
             maxTokens: number;
+            /**
+             * Format: int64
+             * @description What the agent may spend on models in a month, in millionths of the workspace's currency, or `null` for no budget of its own.
+             */
+            monthlyBudgetMicros: number | null;
         };
         /** @description Changes to an agent. Properties you leave out keep their value. */
         AgentUpdate: {
@@ -2524,6 +2578,11 @@ export interface components {
              * @description Maximum number of tokens in a reply. Defaults to 1,024 for a new agent.
              */
             maxTokens?: number;
+            /**
+             * Format: int64
+             * @description What the agent may spend on models in a month, in millionths of the workspace's currency, or `null` for no budget of its own.
+             */
+            monthlyBudgetMicros?: number | null;
         };
         /**
          * @description `QUEUED`: waiting for its turn. `RUNNING`: in progress. `FINISHED`: ended, see `outcome`.
@@ -2536,10 +2595,10 @@ export interface components {
          */
         AgentRunOutcome: "ANSWERED" | "REFUSED" | "HANDED_OFF" | "ENDED" | "DROPPED";
         /**
-         * @description Why a run ended as it did. `visitor_request`: the contact asked for it. `no_evidence`: the knowledge base has no answer. `deadline`: it took longer than 90 seconds, or 3 minutes by email. `model_unavailable`: the agent's model provider is not set up. `model_failed`: the model returned no text, or an error of another kind. `model_credentials`: the provider rejected its key, or its account has no credit. `model_rate_limited`: the account reached the provider's rate limit. `model_overloaded`: the provider is out of order. `model_unreachable`: no connection to the provider. `model_refused`: the model or a content filter refused to reply. `model_timeout`: the provider took longer than 60 seconds. `model_invalid`: the provider rejected the request, such as for an unknown model, or its response is malformed. `step_limit`: the model did not reply within 6 steps. `repeated_crashes`: the server stopped during 3 attempts. `model_decision`: the model decided it. `taken_over`: an operator has the conversation, or it is closed. `agent_not_published`: the agent is no longer published.
+         * @description Why a run ended as it did. `visitor_request`: the contact asked for it. `no_evidence`: the knowledge base has no answer. `deadline`: it took longer than 90 seconds, or 3 minutes by email. `model_unavailable`: the agent's model provider is not set up. `model_failed`: the model returned no text, or an error of another kind. `model_credentials`: the provider rejected its key, or its account has no credit. `model_rate_limited`: the account reached the provider's rate limit. `model_overloaded`: the provider is out of order. `model_unreachable`: no connection to the provider. `model_refused`: the model or a content filter refused to reply. `model_timeout`: the provider took longer than 60 seconds. `model_invalid`: the provider rejected the request, such as for an unknown model, or its response is malformed. `step_limit`: the model did not reply within 6 steps. `repeated_crashes`: the server stopped during 3 attempts. `budget_exceeded`: the budget of the workspace or the agent is used up. `price_unknown`: there is a budget, but the model has no price. `model_decision`: the model decided it. `taken_over`: an operator has the conversation, or it is closed. `agent_not_published`: the agent is no longer published.
          * @enum {string}
          */
-        AgentRunReason: "visitor_request" | "no_evidence" | "deadline" | "model_unavailable" | "model_failed" | "model_credentials" | "model_rate_limited" | "model_overloaded" | "model_unreachable" | "model_refused" | "model_timeout" | "model_invalid" | "step_limit" | "repeated_crashes" | "model_decision" | "taken_over" | "agent_not_published";
+        AgentRunReason: "visitor_request" | "no_evidence" | "deadline" | "model_unavailable" | "model_failed" | "model_credentials" | "model_rate_limited" | "model_overloaded" | "model_unreachable" | "model_refused" | "model_timeout" | "model_invalid" | "step_limit" | "repeated_crashes" | "budget_exceeded" | "price_unknown" | "model_decision" | "taken_over" | "agent_not_published";
         /** @description An agent's reply to what a contact wrote. */
         AgentRun: {
             /**
@@ -2587,6 +2646,11 @@ export interface components {
              * @description Tokens that the model returned.
              */
             outputTokens: number;
+            /**
+             * Format: int64
+             * @description What the calls of the model have cost, in millionths of the workspace's currency, or `null` if the model has no price, and before the end.
+             */
+            costMicros: number | null;
             /**
              * Format: uuid
              * @description The message that the run sent, or `null`.
@@ -2675,6 +2739,26 @@ export interface components {
          * @enum {string}
          */
         ModelProviderName: "openai" | "anthropic";
+        /** @description The price of a model. */
+        ModelPrice: {
+            /**
+             * @description Name of the model.
+             * @example gpt-4o-mini
+             */
+            model: string;
+            /**
+             * Format: int64
+             * @description Price of a million tokens that the model reads, in millionths of the currency.
+             * @example 150000
+             */
+            inputMicrosPerMillionTokens: number;
+            /**
+             * Format: int64
+             * @description Price of a million tokens that the model writes, in millionths of the currency.
+             * @example 600000
+             */
+            outputMicrosPerMillionTokens: number;
+        };
         /** @description A provider of language models that is set up. Its key is never returned. */
         ModelProvider: {
             provider: components["schemas"]["ModelProviderName"];
@@ -2685,6 +2769,8 @@ export interface components {
             baseUrl: string | null;
             /** @description Whether a key is stored. */
             credentialsSet: boolean;
+            /** @description Prices of models, by name. */
+            prices: components["schemas"]["ModelPrice"][];
             /**
              * Format: date-time
              * @description When the provider was set up.
@@ -2707,6 +2793,48 @@ export interface components {
              * @description Base URL of the API: an `https` URL with a public address, such as `https://models.example.com/v1` for `openai`, to which `/chat/completions` is added, or `https://proxy.example.com` for `anthropic`, to which `/v1/messages` is added. `null` for the provider's own, which is the default.
              */
             baseUrl?: string | null;
+            /** @description Prices of models, in the currency of the workspace's budget. They replace the stored ones. If a model is listed twice, the last price counts. */
+            prices?: components["schemas"]["ModelPrice"][];
+        };
+        /**
+         * @description What agents do once a budget is used up. `HAND_OFF`: hand the conversation off. `BUILTIN`: reply as with the provider `builtin`.
+         * @enum {string}
+         */
+        ModelBudgetExceeded: "HAND_OFF" | "BUILTIN";
+        /** @description What the agents of the workspace may spend on models. */
+        ModelBudget: {
+            /**
+             * @description Currency of all prices and budgets of the workspace, as an ISO 4217 code.
+             * @example USD
+             */
+            currency: string;
+            /**
+             * Format: int64
+             * @description Budget for a month, in millionths of the currency, or `null` for none.
+             */
+            monthlyBudgetMicros: number | null;
+            whenExceeded: components["schemas"]["ModelBudgetExceeded"];
+            /**
+             * @description The present month, in UTC.
+             * @example 2026-04
+             */
+            month: string;
+            /**
+             * Format: int64
+             * @description What was spent in this month, with what is reserved for calls in progress.
+             */
+            spentMicros: number;
+        };
+        /** @description Changes to the budget of a workspace. Properties you leave out keep their value. */
+        ModelBudgetUpdate: {
+            /** @description Currency of all prices and budgets of the workspace, as an ISO 4217 code. Amounts are not converted. */
+            currency?: string;
+            /**
+             * Format: int64
+             * @description Budget for a month, in millionths of the currency, or `null` for none.
+             */
+            monthlyBudgetMicros?: number | null;
+            whenExceeded?: components["schemas"]["ModelBudgetExceeded"];
         };
         /**
          * @description Type of a channel.
@@ -3540,6 +3668,98 @@ export interface components {
             granularity: components["schemas"]["AnalyticsGranularity"];
             /** @description Intervals in the period, oldest first. Intervals without activity contain zeros. The first and last are shortened to fit the period. */
             buckets: components["schemas"]["AnalyticsBucket"][];
+        };
+        /** @description What agents have done in a period. */
+        AgentFigures: {
+            /**
+             * Format: int64
+             * @description Replies that answered.
+             */
+            answered: number;
+            /**
+             * Format: int64
+             * @description Replies that the knowledge base has no answer.
+             */
+            refused: number;
+            /**
+             * Format: int64
+             * @description Replies that handed the conversation off.
+             */
+            handedOff: number;
+            /**
+             * Format: int64
+             * @description Replies that closed the conversation.
+             */
+            ended: number;
+            /**
+             * Format: int64
+             * @description Conversations whose first answer was in the period, and that were not handed off so far.
+             */
+            deflected: number;
+            /**
+             * Format: int64
+             * @description What the models have cost, in millionths of the workspace's currency. Models without a price count as 0.
+             */
+            costMicros: number;
+            /**
+             * Format: double
+             * @description Median time in seconds between a message and the reply that answered it, accurate to 2.5%. `null` without answers.
+             */
+            medianAnswerSeconds: number | null;
+            /**
+             * Format: double
+             * @description The time in which 95% of the messages were answered, accurate to 2.5%. `null` without answers.
+             */
+            p95AnswerSeconds: number | null;
+        };
+        /** @description What one agent has done in a period. */
+        AgentGroup: {
+            /**
+             * Format: uuid
+             * @description Id of the agent.
+             */
+            agentId: string;
+            /** @description Name of the agent. */
+            name: string;
+            figures: components["schemas"]["AgentFigures"];
+        };
+        /** @description What agents have done in an interval. */
+        AgentBucket: {
+            /**
+             * Format: date-time
+             * @description Start of the interval, inclusive.
+             * @example 2026-04-30T00:00:00.000Z
+             */
+            start: string;
+            /**
+             * Format: date-time
+             * @description End of the interval, exclusive.
+             * @example 2026-05-01T00:00:00.000Z
+             */
+            end: string;
+            figures: components["schemas"]["AgentFigures"];
+            /** @description The same per agent, busiest first. All intervals list the same agents. */
+            agents: components["schemas"]["AgentGroup"][];
+        };
+        /** @description What agents have done over time. */
+        AgentAnalytics: {
+            /**
+             * Format: date-time
+             * @description Start of the period, inclusive.
+             * @example 2026-04-30T00:00:00.000Z
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description End of the period, exclusive.
+             * @example 2026-05-01T00:00:00.000Z
+             */
+            to: string;
+            figures: components["schemas"]["AgentFigures"];
+            /** @description The same per agent, busiest first. */
+            agents: components["schemas"]["AgentGroup"][];
+            /** @description Intervals in the period, oldest first. Intervals without activity contain zeros. */
+            buckets: components["schemas"]["AgentBucket"][];
         };
         /**
          * @description How the knowledge was added.
@@ -5316,8 +5536,12 @@ export type AgentPreviewLead = components['schemas']['AgentPreviewLead'];
 export type AgentPreview = components['schemas']['AgentPreview'];
 export type AgentCheck = components['schemas']['AgentCheck'];
 export type ModelProviderName = components['schemas']['ModelProviderName'];
+export type ModelPrice = components['schemas']['ModelPrice'];
 export type ModelProvider = components['schemas']['ModelProvider'];
 export type ModelProviderUpdate = components['schemas']['ModelProviderUpdate'];
+export type ModelBudgetExceeded = components['schemas']['ModelBudgetExceeded'];
+export type ModelBudget = components['schemas']['ModelBudget'];
+export type ModelBudgetUpdate = components['schemas']['ModelBudgetUpdate'];
 export type ChannelType = components['schemas']['ChannelType'];
 export type ChannelStatus = components['schemas']['ChannelStatus'];
 export type Channel = components['schemas']['Channel'];
@@ -5391,6 +5615,10 @@ export type AnalyticsOverview = components['schemas']['AnalyticsOverview'];
 export type AnalyticsGranularity = components['schemas']['AnalyticsGranularity'];
 export type AnalyticsBucket = components['schemas']['AnalyticsBucket'];
 export type AnalyticsTimeseries = components['schemas']['AnalyticsTimeseries'];
+export type AgentFigures = components['schemas']['AgentFigures'];
+export type AgentGroup = components['schemas']['AgentGroup'];
+export type AgentBucket = components['schemas']['AgentBucket'];
+export type AgentAnalytics = components['schemas']['AgentAnalytics'];
 export type KnowledgeType = components['schemas']['KnowledgeType'];
 export type KnowledgeJobStatus = components['schemas']['KnowledgeJobStatus'];
 export type KnowledgePageFailure = components['schemas']['KnowledgePageFailure'];
@@ -7510,6 +7738,80 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    getModelBudget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The budget. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelBudget"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    updateModelBudget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelBudgetUpdate"];
+            };
+        };
+        responses: {
+            /** @description The budget. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelBudget"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     listChannels: {
         parameters: {
             query?: {
@@ -7971,6 +8273,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AnalyticsTimeseries"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getAgentAnalytics: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Start of the period, inclusive. Defaults to 30 days before `to`.
+                 * @example 2026-04-01T00:00:00Z
+                 */
+                from?: components["parameters"]["AnalyticsFrom"];
+                /**
+                 * @description End of the period, exclusive. Defaults to now. At most 366 days after `from`.
+                 * @example 2026-05-01T00:00:00Z
+                 */
+                to?: components["parameters"]["AnalyticsTo"];
+                /**
+                 * @description Length of an interval. Defaults to `day`.
+                 * @example day
+                 */
+                granularity?: components["schemas"]["AnalyticsGranularity"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Metrics of agents. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentAnalytics"];
                 };
             };
             400: components["responses"]["BadRequest"];

@@ -4,6 +4,7 @@ package modelprovider
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/agent/spending"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/egress"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -41,6 +43,7 @@ type Service struct {
 type Change struct {
 	APIKey  *string
 	BaseURL func() *string
+	Prices  map[string]spending.Price
 }
 
 // Get returns the settings of a provider, or postgres.ErrNotFound.
@@ -68,6 +71,9 @@ func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID uuid
 		if err := keepKey(&params, before); err != nil {
 			return err
 		}
+		if params.Prices, err = prices(before, change); err != nil {
+			return err
+		}
 		row, err = db.New().ModelProviderSet(ctx, tx, params)
 		return err
 	})
@@ -92,6 +98,21 @@ func (s *Service) baseURL(before db.ModelProvider, change Change) (*string, erro
 		return nil, &InvalidURLError{Reason: reason}
 	}
 	return &base, nil
+}
+
+// prices returns the new prices as they are stored.
+func prices(before db.ModelProvider, change Change) ([]byte, error) {
+	switch {
+	case change.Prices != nil:
+		raw, err := json.Marshal(change.Prices)
+		if err != nil {
+			return nil, fmt.Errorf("encode prices: %w", err)
+		}
+		return raw, nil
+	case before.Prices != nil:
+		return before.Prices, nil
+	}
+	return []byte("{}"), nil
 }
 
 // keepKey takes over the stored key if none is given.

@@ -6,6 +6,7 @@ import (
 
 	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/internal/domain/agent/model"
+	"github.com/avelto/convo/internal/domain/agent/spending"
 )
 
 // reasons are why a call failed, in terms of the API.
@@ -27,6 +28,12 @@ func Explain(ctx context.Context, err error) api.AgentRunReason {
 	}
 	if errors.Is(err, model.ErrUnavailable) {
 		return api.AgentRunReasonModelUnavailable
+	}
+	if refused, ok := errors.AsType[*spending.RefusedError](err); ok {
+		if refused.Unpriced {
+			return api.AgentRunReasonPriceUnknown
+		}
+		return api.AgentRunReasonBudgetExceeded
 	}
 	if failed, ok := errors.AsType[*model.Error](err); ok {
 		if reason, ok := reasons[failed.Kind]; ok {

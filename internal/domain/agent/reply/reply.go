@@ -5,6 +5,7 @@ package reply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"github.com/avelto/convo/internal/domain/agent/dialogue"
 	"github.com/avelto/convo/internal/domain/agent/intent"
 	"github.com/avelto/convo/internal/domain/agent/model"
+	"github.com/avelto/convo/internal/domain/agent/model/builtin"
+	"github.com/avelto/convo/internal/domain/agent/spending"
 	"github.com/avelto/convo/internal/domain/agent/tools"
 	"github.com/avelto/convo/internal/platform/language"
 )
@@ -25,6 +28,8 @@ const maxSteps = 6
 // Engine replies.
 type Engine struct {
 	Models model.Source
+	// Ledger keeps calls of models within budgets; nil in tests of replies.
+	Ledger *spending.Ledger
 	// Search finds passages that answer a question in the knowledge base of a workspace.
 	Search func(ctx context.Context, workspaceID uuid.UUID, question string) ([]tools.Passage, error)
 }
@@ -33,6 +38,7 @@ type Engine struct {
 type Input struct {
 	WorkspaceID uuid.UUID
 	Agent       db.Agent
+	RunID       *uuid.UUID // nil for previews
 	Dialogue    dialogue.Dialogue
 }
 
@@ -50,6 +56,8 @@ type Reply struct {
 	Sentiment api.Sentiment
 	Steps     int
 	Usage     model.Usage
+	// Builtin says that the builtin model replied in place of the agent's.
+	Builtin bool
 }
 
 // Lead is what is known about a visitor. Latest are the fields that what was replied to has
@@ -182,6 +190,10 @@ func (t *turn) ask(ctx context.Context, numbers []int) error {
 	for t.reply.Steps < maxSteps {
 		t.reply.Steps++
 		response, err := t.chat(ctx, provider, request)
+		if t.fallsBack(err) {
+			provider, t.reply.Steps = builtin.Provider{}, t.reply.Steps-1
+			continue
+		}
 		if err != nil {
 			t.late(Explain(ctx, err))
 			return nil
@@ -202,10 +214,17 @@ func (t *turn) ask(ctx context.Context, numbers []int) error {
 	return nil
 }
 
+// fallsBack reports whether the builtin model is to reply, because of a budget.
+func (t *turn) fallsBack(err error) bool {
+	refused, ok := errors.AsType[*spending.RefusedError](err)
+	t.reply.Builtin = t.reply.Builtin || ok && refused.Instead == api.ModelBudgetExceededBUILTIN
+	return ok && t.reply.Builtin
+}
+
 // chat calls the model, and again if the provider has no capacity for a moment.
 func (t *turn) chat(ctx context.Context, provider model.Provider, request model.Request) (model.Response, error) {
 	for n := 1; ; n++ {
-		response, err := provider.Chat(ctx, request)
+		response, err := t.Call(ctx, t.in, provider, request)
 		t.reply.Usage = t.reply.Usage.Add(response.Usage)
 		pause, again := model.Pause(ctx, err, n)
 		if !again {
@@ -219,6 +238,14 @@ func (t *turn) chat(ctx context.Context, provider model.Provider, request model.
 		case <-timer.C:
 		}
 	}
+}
+
+// Call calls a model within the budgets of an agent. The builtin model costs nothing.
+func (e *Engine) Call(ctx context.Context, in Input, provider model.Provider, request model.Request) (model.Response, error) {
+	if _, free := provider.(builtin.Provider); free || e.Ledger == nil {
+		return provider.Chat(ctx, request)
+	}
+	return e.Ledger.Chat(ctx, spending.Caller{WorkspaceID: in.WorkspaceID, Agent: in.Agent, RunID: in.RunID}, provider, request)
 }
 
 // maxCalls bounds the calls of one step; more are not carried out.

@@ -189,7 +189,7 @@ func (a *attempt) compose(ctx context.Context) (err error) {
 	defer cancel()
 	a.typing(true)
 	defer a.typing(false)
-	a.reply, err = a.Engine.Reply(ctx, reply.Input{WorkspaceID: a.run.WorkspaceID, Agent: a.seen.agent, Dialogue: a.seen.dialogue})
+	a.reply, err = a.Engine.Reply(ctx, reply.Input{WorkspaceID: a.run.WorkspaceID, Agent: a.seen.agent, RunID: &a.run.ID, Dialogue: a.seen.dialogue})
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/agent/dialogue"
+	"github.com/avelto/convo/internal/domain/agent/model/builtin"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/domain/lead"
 	"github.com/avelto/convo/internal/platform/failpoint"
@@ -38,8 +39,14 @@ func (a *attempt) finish(ctx context.Context) error {
 		now := a.Clock.Now()
 		end.WorkspaceID, end.ID, end.FinishedAt = run.WorkspaceID, run.ID, now
 		end.ModelProvider, end.ModelName = a.seen.agent.ModelProvider, a.seen.agent.ModelName
+		if a.reply.Builtin {
+			end.ModelProvider, end.ModelName = builtin.Name, builtin.Model
+		}
 		if err := db.New().AgentRunEnd(ctx, tx, end); err != nil {
 			return fmt.Errorf("end run: %w", err)
+		}
+		if err := a.count(ctx, tx, end); err != nil {
+			return err
 		}
 		failpoint.Hit(failpoint.RunStored)
 		return nil
@@ -48,6 +55,22 @@ func (a *attempt) finish(ctx context.Context) error {
 		failpoint.Hit(failpoint.RunEnded)
 	}
 	return err
+}
+
+// count counts the run for analytics.
+func (a *attempt) count(ctx context.Context, tx postgres.Tx, end db.AgentRunEndParams) error {
+	err := db.New().AnalyticsCountRun(ctx, tx, db.AnalyticsCountRunParams{
+		WorkspaceID: a.run.WorkspaceID, RunID: a.run.ID, AgentID: a.run.AgentID, ChannelID: a.seen.of.Conversation.ChannelID, FinishedAt: end.FinishedAt,
+	})
+	if err == nil && end.Outcome == string(api.AgentRunOutcomeANSWERED) {
+		err = db.New().AnalyticsCountAnswer(ctx, tx, db.AnalyticsCountAnswerParams{
+			WorkspaceID: a.run.WorkspaceID, ConversationID: a.run.ConversationID, AnsweredAt: end.FinishedAt,
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("count run: %w", err)
+	}
+	return nil
 }
 
 // end stores what the run has led to, in a locked conversation, and returns its outcome.
@@ -110,6 +133,8 @@ var reasons = map[api.AgentRunReason]string{
 	api.AgentRunReasonModelRefused:     "The agent's model refused to reply.",
 	api.AgentRunReasonModelTimeout:     "The agent's model did not reply in time.",
 	api.AgentRunReasonModelInvalid:     "The model provider rejected the request.",
+	api.AgentRunReasonBudgetExceeded:   "The budget for models is used up.",
+	api.AgentRunReasonPriceUnknown:     "There is a budget, but the agent's model has no price.",
 	api.AgentRunReasonStepLimit:        "The agent's model did not come to a reply.",
 	api.AgentRunReasonRepeatedCrashes:  "The server stopped while the agent replied.",
 	api.AgentRunReasonModelDecision:    "The agent decided it.",

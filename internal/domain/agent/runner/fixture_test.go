@@ -17,6 +17,7 @@ import (
 	"github.com/avelto/convo/internal/domain/agent/reply"
 	"github.com/avelto/convo/internal/domain/agent/retrieval"
 	"github.com/avelto/convo/internal/domain/agent/runner"
+	"github.com/avelto/convo/internal/domain/agent/spending"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/domain/knowledge"
@@ -72,8 +73,9 @@ func (f *fixture) runner() *runner.Runner {
 	finder := retrieval.Finder{Search: (&knowledge.Service{DB: f.DB}).Search}
 	return runner.New(runner.Options{
 		DB: f.DB, Conversations: f.conversations, Clock: f.Clock, Log: slog.New(slog.DiscardHandler), Poll: time.Millisecond,
-		Leads:  &lead.Service{DB: f.DB, IDs: f.IDs, Clock: f.Clock, Events: f.Recorder},
-		Engine: &reply.Engine{Models: model.Registry{scripted.Name: f.models, builtin.Name: builtin.Provider{}}, Search: finder.Find},
+		Leads: &lead.Service{DB: f.DB, IDs: f.IDs, Clock: f.Clock, Events: f.Recorder},
+		Engine: &reply.Engine{Models: model.Registry{scripted.Name: f.models, builtin.Name: builtin.Provider{}}, Search: finder.Find,
+			Ledger: &spending.Ledger{DB: f.DB, IDs: f.IDs, Clock: f.Clock, Log: slog.New(slog.DiscardHandler)}},
 	})
 }
 

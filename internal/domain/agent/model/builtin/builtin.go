@@ -16,8 +16,11 @@ import (
 	"github.com/avelto/convo/internal/platform/language"
 )
 
-// Name is the provider's name.
-const Name = "builtin"
+// Name is the provider's name, and Model what its model is called where it replaces another.
+const (
+	Name  = "builtin"
+	Model = "extractive"
+)
 
 // Provider is the provider. It has no state.
 type Provider struct{}
