@@ -45,7 +45,8 @@ WHERE (workspace_id, id) IN (SELECT due.of_workspace, due.webhook FROM due_webho
 
 -- name: SystemWebhookDeliveryClaim :many
 -- Leases due deliveries of some webhooks, up to a limit for each. Deliveries orphaned
--- by a crash are due again when the lease ends.
+-- by a crash are due again when the lease ends. Events are joined to what is claimed
+-- already, so that no plan reads other events of the workspaces.
 WITH due AS (
     SELECT found.workspace_id, found.integration_id, found.id
     FROM (SELECT unnest(@workspace_ids::uuid[]) AS workspace_id, unnest(@integration_ids::uuid[]) AS id, unnest(@limits::integer[]) AS capacity) AS endpoint
@@ -55,25 +56,19 @@ WITH due AS (
           AND waiting.next_attempt_at <= @now AND (waiting.leased_until IS NULL OR waiting.leased_until <= @now)
         ORDER BY waiting.next_attempt_at LIMIT endpoint.capacity FOR UPDATE SKIP LOCKED
     ) AS found
+), claimed AS (
+    UPDATE webhook_deliveries AS delivery SET leased_until = @until::timestamptz
+    FROM due
+    WHERE delivery.workspace_id = due.workspace_id AND delivery.integration_id = due.integration_id AND delivery.id = due.id
+    RETURNING delivery.workspace_id, delivery.integration_id, delivery.id, delivery.tries, delivery.event_sequence
 )
-UPDATE webhook_deliveries AS claimed SET leased_until = @until::timestamptz
-FROM due, events
-WHERE claimed.workspace_id = due.workspace_id AND claimed.integration_id = due.integration_id AND claimed.id = due.id
-  AND events.workspace_id = claimed.workspace_id AND events.sequence = claimed.event_sequence
-RETURNING claimed.workspace_id, claimed.integration_id, claimed.id, claimed.tries,
-    events.id AS event_id, events.type AS event_type, events.sequence, events.occurred_at, events.data;
+SELECT claimed.workspace_id, claimed.integration_id, claimed.id, claimed.tries,
+    events.id AS event_id, events.type AS event_type, events.sequence, events.occurred_at, events.data
+FROM claimed JOIN events ON events.workspace_id = claimed.workspace_id AND events.sequence = claimed.event_sequence;
 
 -- name: SystemWebhookDeliveryAcknowledge :exec
 -- Records attempts in a batch. A delivery with a final status keeps it.
-UPDATE webhook_deliveries AS delivery SET
-    status = done.status, next_attempt_at = done.next_attempt_at, leased_until = NULL,
-    tries = delivery.tries + 1, attempts = delivery.attempts || done.attempt::jsonb
-FROM (
-    SELECT unnest(@workspace_ids::uuid[]) AS workspace_id, unnest(@integration_ids::uuid[]) AS integration_id, unnest(@ids::uuid[]) AS id,
-        unnest(@statuses::text[]) AS status, unnest(@next_attempts::timestamptz[]) AS next_attempt_at, unnest(@attempts::text[]) AS attempt
-) AS done
-WHERE delivery.workspace_id = done.workspace_id AND delivery.integration_id = done.integration_id AND delivery.id = done.id
-  AND delivery.status = 'PENDING';
+SELECT record_attempts(@workspace_ids::uuid[], @integration_ids::uuid[], @ids::uuid[], @statuses::text[], @next_attempts::timestamptz[], @attempts::text[]);
 
 -- name: SystemWebhookDeliveryRequeue :exec
 -- Ends the lease of deliveries that were not attempted.

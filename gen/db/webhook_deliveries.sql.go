@@ -14,15 +14,7 @@ import (
 )
 
 const systemWebhookDeliveryAcknowledge = `-- name: SystemWebhookDeliveryAcknowledge :exec
-UPDATE webhook_deliveries AS delivery SET
-    status = done.status, next_attempt_at = done.next_attempt_at, leased_until = NULL,
-    tries = delivery.tries + 1, attempts = delivery.attempts || done.attempt::jsonb
-FROM (
-    SELECT unnest($1::uuid[]) AS workspace_id, unnest($2::uuid[]) AS integration_id, unnest($3::uuid[]) AS id,
-        unnest($4::text[]) AS status, unnest($5::timestamptz[]) AS next_attempt_at, unnest($6::text[]) AS attempt
-) AS done
-WHERE delivery.workspace_id = done.workspace_id AND delivery.integration_id = done.integration_id AND delivery.id = done.id
-  AND delivery.status = 'PENDING'
+SELECT record_attempts($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[])
 `
 
 type SystemWebhookDeliveryAcknowledgeParams struct {
@@ -50,28 +42,30 @@ func (q *Queries) SystemWebhookDeliveryAcknowledge(ctx context.Context, db DBTX,
 const systemWebhookDeliveryClaim = `-- name: SystemWebhookDeliveryClaim :many
 WITH due AS (
     SELECT found.workspace_id, found.integration_id, found.id
-    FROM (SELECT unnest($2::uuid[]) AS workspace_id, unnest($3::uuid[]) AS id, unnest($4::integer[]) AS capacity) AS endpoint
+    FROM (SELECT unnest($1::uuid[]) AS workspace_id, unnest($2::uuid[]) AS id, unnest($3::integer[]) AS capacity) AS endpoint
     CROSS JOIN LATERAL (
         SELECT waiting.workspace_id, waiting.integration_id, waiting.id FROM webhook_deliveries AS waiting
         WHERE waiting.workspace_id = endpoint.workspace_id AND waiting.integration_id = endpoint.id AND waiting.status = 'PENDING'
-          AND waiting.next_attempt_at <= $5 AND (waiting.leased_until IS NULL OR waiting.leased_until <= $5)
+          AND waiting.next_attempt_at <= $4 AND (waiting.leased_until IS NULL OR waiting.leased_until <= $4)
         ORDER BY waiting.next_attempt_at LIMIT endpoint.capacity FOR UPDATE SKIP LOCKED
     ) AS found
+), claimed AS (
+    UPDATE webhook_deliveries AS delivery SET leased_until = $5::timestamptz
+    FROM due
+    WHERE delivery.workspace_id = due.workspace_id AND delivery.integration_id = due.integration_id AND delivery.id = due.id
+    RETURNING delivery.workspace_id, delivery.integration_id, delivery.id, delivery.tries, delivery.event_sequence
 )
-UPDATE webhook_deliveries AS claimed SET leased_until = $1::timestamptz
-FROM due, events
-WHERE claimed.workspace_id = due.workspace_id AND claimed.integration_id = due.integration_id AND claimed.id = due.id
-  AND events.workspace_id = claimed.workspace_id AND events.sequence = claimed.event_sequence
-RETURNING claimed.workspace_id, claimed.integration_id, claimed.id, claimed.tries,
+SELECT claimed.workspace_id, claimed.integration_id, claimed.id, claimed.tries,
     events.id AS event_id, events.type AS event_type, events.sequence, events.occurred_at, events.data
+FROM claimed JOIN events ON events.workspace_id = claimed.workspace_id AND events.sequence = claimed.event_sequence
 `
 
 type SystemWebhookDeliveryClaimParams struct {
-	Until          time.Time
 	WorkspaceIDs   []uuid.UUID
 	IntegrationIDs []uuid.UUID
 	Limits         []int32
 	Now            time.Time
+	Until          time.Time
 }
 
 type SystemWebhookDeliveryClaimRow struct {
@@ -87,14 +81,15 @@ type SystemWebhookDeliveryClaimRow struct {
 }
 
 // Leases due deliveries of some webhooks, up to a limit for each. Deliveries orphaned
-// by a crash are due again when the lease ends.
+// by a crash are due again when the lease ends. Events are joined to what is claimed
+// already, so that no plan reads other events of the workspaces.
 func (q *Queries) SystemWebhookDeliveryClaim(ctx context.Context, db DBTX, arg SystemWebhookDeliveryClaimParams) ([]SystemWebhookDeliveryClaimRow, error) {
 	rows, err := db.Query(ctx, systemWebhookDeliveryClaim,
-		arg.Until,
 		arg.WorkspaceIDs,
 		arg.IntegrationIDs,
 		arg.Limits,
 		arg.Now,
+		arg.Until,
 	)
 	if err != nil {
 		return nil, err

@@ -89,7 +89,7 @@ func (a *App) addSequencer(ctx context.Context, parts Parts) error {
 
 // addDispatcher adds what delivers webhooks.
 func (a *App) addDispatcher(ctx context.Context, config Config, parts Parts, out *connections, metrics prometheus.Registerer) error {
-	own, err := parts.DB.Unflushed(ctx, webhookConns)
+	own, err := parts.DB.Queue(ctx, webhookConns)
 	if err != nil {
 		return err
 	}

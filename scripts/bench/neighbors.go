@@ -156,7 +156,7 @@ func (g *ground) prepareGreedy(ctx context.Context, s *sink) (uuid.UUID, error) 
 	return space.ID, g.subscribe(ctx, space.ID, s.greedyURL("/backlog"), backlogKind)
 }
 
-// loadGreedy commits events of a workspace.
+// loadGreedy commits events of a workspace, and waits until their deliveries are due.
 func (g *ground) loadGreedy(ctx context.Context, space uuid.UUID, kind string, n int) error {
 	_, err := g.on.Exec(ctx, `INSERT INTO event_outbox (workspace_id, id, type, data, occurred_at)
 		SELECT $1, gen_random_uuid(), $2, $3::json, now() FROM generate_series(1, $4::int)`, space, kind, payload, n)
@@ -164,7 +164,7 @@ func (g *ground) loadGreedy(ctx context.Context, space uuid.UUID, kind string, n
 		return fmt.Errorf("load events: %w", err)
 	}
 	g.bell.RingNow(wake.Events)
-	return nil
+	return g.waitUntilNone(ctx, unnumbered)
 }
 
 func neighborTable(lags map[string][][]time.Duration) string {

@@ -156,11 +156,21 @@ func (d *DB) Sessions(ctx context.Context, applicationName string) (n int, err e
 	return n, nil
 }
 
-// Unflushed opens another pool on the same database, whose commits do not wait for the disk
-// (synchronous_commit): a crash of PostgreSQL may undo the latest. It is for work that is
+// queue are the settings of sessions that take work from queues. The statistics of such a
+// table are mostly those of an empty one, and so are plans that are kept: both make reading
+// all of it look cheap. So these sessions plan each statement for the table as it is then,
+// and find rows by indexes alone. Commits do not wait for the disk.
+var queue = map[string]string{
+	"synchronous_commit": "off", "plan_cache_mode": "force_custom_plan", "jit": "off",
+	"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_sort": "off",
+}
+
+// Queue opens another pool on the same database, for statements that take work from queues
+// and record what became of it. Their commits do not wait for the disk
+// (synchronous_commit): a crash of PostgreSQL may undo the latest, so it is for work that is
 // repeated after a crash. The caller closes it.
-func (d *DB) Unflushed(ctx context.Context, maxConns int32) (*DB, error) {
-	return d.apart(ctx, d.direct.Copy(), maxConns, map[string]string{"synchronous_commit": "off"})
+func (d *DB) Queue(ctx context.Context, maxConns int32) (*DB, error) {
+	return d.apart(ctx, d.direct.Copy(), maxConns, queue)
 }
 
 // Apart opens another pool on the same database, for work that must neither wait for

@@ -24,9 +24,9 @@ const (
 	busyWait = 50 * time.Millisecond
 	// pollFactor is the least wait between polls, as a multiple of the duration of the
 	// last one, so that a slow database is not polled all the time. It is longestRest at
-	// most: a poll that waited for a broken connection says nothing of the next.
-	pollFactor  = 4
-	longestRest = time.Second
+	// most, since deliveries wait for it.
+	pollFactor  = 1
+	longestRest = 100 * time.Millisecond
 	// longestTimer bounds the waits for which there is a timer. Retries that are due later
 	// are found by polling, which is exact enough for them.
 	longestTimer = 10 * time.Second

@@ -255,13 +255,13 @@ func TestAnIncompleteResponseIsAFailure(t *testing.T) {
 func TestAHangingEndpointDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
-	t.Cleanup(func() { close(release) })
 	b := newBed(t, func(_ int, _ http.ResponseWriter, r *http.Request) {
 		select {
 		case <-release:
 		case <-r.Context().Done():
 		}
 	})
+	t.Cleanup(func() { close(release) }) // before the receiver waits for its requests
 	healthy := apitest.NewReceiver(t, nil)
 	b.subscribe(t, healthy.URL)
 	const leads = 200
