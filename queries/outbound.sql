@@ -7,17 +7,26 @@ WHERE (workspace_id, id) IN (SELECT due.of_workspace, due.channel FROM due_chann
 
 -- name: OutboundClaim :many
 -- Leases due messages of a channel: of each conversation the oldest alone, so that its order
--- is kept. in_doubt says that a worker died while it called the provider: the message may have
--- been sent.
-SELECT claimed.message::uuid AS message_id, claimed.conversation::uuid AS conversation_id, claimed.attempts::integer AS tries,
-    claimed.parts::integer AS parts_sent, claimed.doubtful::boolean AS in_doubt, claimed.letter::jsonb AS template,
+-- is kept. The function sees messages that were committed after this statement began, so that
+-- OutboundClaimedList must read them in another one.
+SELECT claimed.message::uuid AS message_id
+FROM channels
+CROSS JOIN LATERAL claim_messages(channels.workspace_id, channels.id, @now::timestamptz, @until::timestamptz, @pace_milliseconds::integer, @row_limit::integer) AS claimed
+WHERE channels.workspace_id = @workspace_id AND channels.id = @channel_id;
+
+-- name: OutboundClaimedList :many
+-- Claimed messages with what is needed to send them. in_doubt says that a worker died while it
+-- called the provider: the message may have been sent.
+SELECT outbound_messages.message_id, outbound_messages.conversation_id, outbound_messages.tries, outbound_messages.parts_sent,
+    (outbound_messages.sending_since IS NOT NULL)::boolean AS in_doubt, outbound_messages.template,
     sqlc.embed(messages), sqlc.embed(conversations), identities.address, identities.blocked_at
-FROM claim_messages(@workspace_id::uuid, @channel_id::uuid, @now::timestamptz, @until::timestamptz, @pace_milliseconds::integer, @row_limit::integer) AS claimed
-JOIN messages ON messages.workspace_id = @workspace_id AND messages.id = claimed.message
-JOIN conversations ON conversations.workspace_id = @workspace_id AND conversations.id = claimed.conversation
+FROM outbound_messages
+JOIN messages ON messages.workspace_id = outbound_messages.workspace_id AND messages.id = outbound_messages.message_id
+JOIN conversations ON conversations.workspace_id = outbound_messages.workspace_id AND conversations.id = outbound_messages.conversation_id
 LEFT JOIN contact_identities AS identities ON identities.workspace_id = conversations.workspace_id
   AND identities.channel_id = conversations.channel_id AND identities.external_id = conversations.identity_external_id
-ORDER BY messages.id;
+WHERE outbound_messages.workspace_id = @workspace_id AND outbound_messages.message_id = ANY(@message_ids::uuid[]) AND outbound_messages.leased_until = @leased_until
+ORDER BY outbound_messages.message_id;
 
 -- name: OutboundMarkSending :execrows
 -- Records that the provider is about to be called; 0 rows if the lease was lost.

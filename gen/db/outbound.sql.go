@@ -152,27 +152,71 @@ func (q *Queries) MessageExternalIDListBefore(ctx context.Context, db DBTX, arg 
 }
 
 const outboundClaim = `-- name: OutboundClaim :many
-SELECT claimed.message::uuid AS message_id, claimed.conversation::uuid AS conversation_id, claimed.attempts::integer AS tries,
-    claimed.parts::integer AS parts_sent, claimed.doubtful::boolean AS in_doubt, claimed.letter::jsonb AS template,
-    messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, identities.address, identities.blocked_at
-FROM claim_messages($1::uuid, $2::uuid, $3::timestamptz, $4::timestamptz, $5::integer, $6::integer) AS claimed
-JOIN messages ON messages.workspace_id = $1 AND messages.id = claimed.message
-JOIN conversations ON conversations.workspace_id = $1 AND conversations.id = claimed.conversation
-LEFT JOIN contact_identities AS identities ON identities.workspace_id = conversations.workspace_id
-  AND identities.channel_id = conversations.channel_id AND identities.external_id = conversations.identity_external_id
-ORDER BY messages.id
+SELECT claimed.message::uuid AS message_id
+FROM channels
+CROSS JOIN LATERAL claim_messages(channels.workspace_id, channels.id, $1::timestamptz, $2::timestamptz, $3::integer, $4::integer) AS claimed
+WHERE channels.workspace_id = $5 AND channels.id = $6
 `
 
 type OutboundClaimParams struct {
-	WorkspaceID      uuid.UUID
-	ChannelID        uuid.UUID
 	Now              time.Time
 	Until            time.Time
 	PaceMilliseconds int32
 	RowLimit         int32
+	WorkspaceID      uuid.UUID
+	ChannelID        uuid.UUID
 }
 
-type OutboundClaimRow struct {
+// Leases due messages of a channel: of each conversation the oldest alone, so that its order
+// is kept. The function sees messages that were committed after this statement began, so that
+// OutboundClaimedList must read them in another one.
+func (q *Queries) OutboundClaim(ctx context.Context, db DBTX, arg OutboundClaimParams) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, outboundClaim,
+		arg.Now,
+		arg.Until,
+		arg.PaceMilliseconds,
+		arg.RowLimit,
+		arg.WorkspaceID,
+		arg.ChannelID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var message_id uuid.UUID
+		if err := rows.Scan(&message_id); err != nil {
+			return nil, err
+		}
+		items = append(items, message_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const outboundClaimedList = `-- name: OutboundClaimedList :many
+SELECT outbound_messages.message_id, outbound_messages.conversation_id, outbound_messages.tries, outbound_messages.parts_sent,
+    (outbound_messages.sending_since IS NOT NULL)::boolean AS in_doubt, outbound_messages.template,
+    messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, identities.address, identities.blocked_at
+FROM outbound_messages
+JOIN messages ON messages.workspace_id = outbound_messages.workspace_id AND messages.id = outbound_messages.message_id
+JOIN conversations ON conversations.workspace_id = outbound_messages.workspace_id AND conversations.id = outbound_messages.conversation_id
+LEFT JOIN contact_identities AS identities ON identities.workspace_id = conversations.workspace_id
+  AND identities.channel_id = conversations.channel_id AND identities.external_id = conversations.identity_external_id
+WHERE outbound_messages.workspace_id = $1 AND outbound_messages.message_id = ANY($2::uuid[]) AND outbound_messages.leased_until = $3
+ORDER BY outbound_messages.message_id
+`
+
+type OutboundClaimedListParams struct {
+	WorkspaceID uuid.UUID
+	MessageIDs  []uuid.UUID
+	LeasedUntil *time.Time
+}
+
+type OutboundClaimedListRow struct {
 	MessageID      uuid.UUID
 	ConversationID uuid.UUID
 	Tries          int32
@@ -185,25 +229,17 @@ type OutboundClaimRow struct {
 	BlockedAt      *time.Time
 }
 
-// Leases due messages of a channel: of each conversation the oldest alone, so that its order
-// is kept. in_doubt says that a worker died while it called the provider: the message may have
-// been sent.
-func (q *Queries) OutboundClaim(ctx context.Context, db DBTX, arg OutboundClaimParams) ([]OutboundClaimRow, error) {
-	rows, err := db.Query(ctx, outboundClaim,
-		arg.WorkspaceID,
-		arg.ChannelID,
-		arg.Now,
-		arg.Until,
-		arg.PaceMilliseconds,
-		arg.RowLimit,
-	)
+// Claimed messages with what is needed to send them. in_doubt says that a worker died while it
+// called the provider: the message may have been sent.
+func (q *Queries) OutboundClaimedList(ctx context.Context, db DBTX, arg OutboundClaimedListParams) ([]OutboundClaimedListRow, error) {
+	rows, err := db.Query(ctx, outboundClaimedList, arg.WorkspaceID, arg.MessageIDs, arg.LeasedUntil)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []OutboundClaimRow{}
+	items := []OutboundClaimedListRow{}
 	for rows.Next() {
-		var i OutboundClaimRow
+		var i OutboundClaimedListRow
 		if err := rows.Scan(
 			&i.MessageID,
 			&i.ConversationID,

@@ -48,4 +48,8 @@ func TestBudgetsArePartOfTheAPI(t *testing.T) {
 	renamed := apitest.Decode[api.AgentDetail](t, s.Patch(t, rich.Token, "/agents/"+agent.ID.String(), `{"name":"B","modelName":"unknown"}`).Want(t, http.StatusOK))
 	require.Equal(t, int64(5), *renamed.MonthlyBudgetMicros, "it stays if it is omitted")
 	require.Equal(t, api.AgentRunReasonPriceUnknown, *check())
+	// To JSON Schema these are integers.
+	s.Patch(t, rich.Token, "/model-budget", `{"monthlyBudgetMicros":432177495876.0}`).Want(t, http.StatusOK)
+	require.Equal(t, int64(432177495876), *get().MonthlyBudgetMicros)
+	s.Patch(t, rich.Token, "/agents/"+agent.ID.String(), `{"monthlyBudgetMicros":1e3}`).Want(t, http.StatusOK)
 }

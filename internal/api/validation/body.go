@@ -75,7 +75,26 @@ func (v *Validator) ReadBody(r *http.Request) (*Body, []api.FieldError, error) {
 	if broken := v.checkBody(body.value); len(broken) > 0 {
 		return nil, broken, nil
 	}
+	if mayHoldFloats(raw) {
+		plain, err := json.Marshal(body.value)
+		if err != nil {
+			return nil, nil, problem.Malformed("The body is not valid JSON.").WithCause(err)
+		}
+		body.Reader = bytes.NewReader(plain)
+	}
 	return body, nil, nil
+}
+
+// mayHoldFloats reports whether a body may have a number with a fraction or an exponent. To
+// JSON Schema 1.0 and 1e3 are integers (draft 2020-12, section 4.2.3), which encoding/json
+// decodes only if they are written as 1 and 1000.
+func mayHoldFloats(raw []byte) bool {
+	for i := 1; i < len(raw); i++ {
+		if (raw[i] == '.' || raw[i]|0x20 == 'e') && raw[i-1] >= '0' && raw[i-1] <= '9' {
+			return true
+		}
+	}
+	return false
 }
 
 func (v *Validator) checkBody(value any) []api.FieldError {

@@ -125,20 +125,12 @@ func (e *Engine) claim(ctx context.Context, row db.Channel) error {
 	if n == 0 {
 		return nil
 	}
-	claiming, cancel := context.WithTimeout(ctx, statementTimeout)
-	defer cancel()
-	now := e.Clock.Now()
-	// As the database stores it, since it is compared with that.
-	until := now.Add(rules.Timeout + leaseMargin).Truncate(time.Millisecond)
-	claims, err := db.New().OutboundClaim(claiming, e.DB, db.OutboundClaimParams{
-		WorkspaceID: row.WorkspaceID, ChannelID: row.ID, Now: now, Until: until, PaceMilliseconds: int32(rules.Interval.Milliseconds()), RowLimit: int32(n),
-	})
+	claims, err := e.lease(ctx, through, rules, n)
 	e.release(row.WorkspaceID, row.ID, n-len(claims))
 	if err != nil {
-		return fmt.Errorf("claim messages: %w", err)
+		return err
 	}
-	for _, claimed := range claims {
-		one := &sending{Engine: e, through: through, rules: rules, row: claimed, leasedUntil: until}
+	for _, one := range claims {
 		e.inFlight.Go(func() {
 			defer e.Wake.Send() // the next message of the conversation may be due
 			defer e.release(row.WorkspaceID, row.ID, 1)
@@ -146,6 +138,33 @@ func (e *Engine) claim(ctx context.Context, row db.Channel) error {
 		})
 	}
 	return nil
+}
+
+// lease claims up to n due messages of a channel.
+func (e *Engine) lease(ctx context.Context, through channel.Opened, rules provider.Rules, n int) ([]*sending, error) {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	now := e.Clock.Now()
+	// As the database stores it, since it is compared with that.
+	until := now.Add(rules.Timeout + leaseMargin).Truncate(time.Millisecond)
+	ids, err := db.New().OutboundClaim(ctx, e.DB, db.OutboundClaimParams{
+		WorkspaceID: through.Row.WorkspaceID, ChannelID: through.Row.ID, Now: now, Until: until,
+		PaceMilliseconds: int32(rules.Interval.Milliseconds()), RowLimit: int32(n),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim messages: %w", err)
+	} else if len(ids) == 0 {
+		return nil, nil
+	}
+	claims, err := db.New().OutboundClaimedList(ctx, e.DB, db.OutboundClaimedListParams{WorkspaceID: through.Row.WorkspaceID, MessageIDs: ids, LeasedUntil: &until})
+	if err != nil {
+		return nil, fmt.Errorf("read claimed messages: %w", err)
+	}
+	sendings := make([]*sending, len(claims))
+	for i, claimed := range claims {
+		sendings[i] = &sending{Engine: e, through: through, rules: rules, row: claimed, leasedUntil: until}
+	}
+	return sendings, nil
 }
 
 // reportUnusable lets the owner of a channel know that it cannot be used.

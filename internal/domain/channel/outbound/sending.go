@@ -21,7 +21,7 @@ type sending struct {
 
 	through     channel.Opened
 	rules       provider.Rules
-	row         db.OutboundClaimRow
+	row         db.OutboundClaimedListRow
 	leasedUntil time.Time
 	externalIDs []string // of the parts that this worker has sent
 	thread      string
