@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -217,7 +218,7 @@ func TestNoClaimedMessageIsLost(t *testing.T) {
 	f.run(t)
 	var last uuid.UUID
 	for i := range 100 {
-		last = f.reply(t, conversation, fmt.Sprint(i))
+		last = f.reply(t, conversation, strconv.Itoa(i))
 	}
 	f.becomes(t, last, api.DeliveryStatusSENT, 1)
 	require.Len(t, f.script.texts(), 100)
