@@ -1,8 +1,10 @@
 import { expect, expectAccessible, test } from './convo';
-import { bubbles, demoPage, open, reply, say } from './widget';
+import { bubbles, crawl, demoPage, open, reply, say } from './widget';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 
-// One address can begin 6 conversations in 12 hours: this file has 4 visitors.
+// One address can begin 6 conversations in 12 hours: this file has 5 visitors.
 
 test.beforeEach(({ quiet }) => quiet.allow(/allow-scripts and allow-same-origin/)); // the demo page has the origin of the frame
 
@@ -68,4 +70,28 @@ test('files are sent and downloaded', async ({ page, request }) => {
   const download = page.waitForEvent('download');
   await frame.getByRole('button', { name: 'shoes.txt' }).click();
   expect(readFileSync(await (await download).path(), 'utf8')).toBe('size 39');
+});
+
+test('an agent replies with a citation that opens its source', async ({ page, context, request }) => {
+  const site = createServer((asked, response) => {
+    response.writeHead(asked.url === '/umbrellas' ? 200 : 404, { 'Content-Type': 'text/html' });
+    response.end('<title>Umbrellas</title><main><h1>Umbrellas</h1><p>Our umbrellas withstand storms of 90 kilometers per hour.</p></main>');
+  });
+  await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
+  try {
+    const source = `http://127.0.0.1:${(site.address() as AddressInfo).port}/umbrellas`;
+    await crawl(request, source);
+    await page.goto(await demoPage(request, 'PUBLISHED'));
+    const frame = await open(page);
+    await say(frame, 'Which storms do your umbrellas withstand?');
+    await expect(bubbles(frame)).toHaveText(['Which storms do your umbrellas withstand?', 'Our umbrellas withstand storms of 90 kilometers per hour. [1]'], { timeout: 30_000 });
+    await expect(frame.locator('.draft')).toBeHidden();
+    await expectAccessible(page);
+    const opened = context.waitForEvent('page');
+    await frame.getByRole('list', { name: 'Sources' }).getByRole('link', { name: /^\[1\]/ }).click();
+    await expect(await opened).toHaveURL(source);
+  } finally {
+    site.closeAllConnections();
+    site.close();
+  }
 });

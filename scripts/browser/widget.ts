@@ -4,19 +4,28 @@ import { expect, type APIRequestContext, type Frame, type Page } from '@playwrig
 
 const headers = () => ({ Authorization: `Bearer ${demoToken()}` });
 
-/** The ID of a new channel for websites, in which no agent replies. */
-export async function siteChannel(request: APIRequestContext): Promise<string> {
+/** The ID of a new channel for websites. An agent replies in it if it is published. */
+export async function siteChannel(request: APIRequestContext, status: 'DRAFT' | 'PUBLISHED' = 'DRAFT'): Promise<string> {
   const create = async (path: string, data: object): Promise<string> => {
     const created = await request.post(`/api/v1${path}`, { headers: headers(), data });
     expect(created.status()).toBe(201);
     return (await created.json()).id;
   };
-  const agentId = await create('/agents', { name: 'Silent', modelProvider: 'builtin', modelName: 'builtin' }); // a draft
+  const agentId = await create('/agents', { name: 'Concierge', modelProvider: 'builtin', modelName: 'builtin', status });
   return create('/channels', { type: 'WEBSITE', name: 'Shop', agentId });
 }
 
 /** The demo page of that channel. */
-export const demoPage = async (request: APIRequestContext): Promise<string> => `/widget/demo?channel=${await siteChannel(request)}`;
+export const demoPage = async (request: APIRequestContext, status: 'DRAFT' | 'PUBLISHED' = 'DRAFT'): Promise<string> =>
+  `/widget/demo?channel=${await siteChannel(request, status)}`;
+
+/** Adds a page to the knowledge base. */
+export async function crawl(request: APIRequestContext, url: string): Promise<void> {
+  const begun = await request.post('/api/v1/knowledge/crawl', { headers: headers(), data: { url } });
+  expect(begun.status()).toBe(202);
+  const { id } = await begun.json();
+  await expect.poll(async () => (await (await request.get(`/api/v1/knowledge/jobs/${id}`, { headers: headers() })).json()).status, { timeout: 60_000 }).toBe('COMPLETED');
+}
 
 const shown = (page: Page) => page.frames().find((frame) => frame.url().includes('/widget/frame'));
 

@@ -4762,6 +4762,9 @@ type WidgetTypingEvent struct {
 	// Author Type of the author of a message.
 	Author MessageAuthorType `json:"author"`
 
+	// Draft What an agent has written so far. It replaces the previous draft. A message of the agent replaces it, an empty draft removes it, and events without a draft leave it as it is. Drafts are not stored, and some may be missed.
+	Draft *string `json:"draft,omitempty"`
+
 	// On Whether the author is writing.
 	On bool `json:"on"`
 }

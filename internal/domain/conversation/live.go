@@ -2,7 +2,9 @@ package conversation
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -49,4 +51,24 @@ func (s *Service) Typing(conversationID uuid.UUID, author api.MessageAuthorType,
 		return
 	}
 	s.Live.Publish(fanout.Hint{Topic: conversationID, Signal: fmt.Appendf(nil, `{"author":%q,"on":%t}`, author, on)})
+}
+
+// maxDraft is the longest draft, in bytes: other processes get it in a notification of
+// PostgreSQL, which has less than 8,000.
+const maxDraft = 2000
+
+// Draft shows the contact what an agent has written so far, in place of the previous draft; an
+// empty text removes it. Nothing is stored. It does not wait.
+func (s *Service) Draft(conversationID uuid.UUID, text string) {
+	if s.Live == nil {
+		return
+	}
+	if len(text) > maxDraft {
+		text = strings.ToValidUTF8(text[:maxDraft-len("…")], "") + "…"
+	}
+	signal, err := json.Marshal(api.WidgetTypingEvent{Author: api.MessageAuthorTypeAGENT, On: true, Draft: &text})
+	if err != nil {
+		return // a text can be encoded
+	}
+	s.Live.Publish(fanout.Hint{Topic: conversationID, Signal: signal})
 }

@@ -1,6 +1,8 @@
 package conversation_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -24,4 +26,24 @@ func TestTypingIsPassedOn(t *testing.T) {
 	require.JSONEq(t, `{"author":"AGENT","on":true}`, string(<-following.Signals()))
 	require.Empty(t, watched.Signals(), "of another conversation")
 	(&conversation.Service{}).Typing(followed, api.MessageAuthorTypeAGENT, true)
+}
+
+// TestDraftsArePassedOnAndBounded: a draft is no longer than other processes can be told.
+func TestDraftsArePassedOnAndBounded(t *testing.T) {
+	t.Parallel()
+	service := conversation.Service{Live: fanout.NewHub(nil, nil)}
+	topic := uuid.New()
+	following := service.Live.Subscribe(topic)
+	defer following.Close()
+	for _, one := range []struct{ text, shown string }{
+		{"We deliver", "We deliver"},
+		{"", ""},
+		{strings.Repeat("ż", 4000), strings.Repeat("ż", 998) + "…"},
+	} {
+		service.Draft(topic, one.text)
+		var typing api.WidgetTypingEvent
+		require.NoError(t, json.Unmarshal(<-following.Signals(), &typing))
+		require.Equal(t, api.WidgetTypingEvent{Author: api.MessageAuthorTypeAGENT, On: true, Draft: &one.shown}, typing)
+	}
+	(&conversation.Service{}).Draft(topic, "nothing is live")
 }

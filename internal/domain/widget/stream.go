@@ -89,7 +89,7 @@ func (s *Stream) Run(ctx context.Context, out Output) error {
 		case <-beat.C:
 			err = out.Heartbeat()
 		case signal := <-s.signals():
-			err = s.typing(out, signal)
+			err = pass(out, signal)
 		case <-s.identity.Changed():
 			changed = true
 		case <-s.changed():
@@ -173,8 +173,8 @@ func (s *Stream) advance(ctx context.Context, out Output) error {
 	return nil
 }
 
-// typing passes on that an agent or operator is writing.
-func (*Stream) typing(out Output, signal json.RawMessage) error {
+// pass passes on that an agent or operator is writing, and the drafts of agents.
+func pass(out Output, signal json.RawMessage) error {
 	var typing api.WidgetTypingEvent
 	if err := json.Unmarshal(signal, &typing); err == nil && typing.Author.Valid() && typing.Author != api.MessageAuthorTypeCONTACT {
 		return out.Events([]Event{{Name: "typing", Data: typing}})

@@ -28,7 +28,8 @@ const (
 )
 
 // Hint says that a topic has changed. Signal is passed on as it is, for what is not
-// stored, such as that someone is typing; at most 200 bytes.
+// stored, such as that someone is typing; one that is too long for a batch does not reach other
+// processes.
 type Hint struct {
 	Topic  uuid.UUID       `json:"t"`
 	Signal json.RawMessage `json:"s,omitempty"`

@@ -1253,7 +1253,7 @@ export interface paths {
         };
         /**
          * Stream events
-         * @description Streams what happens in the visitor's conversation as server-sent events. Without `Last-Event-ID`, the stream begins with an event `conversation` and the latest 100 messages, oldest first; with it, with what has changed since that event. `message`: a new or changed message (WidgetMessage). `conversation`: a new or changed conversation (WidgetConversation). `typing`: someone is writing (WidgetTypingEvent). `expired`: the session has ended. Lines that begin with a colon are heartbeats, every 25 seconds. A visitor can have 6 streams; another one ends the oldest.
+         * @description Streams what happens in the visitor's conversation as server-sent events. Without `Last-Event-ID`, the stream begins with an event `conversation` and the latest 100 messages, oldest first; with it, with what has changed since that event. `message`: a new or changed message (WidgetMessage). `conversation`: a new or changed conversation (WidgetConversation). `typing`: someone is writing, and what an agent has written so far (WidgetTypingEvent). `expired`: the session has ended. Lines that begin with a colon are heartbeats, every 25 seconds. A visitor can have 6 streams; another one ends the oldest.
          */
         get: operations["streamWidgetEvents"];
         put?: never;
@@ -4684,6 +4684,8 @@ export interface components {
             author: components["schemas"]["MessageAuthorType"];
             /** @description Whether the author is writing. */
             on: boolean;
+            /** @description What an agent has written so far. It replaces the previous draft. A message of the agent replaces it, an empty draft removes it, and events without a draft leave it as it is. Drafts are not stored, and some may be missed. */
+            draft?: string;
         };
         /** @description The data of the event `expired`: the session has ended. There is none. */
         WidgetExpiredEvent: Record<string, never>;

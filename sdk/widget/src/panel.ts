@@ -9,7 +9,11 @@ import { View } from './view.js';
 
 const largestFile = 10 * 1024 * 1024;
 const typingEvery = 4_000; // milliseconds between two reports that the visitor is writing
+const draftFor = 20_000; // how long a draft is shown that is neither continued nor replaced
 const typingFor = 6_000; // how long the other side is shown as writing
+
+/** Who is writing, and what an agent has written so far. */
+type Typing = { author: string; on: boolean; draft?: string };
 
 /** Calls back when the loader says hello; its origin is the only one spoken to from then on. */
 function greetLoader(hello: (message: Extract<FromLoader, { type: 'hello' }>, post: (m: FromPanel) => void) => void, visible: (on: boolean) => void): void {
@@ -61,6 +65,7 @@ class Panel {
   private lastRead = '';
   private lastTyping = 0;
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
+  private draftTimer: ReturnType<typeof setTimeout> | undefined;
   private started = false;
 
   constructor(
@@ -143,13 +148,15 @@ class Panel {
   private receive(event: StreamEvent): void {
     if (event.type === 'message') this.store(event.data as Message);
     else if (event.type === 'conversation') this.setConversation(event.data as Conversation);
-    else if (event.type === 'typing') this.showTyping(event.data as { author: string; on: boolean });
+    else if (event.type === 'typing') this.showTyping(event.data as Typing);
   }
 
   private store(message: Message): void {
     this.messages.set(message.id, message);
     this.outbox.forget(message.clientMessageId);
-    if (message.role === 'ASSISTANT') this.showTyping({ author: message.author.type, on: false });
+    if (message.role === 'ASSISTANT') {
+      this.showTyping({ author: message.author.type, on: false, draft: '' });
+    }
     this.render();
     this.markRead();
   }
@@ -164,10 +171,18 @@ class Panel {
     return this.conversation?.status === 'CLOSED' ? this.texts.closed : '';
   }
 
-  private showTyping(to: { author: string; on: boolean }): void {
+  private showTyping(to: Typing): void {
+    if (to.draft !== undefined) this.showDraft(to.draft);
     clearTimeout(this.typingTimer);
     this.view.typing(to.on ? (to.author === 'AGENT' ? this.texts.agent : this.texts.person) : undefined);
     if (to.on) this.typingTimer = setTimeout(() => this.view.typing(undefined), typingFor);
+  }
+
+  /** Shows what an agent has written so far, until its message arrives. Drafts are hints, which can be lost. */
+  private showDraft(text: string): void {
+    clearTimeout(this.draftTimer);
+    this.view.draft(text);
+    if (text) this.draftTimer = setTimeout(() => this.view.draft(''), draftFor);
   }
 
   private sorted(): Message[] {

@@ -34,6 +34,9 @@ export class View {
   private readonly notice = element('p', { className: 'notice' });
   private readonly status = element('p', { className: 'status', role: 'status' });
   private readonly typingLine = element('p', { className: 'typing', hidden: true });
+  private readonly draftBubble = element('div', { className: 'bubble' });
+  // Screen readers say the message once it is complete.
+  private readonly draftRow = element('div', { className: 'draft theirs', hidden: true, ariaHidden: 'true' }, this.draftBubble);
   private readonly form: HTMLFormElement;
   private readonly rows = new Map<string, { row: HTMLElement; shown: string }>();
   private consentBox: HTMLElement | undefined;
@@ -45,7 +48,7 @@ export class View {
     this.heading.textContent = texts.title;
     const close = element('button', { type: 'button', className: 'icon close', ariaLabel: texts.close, textContent: '×' });
     close.addEventListener('click', () => actions.close());
-    this.log = element('div', { className: 'log', tabIndex: 0, role: 'log', ariaLabel: texts.log }, this.notice, this.list, this.typingLine);
+    this.log = element('div', { className: 'log', tabIndex: 0, role: 'log', ariaLabel: texts.log }, this.notice, this.list, this.draftRow, this.typingLine);
     this.log.setAttribute('aria-live', 'polite');
     this.input = element('textarea', { rows: 1, maxLength: 10_000, placeholder: texts.placeholder, ariaLabel: texts.label });
     this.form = this.makeForm();
@@ -125,9 +128,22 @@ export class View {
     if (who !== undefined) this.follow();
   }
 
+  /** Shows what an agent has written so far; an empty text removes it. */
+  draft(text: string): void {
+    if (this.draftBubble.textContent === text) return;
+    const atEnd = this.atEnd();
+    this.draftRow.hidden = text === '';
+    this.draftBubble.textContent = text;
+    if (atEnd) this.follow();
+  }
+
+  private atEnd(): boolean {
+    return this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < nearEnd;
+  }
+
   /** Shows messages in their order, then those that wait. Only what changed is touched. */
   render(messages: readonly Message[], waiting: readonly Waiting[]): void {
-    const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < nearEnd;
+    const atEnd = this.atEnd();
     const wanted: HTMLElement[] = [];
     const greeting = this.rows.get('greeting');
     if (greeting) wanted.push(greeting.row);

@@ -40,6 +40,8 @@ type Input struct {
 	Agent       db.Agent
 	RunID       *uuid.UUID // nil for previews
 	Dialogue    dialogue.Dialogue
+	// Draft is called with what the model has written so far; nil if no one wants to see it.
+	Draft func(text string)
 }
 
 // Reply is what an agent does in its turn.
@@ -224,7 +226,7 @@ func (t *turn) fallsBack(err error) bool {
 // chat calls the model, and again if the provider has no capacity for a moment.
 func (t *turn) chat(ctx context.Context, provider model.Provider, request model.Request) (model.Response, error) {
 	for n := 1; ; n++ {
-		response, err := t.Call(ctx, t.in, provider, request)
+		response, err := t.Call(ctx, t.in, t.drafted(provider), request)
 		t.reply.Usage = t.reply.Usage.Add(response.Usage)
 		pause, again := model.Pause(ctx, err, n)
 		if !again {
@@ -242,7 +244,7 @@ func (t *turn) chat(ctx context.Context, provider model.Provider, request model.
 
 // Call calls a model within the budgets of an agent. The builtin model costs nothing.
 func (e *Engine) Call(ctx context.Context, in Input, provider model.Provider, request model.Request) (model.Response, error) {
-	if _, free := provider.(builtin.Provider); free || e.Ledger == nil {
+	if e.Ledger == nil || isFree(provider) {
 		return provider.Chat(ctx, request)
 	}
 	return e.Ledger.Chat(ctx, spending.Caller{WorkspaceID: in.WorkspaceID, Agent: in.Agent, RunID: in.RunID}, provider, request)

@@ -35,6 +35,8 @@ type attempt struct {
 	run   db.AgentRun
 	seen  snapshot
 	reply reply.Reply
+	// drafted says that the visitor sees a draft of the reply.
+	drafted bool
 }
 
 // snapshot is what a reply is based on.
@@ -55,6 +57,9 @@ func (a *attempt) work(ctx context.Context) {
 	defer stop(nil)
 	go a.beat(working, stop)
 	err := a.try(working)
+	if err != nil || a.dropped() != nil {
+		a.showDraft("") // no message replaces it
+	}
 	switch {
 	case err == nil || errors.Is(err, errLeaseLost) || errors.Is(context.Cause(working), errLeaseLost):
 	case errors.Is(err, errWroteAgain) || ctx.Err() != nil:
@@ -189,7 +194,9 @@ func (a *attempt) compose(ctx context.Context) (err error) {
 	defer cancel()
 	a.typing(true)
 	defer a.typing(false)
-	a.reply, err = a.Engine.Reply(ctx, reply.Input{WorkspaceID: a.run.WorkspaceID, Agent: a.seen.agent, RunID: &a.run.ID, Dialogue: a.seen.dialogue})
+	a.reply, err = a.Engine.Reply(ctx, reply.Input{
+		WorkspaceID: a.run.WorkspaceID, Agent: a.seen.agent, RunID: &a.run.ID, Dialogue: a.seen.dialogue, Draft: a.drafts(),
+	})
 	return err
 }
 

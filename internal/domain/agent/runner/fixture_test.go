@@ -32,12 +32,14 @@ type fixture struct {
 
 	conversations *conversation.Service
 	models        *scripted.Provider
+	providers     model.Registry
 	agent         uuid.UUID
 }
 
 func setup(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{World: seed.New(t), models: scripted.New(scripted.Says("We do. [1]"))}
+	f.providers = model.Registry{scripted.Name: f.models, builtin.Name: builtin.Provider{}}
 	f.Clock.Advance(123_456 * time.Nanosecond) // the database stores milliseconds
 	f.conversations = &conversation.Service{
 		DB: f.DB, IDs: f.IDs, Clock: f.Clock, Pages: f.Pages, Events: f.Recorder,
@@ -74,7 +76,7 @@ func (f *fixture) runner() *runner.Runner {
 	return runner.New(runner.Options{
 		DB: f.DB, Conversations: f.conversations, Clock: f.Clock, Log: slog.New(slog.DiscardHandler), Poll: time.Millisecond,
 		Leads: &lead.Service{DB: f.DB, IDs: f.IDs, Clock: f.Clock, Events: f.Recorder},
-		Engine: &reply.Engine{Models: model.Registry{scripted.Name: f.models, builtin.Name: builtin.Provider{}}, Search: finder.Find,
+		Engine: &reply.Engine{Models: f.providers, Search: finder.Find,
 			Ledger: &spending.Ledger{DB: f.DB, IDs: f.IDs, Clock: f.Clock, Log: slog.New(slog.DiscardHandler)}},
 	})
 }
