@@ -42,6 +42,7 @@ WHERE workspace_id = @workspace_id AND id = @id AND lease = @lease AND outcome I
 -- count: what they cost is not known.
 UPDATE agent_runs AS runs SET
     outcome = @outcome::text, reason = sqlc.narg('reason'), steps = @steps, reply_id = sqlc.narg('reply_id'),
+    agent_version = sqlc.narg('agent_version'),
     model_provider = @model_provider::text, model_name = @model_name::text, input_tokens = @input_tokens, output_tokens = @output_tokens,
     cost_micros = (
         SELECT CASE WHEN count(*) = count(calls.cost_micros) THEN coalesce(sum(calls.cost_micros), 0) END

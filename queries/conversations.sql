@@ -60,9 +60,10 @@ ORDER BY id FOR UPDATE;
 
 -- name: ConversationSetStatusMany :exec
 -- Sets the status of conversations that are locked. The first hand-off is remembered, unless
--- an operator has written before it: the time to the first reply counts from it.
+-- an operator has written before it: the time to the first reply counts from it. One that was
+-- closed continues with the published version of its agent.
 UPDATE conversations SET
-    status = @status, updated_at = @updated_at, revision = revision + 1,
+    agent_version = CASE WHEN status <> 'CLOSED' THEN agent_version END, status = @status, updated_at = @updated_at, revision = revision + 1,
     handed_off_at = CASE WHEN @status = 'HANDED_OFF' AND first_operator_reply_at IS NULL THEN coalesce(handed_off_at, @updated_at) ELSE handed_off_at END
 WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[]);
 

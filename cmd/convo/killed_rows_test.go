@@ -44,6 +44,7 @@ func (b *killBed) countUpdates(t *testing.T) {
 		"CREATE FUNCTION count_update() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO updates VALUES (NEW.id); RETURN NULL; END $$",
 		"CREATE TRIGGER counts AFTER UPDATE OF secret ON integrations FOR EACH ROW EXECUTE FUNCTION count_update()",
 		"CREATE TRIGGER counts AFTER UPDATE OF error_code ON channels FOR EACH ROW EXECUTE FUNCTION count_update()",
+		"CREATE TRIGGER counts AFTER UPDATE OF published_version ON agents FOR EACH ROW EXECUTE FUNCTION count_update()",
 		"CREATE TABLE authorizations (id uuid NOT NULL)",
 		"CREATE FUNCTION count_authorization() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO authorizations VALUES (NEW.id); RETURN NULL; END $$",
 		"CREATE TRIGGER authorizes AFTER UPDATE OF authorization_hash ON channels FOR EACH ROW EXECUTE FUNCTION count_authorization()",
@@ -67,7 +68,16 @@ func (b *killBed) callsOnRows(t *testing.T) []*keyedCall {
 	crawled := b.post(t, "/knowledge/crawl", "application/json", fmt.Sprintf(`{"url":"https://docs.example.com/%s"}`, uuid.New()))
 	_, err := b.connection.Exec(t.Context(), "UPDATE knowledge_jobs SET status = 'COMPLETED', finished_at = now() WHERE id = $1", crawled.ID)
 	require.NoError(t, err)
+	draft := b.create(t, "/agents", `{"name":"Draft","modelProvider":"builtin","modelName":"extractive"}`)
+	published := b.create(t, "/agents", `{"name":"Published","modelProvider":"builtin","modelName":"extractive","status":"PUBLISHED"}`)
 	return []*keyedCall{
+		{operation: "publishAgent", path: fmt.Sprintf("/agents/%s/publish", draft), effects: []string{
+			updated(draft), fmt.Sprintf("SELECT count(*) FROM agent_versions WHERE agent_id = '%s'", draft),
+		}},
+		{
+			operation: "rollBackAgent", path: fmt.Sprintf("/agents/%s/rollback", published), contentType: "application/json", body: `{"version":1}`,
+			effects: []string{fmt.Sprintf("SELECT count(*) - 1 FROM updates WHERE id = '%s'", published)}, // it was published once
+		},
 		{
 			operation: "rotateIntegrationSecret", path: fmt.Sprintf("/integrations/%s/rotate-secret", webhook),
 			contentType: "application/json", body: `{"overlapHours":1}`, effects: []string{updated(webhook)},

@@ -37,9 +37,21 @@ type ServerInterface interface {
 	// PreviewAgent Try an agent
 	// (POST /agents/{id}/preview)
 	PreviewAgent(ctx echo.Context, id ID) error
+	// PublishAgent Publish an agent
+	// (POST /agents/{id}/publish)
+	PublishAgent(ctx echo.Context, id ID) error
+	// RollBackAgent Roll an agent back
+	// (POST /agents/{id}/rollback)
+	RollBackAgent(ctx echo.Context, id ID) error
 	// ListAgentRuns List runs
 	// (GET /agents/{id}/runs)
 	ListAgentRuns(ctx echo.Context, id ID, params ListAgentRunsParams) error
+	// ListAgentVersions List versions
+	// (GET /agents/{id}/versions)
+	ListAgentVersions(ctx echo.Context, id ID, params ListAgentVersionsParams) error
+	// GetAgentVersion Fetch a version
+	// (GET /agents/{id}/versions/{version})
+	GetAgentVersion(ctx echo.Context, id ID, version int32) error
 	// GetAgentAnalytics Fetch metrics of agents
 	// (GET /analytics/agents)
 	GetAgentAnalytics(ctx echo.Context, params GetAgentAnalyticsParams) error
@@ -379,6 +391,38 @@ func (w *ServerInterfaceWrapper) PreviewAgent(ctx echo.Context) error {
 	return err
 }
 
+// PublishAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) PublishAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PublishAgent(ctx, id)
+	return err
+}
+
+// RollBackAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) RollBackAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RollBackAgent(ctx, id)
+	return err
+}
+
 // ListAgentRuns converts echo context to params.
 func (w *ServerInterfaceWrapper) ListAgentRuns(ctx echo.Context) error {
 	var err error
@@ -408,6 +452,62 @@ func (w *ServerInterfaceWrapper) ListAgentRuns(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAgentRuns(ctx, id, params)
+	return err
+}
+
+// ListAgentVersions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAgentVersions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAgentVersionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAgentVersions(ctx, id, params)
+	return err
+}
+
+// GetAgentVersion converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAgentVersion(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "version" -------------
+	var version int32
+
+	err = runtime.BindStyledParameterWithOptions("simple", "version", ctx.Param("version"), &version, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int32", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter version: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAgentVersion(ctx, id, version)
 	return err
 }
 
@@ -1953,7 +2053,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/agents/:id", wrapper.UpdateAgent, options.OperationMiddlewares["updateAgent"]...)
 	router.POST(options.BaseURL+"/agents/:id/check", wrapper.CheckAgent, options.OperationMiddlewares["checkAgent"]...)
 	router.POST(options.BaseURL+"/agents/:id/preview", wrapper.PreviewAgent, options.OperationMiddlewares["previewAgent"]...)
+	router.POST(options.BaseURL+"/agents/:id/publish", wrapper.PublishAgent, options.OperationMiddlewares["publishAgent"]...)
+	router.POST(options.BaseURL+"/agents/:id/rollback", wrapper.RollBackAgent, options.OperationMiddlewares["rollBackAgent"]...)
 	router.GET(options.BaseURL+"/agents/:id/runs", wrapper.ListAgentRuns, options.OperationMiddlewares["listAgentRuns"]...)
+	router.GET(options.BaseURL+"/agents/:id/versions", wrapper.ListAgentVersions, options.OperationMiddlewares["listAgentVersions"]...)
+	router.GET(options.BaseURL+"/agents/:id/versions/:version", wrapper.GetAgentVersion, options.OperationMiddlewares["getAgentVersion"]...)
 	router.GET(options.BaseURL+"/analytics/agents", wrapper.GetAgentAnalytics, options.OperationMiddlewares["getAgentAnalytics"]...)
 	router.GET(options.BaseURL+"/analytics/overview", wrapper.GetAnalyticsOverview, options.OperationMiddlewares["getAnalyticsOverview"]...)
 	router.GET(options.BaseURL+"/analytics/timeseries", wrapper.GetAnalyticsTimeseries, options.OperationMiddlewares["getAnalyticsTimeseries"]...)
@@ -2193,6 +2297,51 @@ func (response PreviewAgent200JSONResponse) VisitPreviewAgentResponse(w http.Res
 	return err
 }
 
+type PublishAgentRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type PublishAgentResponseObject interface {
+	VisitPublishAgentResponse(w http.ResponseWriter) error
+}
+
+type PublishAgent200JSONResponse AgentDetail
+
+func (response PublishAgent200JSONResponse) VisitPublishAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollBackAgentRequestObject struct {
+	ID   ID `json:"id"`
+	Body *RollBackAgentJSONRequestBody
+}
+
+type RollBackAgentResponseObject interface {
+	VisitRollBackAgentResponse(w http.ResponseWriter) error
+}
+
+type RollBackAgent200JSONResponse AgentDetail
+
+func (response RollBackAgent200JSONResponse) VisitRollBackAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAgentRunsRequestObject struct {
 	ID     ID `json:"id"`
 	Params ListAgentRunsParams
@@ -2225,6 +2374,66 @@ func (response ListAgentRuns200JSONResponse) VisitListAgentRunsResponse(w http.R
 	if response.Headers.XNextCursor != nil {
 		w.Header().Set("X-Next-Cursor", fmt.Sprint(*response.Headers.XNextCursor))
 	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentVersionsRequestObject struct {
+	ID     ID `json:"id"`
+	Params ListAgentVersionsParams
+}
+
+type ListAgentVersionsResponseObject interface {
+	VisitListAgentVersionsResponse(w http.ResponseWriter) error
+}
+
+type ListAgentVersions200ResponseHeaders struct {
+	Link        *string
+	XNextCursor *string
+}
+
+type ListAgentVersions200JSONResponse struct {
+	Body    []AgentVersion
+	Headers ListAgentVersions200ResponseHeaders
+}
+
+func (response ListAgentVersions200JSONResponse) VisitListAgentVersionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XNextCursor != nil {
+		w.Header().Set("X-Next-Cursor", fmt.Sprint(*response.Headers.XNextCursor))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentVersionRequestObject struct {
+	ID      ID    `json:"id"`
+	Version int32 `json:"version"`
+}
+
+type GetAgentVersionResponseObject interface {
+	VisitGetAgentVersionResponse(w http.ResponseWriter) error
+}
+
+type GetAgentVersion200JSONResponse AgentVersionDetail
+
+func (response GetAgentVersion200JSONResponse) VisitGetAgentVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4384,9 +4593,21 @@ type StrictServerInterface interface {
 	// PreviewAgent Try an agent
 	// (POST /agents/{id}/preview)
 	PreviewAgent(ctx context.Context, request PreviewAgentRequestObject) (PreviewAgentResponseObject, error)
+	// PublishAgent Publish an agent
+	// (POST /agents/{id}/publish)
+	PublishAgent(ctx context.Context, request PublishAgentRequestObject) (PublishAgentResponseObject, error)
+	// RollBackAgent Roll an agent back
+	// (POST /agents/{id}/rollback)
+	RollBackAgent(ctx context.Context, request RollBackAgentRequestObject) (RollBackAgentResponseObject, error)
 	// ListAgentRuns List runs
 	// (GET /agents/{id}/runs)
 	ListAgentRuns(ctx context.Context, request ListAgentRunsRequestObject) (ListAgentRunsResponseObject, error)
+	// ListAgentVersions List versions
+	// (GET /agents/{id}/versions)
+	ListAgentVersions(ctx context.Context, request ListAgentVersionsRequestObject) (ListAgentVersionsResponseObject, error)
+	// GetAgentVersion Fetch a version
+	// (GET /agents/{id}/versions/{version})
+	GetAgentVersion(ctx context.Context, request GetAgentVersionRequestObject) (GetAgentVersionResponseObject, error)
 	// GetAgentAnalytics Fetch metrics of agents
 	// (GET /analytics/agents)
 	GetAgentAnalytics(ctx context.Context, request GetAgentAnalyticsRequestObject) (GetAgentAnalyticsResponseObject, error)
@@ -4852,6 +5073,79 @@ func (sh *strictHandler) PreviewAgent(ctx echo.Context, id ID) error {
 	return nil
 }
 
+// PublishAgent operation middleware
+func (sh *strictHandler) PublishAgent(ctx echo.Context, id ID) error {
+	var request PublishAgentRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PublishAgent(ctx.Request().Context(), request.(PublishAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PublishAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PublishAgentResponseObject); ok {
+		return validResponse.VisitPublishAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RollBackAgent operation middleware
+func (sh *strictHandler) RollBackAgent(ctx echo.Context, id ID) error {
+	var request RollBackAgentRequestObject
+
+	request.ID = id
+
+	var body RollBackAgentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RollBackAgent(ctx.Request().Context(), request.(RollBackAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RollBackAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RollBackAgentResponseObject); ok {
+		return validResponse.VisitRollBackAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListAgentRuns operation middleware
 func (sh *strictHandler) ListAgentRuns(ctx echo.Context, id ID, params ListAgentRunsParams) error {
 	var request ListAgentRunsRequestObject
@@ -4872,6 +5166,58 @@ func (sh *strictHandler) ListAgentRuns(ctx echo.Context, id ID, params ListAgent
 		return err
 	} else if validResponse, ok := response.(ListAgentRunsResponseObject); ok {
 		return validResponse.VisitListAgentRunsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAgentVersions operation middleware
+func (sh *strictHandler) ListAgentVersions(ctx echo.Context, id ID, params ListAgentVersionsParams) error {
+	var request ListAgentVersionsRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAgentVersions(ctx.Request().Context(), request.(ListAgentVersionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAgentVersions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAgentVersionsResponseObject); ok {
+		return validResponse.VisitListAgentVersionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAgentVersion operation middleware
+func (sh *strictHandler) GetAgentVersion(ctx echo.Context, id ID, version int32) error {
+	var request GetAgentVersionRequestObject
+
+	request.ID = id
+	request.Version = version
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAgentVersion(ctx.Request().Context(), request.(GetAgentVersionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAgentVersion")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAgentVersionResponseObject); ok {
+		return validResponse.VisitGetAgentVersionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -18,12 +18,15 @@ type (
 	AgentPreviewLead                       = model.AgentPreviewLead
 	AgentPreviewMessage                    = model.AgentPreviewMessage
 	AgentPreviewRequest                    = model.AgentPreviewRequest
+	AgentRollback                          = model.AgentRollback
 	AgentRun                               = model.AgentRun
 	AgentRunOutcome                        = model.AgentRunOutcome
 	AgentRunReason                         = model.AgentRunReason
 	AgentRunStatus                         = model.AgentRunStatus
 	AgentStatus                            = model.AgentStatus
 	AgentUpdate                            = model.AgentUpdate
+	AgentVersion                           = model.AgentVersion
+	AgentVersionDetail                     = model.AgentVersionDetail
 	AnalyticsBucket                        = model.AnalyticsBucket
 	AnalyticsFigures                       = model.AnalyticsFigures
 	AnalyticsGranularity                   = model.AnalyticsGranularity
@@ -249,6 +252,7 @@ type (
 	ProviderInPath                         = model.ProviderInPath
 	ListAgentsParams                       = model.ListAgentsParams
 	ListAgentRunsParams                    = model.ListAgentRunsParams
+	ListAgentVersionsParams                = model.ListAgentVersionsParams
 	GetAgentAnalyticsParams                = model.GetAgentAnalyticsParams
 	GetAnalyticsOverviewParams             = model.GetAnalyticsOverviewParams
 	GetAnalyticsTimeseriesParams           = model.GetAnalyticsTimeseriesParams
@@ -274,6 +278,7 @@ type (
 	CreateAgentJSONRequestBody             = model.CreateAgentJSONRequestBody
 	UpdateAgentJSONRequestBody             = model.UpdateAgentJSONRequestBody
 	PreviewAgentJSONRequestBody            = model.PreviewAgentJSONRequestBody
+	RollBackAgentJSONRequestBody           = model.RollBackAgentJSONRequestBody
 	CreateChannelJSONRequestBody           = model.CreateChannelJSONRequestBody
 	UpdateChannelJSONRequestBody           = model.UpdateChannelJSONRequestBody
 	UpdateContactJSONRequestBody           = model.UpdateContactJSONRequestBody
@@ -445,6 +450,7 @@ const (
 	ErrorCodeUnknownTag                                     = model.ErrorCodeUnknownTag
 	ErrorCodeUnknownTemplate                                = model.ErrorCodeUnknownTemplate
 	ErrorCodeUnknownUser                                    = model.ErrorCodeUnknownUser
+	ErrorCodeUnknownVersion                                 = model.ErrorCodeUnknownVersion
 	ErrorCodeUnsupportedMediaType                           = model.ErrorCodeUnsupportedMediaType
 	ErrorCodeValidationFailed                               = model.ErrorCodeValidationFailed
 	EventTypeContactCreated                                 = model.EventTypeContactCreated

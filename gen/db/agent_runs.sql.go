@@ -16,14 +16,15 @@ import (
 const agentRunEnd = `-- name: AgentRunEnd :exec
 UPDATE agent_runs AS runs SET
     outcome = $1::text, reason = $2, steps = $3, reply_id = $4,
-    model_provider = $5::text, model_name = $6::text, input_tokens = $7, output_tokens = $8,
+    agent_version = $5,
+    model_provider = $6::text, model_name = $7::text, input_tokens = $8, output_tokens = $9,
     cost_micros = (
         SELECT CASE WHEN count(*) = count(calls.cost_micros) THEN coalesce(sum(calls.cost_micros), 0) END
         FROM model_calls AS calls
-        WHERE calls.workspace_id = $9 AND calls.run_id = runs.id AND calls.outcome IS NOT NULL AND calls.outcome <> 'lost'
+        WHERE calls.workspace_id = $10 AND calls.run_id = runs.id AND calls.outcome IS NOT NULL AND calls.outcome <> 'lost'
     )::bigint,
-    finished_at = $10::timestamptz, lease = NULL, leased_until = NULL
-WHERE runs.workspace_id = $9 AND runs.id = $11
+    finished_at = $11::timestamptz, lease = NULL, leased_until = NULL
+WHERE runs.workspace_id = $10 AND runs.id = $12
 `
 
 type AgentRunEndParams struct {
@@ -31,6 +32,7 @@ type AgentRunEndParams struct {
 	Reason        *string
 	Steps         int32
 	ReplyID       *uuid.UUID
+	AgentVersion  *int32
 	ModelProvider string
 	ModelName     string
 	InputTokens   int32
@@ -49,6 +51,7 @@ func (q *Queries) AgentRunEnd(ctx context.Context, db DBTX, arg AgentRunEndParam
 		arg.Reason,
 		arg.Steps,
 		arg.ReplyID,
+		arg.AgentVersion,
 		arg.ModelProvider,
 		arg.ModelName,
 		arg.InputTokens,
@@ -61,7 +64,7 @@ func (q *Queries) AgentRunEnd(ctx context.Context, db DBTX, arg AgentRunEndParam
 }
 
 const agentRunGet = `-- name: AgentRunGet :one
-SELECT workspace_id, id, agent_id, conversation_id, message_id, deadline_at, lease, leased_until, tries, outcome, reason, steps, model_provider, model_name, input_tokens, output_tokens, reply_id, created_at, started_at, finished_at, cost_micros FROM agent_runs WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, agent_id, conversation_id, message_id, deadline_at, lease, leased_until, tries, outcome, reason, steps, model_provider, model_name, input_tokens, output_tokens, reply_id, created_at, started_at, finished_at, cost_micros, agent_version FROM agent_runs WHERE workspace_id = $1 AND id = $2
 `
 
 type AgentRunGetParams struct {
@@ -95,12 +98,13 @@ func (q *Queries) AgentRunGet(ctx context.Context, db DBTX, arg AgentRunGetParam
 		&i.StartedAt,
 		&i.FinishedAt,
 		&i.CostMicros,
+		&i.AgentVersion,
 	)
 	return i, err
 }
 
 const agentRunList = `-- name: AgentRunList :many
-SELECT workspace_id, id, agent_id, conversation_id, message_id, deadline_at, lease, leased_until, tries, outcome, reason, steps, model_provider, model_name, input_tokens, output_tokens, reply_id, created_at, started_at, finished_at, cost_micros FROM agent_runs
+SELECT workspace_id, id, agent_id, conversation_id, message_id, deadline_at, lease, leased_until, tries, outcome, reason, steps, model_provider, model_name, input_tokens, output_tokens, reply_id, created_at, started_at, finished_at, cost_micros, agent_version FROM agent_runs
 WHERE workspace_id = $1 AND agent_id = $2 AND id < $3
 ORDER BY id DESC LIMIT $4
 `
@@ -149,6 +153,7 @@ func (q *Queries) AgentRunList(ctx context.Context, db DBTX, arg AgentRunListPar
 			&i.StartedAt,
 			&i.FinishedAt,
 			&i.CostMicros,
+			&i.AgentVersion,
 		); err != nil {
 			return nil, err
 		}
@@ -161,7 +166,7 @@ func (q *Queries) AgentRunList(ctx context.Context, db DBTX, arg AgentRunListPar
 }
 
 const agentRunLock = `-- name: AgentRunLock :one
-SELECT workspace_id, id, agent_id, conversation_id, message_id, deadline_at, lease, leased_until, tries, outcome, reason, steps, model_provider, model_name, input_tokens, output_tokens, reply_id, created_at, started_at, finished_at, cost_micros FROM agent_runs WHERE workspace_id = $1 AND id = $2 AND lease = $3 AND outcome IS NULL FOR UPDATE
+SELECT workspace_id, id, agent_id, conversation_id, message_id, deadline_at, lease, leased_until, tries, outcome, reason, steps, model_provider, model_name, input_tokens, output_tokens, reply_id, created_at, started_at, finished_at, cost_micros, agent_version FROM agent_runs WHERE workspace_id = $1 AND id = $2 AND lease = $3 AND outcome IS NULL FOR UPDATE
 `
 
 type AgentRunLockParams struct {
@@ -197,6 +202,7 @@ func (q *Queries) AgentRunLock(ctx context.Context, db DBTX, arg AgentRunLockPar
 		&i.StartedAt,
 		&i.FinishedAt,
 		&i.CostMicros,
+		&i.AgentVersion,
 	)
 	return i, err
 }
@@ -472,7 +478,7 @@ UPDATE agent_runs SET
     started_at = coalesce(agent_runs.started_at, $2::timestamptz)
 FROM due_agent_runs($2::timestamptz, $3::integer, $4::integer, $5::uuid) AS due
 WHERE agent_runs.workspace_id = due.of_workspace AND agent_runs.id = due.run
-RETURNING agent_runs.workspace_id, agent_runs.id, agent_runs.agent_id, agent_runs.conversation_id, agent_runs.message_id, agent_runs.deadline_at, agent_runs.lease, agent_runs.leased_until, agent_runs.tries, agent_runs.outcome, agent_runs.reason, agent_runs.steps, agent_runs.model_provider, agent_runs.model_name, agent_runs.input_tokens, agent_runs.output_tokens, agent_runs.reply_id, agent_runs.created_at, agent_runs.started_at, agent_runs.finished_at, agent_runs.cost_micros
+RETURNING agent_runs.workspace_id, agent_runs.id, agent_runs.agent_id, agent_runs.conversation_id, agent_runs.message_id, agent_runs.deadline_at, agent_runs.lease, agent_runs.leased_until, agent_runs.tries, agent_runs.outcome, agent_runs.reason, agent_runs.steps, agent_runs.model_provider, agent_runs.model_name, agent_runs.input_tokens, agent_runs.output_tokens, agent_runs.reply_id, agent_runs.created_at, agent_runs.started_at, agent_runs.finished_at, agent_runs.cost_micros, agent_runs.agent_version
 `
 
 type SystemAgentRunClaimParams struct {
@@ -522,6 +528,7 @@ func (q *Queries) SystemAgentRunClaim(ctx context.Context, db DBTX, arg SystemAg
 			&i.StartedAt,
 			&i.FinishedAt,
 			&i.CostMicros,
+			&i.AgentVersion,
 		); err != nil {
 			return nil, err
 		}

@@ -16,7 +16,7 @@ import (
 const agentCreate = `-- name: AgentCreate :one
 INSERT INTO agents (workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, monthly_budget_micros, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
-RETURNING workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at, monthly_budget_micros
+RETURNING workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at, monthly_budget_micros, published_version, unpublished_changes
 `
 
 type AgentCreateParams struct {
@@ -62,12 +62,14 @@ func (q *Queries) AgentCreate(ctx context.Context, db DBTX, arg AgentCreateParam
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.MonthlyBudgetMicros,
+		&i.PublishedVersion,
+		&i.UnpublishedChanges,
 	)
 	return i, err
 }
 
 const agentGet = `-- name: AgentGet :one
-SELECT workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at, monthly_budget_micros FROM agents WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at, monthly_budget_micros, published_version, unpublished_changes FROM agents WHERE workspace_id = $1 AND id = $2
 `
 
 type AgentGetParams struct {
@@ -92,12 +94,14 @@ func (q *Queries) AgentGet(ctx context.Context, db DBTX, arg AgentGetParams) (Ag
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.MonthlyBudgetMicros,
+		&i.PublishedVersion,
+		&i.UnpublishedChanges,
 	)
 	return i, err
 }
 
 const agentList = `-- name: AgentList :many
-SELECT workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at, monthly_budget_micros FROM agents
+SELECT workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at, monthly_budget_micros, published_version, unpublished_changes FROM agents
 WHERE workspace_id = $1 AND id < $2
 ORDER BY id DESC LIMIT $3
 `
@@ -131,6 +135,8 @@ func (q *Queries) AgentList(ctx context.Context, db DBTX, arg AgentListParams) (
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.MonthlyBudgetMicros,
+			&i.PublishedVersion,
+			&i.UnpublishedChanges,
 		); err != nil {
 			return nil, err
 		}
@@ -154,7 +160,7 @@ UPDATE agents SET
     monthly_budget_micros = CASE WHEN $8::boolean THEN $9::bigint ELSE monthly_budget_micros END,
     updated_at = $10
 WHERE workspace_id = $11 AND id = $12
-RETURNING workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at, monthly_budget_micros
+RETURNING workspace_id, id, name, status, system_prompt, model_provider, model_name, temperature, max_tokens, created_at, updated_at, monthly_budget_micros, published_version, unpublished_changes
 `
 
 type AgentUpdateParams struct {
@@ -202,6 +208,8 @@ func (q *Queries) AgentUpdate(ctx context.Context, db DBTX, arg AgentUpdateParam
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.MonthlyBudgetMicros,
+		&i.PublishedVersion,
+		&i.UnpublishedChanges,
 	)
 	return i, err
 }

@@ -9,6 +9,8 @@ const (
 	AgentRunsOpenKey                          = "agent_runs_open_key"
 	AgentRunsOutcomeCheck                     = "agent_runs_outcome_check"
 	AgentRunsPkey                             = "agent_runs_pkey"
+	AgentVersionsAgentFkey                    = "agent_versions_agent_fkey"
+	AgentVersionsPkey                         = "agent_versions_pkey"
 	AgentsMonthlyBudgetMicrosCheck            = "agents_monthly_budget_micros_check"
 	AgentsPkey                                = "agents_pkey"
 	AgentsStatusCheck                         = "agents_status_check"

@@ -41,7 +41,7 @@ INSERT INTO conversations (workspace_id, id, agent_id, channel_id, contact_id, s
     created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
     $9, $10, $10)
-RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at
+RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version
 `
 
 type ConversationCreateParams struct {
@@ -93,12 +93,13 @@ func (q *Queries) ConversationCreate(ctx context.Context, db DBTX, arg Conversat
 		&i.Revision,
 		&i.Summary,
 		&i.FirstAnsweredAt,
+		&i.AgentVersion,
 	)
 	return i, err
 }
 
 const conversationGet = `-- name: ConversationGet :one
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at, operators.name AS operator_name,
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at, operators.name AS operator_name,
     channels.type AS channel_type, channels.status AS channel_status, channels.deleted_at AS channel_deleted_at,
     channels.config AS channel_config, contact_identities.blocked_at
 FROM conversations
@@ -153,6 +154,7 @@ func (q *Queries) ConversationGet(ctx context.Context, db DBTX, arg Conversation
 		&i.Conversation.Revision,
 		&i.Conversation.Summary,
 		&i.Conversation.FirstAnsweredAt,
+		&i.Conversation.AgentVersion,
 		&i.Contact.WorkspaceID,
 		&i.Contact.ID,
 		&i.Contact.Name,
@@ -172,7 +174,7 @@ func (q *Queries) ConversationGet(ctx context.Context, db DBTX, arg Conversation
 }
 
 const conversationLatestOfContact = `-- name: ConversationLatestOfContact :one
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version FROM conversations
 WHERE workspace_id = $1 AND contact_id = $2 AND channel_id = $3
   AND status <> 'CLOSED' AND thread_external_id IS NULL
 ORDER BY id DESC LIMIT 1 FOR UPDATE
@@ -210,12 +212,13 @@ func (q *Queries) ConversationLatestOfContact(ctx context.Context, db DBTX, arg 
 		&i.Revision,
 		&i.Summary,
 		&i.FirstAnsweredAt,
+		&i.AgentVersion,
 	)
 	return i, err
 }
 
 const conversationLatestOfThread = `-- name: ConversationLatestOfThread :one
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version FROM conversations
 WHERE workspace_id = $1 AND channel_id = $2 AND thread_external_id = $3::text
 ORDER BY id DESC LIMIT 1 FOR UPDATE
 `
@@ -251,12 +254,13 @@ func (q *Queries) ConversationLatestOfThread(ctx context.Context, db DBTX, arg C
 		&i.Revision,
 		&i.Summary,
 		&i.FirstAnsweredAt,
+		&i.AgentVersion,
 	)
 	return i, err
 }
 
 const conversationList = `-- name: ConversationList :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversations
 JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
 WHERE conversations.workspace_id = $1
@@ -321,6 +325,7 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 			&i.Conversation.Revision,
 			&i.Conversation.Summary,
 			&i.Conversation.FirstAnsweredAt,
+			&i.Conversation.AgentVersion,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
@@ -341,7 +346,7 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 }
 
 const conversationListByIDs = `-- name: ConversationListByIDs :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversations
 JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
 WHERE conversations.workspace_id = $1 AND conversations.id = ANY($2::uuid[])
@@ -389,6 +394,7 @@ func (q *Queries) ConversationListByIDs(ctx context.Context, db DBTX, arg Conver
 			&i.Conversation.Revision,
 			&i.Conversation.Summary,
 			&i.Conversation.FirstAnsweredAt,
+			&i.Conversation.AgentVersion,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
@@ -409,7 +415,7 @@ func (q *Queries) ConversationListByIDs(ctx context.Context, db DBTX, arg Conver
 }
 
 const conversationListTagged = `-- name: ConversationListTagged :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversation_tags
 JOIN conversations ON conversations.workspace_id = conversation_tags.workspace_id
   AND conversations.id = conversation_tags.conversation_id
@@ -484,6 +490,7 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 			&i.Conversation.Revision,
 			&i.Conversation.Summary,
 			&i.Conversation.FirstAnsweredAt,
+			&i.Conversation.AgentVersion,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
@@ -504,7 +511,7 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 }
 
 const conversationLock = `-- name: ConversationLock :one
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at FROM conversations WHERE workspace_id = $1 AND id = $2 FOR UPDATE
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version FROM conversations WHERE workspace_id = $1 AND id = $2 FOR UPDATE
 `
 
 type ConversationLockParams struct {
@@ -537,12 +544,13 @@ func (q *Queries) ConversationLock(ctx context.Context, db DBTX, arg Conversatio
 		&i.Revision,
 		&i.Summary,
 		&i.FirstAnsweredAt,
+		&i.AgentVersion,
 	)
 	return i, err
 }
 
 const conversationLockMany = `-- name: ConversationLockMany :many
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version FROM conversations
 WHERE workspace_id = $1 AND id = ANY($2::uuid[])
 ORDER BY id FOR UPDATE
 `
@@ -584,6 +592,7 @@ func (q *Queries) ConversationLockMany(ctx context.Context, db DBTX, arg Convers
 			&i.Revision,
 			&i.Summary,
 			&i.FirstAnsweredAt,
+			&i.AgentVersion,
 		); err != nil {
 			return nil, err
 		}
@@ -601,7 +610,7 @@ UPDATE conversations SET
     last_inbound_at = greatest(last_inbound_at, $2),
     identity_external_id = coalesce(identity_external_id, $3)
 WHERE workspace_id = $4 AND id = $5
-RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at
+RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version
 `
 
 type ConversationRecordInboundParams struct {
@@ -643,6 +652,7 @@ func (q *Queries) ConversationRecordInbound(ctx context.Context, db DBTX, arg Co
 		&i.Revision,
 		&i.Summary,
 		&i.FirstAnsweredAt,
+		&i.AgentVersion,
 	)
 	return i, err
 }
@@ -669,7 +679,7 @@ func (q *Queries) ConversationRecordOperatorMessage(ctx context.Context, db DBTX
 
 const conversationSetStatusMany = `-- name: ConversationSetStatusMany :exec
 UPDATE conversations SET
-    status = $1, updated_at = $2, revision = revision + 1,
+    agent_version = CASE WHEN status <> 'CLOSED' THEN agent_version END, status = $1, updated_at = $2, revision = revision + 1,
     handed_off_at = CASE WHEN $1 = 'HANDED_OFF' AND first_operator_reply_at IS NULL THEN coalesce(handed_off_at, $2) ELSE handed_off_at END
 WHERE workspace_id = $3 AND id = ANY($4::uuid[])
 `
@@ -682,7 +692,8 @@ type ConversationSetStatusManyParams struct {
 }
 
 // Sets the status of conversations that are locked. The first hand-off is remembered, unless
-// an operator has written before it: the time to the first reply counts from it.
+// an operator has written before it: the time to the first reply counts from it. One that was
+// closed continues with the published version of its agent.
 func (q *Queries) ConversationSetStatusMany(ctx context.Context, db DBTX, arg ConversationSetStatusManyParams) error {
 	_, err := db.Exec(ctx, conversationSetStatusMany,
 		arg.Status,

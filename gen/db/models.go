@@ -38,6 +38,8 @@ type Agent struct {
 	CreatedAt           time.Time
 	UpdatedAt           time.Time
 	MonthlyBudgetMicros *int64
+	PublishedVersion    *int32
+	UnpublishedChanges  bool
 }
 
 type AgentRun struct {
@@ -62,6 +64,20 @@ type AgentRun struct {
 	StartedAt      *time.Time
 	FinishedAt     *time.Time
 	CostMicros     *int64
+	AgentVersion   *int32
+}
+
+type AgentVersion struct {
+	WorkspaceID   uuid.UUID
+	AgentID       uuid.UUID
+	Number        int32
+	SystemPrompt  string
+	ModelProvider string
+	ModelName     string
+	Temperature   float64
+	MaxTokens     int32
+	CreatedAt     time.Time
+	WithdrawnAt   *time.Time
 }
 
 type AnalyticsDaily struct {
@@ -212,6 +228,7 @@ type Conversation struct {
 	Revision             int64
 	Summary              *string
 	FirstAnsweredAt      *time.Time
+	AgentVersion         *int32
 }
 
 type ConversationStatusChange struct {

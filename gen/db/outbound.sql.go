@@ -200,7 +200,7 @@ func (q *Queries) OutboundClaim(ctx context.Context, db DBTX, arg OutboundClaimP
 const outboundClaimedList = `-- name: OutboundClaimedList :many
 SELECT outbound_messages.message_id, outbound_messages.conversation_id, outbound_messages.tries, outbound_messages.parts_sent,
     (outbound_messages.sending_since IS NOT NULL)::boolean AS in_doubt, outbound_messages.template,
-    messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, identities.address, identities.blocked_at
+    messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, identities.address, identities.blocked_at
 FROM outbound_messages
 JOIN messages ON messages.workspace_id = outbound_messages.workspace_id AND messages.id = outbound_messages.message_id
 JOIN conversations ON conversations.workspace_id = outbound_messages.workspace_id AND conversations.id = outbound_messages.conversation_id
@@ -289,6 +289,7 @@ func (q *Queries) OutboundClaimedList(ctx context.Context, db DBTX, arg Outbound
 			&i.Conversation.Revision,
 			&i.Conversation.Summary,
 			&i.Conversation.FirstAnsweredAt,
+			&i.Conversation.AgentVersion,
 			&i.Address,
 			&i.BlockedAt,
 		); err != nil {

@@ -56,7 +56,7 @@ func dump(t *testing.T, on *postgres.DB) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, table := range []string{
-		"workspaces", "agents", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags",
+		"workspaces", "agents", "agent_versions", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags",
 		"conversation_status_changes", "messages", "leads", "integrations", "knowledge_sources", "knowledge_documents", "knowledge_chunks",
 	} {
 		var rows string
@@ -146,6 +146,7 @@ func TestDemoDataIsConsistent(t *testing.T) {
 		"an author without an ID":                      "SELECT count(*) FROM messages WHERE CASE author_type WHEN 'CONTACT' THEN contact_id WHEN 'AGENT' THEN agent_id ELSE operator_id END IS NULL",
 		"a role that does not match the author":        "SELECT count(*) FROM messages WHERE (role = 'USER') <> (author_type = 'CONTACT')",
 		"a row that was updated before it was created": "SELECT count(*) FROM leads WHERE updated_at < created_at",
+		"a published agent without its version":        "SELECT count(*) FROM agents AS a WHERE status = 'PUBLISHED' AND NOT EXISTS (SELECT FROM agent_versions AS v WHERE (v.workspace_id, v.agent_id, v.number) = (a.workspace_id, a.id, a.published_version))",
 		"a lead without an email address":              "SELECT count(*) FROM leads WHERE NOT fields ? 'email'",
 	} {
 		require.Zero(t, count(t, on, violations), name)

@@ -22,11 +22,7 @@ func (s *story) documented(c *cast) {
 	if now := s.clock.Now(); now.Before(documented) {
 		s.clock.Advance(documented.Sub(now))
 	}
-	s.row("agents", []string{
-		"workspace_id", "id", "name", "status", "system_prompt", "model_provider", "model_name",
-		"temperature", "max_tokens", "created_at", "updated_at",
-	}, c.workspaceID, exampleOne, "Wholesale agent", api.AgentStatusPUBLISHED, "You help shops that order many pairs.",
-		"builtin", "extractive", 0.4, 1024, documented, documented)
+	s.agent(c, exampleOne, "Wholesale agent", api.AgentStatusPUBLISHED, "You help shops that order many pairs.", documented)
 	s.row("leads", leadColumns, c.workspaceID, exampleOne, api.LeadStatusQUALIFIED,
 		fields("Anna Nowak", "anna@example.com", "+48 111 222 333"), new(int16(78)), "external-form", nil, nil, documented, documented)
 	s.row("tags", []string{"workspace_id", "id", "name", "created_at"}, c.workspaceID, exampleOne, "reseller", documented)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -84,11 +85,7 @@ func (s *story) people(c *cast, of size) {
 	for i := range of.agents {
 		agentID, now := s.ids.New()
 		c.agents = append(c.agents, agentID)
-		s.row("agents", []string{
-			"workspace_id", "id", "name", "status", "system_prompt", "model_provider", "model_name",
-			"temperature", "max_tokens", "created_at", "updated_at",
-		}, c.workspaceID, agentID, agentNames[i], string(agentStatuses[i]), "You help visitors of a shoe shop. Be brief and kind.",
-			"builtin", "extractive", 0.4, 1024, now, now)
+		s.agent(c, agentID, agentNames[i], agentStatuses[i], "You help visitors of a shoe shop. Be brief and kind.", now)
 	}
 	for i := range of.operators {
 		operatorID, now := s.ids.New()
@@ -99,6 +96,23 @@ func (s *story) people(c *cast, of size) {
 		tagID, now := s.ids.New()
 		c.tags = append(c.tags, tagID)
 		s.row("tags", []string{"workspace_id", "id", "name", "created_at"}, c.workspaceID, tagID, tagNames[i], now)
+	}
+}
+
+// agent adds an agent, with a version if it is published.
+func (s *story) agent(c *cast, agentID uuid.UUID, name string, status api.AgentStatus, prompt string, at time.Time) {
+	var version *int
+	if status == api.AgentStatusPUBLISHED {
+		version = new(1)
+	}
+	s.row("agents", []string{
+		"workspace_id", "id", "name", "status", "system_prompt", "model_provider", "model_name",
+		"temperature", "max_tokens", "created_at", "updated_at", "published_version", "unpublished_changes",
+	}, c.workspaceID, agentID, name, string(status), prompt, "builtin", "extractive", 0.4, 1024, at, at, version, version == nil)
+	if version != nil {
+		s.row("agent_versions", []string{
+			"workspace_id", "agent_id", "number", "system_prompt", "model_provider", "model_name", "temperature", "max_tokens", "created_at",
+		}, c.workspaceID, agentID, *version, prompt, "builtin", "extractive", 0.4, 1024, at)
 	}
 }
 

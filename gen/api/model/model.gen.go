@@ -646,6 +646,7 @@ const (
 	ErrorCodeUnknownTag                ErrorCode = "unknown_tag"
 	ErrorCodeUnknownTemplate           ErrorCode = "unknown_template"
 	ErrorCodeUnknownUser               ErrorCode = "unknown_user"
+	ErrorCodeUnknownVersion            ErrorCode = "unknown_version"
 	ErrorCodeUnsupportedMediaType      ErrorCode = "unsupported_media_type"
 	ErrorCodeValidationFailed          ErrorCode = "validation_failed"
 )
@@ -754,6 +755,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeUnknownTemplate:
 		return true
 	case ErrorCodeUnknownUser:
+		return true
+	case ErrorCodeUnknownVersion:
 		return true
 	case ErrorCodeUnsupportedMediaType:
 		return true
@@ -1526,7 +1529,7 @@ func (e WidgetLocale) Valid() bool {
 	}
 }
 
-// Agent An AI agent.
+// Agent An AI agent. Its settings are its draft, which replies once it is published.
 type Agent struct {
 	// CreatedAt When the agent was created.
 	//
@@ -1551,7 +1554,10 @@ type Agent struct {
 	// Name Name of the agent.
 	Name string `json:"name"`
 
-	// Status `DRAFT`: not published yet. `PUBLISHED`: replies in its channels. `ARCHIVED`: no longer in use.
+	// PublishedVersion The version that was published last, or `null`.
+	PublishedVersion *int32 `json:"publishedVersion"`
+
+	// Status `DRAFT`: not published. `PUBLISHED`: its published version replies in its channels. `ARCHIVED`: no longer in use. If you set `PUBLISHED`, the draft is published, as by `POST /agents/{id}/publish`.
 	Status AgentStatus `json:"status"`
 
 	// UpdatedAt When the agent was last updated.
@@ -1630,7 +1636,7 @@ type AgentCreate struct {
 	// Name Name of the agent.
 	Name string `json:"name"`
 
-	// Status `DRAFT`: not published yet. `PUBLISHED`: replies in its channels. `ARCHIVED`: no longer in use.
+	// Status `DRAFT`: not published. `PUBLISHED`: its published version replies in its channels. `ARCHIVED`: no longer in use. If you set `PUBLISHED`, the draft is published, as by `POST /agents/{id}/publish`.
 	Status *AgentStatus `json:"status,omitempty"`
 
 	// SystemPrompt System prompt of the model.
@@ -1671,7 +1677,10 @@ type AgentDetail struct {
 	// Name Name of the agent.
 	Name string `json:"name"`
 
-	// Status `DRAFT`: not published yet. `PUBLISHED`: replies in its channels. `ARCHIVED`: no longer in use.
+	// PublishedVersion The version that was published last, or `null`.
+	PublishedVersion *int32 `json:"publishedVersion"`
+
+	// Status `DRAFT`: not published. `PUBLISHED`: its published version replies in its channels. `ARCHIVED`: no longer in use. If you set `PUBLISHED`, the draft is published, as by `POST /agents/{id}/publish`.
 	Status AgentStatus `json:"status"`
 
 	// SystemPrompt System prompt of the model.
@@ -1679,6 +1688,9 @@ type AgentDetail struct {
 
 	// Temperature Sampling temperature, 0 to 2.
 	Temperature float64 `json:"temperature"`
+
+	// UnpublishedChanges Whether the draft differs from `publishedVersion`, or there is none.
+	UnpublishedChanges bool `json:"unpublishedChanges"`
 
 	// UpdatedAt When the agent was last updated.
 	//
@@ -1785,10 +1797,22 @@ type AgentPreviewRequest struct {
 	Messages []AgentPreviewMessage `json:"messages"`
 }
 
+// AgentRollback The version to publish again.
+type AgentRollback struct {
+	// Version Number of the version.
+	Version int32 `json:"version"`
+
+	// Withdraw Whether to withdraw the version that is replaced. Conversations in which it has replied then continue with this one.
+	Withdraw *bool `json:"withdraw,omitempty"`
+}
+
 // AgentRun An agent's reply to what a contact wrote.
 type AgentRun struct {
 	// AgentID Id of the agent.
 	AgentID uuid.UUID `json:"agentId"`
+
+	// AgentVersion The version of the agent that has replied, or `null`.
+	AgentVersion *int32 `json:"agentVersion"`
 
 	// ConversationID Id of the conversation.
 	ConversationID uuid.UUID `json:"conversationId"`
@@ -1852,7 +1876,7 @@ type AgentRunReason string
 // AgentRunStatus `QUEUED`: waiting for its turn. `RUNNING`: in progress. `FINISHED`: ended, see `outcome`.
 type AgentRunStatus string
 
-// AgentStatus `DRAFT`: not published yet. `PUBLISHED`: replies in its channels. `ARCHIVED`: no longer in use.
+// AgentStatus `DRAFT`: not published. `PUBLISHED`: its published version replies in its channels. `ARCHIVED`: no longer in use. If you set `PUBLISHED`, the draft is published, as by `POST /agents/{id}/publish`.
 type AgentStatus string
 
 // AgentUpdate Changes to an agent. Properties you leave out keep their value.
@@ -1872,7 +1896,7 @@ type AgentUpdate struct {
 	// Name Name of the agent.
 	Name *string `json:"name,omitempty"`
 
-	// Status `DRAFT`: not published yet. `PUBLISHED`: replies in its channels. `ARCHIVED`: no longer in use.
+	// Status `DRAFT`: not published. `PUBLISHED`: its published version replies in its channels. `ARCHIVED`: no longer in use. If you set `PUBLISHED`, the draft is published, as by `POST /agents/{id}/publish`.
 	Status *AgentStatus `json:"status,omitempty"`
 
 	// SystemPrompt System prompt of the model.
@@ -1880,6 +1904,67 @@ type AgentUpdate struct {
 
 	// Temperature Sampling temperature, 0 to 2. Defaults to 1 for a new agent.
 	Temperature *float64 `json:"temperature,omitempty"`
+}
+
+// AgentVersion A published version of an agent. Its settings never change.
+type AgentVersion struct {
+	// CreatedAt When it was first published.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// MaxTokens Maximum number of tokens in a reply.
+	MaxTokens int32 `json:"maxTokens"`
+
+	// ModelName Name of the model.
+	ModelName string `json:"modelName"`
+
+	// ModelProvider Provider of the language model.
+	ModelProvider string `json:"modelProvider"`
+
+	// Number Number of the version. The first one is 1.
+	Number int32 `json:"number"`
+
+	// Published Whether it is the published version, with which new conversations begin.
+	Published bool `json:"published"`
+
+	// Temperature Sampling temperature, 0 to 2.
+	Temperature float64 `json:"temperature"`
+
+	// WithdrawnAt When it was withdrawn, or `null`. Conversations don't continue with a withdrawn version.
+	WithdrawnAt *timestamp.Time `json:"withdrawnAt"`
+}
+
+// AgentVersionDetail A version of an agent with its system prompt.
+type AgentVersionDetail struct {
+	// CreatedAt When it was first published.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// MaxTokens Maximum number of tokens in a reply.
+	MaxTokens int32 `json:"maxTokens"`
+
+	// ModelName Name of the model.
+	ModelName string `json:"modelName"`
+
+	// ModelProvider Provider of the language model.
+	ModelProvider string `json:"modelProvider"`
+
+	// Number Number of the version. The first one is 1.
+	Number int32 `json:"number"`
+
+	// Published Whether it is the published version, with which new conversations begin.
+	Published bool `json:"published"`
+
+	// SystemPrompt System prompt of the model.
+	SystemPrompt string `json:"systemPrompt"`
+
+	// Temperature Sampling temperature, 0 to 2.
+	Temperature float64 `json:"temperature"`
+
+	// WithdrawnAt When it was withdrawn, or `null`. Conversations don't continue with a withdrawn version.
+	WithdrawnAt *timestamp.Time `json:"withdrawnAt"`
 }
 
 // AnalyticsBucket Metrics of an interval.
@@ -2670,6 +2755,9 @@ type ConversationDetail struct {
 	//
 	// Examples: 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
 	AgentID uuid.UUID `json:"agentId"`
+
+	// AgentVersion The version of the agent that has replied, with which the conversation continues, or `null`. It is also `null` after the conversation was reopened.
+	AgentVersion *int32 `json:"agentVersion"`
 
 	// AssignedOperator The assigned operator, or `null`.
 	AssignedOperator *Operator `json:"assignedOperator"`
@@ -4811,6 +4899,15 @@ type ListAgentRunsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListAgentVersionsParams defines parameters for ListAgentVersions.
+type ListAgentVersionsParams struct {
+	// Limit Maximum number of items to return, 1 to 200.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // GetAgentAnalyticsParams defines parameters for GetAgentAnalytics.
 type GetAgentAnalyticsParams struct {
 	// From Start of the period, inclusive. Defaults to 30 days before `to`.
@@ -5044,6 +5141,9 @@ type UpdateAgentJSONRequestBody = AgentUpdate
 
 // PreviewAgentJSONRequestBody defines body for PreviewAgent for application/json ContentType.
 type PreviewAgentJSONRequestBody = AgentPreviewRequest
+
+// RollBackAgentJSONRequestBody defines body for RollBackAgent for application/json ContentType.
+type RollBackAgentJSONRequestBody = AgentRollback
 
 // CreateChannelJSONRequestBody defines body for CreateChannel for application/json ContentType.
 type CreateChannelJSONRequestBody = ChannelCreate

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"github.com/avelto/convo/internal/api/spec"
 )
 
@@ -45,9 +47,14 @@ func curl(base string, o *spec.Operation, e spec.Example) (string, error) {
 func typescript(o *spec.Operation, e spec.Example) (string, error) {
 	var arguments []string
 	for _, p := range o.Parameters {
-		if p.In == "path" {
-			arguments = append(arguments, quote(fmt.Sprint(p.Example)))
+		if p.In != openapi3.ParameterInPath {
+			continue
 		}
+		argument := fmt.Sprint(p.Example)
+		if !p.Schema.Value.Type.Is(openapi3.TypeInteger) {
+			argument = quote(argument)
+		}
+		arguments = append(arguments, argument)
 	}
 	before := ""
 	switch {

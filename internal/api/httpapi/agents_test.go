@@ -33,12 +33,52 @@ func TestUpdateAgentChangesOnlyGivenProperties(t *testing.T) {
 	s.Clock.Advance(time.Minute)
 	changed := apitest.Decode[api.AgentDetail](t, s.Patch(t, token, "/agents/"+created.ID.String(), `{"systemPrompt":"","status":"ARCHIVED"}`).Want(t, http.StatusOK))
 	want := created
-	want.SystemPrompt, want.Status, want.UpdatedAt.Time = "", api.AgentStatusARCHIVED, s.Clock.Now()
+	want.SystemPrompt, want.Status, want.UpdatedAt.Time, want.UnpublishedChanges = "", api.AgentStatusARCHIVED, s.Clock.Now(), true
 	require.Equal(t, want, changed)
 	for _, body := range []string{`{}`, `{"name":""}`, `{"name":null}`, `{"temperature":2.1}`, `{"maxTokens":0}`, `{"status":"LIVE"}`} {
 		s.Patch(t, token, "/agents/"+created.ID.String(), body).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
 	}
 	s.Patch(t, token, "/agents/"+uuid.NewString(), `{"name":"x"}`).Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
+}
+
+// TestPublishedVersionsReply edits an agent that replies, publishes it and rolls it back.
+func TestPublishedVersionsReply(t *testing.T) {
+	t.Parallel()
+	s, token := setup(t)
+	path := "/agents/" + apitest.Decode[api.AgentDetail](t, s.Post(t, token, "/agents",
+		`{"name":"A","modelProvider":"p","modelName":"m","systemPrompt":"One."}`).Want(t, http.StatusCreated)).ID.String()
+	require.JSONEq(t, "[]", string(s.Get(t, token, path+"/versions").Want(t, http.StatusOK).Body))
+	published := apitest.Decode[api.AgentDetail](t, s.Post(t, token, path+"/publish", nil).Want(t, http.StatusOK))
+	require.Equal(t, api.AgentStatusPUBLISHED, published.Status)
+	require.Equal(t, int32(1), *published.PublishedVersion)
+	edited := apitest.Decode[api.AgentDetail](t, s.Patch(t, token, path, `{"systemPrompt":"Two."}`).Want(t, http.StatusOK))
+	require.True(t, edited.UnpublishedChanges)
+	edited = apitest.Decode[api.AgentDetail](t, s.Patch(t, token, path, `{"status":"PUBLISHED","systemPrompt":"Two."}`).Want(t, http.StatusOK))
+	require.Equal(t, int32(2), *edited.PublishedVersion)
+	rolledBack := apitest.Decode[api.AgentDetail](t, s.Post(t, token, path+"/rollback", `{"version":1,"withdraw":true}`).Want(t, http.StatusOK))
+	require.Equal(t, int32(1), *rolledBack.PublishedVersion)
+	require.Equal(t, "Two.", rolledBack.SystemPrompt, "the draft stays")
+	require.True(t, rolledBack.UnpublishedChanges)
+
+	one := apitest.Decode[api.AgentVersionDetail](t, s.Get(t, token, path+"/versions/1").Want(t, http.StatusOK))
+	require.Equal(t, "One.", one.SystemPrompt)
+	require.True(t, one.Published)
+	require.Nil(t, one.WithdrawnAt)
+	response := s.Get(t, token, path+"/versions").Want(t, http.StatusOK)
+	require.NotContains(t, string(response.Body), "systemPrompt")
+	versions := apitest.Decode[[]api.AgentVersion](t, response)
+	require.Len(t, versions, 2)
+	require.NotNil(t, versions[0].WithdrawnAt)
+	require.Len(t, walkPages(t, s, token, path+"/versions", 1), 2)
+
+	s.Post(t, token, path+"/rollback", `{"version":3}`).Problem(t, http.StatusUnprocessableEntity, api.ErrorCodeUnknownVersion)
+	s.Get(t, token, path+"/versions/3").Problem(t, http.StatusNotFound, api.ErrorCodeNotFound)
+	for _, number := range []string{"0", "-1", "01", "+1", "1.0", "one", "2147483648"} {
+		s.Get(t, token, path+"/versions/"+number).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
+	}
+	for _, body := range []string{`{}`, `{"version":0}`, `{"version":1,"withdraw":null}`} {
+		s.Post(t, token, path+"/rollback", body).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
+	}
 }
 
 func TestListAgentsReturnsSummaries(t *testing.T) {

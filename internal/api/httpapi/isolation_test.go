@@ -121,6 +121,10 @@ func isolationDecisions() map[string]decision {
 		"listAgentRuns":            absent(http.MethodGet, "/agents/%s/runs", "", func(ids foreign) uuid.UUID { return ids.agent }),
 		"checkAgent":               absent(http.MethodPost, "/agents/%s/check", "", func(ids foreign) uuid.UUID { return ids.agent }),
 		"previewAgent":             absent(http.MethodPost, "/agents/%s/preview", `{"messages":[{"role":"USER","content":"How long may I return shoes?"}]}`, func(ids foreign) uuid.UUID { return ids.agent }),
+		"publishAgent":             absent(http.MethodPost, "/agents/%s/publish", "", func(ids foreign) uuid.UUID { return ids.agent }),
+		"rollBackAgent":            absent(http.MethodPost, "/agents/%s/rollback", `{"version":1}`, func(ids foreign) uuid.UUID { return ids.agent }),
+		"listAgentVersions":        absent(http.MethodGet, "/agents/%s/versions", "", func(ids foreign) uuid.UUID { return ids.agent }),
+		"getAgentVersion":          absent(http.MethodGet, "/agents/%s/versions/1", "", func(ids foreign) uuid.UUID { return ids.agent }),
 		"updateAgent":              absent(http.MethodPatch, "/agents/%s", `{"name":"x"}`, func(ids foreign) uuid.UUID { return ids.agent }),
 		"getModelProvider":         hasNoProvider(http.MethodGet),
 		"updateModelProvider":      setsOwnProvider,
@@ -288,7 +292,7 @@ func bulkSkips(t *testing.T, s *apitest.Server, token string, ids foreign) {
 func snapshot(t *testing.T, s *apitest.Server, workspaceID uuid.UUID) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, table := range []string{"agents", "agent_runs", "model_providers", "model_budgets", "model_spending", "model_calls", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags", "conversation_status_changes", "messages", "message_external_ids", "outbound_messages", "attachments", "leads", "integrations", "events", "webhook_deliveries", "knowledge_sources", "knowledge_jobs", "knowledge_pages", "knowledge_documents", "knowledge_chunks"} {
+	for _, table := range []string{"agents", "agent_versions", "agent_runs", "model_providers", "model_budgets", "model_spending", "model_calls", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags", "conversation_status_changes", "messages", "message_external_ids", "outbound_messages", "attachments", "leads", "integrations", "events", "webhook_deliveries", "knowledge_sources", "knowledge_jobs", "knowledge_pages", "knowledge_documents", "knowledge_chunks"} {
 		var rows json.RawMessage
 		err := s.DB.QueryRow(t.Context(), "SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY to_jsonb(r)::text), '[]') FROM "+table+" AS r WHERE workspace_id = $1", workspaceID).Scan(&rows)
 		require.NoError(t, err)

@@ -106,6 +106,8 @@ func keyedPosts(t *testing.T, s *apitest.Server, in apitest.Space, webhookURL st
 		}, effects: "SELECT count(*) FROM knowledge_jobs WHERE status = 'CANCELLED'"},
 		"refreshKnowledgeSource": {request: call("/knowledge/sources/"+source.ID.String()+"/refresh", "")},
 		"searchKnowledge":        {request: call("/knowledge/search", `{"query":"return policy"}`)},
+		"publishAgent":           {request: call("/agents/"+agent+"/publish", "")},
+		"rollBackAgent":          {request: call("/agents/"+agent+"/rollback", `{"version":1}`)},
 		"previewAgent":           {request: call("/agents/"+agent+"/preview", `{"messages":[{"role":"USER","content":"What is your return policy?"}]}`)},
 		"checkAgent":             {request: call("/agents/"+agent+"/check", "")},
 	}

@@ -23,7 +23,7 @@ import (
 func example(t *testing.T, o *spec.Operation) apitest.Request {
 	t.Helper()
 	r := apitest.Request{Method: o.Method, Path: o.Path, Header: map[string]string{}}
-	r.Path = strings.ReplaceAll(r.Path, "{provider}", "openai")
+	r.Path = strings.NewReplacer("{provider}", "openai", "{version}", "1").Replace(r.Path)
 	for _, name := range []string{"{id}", "{deliveryId}", "{messageId}"} {
 		r.Path = strings.ReplaceAll(r.Path, name, uuid.NewString())
 	}

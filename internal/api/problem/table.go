@@ -131,6 +131,9 @@ var table = []mapping{
 	as(func(e *modelprovider.InvalidURLError) *Error {
 		return Invalid(api.FieldError{Location: "body.baseUrl", Message: e.Reason})
 	}),
+	as(func(e *agent.UnknownVersionError) *Error {
+		return New(api.ErrorCodeUnknownVersion, "The agent has no version %d.", e.Number)
+	}),
 	is(agent.ErrNoQuestion, api.ErrorCodeValidationFailed, "").field("body.messages", "must end with a message of the role USER"),
 
 	is(label.ErrEmpty, api.ErrorCodeValidationFailed, "").field("body.name", "must have a visible character"),

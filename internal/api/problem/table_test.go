@@ -72,6 +72,7 @@ var domainErrors = map[string]struct {
 	"provider.NoTemplatesError":         {&provider.NoTemplatesError{Type: api.ChannelTypeVOICE}, api.ErrorCodeTemplatesUnavailable},
 	"provider.TemplateValuesError":      {&provider.TemplateValuesError{Count: 2}, api.ErrorCodeInvalidTemplateParameters},
 	"channel.UnknownAgentError":         {&channel.UnknownAgentError{ID: uuid.New()}, api.ErrorCodeUnknownAgent},
+	"agent.UnknownVersionError":         {&agent.UnknownVersionError{Number: 7}, api.ErrorCodeUnknownVersion},
 	"modelprovider.ErrKeyRequired":      {modelprovider.ErrKeyRequired, api.ErrorCodeValidationFailed},
 	"modelprovider.InvalidURLError":     {&modelprovider.InvalidURLError{Reason: "must be https"}, api.ErrorCodeValidationFailed},
 	"conversation.ErrUnknownUser":       {conversation.ErrUnknownUser, api.ErrorCodeUnknownUser},

@@ -32,6 +32,7 @@ func ConversationDetail(d conversation.Detail) api.ConversationDetail {
 		CreatedAt: short.CreatedAt, UpdatedAt: short.UpdatedAt,
 		Sentiment: d.Conversation.Sentiment, Tags: List(d.Tags, Tag), Messages: []api.Message{},
 		Subject: d.Conversation.Subject, Summary: d.Conversation.Summary, ReplyPolicy: ReplyPolicy(d.Policy),
+		AgentVersion: d.Conversation.AgentVersion,
 	}
 	if d.Conversation.AssignedOperatorID != nil && d.OperatorName != nil {
 		detail.AssignedOperator = &api.Operator{ID: *d.Conversation.AssignedOperatorID, Name: *d.OperatorName}

@@ -62,7 +62,7 @@ func TestConversationDetailHasEmptyLists(t *testing.T) {
 	shown := representation.ConversationDetail(detail)
 	golden(t, "ConversationDetail", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","agentId":"019dde42-9a00-7c3a-9f21-000000000001","channelId":"019dde42-9a00-7c3a-9f21-000000000001",
 		"status":"CLOSED","contact":{"id":"019dde42-9a00-7c3a-9f21-000000000001","name":null,"email":null,"phone":null},"assignedOperatorId":null,"assignedOperator":null,
-		"lastMessageAt":null,"sentiment":null,"tags":[],"messages":[],"subject":null,
+		"lastMessageAt":null,"sentiment":null,"tags":[],"messages":[],"subject":null,"agentVersion":null,
 		"replyPolicy":{"open":true,"until":null,"maxLength":4096,"templateRequired":false,"reason":null},"createdAt":"2026-04-30T12:00:00.000Z","updatedAt":"2026-04-30T12:00:00.000Z"}`, shown)
 	detail.Conversation.AssignedOperatorID, detail.OperatorName = &two, new("Ola")
 	require.Equal(t, &api.Operator{ID: two, Name: "Ola"}, representation.ConversationDetail(detail).AssignedOperator)
@@ -106,9 +106,10 @@ func TestAgentJSON(t *testing.T) {
 		WorkspaceID: two, ID: one, Name: "Sales", Status: "DRAFT", SystemPrompt: "Be brief.", ModelProvider: "openai", ModelName: "m",
 		Temperature: 0.4, MaxTokens: 1024, CreatedAt: early, UpdatedAt: late,
 	}
-	golden(t, "Agent", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","name":"Sales","status":"DRAFT","modelProvider":"openai","modelName":"m",
+	golden(t, "Agent", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","name":"Sales","status":"DRAFT","publishedVersion":null,"modelProvider":"openai","modelName":"m",
 		"createdAt":"2026-04-30T12:00:00.000Z","updatedAt":"2026-04-30T12:00:00.999Z"}`, representation.Agent(row))
-	golden(t, "AgentDetail", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","name":"Sales","status":"DRAFT","modelProvider":"openai","modelName":"m","systemPrompt":"Be brief.",
+	row.PublishedVersion, row.UnpublishedChanges = new(int32(7)), true
+	golden(t, "AgentDetail", `{"id":"019dde42-9a00-7c3a-9f21-000000000001","name":"Sales","status":"DRAFT","publishedVersion":7,"unpublishedChanges":true,"modelProvider":"openai","modelName":"m","systemPrompt":"Be brief.",
 		"temperature":0.4,"maxTokens":1024,"monthlyBudgetMicros":null,"createdAt":"2026-04-30T12:00:00.000Z","updatedAt":"2026-04-30T12:00:00.999Z"}`, representation.AgentDetail(row))
 }
 

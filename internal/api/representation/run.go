@@ -13,7 +13,7 @@ import (
 // AgentRun converts a run of an agent.
 func AgentRun(row db.AgentRun) api.AgentRun {
 	shown := api.AgentRun{
-		ID: row.ID, AgentID: row.AgentID, ConversationID: row.ConversationID, MessageID: row.MessageID,
+		ID: row.ID, AgentID: row.AgentID, AgentVersion: row.AgentVersion, ConversationID: row.ConversationID, MessageID: row.MessageID,
 		Status: api.AgentRunStatusQUEUED, Outcome: row.Outcome, Reason: (*api.AgentRunReason)(row.Reason), Steps: row.Steps,
 		ModelProvider: row.ModelProvider, ModelName: row.ModelName, InputTokens: row.InputTokens, OutputTokens: row.OutputTokens, CostMicros: row.CostMicros,
 		ReplyID: row.ReplyID, CreatedAt: timestamp.New(row.CreatedAt), StartedAt: timestamp.NewPtr(row.StartedAt), FinishedAt: timestamp.NewPtr(row.FinishedAt),

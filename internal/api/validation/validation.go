@@ -12,9 +12,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -36,8 +38,8 @@ type Validator struct {
 	names     bool             // body restricts property names
 }
 
-// New returns the validator of an operation. It panics if a path parameter is neither a UUID
-// nor one of several names, which are all that it checks.
+// New returns the validator of an operation. It panics if a path parameter is neither a UUID,
+// a number from 1 nor one of several names, which are all that it checks.
 func New(operation *spec.Operation) *Validator {
 	v := &Validator{
 		operation: operation, query: map[string]*openapi3.Parameter{},
@@ -49,8 +51,8 @@ func New(operation *spec.Operation) *Validator {
 		case openapi3.ParameterInQuery:
 			v.query[parameter.Name] = parameter
 		case openapi3.ParameterInPath:
-			if schema := parameter.Schema.Value; schema.Format != "uuid" && len(schema.Enum) == 0 {
-				panic("validation: the path parameter " + parameter.Name + " of " + operation.ID + " is neither a UUID nor one of several names")
+			if schema := parameter.Schema.Value; schema.Format != "uuid" && !isNumber(schema) && len(schema.Enum) == 0 {
+				panic("validation: the path parameter " + parameter.Name + " of " + operation.ID + " is neither a UUID, a number from 1 nor one of several names")
 			}
 		}
 	}
@@ -121,8 +123,20 @@ func (v *Validator) checkNames(query url.Values) []api.FieldError {
 	return broken
 }
 
-// checkPath returns what is wrong with a path parameter; see New.
+// isNumber reports whether a schema is that of a number from 1, such as that of a version.
+func isNumber(schema *openapi3.Schema) bool {
+	return schema.Type.Is(openapi3.TypeInteger) && schema.Format == "int32" && schema.Min != nil && *schema.Min == 1
+}
+
+// checkPath returns what is wrong with a path parameter; see New. A number has one spelling.
 func checkPath(schema *openapi3.Schema, value string) string {
+	if isNumber(schema) {
+		n, err := strconv.ParseInt(value, 10, 32)
+		if err != nil || n < 1 || strconv.FormatInt(n, 10) != value {
+			return fmt.Sprintf("must be an integer from 1 to %d", math.MaxInt32)
+		}
+		return ""
+	}
 	if len(schema.Enum) == 0 {
 		if checkUUID(value) != nil {
 			return "must be " + formatName("uuid")

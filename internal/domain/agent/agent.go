@@ -70,39 +70,50 @@ func (in Settings) cleaned() (Settings, error) {
 	return in, err
 }
 
-// Create stores an agent. Name, ModelProvider and ModelName are required.
-func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, in Settings) (db.Agent, error) {
-	in, err := in.cleaned()
-	if err != nil {
-		return db.Agent{}, err
+// Create stores an agent, and publishes it if Status says so. Name, ModelProvider and ModelName
+// are required.
+func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, in Settings) (row db.Agent, err error) {
+	if in, err = in.cleaned(); err != nil {
+		return row, err
 	}
 	agentID, now := s.IDs.New()
-	row, err := db.New().AgentCreate(ctx, on, db.AgentCreateParams{
+	params := db.AgentCreateParams{
 		WorkspaceID: workspaceID, ID: agentID, CreatedAt: now,
 		Name: or(in.Name, ""), ModelProvider: or(in.ModelProvider, ""), ModelName: or(in.ModelName, ""),
 		Status: or(in.Status, api.AgentStatusDRAFT), SystemPrompt: or(in.SystemPrompt, ""),
 		Temperature: or(in.Temperature, defaultTemperature), MaxTokens: or(in.MaxTokens, defaultMaxTokens),
 		MonthlyBudgetMicros: in.monthlyBudget(),
-	})
-	if err != nil {
-		return db.Agent{}, fmt.Errorf("create agent: %w", err)
 	}
-	return row, nil
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
+		if row, err = db.New().AgentCreate(ctx, tx, params); err != nil {
+			return fmt.Errorf("create agent: %w", err)
+		}
+		row, err = s.changed(ctx, tx, row, in.Status)
+		return err
+	})
+	return row, err
 }
 
-// Update changes the settings that are not nil. It fails with postgres.ErrNotFound.
-func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID, agentID uuid.UUID, in Settings) (db.Agent, error) {
-	in, err := in.cleaned()
-	if err != nil {
-		return db.Agent{}, err
+// Update changes the settings that are not nil: those of the draft, which is published if
+// Status says so. It fails with postgres.ErrNotFound.
+func (s *Service) Update(ctx context.Context, on postgres.Conn, workspaceID, agentID uuid.UUID, in Settings) (row db.Agent, err error) {
+	if in, err = in.cleaned(); err != nil {
+		return row, err
 	}
-	row, err := db.New().AgentUpdate(ctx, on, db.AgentUpdateParams{
+	params := db.AgentUpdateParams{
 		WorkspaceID: workspaceID, ID: agentID, UpdatedAt: s.Clock.Now(),
 		Name: in.Name, SystemPrompt: in.SystemPrompt, ModelProvider: in.ModelProvider, ModelName: in.ModelName,
 		Status: (*string)(in.Status), Temperature: in.Temperature, MaxTokens: in.MaxTokens,
 		SetMonthlyBudget: in.MonthlyBudget != nil, MonthlyBudgetMicros: in.monthlyBudget(),
+	}
+	err = postgres.WithTx(ctx, on, func(ctx context.Context, tx postgres.Tx) error {
+		if row, err = db.New().AgentUpdate(ctx, tx, params); err != nil {
+			return postgres.Found("update agent", err)
+		}
+		row, err = s.changed(ctx, tx, row, in.Status)
+		return err
 	})
-	return row, postgres.Found("update agent", err)
+	return row, err
 }
 
 func (in Settings) monthlyBudget() *int64 {

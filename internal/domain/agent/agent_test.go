@@ -41,7 +41,7 @@ func TestCreateFillsDefaults(t *testing.T) {
 	row := f.create(t, "Concierge")
 	require.Equal(t, db.Agent{
 		WorkspaceID: f.Ours, ID: row.ID, Name: "Concierge", Status: api.AgentStatusDRAFT, ModelProvider: "openai", ModelName: "gpt",
-		Temperature: 1, MaxTokens: 1024, CreatedAt: row.CreatedAt, UpdatedAt: row.CreatedAt,
+		Temperature: 1, MaxTokens: 1024, UnpublishedChanges: true, CreatedAt: row.CreatedAt, UpdatedAt: row.CreatedAt,
 	}, row)
 	require.Equal(t, seed.Start, row.CreatedAt.UTC())
 	found, err := f.agents.Get(t.Context(), f.Ours, row.ID)
@@ -65,7 +65,9 @@ func TestUpdateChangesOnlyGivenSettings(t *testing.T) {
 		{agent.Settings{MaxTokens: new(int32(1))}, func() { want.MaxTokens = 1 }},
 		{agent.Settings{ModelProvider: new("anthropic"), ModelName: new("claude")}, func() { want.ModelProvider, want.ModelName = "anthropic", "claude" }},
 		{agent.Settings{Status: new(api.AgentStatusARCHIVED)}, func() { want.Status = api.AgentStatusARCHIVED }},
-		{agent.Settings{Status: new(api.AgentStatusPUBLISHED)}, func() { want.Status = api.AgentStatusPUBLISHED }},
+		{agent.Settings{Status: new(api.AgentStatusPUBLISHED)}, func() {
+			want.Status, want.PublishedVersion, want.UnpublishedChanges = api.AgentStatusPUBLISHED, new(int32(1)), false
+		}},
 		{agent.Settings{}, func() {}},
 	} {
 		f.Clock.Advance(time.Minute)

@@ -174,6 +174,22 @@ export class Agents extends Resource {
     return this.one<'updateAgent'>({ method: 'PATCH', path: `/agents/${segment(id)}`, json: change }, options);
   }
 
+  publish(id: string, options?: RequestOptions): Call<Result<'publishAgent'>> {
+    return this.one<'publishAgent'>({ method: 'POST', path: `/agents/${segment(id)}/publish` }, options);
+  }
+
+  rollBack(id: string, to: Body<'rollBackAgent'>, options?: RequestOptions): Call<Result<'rollBackAgent'>> {
+    return this.one<'rollBackAgent'>({ method: 'POST', path: `/agents/${segment(id)}/rollback`, json: to }, options);
+  }
+
+  listVersions(id: string, query?: Query<'listAgentVersions'>, options?: RequestOptions): ListCall<Item<'listAgentVersions'>> {
+    return this.many<'listAgentVersions'>(`/agents/${segment(id)}/versions`, query, options);
+  }
+
+  getVersion(id: string, version: number, options?: RequestOptions): Call<Result<'getAgentVersion'>> {
+    return this.one<'getAgentVersion'>({ method: 'GET', path: `/agents/${segment(id)}/versions/${segment(String(version))}` }, options);
+  }
+
   listRuns(id: string, query?: Query<'listAgentRuns'>, options?: RequestOptions): ListCall<Item<'listAgentRuns'>> {
     return this.many<'listAgentRuns'>(`/agents/${segment(id)}/runs`, query, options);
   }

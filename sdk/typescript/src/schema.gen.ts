@@ -515,7 +515,7 @@ export interface paths {
         put?: never;
         /**
          * Create an agent
-         * @description Creates an agent. Its status is `DRAFT` unless you set another one.
+         * @description Creates an agent. Its status is `DRAFT` unless you set another one. With `PUBLISHED`, it is published as version 1.
          */
         post: operations["createAgent"];
         delete?: never;
@@ -543,9 +543,89 @@ export interface paths {
         head?: never;
         /**
          * Update an agent
-         * @description Updates an agent. Properties you leave out keep their value.
+         * @description Updates the draft of an agent. Properties you leave out keep their value. If `status` is `PUBLISHED`, the draft is published as a new version; otherwise the published version stays as it is, and replies as before.
          */
         patch: operations["updateAgent"];
+        trace?: never;
+    };
+    "/agents/{id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish an agent
+         * @description Publishes the draft of an agent as a new version, which never changes, and sets the agent's status to `PUBLISHED`. If the draft is the same as the published version, no version is added. New conversations begin with the published version; a conversation in which a version has replied keeps that version until it is closed.
+         */
+        post: operations["publishAgent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agents/{id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Roll an agent back
+         * @description Publishes an earlier version of an agent again, or a later one. The draft stays as it is. Conversations in which the replaced version has replied keep it, unless you withdraw it.
+         */
+        post: operations["rollBackAgent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agents/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List versions
+         * @description Returns the versions of an agent that were published, newest first. The latest 100 are kept, and the published one.
+         */
+        get: operations["listAgentVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agents/{id}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch a version
+         * @description Returns a version of an agent with its system prompt.
+         */
+        get: operations["getAgentVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/agents/{id}/runs": {
@@ -579,7 +659,7 @@ export interface paths {
         put?: never;
         /**
          * Try an agent
-         * @description Returns what an agent would reply, also if it is not published. Nothing is stored or sent. This request takes no `Idempotency-Key`.
+         * @description Returns what the draft of an agent would reply, also if it is not published. Nothing is stored or sent. This request takes no `Idempotency-Key`.
          */
         post: operations["previewAgent"];
         delete?: never;
@@ -1837,7 +1917,7 @@ export interface components {
          * @description Stable, machine-readable error code. New codes may be added: handle unknown codes by their HTTP status.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "reply_window_closed" | "operator_exists" | "tag_exists" | "job_finished" | "too_many_webhooks" | "too_many_channels" | "credentials_rejected" | "rejected_by_provider" | "provider_unavailable" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "content_too_long" | "unknown_message" | "unknown_agent" | "unknown_channel" | "unknown_contact" | "unknown_user" | "contact_unreachable" | "channel_cannot_initiate" | "channel_type_unavailable" | "authorization_unavailable" | "templates_unavailable" | "unknown_template" | "invalid_template_parameters" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "invalid_identity" | "unknown_attachment" | "rate_limited" | "too_many_jobs" | "headers_too_large" | "internal_error" | "service_unavailable" | "timeout";
+        ErrorCode: "malformed_request" | "validation_failed" | "invalid_cursor" | "unauthenticated" | "missing_scope" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "request_timeout" | "conversation_not_handed_off" | "conversation_closed" | "reply_window_closed" | "operator_exists" | "tag_exists" | "job_finished" | "too_many_webhooks" | "too_many_channels" | "credentials_rejected" | "rejected_by_provider" | "provider_unavailable" | "idempotency_key_in_use" | "payload_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_reused" | "unknown_operator" | "unknown_tag" | "content_too_long" | "unknown_message" | "unknown_agent" | "unknown_version" | "unknown_channel" | "unknown_contact" | "unknown_user" | "contact_unreachable" | "channel_cannot_initiate" | "channel_type_unavailable" | "authorization_unavailable" | "templates_unavailable" | "unknown_template" | "invalid_template_parameters" | "unknown_event" | "invalid_webhook_url" | "not_a_webhook" | "invalid_crawl_url" | "invalid_fields" | "invalid_identity" | "unknown_attachment" | "rate_limited" | "too_many_jobs" | "headers_too_large" | "internal_error" | "service_unavailable" | "timeout";
         /**
          * @description A permission of a token.
          * @enum {string}
@@ -2198,6 +2278,11 @@ export interface components {
         };
         /** @description A conversation with its transcript. */
         ConversationDetail: components["schemas"]["Conversation"] & {
+            /**
+             * Format: int32
+             * @description The version of the agent that has replied, with which the conversation continues, or `null`. It is also `null` after the conversation was reopened.
+             */
+            agentVersion: number | null;
             replyPolicy: components["schemas"]["ReplyPolicy"];
             /** @description Subject of the conversation, such as that of an email. `null` if there is none. */
             subject: string | null;
@@ -2472,11 +2557,11 @@ export interface components {
             name: string;
         };
         /**
-         * @description `DRAFT`: not published yet. `PUBLISHED`: replies in its channels. `ARCHIVED`: no longer in use.
+         * @description `DRAFT`: not published. `PUBLISHED`: its published version replies in its channels. `ARCHIVED`: no longer in use. If you set `PUBLISHED`, the draft is published, as by `POST /agents/{id}/publish`.
          * @enum {string}
          */
         AgentStatus: "DRAFT" | "PUBLISHED" | "ARCHIVED";
-        /** @description An AI agent. */
+        /** @description An AI agent. Its settings are its draft, which replies once it is published. */
         Agent: {
             /**
              * Format: uuid
@@ -2487,6 +2572,11 @@ export interface components {
             /** @description Name of the agent. */
             name: string;
             status: components["schemas"]["AgentStatus"];
+            /**
+             * Format: int32
+             * @description The version that was published last, or `null`.
+             */
+            publishedVersion: number | null;
             /**
              * @description Provider of the language model. `builtin` replies with passages of the knowledge base and needs no key.
              * @example openai
@@ -2539,6 +2629,8 @@ export interface components {
         };
         /** @description An agent with its system prompt and model configuration. */
         AgentDetail: components["schemas"]["Agent"] & {
+            /** @description Whether the draft differs from `publishedVersion`, or there is none. */
+            unpublishedChanges: boolean;
             /** @description System prompt of the model. */
             systemPrompt: string;
             /**
@@ -2584,6 +2676,59 @@ export interface components {
              */
             monthlyBudgetMicros?: number | null;
         };
+        /** @description The version to publish again. */
+        AgentRollback: {
+            /**
+             * Format: int32
+             * @description Number of the version.
+             */
+            version: number;
+            /**
+             * @description Whether to withdraw the version that is replaced. Conversations in which it has replied then continue with this one.
+             * @default false
+             */
+            withdraw?: boolean;
+        };
+        /** @description A published version of an agent. Its settings never change. */
+        AgentVersion: {
+            /**
+             * Format: int32
+             * @description Number of the version. The first one is 1.
+             */
+            number: number;
+            /** @description Provider of the language model. */
+            modelProvider: string;
+            /** @description Name of the model. */
+            modelName: string;
+            /**
+             * Format: double
+             * @description Sampling temperature, 0 to 2.
+             */
+            temperature: number;
+            /**
+             * Format: int32
+             * @description Maximum number of tokens in a reply.
+             */
+            maxTokens: number;
+            /** @description Whether it is the published version, with which new conversations begin. */
+            published: boolean;
+            /**
+             * Format: date-time
+             * @description When it was withdrawn, or `null`. Conversations don't continue with a withdrawn version.
+             */
+            withdrawnAt: string | null;
+            /**
+             * Format: date-time
+             * @description When it was first published.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            createdAt: string;
+        };
+        /** @description A version of an agent with its system prompt. */
+        AgentVersionDetail: components["schemas"]["AgentVersion"] & {
+            /** @description System prompt of the model. */
+            systemPrompt: string;
+        };
         /**
          * @description `QUEUED`: waiting for its turn. `RUNNING`: in progress. `FINISHED`: ended, see `outcome`.
          * @enum {string}
@@ -2612,6 +2757,11 @@ export interface components {
              * @description Id of the agent.
              */
             agentId: string;
+            /**
+             * Format: int32
+             * @description The version of the agent that has replied, or `null`.
+             */
+            agentVersion: number | null;
             /**
              * Format: uuid
              * @description Id of the conversation.
@@ -5149,6 +5299,21 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The agent has no such version, or the `Idempotency-Key` was already used with a different request. */
+        VersionRefused: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The workspace has the maximum number of channels, or the `Idempotency-Key` is in use. */
         TooManyChannels: {
             headers: {
@@ -5528,6 +5693,9 @@ export type Agent = components['schemas']['Agent'];
 export type AgentCreate = components['schemas']['AgentCreate'];
 export type AgentDetail = components['schemas']['AgentDetail'];
 export type AgentUpdate = components['schemas']['AgentUpdate'];
+export type AgentRollback = components['schemas']['AgentRollback'];
+export type AgentVersion = components['schemas']['AgentVersion'];
+export type AgentVersionDetail = components['schemas']['AgentVersionDetail'];
 export type AgentRunStatus = components['schemas']['AgentRunStatus'];
 export type AgentRunOutcome = components['schemas']['AgentRunOutcome'];
 export type AgentRunReason = components['schemas']['AgentRunReason'];
@@ -5727,6 +5895,7 @@ export type ResponseOperatorRefused = components['responses']['OperatorRefused']
 export type ResponseOperatorLinked = components['responses']['OperatorLinked'];
 export type ResponseUserUnknown = components['responses']['UserUnknown'];
 export type ResponseTagExists = components['responses']['TagExists'];
+export type ResponseVersionRefused = components['responses']['VersionRefused'];
 export type ResponseTooManyChannels = components['responses']['TooManyChannels'];
 export type ResponseChannelRefused = components['responses']['ChannelRefused'];
 export type ResponseChannelUpdateRefused = components['responses']['ChannelUpdateRefused'];
@@ -7469,6 +7638,209 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    publishAgent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
+                 * @example 7f3c1c9e-lead-import-42
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The published agent. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["IdempotencyConflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    rollBackAgent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
+                 * @example 7f3c1c9e-lead-import-42
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentRollback"];
+            };
+        };
+        responses: {
+            /** @description The agent. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["IdempotencyConflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["VersionRefused"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listAgentVersions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Maximum number of items to return, 1 to 200.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of versions. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    Link: components["headers"]["Link"];
+                    "X-Next-Cursor": components["headers"]["NextCursor"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentVersion"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getAgentVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+                /**
+                 * @description Number of the version.
+                 * @example 1
+                 */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The version. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentVersionDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];

@@ -11,6 +11,7 @@ import (
 
 	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
+	"github.com/avelto/convo/internal/domain/agent"
 	"github.com/avelto/convo/internal/domain/agent/dialogue"
 	"github.com/avelto/convo/internal/domain/agent/reply"
 	"github.com/avelto/convo/internal/platform/failpoint"
@@ -42,7 +43,8 @@ type attempt struct {
 // snapshot is what a reply is based on.
 type snapshot struct {
 	of       db.ConversationGetRow
-	agent    db.Agent
+	agent    db.Agent // with the settings of the version
+	version  *int32
 	latest   uuid.UUID // the latest message of the contact
 	dialogue dialogue.Dialogue
 	first    bool // the agent has not said anything yet
@@ -127,8 +129,8 @@ func (a *attempt) read(ctx context.Context) (err error) {
 	if a.seen.of, err = q.ConversationGet(ctx, a.DB, db.ConversationGetParams{WorkspaceID: a.run.WorkspaceID, ID: a.run.ConversationID}); err != nil {
 		return fmt.Errorf("get conversation: %w", err)
 	}
-	if a.seen.agent, err = q.AgentGet(ctx, a.DB, db.AgentGetParams{WorkspaceID: a.run.WorkspaceID, ID: a.run.AgentID}); err != nil {
-		return fmt.Errorf("get agent: %w", err)
+	if err = a.readAgent(ctx); err != nil {
+		return err
 	}
 	if a.seen.verified, err = a.isVerified(ctx); err != nil {
 		return err
@@ -150,6 +152,27 @@ func (a *attempt) read(ctx context.Context) (err error) {
 		if row.RedactedAt == nil {
 			a.seen.dialogue = append(a.seen.dialogue, dialogue.Turn{Visitor: visitor, Text: row.Content})
 		}
+	}
+	return nil
+}
+
+// readAgent reads the agent, in the version that replies in the conversation. An agent that a
+// server of an earlier release has just published has no version, and replies as it is.
+func (a *attempt) readAgent(ctx context.Context) error {
+	row, err := db.New().AgentGet(ctx, a.DB, db.AgentGetParams{WorkspaceID: a.run.WorkspaceID, ID: a.run.AgentID})
+	if err != nil {
+		return fmt.Errorf("get agent: %w", err)
+	}
+	version, err := db.New().AgentVersionOfConversation(ctx, a.DB, db.AgentVersionOfConversationParams{
+		WorkspaceID: row.WorkspaceID, AgentID: row.ID, RepliedBefore: a.seen.of.Conversation.AgentVersion,
+	})
+	switch {
+	case err == nil:
+		a.seen.agent, a.seen.version = agent.At(row, version), &version.Number
+	case postgres.IsNotFound(err):
+		a.seen.agent = row
+	default:
+		return fmt.Errorf("get version of agent: %w", err)
 	}
 	return nil
 }

@@ -85,14 +85,30 @@ func (a *attempt) end(ctx context.Context, tx postgres.Tx, row db.Conversation, 
 	if err := a.capture(ctx, tx, row); err != nil {
 		return db.AgentRunEndParams{}, err
 	}
+	if err := a.recordVersion(ctx, tx, row); err != nil {
+		return db.AgentRunEndParams{}, err
+	}
 	message, err := a.Conversations.ApplyAgentTurn(ctx, tx, row, a.turn())
 	if err != nil {
 		return db.AgentRunEndParams{}, err
 	}
 	return db.AgentRunEndParams{
-		Outcome: string(a.reply.Outcome), Reason: (*string)(a.reply.Reason), Steps: int32(a.reply.Steps), ReplyID: &message.ID,
+		Outcome: string(a.reply.Outcome), Reason: (*string)(a.reply.Reason), Steps: int32(a.reply.Steps), ReplyID: &message.ID, AgentVersion: a.seen.version,
 		InputTokens: int32(a.reply.Usage.InputTokens), OutputTokens: int32(a.reply.Usage.OutputTokens),
 	}, nil
+}
+
+// recordVersion makes the conversation continue with the version that replies.
+func (a *attempt) recordVersion(ctx context.Context, tx postgres.Tx, row db.Conversation) error {
+	version := a.seen.version
+	if version == nil || row.AgentVersion != nil && *row.AgentVersion == *version {
+		return nil
+	}
+	err := db.New().ConversationSetAgentVersion(ctx, tx, db.ConversationSetAgentVersionParams{WorkspaceID: row.WorkspaceID, ID: row.ID, AgentVersion: *version})
+	if err != nil {
+		return fmt.Errorf("record version of agent: %w", err)
+	}
+	return nil
 }
 
 // capture creates or updates the lead of the conversation.
