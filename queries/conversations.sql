@@ -143,6 +143,12 @@ SELECT * FROM conversations
 WHERE workspace_id = @workspace_id AND channel_id = @channel_id AND thread_external_id = @thread_external_id::text
 ORDER BY id DESC LIMIT 1 FOR UPDATE;
 
+-- name: ConversationIDOfThread :one
+-- The latest conversation of a provider's thread.
+SELECT id FROM conversations
+WHERE workspace_id = @workspace_id AND channel_id = @channel_id AND thread_external_id = @thread_external_id::text
+ORDER BY id DESC LIMIT 1;
+
 -- name: ConversationListByIDs :many
 -- Conversations with their contacts, in the order of their ids.
 SELECT sqlc.embed(conversations), sqlc.embed(contacts)

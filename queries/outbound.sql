@@ -7,12 +7,11 @@ WHERE (workspace_id, id) IN (SELECT due.of_workspace, due.channel FROM due_chann
 
 -- name: OutboundClaim :many
 -- Leases due messages of a channel: of each conversation the oldest alone, so that its order
--- is kept. The function sees messages that were committed after this statement began, so that
--- OutboundClaimedList must read them in another one.
+-- is kept; or those of one conversation, for the process that holds it. The function sees
+-- messages that were committed after this statement began, so that OutboundClaimedList must
+-- read them in another one.
 SELECT claimed.message::uuid AS message_id
-FROM channels
-CROSS JOIN LATERAL claim_messages(channels.workspace_id, channels.id, @now::timestamptz, @until::timestamptz, @pace_milliseconds::integer, @row_limit::integer) AS claimed
-WHERE channels.workspace_id = @workspace_id AND channels.id = @channel_id;
+FROM claim_messages(@workspace_id::uuid, @channel_id::uuid, @now::timestamptz, @until::timestamptz, @pace_milliseconds::integer, @row_limit::integer, sqlc.narg('conversation_id')::uuid) AS claimed;
 
 -- name: OutboundClaimedList :many
 -- Claimed messages with what is needed to send them. in_doubt says that a worker died while it
@@ -109,3 +108,18 @@ WHERE conversations.workspace_id = @workspace_id AND conversations.channel_id = 
   AND conversations.identity_external_id = @external_id::text
   AND messages.id > @after_id AND messages.id < @before_id
   AND messages.author_type = 'AGENT' AND messages.delivery_status <> 'FAILED';
+
+-- name: ConversationHold :execrows
+-- Leases a conversation whose messages this process sends over a connection, from who held it.
+UPDATE conversations SET held_by = @holder, held_until = @until::timestamptz
+WHERE workspace_id = @workspace_id AND id = @id;
+
+-- name: ConversationRenewHold :execrows
+-- Renews the lease of a conversation; 0 rows if another connection has it.
+UPDATE conversations SET held_until = @until::timestamptz
+WHERE workspace_id = @workspace_id AND id = @id AND held_by = @holder;
+
+-- name: ConversationReleaseHold :exec
+-- Ends the lease of a conversation, unless another connection has it.
+UPDATE conversations SET held_by = NULL, held_until = NULL
+WHERE workspace_id = @workspace_id AND id = @id AND held_by = @holder;

@@ -257,7 +257,7 @@ func (q *Queries) ContactUpdate(ctx context.Context, db DBTX, arg ContactUpdateP
 }
 
 const conversationListByContact = `-- name: ConversationListByContact :many
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version, held_by, held_until FROM conversations
 WHERE workspace_id = $1 AND contact_id = $2 AND id > $3
 ORDER BY id LIMIT $4
 `
@@ -306,6 +306,8 @@ func (q *Queries) ConversationListByContact(ctx context.Context, db DBTX, arg Co
 			&i.Summary,
 			&i.FirstAnsweredAt,
 			&i.AgentVersion,
+			&i.HeldBy,
+			&i.HeldUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -318,7 +320,7 @@ func (q *Queries) ConversationListByContact(ctx context.Context, db DBTX, arg Co
 }
 
 const conversationLockAbout = `-- name: ConversationLockAbout :many
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version, held_by, held_until FROM conversations
 WHERE conversations.workspace_id = $1 AND conversations.id IN (
     SELECT own.id FROM conversations AS own WHERE own.workspace_id = $1 AND own.contact_id = $2
     UNION
@@ -364,6 +366,8 @@ func (q *Queries) ConversationLockAbout(ctx context.Context, db DBTX, arg Conver
 			&i.Summary,
 			&i.FirstAnsweredAt,
 			&i.AgentVersion,
+			&i.HeldBy,
+			&i.HeldUntil,
 		); err != nil {
 			return nil, err
 		}

@@ -41,7 +41,7 @@ INSERT INTO conversations (workspace_id, id, agent_id, channel_id, contact_id, s
     created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
     $9, $10, $10)
-RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version
+RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version, held_by, held_until
 `
 
 type ConversationCreateParams struct {
@@ -94,12 +94,14 @@ func (q *Queries) ConversationCreate(ctx context.Context, db DBTX, arg Conversat
 		&i.Summary,
 		&i.FirstAnsweredAt,
 		&i.AgentVersion,
+		&i.HeldBy,
+		&i.HeldUntil,
 	)
 	return i, err
 }
 
 const conversationGet = `-- name: ConversationGet :one
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at, operators.name AS operator_name,
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, conversations.held_by, conversations.held_until, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at, operators.name AS operator_name,
     channels.type AS channel_type, channels.status AS channel_status, channels.deleted_at AS channel_deleted_at,
     channels.config AS channel_config, contact_identities.blocked_at
 FROM conversations
@@ -155,6 +157,8 @@ func (q *Queries) ConversationGet(ctx context.Context, db DBTX, arg Conversation
 		&i.Conversation.Summary,
 		&i.Conversation.FirstAnsweredAt,
 		&i.Conversation.AgentVersion,
+		&i.Conversation.HeldBy,
+		&i.Conversation.HeldUntil,
 		&i.Contact.WorkspaceID,
 		&i.Contact.ID,
 		&i.Contact.Name,
@@ -173,8 +177,28 @@ func (q *Queries) ConversationGet(ctx context.Context, db DBTX, arg Conversation
 	return i, err
 }
 
+const conversationIDOfThread = `-- name: ConversationIDOfThread :one
+SELECT id FROM conversations
+WHERE workspace_id = $1 AND channel_id = $2 AND thread_external_id = $3::text
+ORDER BY id DESC LIMIT 1
+`
+
+type ConversationIDOfThreadParams struct {
+	WorkspaceID      uuid.UUID
+	ChannelID        uuid.UUID
+	ThreadExternalID string
+}
+
+// The latest conversation of a provider's thread.
+func (q *Queries) ConversationIDOfThread(ctx context.Context, db DBTX, arg ConversationIDOfThreadParams) (uuid.UUID, error) {
+	row := db.QueryRow(ctx, conversationIDOfThread, arg.WorkspaceID, arg.ChannelID, arg.ThreadExternalID)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const conversationLatestOfContact = `-- name: ConversationLatestOfContact :one
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version, held_by, held_until FROM conversations
 WHERE workspace_id = $1 AND contact_id = $2 AND channel_id = $3
   AND status <> 'CLOSED' AND thread_external_id IS NULL
 ORDER BY id DESC LIMIT 1 FOR UPDATE
@@ -213,12 +237,14 @@ func (q *Queries) ConversationLatestOfContact(ctx context.Context, db DBTX, arg 
 		&i.Summary,
 		&i.FirstAnsweredAt,
 		&i.AgentVersion,
+		&i.HeldBy,
+		&i.HeldUntil,
 	)
 	return i, err
 }
 
 const conversationLatestOfThread = `-- name: ConversationLatestOfThread :one
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version, held_by, held_until FROM conversations
 WHERE workspace_id = $1 AND channel_id = $2 AND thread_external_id = $3::text
 ORDER BY id DESC LIMIT 1 FOR UPDATE
 `
@@ -255,12 +281,14 @@ func (q *Queries) ConversationLatestOfThread(ctx context.Context, db DBTX, arg C
 		&i.Summary,
 		&i.FirstAnsweredAt,
 		&i.AgentVersion,
+		&i.HeldBy,
+		&i.HeldUntil,
 	)
 	return i, err
 }
 
 const conversationList = `-- name: ConversationList :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, conversations.held_by, conversations.held_until, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversations
 JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
 WHERE conversations.workspace_id = $1
@@ -326,6 +354,8 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 			&i.Conversation.Summary,
 			&i.Conversation.FirstAnsweredAt,
 			&i.Conversation.AgentVersion,
+			&i.Conversation.HeldBy,
+			&i.Conversation.HeldUntil,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
@@ -346,7 +376,7 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 }
 
 const conversationListByIDs = `-- name: ConversationListByIDs :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, conversations.held_by, conversations.held_until, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversations
 JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
 WHERE conversations.workspace_id = $1 AND conversations.id = ANY($2::uuid[])
@@ -395,6 +425,8 @@ func (q *Queries) ConversationListByIDs(ctx context.Context, db DBTX, arg Conver
 			&i.Conversation.Summary,
 			&i.Conversation.FirstAnsweredAt,
 			&i.Conversation.AgentVersion,
+			&i.Conversation.HeldBy,
+			&i.Conversation.HeldUntil,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
@@ -415,7 +447,7 @@ func (q *Queries) ConversationListByIDs(ctx context.Context, db DBTX, arg Conver
 }
 
 const conversationListTagged = `-- name: ConversationListTagged :many
-SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
+SELECT conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, conversations.held_by, conversations.held_until, contacts.workspace_id, contacts.id, contacts.name, contacts.email, contacts.phone, contacts.created_at, contacts.updated_at, contacts.erased_at
 FROM conversation_tags
 JOIN conversations ON conversations.workspace_id = conversation_tags.workspace_id
   AND conversations.id = conversation_tags.conversation_id
@@ -491,6 +523,8 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 			&i.Conversation.Summary,
 			&i.Conversation.FirstAnsweredAt,
 			&i.Conversation.AgentVersion,
+			&i.Conversation.HeldBy,
+			&i.Conversation.HeldUntil,
 			&i.Contact.WorkspaceID,
 			&i.Contact.ID,
 			&i.Contact.Name,
@@ -511,7 +545,7 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 }
 
 const conversationLock = `-- name: ConversationLock :one
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version FROM conversations WHERE workspace_id = $1 AND id = $2 FOR UPDATE
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version, held_by, held_until FROM conversations WHERE workspace_id = $1 AND id = $2 FOR UPDATE
 `
 
 type ConversationLockParams struct {
@@ -545,12 +579,14 @@ func (q *Queries) ConversationLock(ctx context.Context, db DBTX, arg Conversatio
 		&i.Summary,
 		&i.FirstAnsweredAt,
 		&i.AgentVersion,
+		&i.HeldBy,
+		&i.HeldUntil,
 	)
 	return i, err
 }
 
 const conversationLockMany = `-- name: ConversationLockMany :many
-SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version FROM conversations
+SELECT workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version, held_by, held_until FROM conversations
 WHERE workspace_id = $1 AND id = ANY($2::uuid[])
 ORDER BY id FOR UPDATE
 `
@@ -593,6 +629,8 @@ func (q *Queries) ConversationLockMany(ctx context.Context, db DBTX, arg Convers
 			&i.Summary,
 			&i.FirstAnsweredAt,
 			&i.AgentVersion,
+			&i.HeldBy,
+			&i.HeldUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -610,7 +648,7 @@ UPDATE conversations SET
     last_inbound_at = greatest(last_inbound_at, $2),
     identity_external_id = coalesce(identity_external_id, $3)
 WHERE workspace_id = $4 AND id = $5
-RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version
+RETURNING workspace_id, id, agent_id, channel_id, contact_id, status, sentiment, assigned_operator_id, last_message_at, handed_off_at, first_operator_reply_at, created_at, updated_at, identity_external_id, thread_external_id, subject, last_inbound_at, revision, summary, first_answered_at, agent_version, held_by, held_until
 `
 
 type ConversationRecordInboundParams struct {
@@ -653,6 +691,8 @@ func (q *Queries) ConversationRecordInbound(ctx context.Context, db DBTX, arg Co
 		&i.Summary,
 		&i.FirstAnsweredAt,
 		&i.AgentVersion,
+		&i.HeldBy,
+		&i.HeldUntil,
 	)
 	return i, err
 }

@@ -229,6 +229,8 @@ type Conversation struct {
 	Summary              *string
 	FirstAnsweredAt      *time.Time
 	AgentVersion         *int32
+	HeldBy               *uuid.UUID
+	HeldUntil            *time.Time
 }
 
 type ConversationStatusChange struct {

@@ -75,6 +75,75 @@ func (q *Queries) ChannelRecordSuccess(ctx context.Context, db DBTX, arg Channel
 	return err
 }
 
+const conversationHold = `-- name: ConversationHold :execrows
+UPDATE conversations SET held_by = $1, held_until = $2::timestamptz
+WHERE workspace_id = $3 AND id = $4
+`
+
+type ConversationHoldParams struct {
+	Holder      *uuid.UUID
+	Until       time.Time
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+}
+
+// Leases a conversation whose messages this process sends over a connection, from who held it.
+func (q *Queries) ConversationHold(ctx context.Context, db DBTX, arg ConversationHoldParams) (int64, error) {
+	result, err := db.Exec(ctx, conversationHold,
+		arg.Holder,
+		arg.Until,
+		arg.WorkspaceID,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const conversationReleaseHold = `-- name: ConversationReleaseHold :exec
+UPDATE conversations SET held_by = NULL, held_until = NULL
+WHERE workspace_id = $1 AND id = $2 AND held_by = $3
+`
+
+type ConversationReleaseHoldParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+	Holder      *uuid.UUID
+}
+
+// Ends the lease of a conversation, unless another connection has it.
+func (q *Queries) ConversationReleaseHold(ctx context.Context, db DBTX, arg ConversationReleaseHoldParams) error {
+	_, err := db.Exec(ctx, conversationReleaseHold, arg.WorkspaceID, arg.ID, arg.Holder)
+	return err
+}
+
+const conversationRenewHold = `-- name: ConversationRenewHold :execrows
+UPDATE conversations SET held_until = $1::timestamptz
+WHERE workspace_id = $2 AND id = $3 AND held_by = $4
+`
+
+type ConversationRenewHoldParams struct {
+	Until       time.Time
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+	Holder      *uuid.UUID
+}
+
+// Renews the lease of a conversation; 0 rows if another connection has it.
+func (q *Queries) ConversationRenewHold(ctx context.Context, db DBTX, arg ConversationRenewHoldParams) (int64, error) {
+	result, err := db.Exec(ctx, conversationRenewHold,
+		arg.Until,
+		arg.WorkspaceID,
+		arg.ID,
+		arg.Holder,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const messageCountAutomatic = `-- name: MessageCountAutomatic :one
 SELECT count(*) FROM messages
 JOIN conversations ON conversations.workspace_id = messages.workspace_id AND conversations.id = messages.conversation_id
@@ -153,31 +222,32 @@ func (q *Queries) MessageExternalIDListBefore(ctx context.Context, db DBTX, arg 
 
 const outboundClaim = `-- name: OutboundClaim :many
 SELECT claimed.message::uuid AS message_id
-FROM channels
-CROSS JOIN LATERAL claim_messages(channels.workspace_id, channels.id, $1::timestamptz, $2::timestamptz, $3::integer, $4::integer) AS claimed
-WHERE channels.workspace_id = $5 AND channels.id = $6
+FROM claim_messages($1::uuid, $2::uuid, $3::timestamptz, $4::timestamptz, $5::integer, $6::integer, $7::uuid) AS claimed
 `
 
 type OutboundClaimParams struct {
+	WorkspaceID      uuid.UUID
+	ChannelID        uuid.UUID
 	Now              time.Time
 	Until            time.Time
 	PaceMilliseconds int32
 	RowLimit         int32
-	WorkspaceID      uuid.UUID
-	ChannelID        uuid.UUID
+	ConversationID   *uuid.UUID
 }
 
 // Leases due messages of a channel: of each conversation the oldest alone, so that its order
-// is kept. The function sees messages that were committed after this statement began, so that
-// OutboundClaimedList must read them in another one.
+// is kept; or those of one conversation, for the process that holds it. The function sees
+// messages that were committed after this statement began, so that OutboundClaimedList must
+// read them in another one.
 func (q *Queries) OutboundClaim(ctx context.Context, db DBTX, arg OutboundClaimParams) ([]uuid.UUID, error) {
 	rows, err := db.Query(ctx, outboundClaim,
+		arg.WorkspaceID,
+		arg.ChannelID,
 		arg.Now,
 		arg.Until,
 		arg.PaceMilliseconds,
 		arg.RowLimit,
-		arg.WorkspaceID,
-		arg.ChannelID,
+		arg.ConversationID,
 	)
 	if err != nil {
 		return nil, err
@@ -200,7 +270,7 @@ func (q *Queries) OutboundClaim(ctx context.Context, db DBTX, arg OutboundClaimP
 const outboundClaimedList = `-- name: OutboundClaimedList :many
 SELECT outbound_messages.message_id, outbound_messages.conversation_id, outbound_messages.tries, outbound_messages.parts_sent,
     (outbound_messages.sending_since IS NOT NULL)::boolean AS in_doubt, outbound_messages.template,
-    messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, identities.address, identities.blocked_at
+    messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, conversations.held_by, conversations.held_until, identities.address, identities.blocked_at
 FROM outbound_messages
 JOIN messages ON messages.workspace_id = outbound_messages.workspace_id AND messages.id = outbound_messages.message_id
 JOIN conversations ON conversations.workspace_id = outbound_messages.workspace_id AND conversations.id = outbound_messages.conversation_id
@@ -290,6 +360,8 @@ func (q *Queries) OutboundClaimedList(ctx context.Context, db DBTX, arg Outbound
 			&i.Conversation.Summary,
 			&i.Conversation.FirstAnsweredAt,
 			&i.Conversation.AgentVersion,
+			&i.Conversation.HeldBy,
+			&i.Conversation.HeldUntil,
 			&i.Address,
 			&i.BlockedAt,
 		); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/avelto/convo/internal/api/hooks"
 	"github.com/avelto/convo/internal/domain/channel/inbound"
+	"github.com/avelto/convo/internal/domain/channel/live"
 	"github.com/avelto/convo/internal/domain/channel/outbound"
 	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/platform/fanout"
@@ -19,6 +20,9 @@ const (
 	channelConns = 4
 	// listenPolls is how many polls of other workers are between two claims of connections.
 	listenPolls = 5
+	// livePolls is how many are between two looks for the messages of a call, which hints
+	// announce.
+	livePolls = 5
 )
 
 // addLive adds what tells other processes which conversations have changed: through NATS
@@ -60,12 +64,26 @@ func newInbound(parts Parts, out *connections, conversations *conversation.Servi
 }
 
 // newHooks returns the handler of what the providers of channels send.
-func newHooks(config Config, parts Parts, out *connections, conversations *conversation.Service) (*hooks.Handler, error) {
+func (a *App) newHooks(config Config, parts Parts, out *connections, conversations *conversation.Service) (*hooks.Handler, error) {
 	clientIP, err := config.clientIP()
 	if err != nil {
 		return nil, err
 	}
-	return hooks.New(newInbound(parts, out, conversations), parts.Limiter, parts.Clock, parts.Log, clientIP), nil
+	receiver := newInbound(parts, out, conversations)
+	handler := hooks.New(receiver, parts.Limiter, parts.Clock, parts.Log, clientIP)
+	handler.Live = &live.Engine{
+		Inbound: receiver, Outbound: newOutbound(parts, out, conversations), Hub: a.live, Clock: parts.Clock, Log: parts.Log, Poll: livePolls * parts.Poll,
+	}
+	a.loops = append(a.loops, handler.Live.Run)
+	return handler, nil
+}
+
+// newOutbound returns what sends messages, which does not run yet.
+func newOutbound(parts Parts, out *connections, conversations *conversation.Service) *outbound.Engine {
+	return outbound.New(outbound.Options{
+		DB: parts.DB, Channels: out.channels, Conversations: conversations, Blobs: out.blobs, Clock: parts.Clock, Log: parts.Log,
+		Wake: wake.NewSignal(), Poll: parts.Poll,
+	})
 }
 
 // addChannels adds what sends messages through channels, fetches the files of received ones,
@@ -78,10 +96,7 @@ func (a *App) addChannels(ctx context.Context, parts Parts, out *connections) er
 	a.opened = append(a.opened, own.Close)
 	parts.DB = own
 	conversations := a.newConversations(parts, out)
-	sender := outbound.New(outbound.Options{
-		DB: own, Channels: out.channels, Conversations: conversations, Blobs: out.blobs, Clock: parts.Clock, Log: parts.Log,
-		Wake: wake.NewSignal(), Poll: parts.Poll,
-	})
+	sender := newOutbound(parts, out, conversations)
 	a.bell.Listen(wake.Messages, sender.Wake)
 	fetcher := &inbound.Fetcher{
 		DB: own, Channels: out.channels, Conversations: conversations, Blobs: out.blobs, IDs: conversations.IDs, Clock: parts.Clock,

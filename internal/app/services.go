@@ -85,7 +85,7 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 	}
 	events, reportShares := a.newEventRecorder(ids), &share.Shares{}
 	conversations := a.newConversations(parts, out)
-	received, err := newHooks(config, parts, out, conversations)
+	received, err := a.newHooks(config, parts, out, conversations)
 	if err != nil {
 		return nil, err
 	}

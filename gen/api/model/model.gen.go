@@ -3797,7 +3797,7 @@ type Message struct {
 	// Direction `INBOUND`: from the contact. `OUTBOUND`: to the contact.
 	Direction MessageDirection `json:"direction"`
 
-	// EditedAt When the contact last edited the message. Absent if it was not edited.
+	// EditedAt When the contact last edited the message, or interrupted it: a spoken message is cut to what was heard. Absent if it was not edited.
 	EditedAt *timestamp.Time `json:"editedAt,omitempty"`
 
 	// Error Why a message could not be delivered.
@@ -3979,7 +3979,7 @@ type MessageDetail struct {
 	// Direction `INBOUND`: from the contact. `OUTBOUND`: to the contact.
 	Direction MessageDirection `json:"direction"`
 
-	// EditedAt When the contact last edited the message. Absent if it was not edited.
+	// EditedAt When the contact last edited the message, or interrupted it: a spoken message is cut to what was heard. Absent if it was not edited.
 	EditedAt *timestamp.Time `json:"editedAt,omitempty"`
 
 	// Error Why a message could not be delivered.
@@ -4442,7 +4442,7 @@ type VoiceChannelConfig struct {
 	// Language Language of calls. Absent for `en-US`.
 	Language *string `json:"language,omitempty"`
 
-	// Mode How calls are transcribed. `gather`: one request for each utterance. `relay`: over a WebSocket (ConversationRelay), which this version rejects. Absent for `gather`.
+	// Mode How calls are transcribed and spoken. `gather`: one request for each utterance. `relay`: over a WebSocket (ConversationRelay), whose callers can interrupt; it needs an `https` public URL. Absent for `gather`.
 	Mode *VoiceMode `json:"mode,omitempty"`
 
 	// Voice Name of the voice at Twilio. Absent for the standard one of the language.
@@ -4455,7 +4455,7 @@ type VoiceChannelCredentials struct {
 	AuthToken TwilioAuthToken `json:"authToken"`
 }
 
-// VoiceMode How calls are transcribed. `gather`: one request for each utterance. `relay`: over a WebSocket (ConversationRelay), which this version rejects. Absent for `gather`.
+// VoiceMode How calls are transcribed and spoken. `gather`: one request for each utterance. `relay`: over a WebSocket (ConversationRelay), whose callers can interrupt; it needs an `https` public URL. Absent for `gather`.
 type VoiceMode string
 
 // WebhookAttempt An attempt to deliver an event.

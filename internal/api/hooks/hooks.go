@@ -18,6 +18,7 @@ import (
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/channel/inbound"
+	"github.com/avelto/convo/internal/domain/channel/live"
 	"github.com/avelto/convo/internal/domain/channel/provider"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/ratelimit"
@@ -53,6 +54,8 @@ type Handler struct {
 	// Channels and Audit serve authorizations of channels; nil for none.
 	Channels *channel.Service
 	Audit    *audit.Log
+	// Live serves connections that providers open; nil for none.
+	Live *live.Engine
 
 	engine  Engine
 	limiter ratelimit.Limiter
@@ -85,6 +88,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, channel.AuthorizationPath) {
 		h.authorize(ctx, w, r)
+		return
+	}
+	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		h.converse(ctx, w, r)
 		return
 	}
 	reply, err := h.handle(ctx, w, r)
@@ -124,17 +131,25 @@ func (h *Handler) handle(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if errors.Is(err, provider.ErrUnauthenticated) {
 		_, _ = h.refused.Take(ctx, sender, perSender) // in memory, which does not fail
 	}
+	if err == nil {
+		err = h.take(ctx, opened)
+	}
 	if err != nil {
 		return nil, err
 	}
+	return received.Reply, h.engine.Store(ctx, opened, received.Items)
+}
+
+// take counts an authentic request to a channel.
+func (h *Handler) take(ctx context.Context, opened channel.Opened) error {
 	taken, err := h.limiter.Take(ctx, "hook "+opened.Row.ID.String(), perChannel)
 	if err != nil {
-		return nil, fmt.Errorf("rate limit: %w", err)
+		return fmt.Errorf("rate limit: %w", err)
 	}
 	if !taken.Allowed {
-		return nil, &ratelimit.ExceededError{Result: taken}
+		return &ratelimit.ExceededError{Result: taken}
 	}
-	return received.Reply, h.engine.Store(ctx, opened, received.Items)
+	return nil
 }
 
 // open opens the channel that a path names.
@@ -172,6 +187,8 @@ func (h *Handler) refuse(ctx context.Context, w http.ResponseWriter, r *http.Req
 		w.WriteHeader(http.StatusNotFound)
 	case errors.Is(err, provider.ErrUnauthenticated):
 		w.WriteHeader(http.StatusUnauthorized)
+	case errors.Is(err, live.ErrFull):
+		w.WriteHeader(http.StatusServiceUnavailable)
 	case errors.Is(err, provider.ErrMalformed), errors.Is(err, errBody):
 		w.WriteHeader(http.StatusBadRequest)
 	default:

@@ -41,6 +41,29 @@ func (s *Service) ApplyEdit(ctx context.Context, tx postgres.Tx, channel db.Chan
 	return true, s.touch(ctx, tx, row)
 }
 
+// ApplyHeard cuts a message that was interrupted while it was spoken to what the contact has
+// heard, and reports whether it is known. It locks the conversation.
+func (s *Service) ApplyHeard(ctx context.Context, tx postgres.Tx, channel db.Channel, in provider.Heard) (known bool, err error) {
+	found, err := db.New().MessageByExternalID(ctx, tx, db.MessageByExternalIDParams{
+		WorkspaceID: channel.WorkspaceID, ChannelID: channel.ID, ExternalID: externalID(in.ExternalID),
+	})
+	if postgres.IsNotFound(err) || err == nil && found.Role != api.MessageRoleASSISTANT {
+		return false, nil
+	} else if err != nil {
+		return false, fmt.Errorf("find message: %w", err)
+	}
+	row, message, err := s.lockMessage(ctx, tx, channel.WorkspaceID, found.ID)
+	if err != nil || message.RedactedAt != nil {
+		return err == nil, err
+	}
+	at := s.Clock.Now()
+	change := db.MessageEditParams{WorkspaceID: row.WorkspaceID, ID: message.ID, Revision: row.Revision + 1, Content: clean(in.Text, maxContent) + "…", EditedAt: &at}
+	if _, err := db.New().MessageEdit(ctx, tx, change); err != nil {
+		return false, fmt.Errorf("cut message: %w", err)
+	}
+	return true, s.touch(ctx, tx, row)
+}
+
 // ApplyBlock records that a contact has blocked a channel or opted out, or takes that back.
 // It locks the identity: call it before anything that locks a conversation.
 func (s *Service) ApplyBlock(ctx context.Context, tx postgres.Tx, channel db.Channel, in provider.Block) error {

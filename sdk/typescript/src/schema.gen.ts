@@ -2262,7 +2262,7 @@ export interface components {
             replyToId?: string;
             /**
              * Format: date-time
-             * @description When the contact last edited the message. Absent if it was not edited.
+             * @description When the contact last edited the message, or interrupted it: a spoken message is cut to what was heard. Absent if it was not edited.
              */
             editedAt?: string;
             /**
@@ -3398,7 +3398,7 @@ export interface components {
             apiBaseUrl?: components["schemas"]["ChannelBaseUrl"];
         };
         /**
-         * @description How calls are transcribed. `gather`: one request for each utterance. `relay`: over a WebSocket (ConversationRelay), which this version rejects. Absent for `gather`.
+         * @description How calls are transcribed and spoken. `gather`: one request for each utterance. `relay`: over a WebSocket (ConversationRelay), whose callers can interrupt; it needs an `https` public URL. Absent for `gather`.
          * @enum {string}
          */
         VoiceMode: "relay" | "gather";

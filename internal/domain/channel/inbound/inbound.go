@@ -38,6 +38,8 @@ type Engine struct {
 	Log           *slog.Logger
 	// Received is called after a message was stored; it must not wait.
 	Received func(conversation.Received)
+	// Within is called in the transaction that stores a message; nil for nothing.
+	Within func(ctx context.Context, tx postgres.Tx, received conversation.Received) error
 	// Typing is called while a contact is writing; it must not wait.
 	Typing func(row db.Channel, item provider.Typing)
 }
@@ -98,6 +100,8 @@ func (e *Engine) apply(ctx context.Context, tx postgres.Tx, opened channel.Opene
 	switch item := item.(type) {
 	case provider.Edit:
 		known, err = e.Conversations.ApplyEdit(ctx, tx, opened.Row, item)
+	case provider.Heard:
+		known, err = e.Conversations.ApplyHeard(ctx, tx, opened.Row, item)
 	case provider.Status:
 		known, err = e.Conversations.ApplyStatus(ctx, tx, opened.Row, item)
 	case provider.Block:
@@ -124,6 +128,9 @@ func (e *Engine) message(ctx context.Context, opened channel.Opened, item provid
 	err = postgres.WithTx(ctx, e.DB, func(ctx context.Context, tx postgres.Tx) error {
 		received, err = e.Conversations.Receive(ctx, tx, opened.Row, opened.Provider.Rules(), conversation.Inbound{Message: item, BlobKeys: keys})
 		failpoint.Hit(failpoint.MessageReceived)
+		if err == nil && e.Within != nil && !received.Duplicate {
+			err = e.Within(ctx, tx, received)
+		}
 		return err
 	})
 	if err != nil || received.Duplicate {

@@ -125,7 +125,7 @@ func (e *Engine) claim(ctx context.Context, row db.Channel) error {
 	if n == 0 {
 		return nil
 	}
-	claims, err := e.lease(ctx, through, rules, n)
+	claims, err := e.lease(ctx, through, rules, nil, n)
 	e.release(row.WorkspaceID, row.ID, n-len(claims))
 	if err != nil {
 		return err
@@ -140,16 +140,16 @@ func (e *Engine) claim(ctx context.Context, row db.Channel) error {
 	return nil
 }
 
-// lease claims up to n due messages of a channel.
-func (e *Engine) lease(ctx context.Context, through channel.Opened, rules provider.Rules, n int) ([]*sending, error) {
+// lease claims up to n due messages of a channel, or of one conversation that is held.
+func (e *Engine) lease(ctx context.Context, through channel.Opened, rules provider.Rules, held *uuid.UUID, n int) ([]*sending, error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	now := e.Clock.Now()
 	// As the database stores it, since it is compared with that.
 	until := now.Add(rules.Timeout + leaseMargin).Truncate(time.Millisecond)
 	ids, err := db.New().OutboundClaim(ctx, e.DB, db.OutboundClaimParams{
-		WorkspaceID: through.Row.WorkspaceID, ChannelID: through.Row.ID, Now: now, Until: until,
-		PaceMilliseconds: int32(rules.Interval.Milliseconds()), RowLimit: int32(n),
+		WorkspaceID: through.Row.WorkspaceID, ChannelID: through.Row.ID, Now: now, Until: until, PaceMilliseconds: int32(rules.Interval.Milliseconds()),
+		RowLimit: int32(n), ConversationID: held,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim messages: %w", err)

@@ -7,7 +7,8 @@ import (
 	api "github.com/avelto/convo/gen/api/model"
 )
 
-// Item is one thing that a provider reports: a Message, Edit, Status, Typing, Block or End.
+// Item is one thing that a provider reports: a Message, Edit, Heard, Status, Typing, Block or
+// End.
 type Item interface{ item() }
 
 // Message is a message of a contact.
@@ -94,6 +95,13 @@ type Edit struct {
 	At         time.Time
 }
 
+// Heard reports that a contact has interrupted a message that was spoken to them, and what of
+// it they had heard.
+type Heard struct {
+	ExternalID string // of the message
+	Text       string
+}
+
 // Status is a delivery report for a message that was sent.
 type Status struct {
 	// ExternalID names the message. If it is empty, the report is for all messages to
@@ -126,6 +134,7 @@ type End struct{ Thread string }
 
 func (Message) item() {}
 func (Edit) item()    {}
+func (Heard) item()   {}
 func (Status) item()  {}
 func (Typing) item()  {}
 func (Block) item()   {}

@@ -122,9 +122,10 @@ type Channel struct {
 	State   json.RawMessage
 }
 
-// Request is a request to a channel's hook.
+// Request is a request to a channel's hook. Path is what follows the channel's ID in its path.
 type Request struct {
 	Method     string
+	Path       string
 	Header     http.Header
 	Query      url.Values
 	Body       []byte

@@ -196,6 +196,13 @@ func (c *Control) Report(ctx context.Context, hook string, e Event) (Reported, e
 			return Reported{ID: e.ID, Status: http.StatusOK}, err //nolint:wrapcheck // the simulators have the errors of this package
 		}
 	}
+	if talks, ok := c.Simulator.(interface {
+		Converse(ctx context.Context, hook string, e Event) (bool, error)
+	}); ok {
+		if live, err := talks.Converse(ctx, hook, e); live || err != nil {
+			return Reported{ID: e.ID, Status: http.StatusOK}, err //nolint:wrapcheck // the simulators have the errors of this package
+		}
+	}
 	if hook == "" {
 		return Reported{}, ErrNoHook
 	}

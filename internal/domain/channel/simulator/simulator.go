@@ -67,6 +67,9 @@ const (
 	Blocked   Kind = "blocked"
 	Unblocked Kind = "unblocked"
 	Garbled   Kind = "garbled"
+	// Interrupted is that a contact speaks while a message is spoken. The text is what of it
+	// was heard.
+	Interrupted Kind = "interrupted"
 )
 
 // Event is what a contact does, or what becomes of a message to the contact. ID is a number

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -24,10 +25,21 @@ type Voice struct {
 	// live are the numbers of who speaks on a call, and asks what the TwiML of a message
 	// lets Twilio call then.
 	live, asks map[string]string
+	// relays are calls over WebSockets, by the number of the contact.
+	relays   map[string]*relayed
+	sessions int
+	mode     string
 }
 
-// NewVoice returns an API without calls.
-func NewVoice() *Voice { return &Voice{live: map[string]string{}, asks: map[string]string{}} }
+// NewVoice returns an API without calls. The channel decides whether calls use WebSockets.
+func NewVoice() *Voice { return newVoice("gather") }
+
+// NewRelay is NewVoice for a channel whose calls use WebSockets.
+func NewRelay() *Voice { return newVoice("relay") }
+
+func newVoice(mode string) *Voice {
+	return &Voice{live: map[string]string{}, asks: map[string]string{}, relays: map[string]*relayed{}, mode: mode}
+}
 
 // voiceLimit is the longest TwiML of a call, in characters.
 const voiceLimit = 4000
@@ -36,9 +48,9 @@ const voiceLimit = 4000
 func (*Voice) Type() api.ChannelType { return api.ChannelTypeVOICE }
 
 // Settings implements Simulator.
-func (*Voice) Settings() Settings {
+func (s *Voice) Settings() Settings {
 	return Settings{
-		Config:      json.RawMessage(`{"accountSid":"` + twilioAccount + `","from":"` + twilioNumber + `","mode":"gather"}`),
+		Config:      json.RawMessage(`{"accountSid":"` + twilioAccount + `","from":"` + twilioNumber + `","mode":"` + s.mode + `"}`),
 		Credentials: map[string]string{"authToken": twilioToken},
 	}
 }
@@ -57,13 +69,9 @@ func (s *Voice) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		to = form.Get("To")
 		call, found = voiceCall(to), true
 	}
-	var twiml struct {
-		Gather struct {
-			Action string `xml:"action,attr"`
-			Say    string `xml:"Say"`
-		} `xml:"Gather"`
-	}
-	err := xml.Unmarshal([]byte(form.Get("Twiml")), &twiml)
+	var does twiml
+	err := xml.Unmarshal([]byte(form.Get("Twiml")), &does)
+	text, action := does.said()
 	switch {
 	case !found:
 		Write(w, twilioError(http.StatusNotFound, 20404, "The requested resource was not found"))
@@ -72,14 +80,37 @@ func (s *Voice) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil, len([]rune(form.Get("Twiml"))) > voiceLimit:
 		Write(w, twilioError(http.StatusBadRequest, 21218, "Invalid 'Twiml'"))
 	default:
-		s.Serve(w, r, Message{To: to, Text: twiml.Gather.Say, Thread: call}, func(m Message, number int) (Message, Response) {
+		s.Serve(w, r, Message{To: to, Text: text, Thread: call}, func(m Message, number int) (Message, Response) {
 			m.ID = strconv.Itoa(number)
 			s.mu.Lock()
-			s.asks[m.ID], s.live[call] = twiml.Gather.Action, to
+			s.asks[m.ID], s.live[call] = action, to
 			s.mu.Unlock()
+			if does.Connect != nil {
+				go s.redirect(to, path == "/Calls.json", does)
+			}
 			return m, Response{Status: http.StatusOK, Body: map[string]any{"sid": call, "to": to, "from": twilioNumber, "status": "in-progress"}}
 		}, twilioFault)
 	}
+}
+
+// redirect lets a call go on over another WebSocket, as far as its URL can be reached.
+func (s *Voice) redirect(number string, outgoing bool, does twiml) {
+	direction := "inbound"
+	if outgoing {
+		direction = "outbound-api"
+	}
+	_, _ = s.connect(context.Background(), number, direction, does)
+}
+
+// voiceForm are the parameters of a request about a call that is in progress.
+func voiceForm(call, number, direction string) url.Values {
+	form := url.Values{
+		"CallSid": {call}, "AccountSid": {twilioAccount}, "From": {number}, "To": {twilioNumber}, "Direction": {direction}, "CallStatus": {"in-progress"},
+	}
+	if direction != "inbound" {
+		form["From"], form["To"] = form["To"], form["From"]
+	}
+	return form
 }
 
 // voiceCall is the SID of the call of a number.
@@ -96,9 +127,7 @@ func (s *Voice) Hook(hook string, _ time.Time, events ...Event) (Request, error)
 	}
 	e := events[0]
 	call := voiceCall(e.From)
-	form := url.Values{
-		"CallSid": {call}, "AccountSid": {twilioAccount}, "From": {e.From}, "To": {twilioNumber}, "Direction": {"inbound"}, "CallStatus": {"in-progress"},
-	}
+	form := voiceForm(call, e.From, "inbound")
 	query := url.Values{"event": {"speech"}, "turn": {e.ID}}.Encode()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +138,7 @@ func (s *Voice) Hook(hook string, _ time.Time, events ...Event) (Request, error)
 		form.Set("Confidence", "0.9")
 	case Delivered:
 		asked, err := url.Parse(s.asks[e.ID])
-		if err != nil {
+		if err != nil || s.asks[e.ID] == "" {
 			return Request{}, ErrUnsupported
 		}
 		query = asked.RawQuery

@@ -55,6 +55,15 @@ func Verify(c provider.Channel, r provider.Request) (url.Values, error) {
 	return form, nil
 }
 
+// VerifyConnection checks that a request that opens a WebSocket at a URL is from Twilio.
+func VerifyConnection(c provider.Channel, r provider.Request, at string) error {
+	token := c.Credentials[AuthToken]
+	if token == "" || !hmac.Equal([]byte(r.Header.Get(signatureHeader)), []byte(Sign(token, at, nil))) {
+		return provider.ErrUnauthenticated
+	}
+	return nil
+}
+
 // Sign returns the signature of a request with the parameters of form to a URL.
 func Sign(token, signedURL string, form url.Values) string {
 	mac := hmac.New(sha1.New, []byte(token))

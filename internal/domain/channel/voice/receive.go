@@ -36,11 +36,17 @@ func (*Provider) Receive(c provider.Channel, r provider.Request) (provider.Recei
 		if following.quiet >= maxQuiet {
 			return provider.Received{Items: items, Reply: twilio.Reply(hangUp)}, nil
 		}
-		return provider.Received{Items: items, Reply: twilio.Reply(settings.listen(c, following, ""))}, nil
+		return provider.Received{Items: items, Reply: twilio.Reply(settings.gather(c, following, ""))}, nil
+	case relayEvent:
+		return provider.Received{Items: heard(url.Values{}, call, at), Reply: twilio.Reply(settings.resume(c, at, form))}, nil
 	case statusEvent: // ringing, answered, …
 		return provider.Received{}, nil
 	}
-	return provider.Received{Reply: twilio.Reply(settings.listen(c, turn{id: firstTurn}, settings.Greeting))}, nil
+	first := turn{id: firstTurn}
+	if settings.Mode == relay {
+		first.id = call
+	}
+	return provider.Received{Reply: twilio.Reply(settings.listen(c, first, settings.Greeting))}, nil
 }
 
 // heard returns the message that was spoken in a turn, and what the caller said then.

@@ -179,7 +179,7 @@ func TestSettingsAreValidated(t *testing.T) {
 	t.Parallel()
 	p := &voice.Provider{}
 	require.Empty(t, p.Validate(channel()))
-	for _, config := range []string{`{}`, `{"from":"123"}`, `{"from":"+48123456789","mode":"relay"}`, `[]`} {
+	for _, config := range []string{`{}`, `{"from":"123"}`, `{"from":"+48123456789","mode":"telepathy"}`, `[]`} {
 		require.Len(t, p.Validate(provider.Channel{Config: json.RawMessage(config)}), 1, config)
 	}
 	require.Empty(t, p.Validate(provider.Channel{Config: json.RawMessage(`{"from":"+48123456789","mode":"gather"}`)}))

@@ -19,6 +19,7 @@ const (
 	eventKey    = "event"
 	speechEvent = "speech"
 	statusEvent = "status"
+	relayEvent  = "relay"
 
 	turnKey   = "turn"
 	saidKey   = "said"
@@ -87,6 +88,14 @@ func (t turn) url(c provider.Channel, event string) string {
 // listen returns the TwiML that says a text, if there is one, and waits for the caller to
 // speak. Who speaks meanwhile interrupts the text.
 func (s config) listen(c provider.Channel, at turn, text string) string {
+	if s.Mode == relay && at.quiet < maxRelays {
+		return s.relay(c, at, text)
+	}
+	return s.gather(c, at, text)
+}
+
+// gather listens by <Gather>.
+func (s config) gather(c provider.Channel, at turn, text string) string {
 	var say string
 	if text != "" {
 		voice := ""

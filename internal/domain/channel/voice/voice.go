@@ -1,6 +1,6 @@
 // Package voice connects channels to phone numbers at Twilio, for calls
 // (https://www.twilio.com/docs/voice). Twilio transcribes what callers say (<Gather>) and
-// speaks what is sent to them (<Say>).
+// speaks what is sent to them (<Say>), or does both over a WebSocket (<ConversationRelay>).
 package voice
 
 import (
@@ -29,17 +29,19 @@ const (
 
 	defaultLanguage = "en-US"
 	defaultGreeting = "Hello. How can we help you?"
-	// gather is the mode in which each utterance is a request of its own.
-	gather = "gather"
+	// gather is the mode in which each utterance is a request of its own, and relay the one in
+	// which Twilio opens a WebSocket.
+	gather, relay = "gather", "relay"
 )
 
 // Provider is the channel type VOICE.
 type Provider struct{ Client *apiclient.Client }
 
 var (
-	_ provider.Provider  = (*Provider)(nil)
-	_ provider.Initiator = (*Provider)(nil)
-	_ provider.Connector = (*Provider)(nil)
+	_ provider.Provider   = (*Provider)(nil)
+	_ provider.Initiator  = (*Provider)(nil)
+	_ provider.Connector  = (*Provider)(nil)
+	_ provider.Conversing = (*Provider)(nil)
 )
 
 // Type implements provider.Provider.
@@ -81,8 +83,8 @@ func (*Provider) Validate(c provider.Channel) []provider.Invalid {
 	switch {
 	case err != nil || !twilio.Number.MatchString(settings.From):
 		return []provider.Invalid{{Pointer: "/config/from", Message: "must be a phone number such as +48123456789"}}
-	case settings.Mode != gather:
-		return []provider.Invalid{{Pointer: "/config/mode", Message: "must be gather: this server does not support relay"}}
+	case settings.Mode != gather && settings.Mode != relay:
+		return []provider.Invalid{{Pointer: "/config/mode", Message: "must be gather or relay"}}
 	}
 	return nil
 }
