@@ -11,7 +11,9 @@ WHERE (workspace_id, id) IN (SELECT due.of_workspace, due.channel FROM due_chann
 -- messages that were committed after this statement began, so that OutboundClaimedList must
 -- read them in another one.
 SELECT claimed.message::uuid AS message_id
-FROM claim_messages(@workspace_id::uuid, @channel_id::uuid, @now::timestamptz, @until::timestamptz, @pace_milliseconds::integer, @row_limit::integer, sqlc.narg('conversation_id')::uuid) AS claimed;
+FROM channels
+CROSS JOIN LATERAL claim_messages(channels.workspace_id, channels.id, @now::timestamptz, @until::timestamptz, @pace_milliseconds::integer, @row_limit::integer, sqlc.narg('conversation_id')::uuid) AS claimed
+WHERE channels.workspace_id = @workspace_id AND channels.id = @channel_id;
 
 -- name: OutboundClaimedList :many
 -- Claimed messages with what is needed to send them. in_doubt says that a worker died while it

@@ -222,17 +222,19 @@ func (q *Queries) MessageExternalIDListBefore(ctx context.Context, db DBTX, arg 
 
 const outboundClaim = `-- name: OutboundClaim :many
 SELECT claimed.message::uuid AS message_id
-FROM claim_messages($1::uuid, $2::uuid, $3::timestamptz, $4::timestamptz, $5::integer, $6::integer, $7::uuid) AS claimed
+FROM channels
+CROSS JOIN LATERAL claim_messages(channels.workspace_id, channels.id, $1::timestamptz, $2::timestamptz, $3::integer, $4::integer, $5::uuid) AS claimed
+WHERE channels.workspace_id = $6 AND channels.id = $7
 `
 
 type OutboundClaimParams struct {
-	WorkspaceID      uuid.UUID
-	ChannelID        uuid.UUID
 	Now              time.Time
 	Until            time.Time
 	PaceMilliseconds int32
 	RowLimit         int32
 	ConversationID   *uuid.UUID
+	WorkspaceID      uuid.UUID
+	ChannelID        uuid.UUID
 }
 
 // Leases due messages of a channel: of each conversation the oldest alone, so that its order
@@ -241,13 +243,13 @@ type OutboundClaimParams struct {
 // read them in another one.
 func (q *Queries) OutboundClaim(ctx context.Context, db DBTX, arg OutboundClaimParams) ([]uuid.UUID, error) {
 	rows, err := db.Query(ctx, outboundClaim,
-		arg.WorkspaceID,
-		arg.ChannelID,
 		arg.Now,
 		arg.Until,
 		arg.PaceMilliseconds,
 		arg.RowLimit,
 		arg.ConversationID,
+		arg.WorkspaceID,
+		arg.ChannelID,
 	)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,7 @@ package outbound_test
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -74,7 +74,7 @@ func TestNoClaimedMessageIsLost(t *testing.T) {
 	done.Go(func() {
 		defer close(replied)
 		for i := range most {
-			f.reply(t, conversation, fmt.Sprint(i))
+			f.reply(t, conversation, strconv.Itoa(i))
 		}
 	})
 	send := func(context.Context, provider.Outbound) (provider.Sent, error) {

@@ -141,7 +141,7 @@ func (s *Messenger) Hook(hook string, at time.Time, events ...Event) (Request, e
 			entry["delivery"] = map[string]any{"mids": []string{e.ID}, "watermark": milliseconds}
 		case Read:
 			entry["read"] = map[string]any{"watermark": milliseconds}
-		case Failed, Blocked, Unblocked:
+		case Failed, Blocked, Unblocked, Interrupted:
 			return Request{}, ErrUnsupported
 		}
 		messaging = append(messaging, entry)

@@ -128,7 +128,7 @@ func (s *Voice) connect(ctx context.Context, number, direction string, does twim
 	if before != nil {
 		_ = before.conn.CloseNow()
 	}
-	go s.listen(on)
+	go s.listen(on) //nolint:gosec // the call outlives the request
 	return on, on.write(ctx, map[string]any{
 		"type": "setup", "sessionId": session, "callSid": on.sid, "from": from, "to": to, "direction": direction, "callType": "PSTN", "customParameters": parameters,
 	})

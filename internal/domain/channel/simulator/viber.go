@@ -158,7 +158,7 @@ func (s *Viber) Hook(hook string, at time.Time, events ...Event) (Request, error
 		body["event"] = "unsubscribed"
 	case Unblocked:
 		body["event"], body["user"] = "subscribed", user
-	case Edited, Garbled:
+	case Edited, Garbled, Interrupted:
 		return Request{}, ErrUnsupported
 	}
 	return s.Sign(hook, at, encode(body)), nil

@@ -192,6 +192,8 @@ func (s *WhatsApp) Hook(hook string, at time.Time, events ...Event) (Request, er
 		case Blocked, Unblocked:
 			choice := map[Kind]string{Blocked: "stop", Unblocked: "resume"}[e.Kind]
 			add("user_preferences", map[string]any{"wa_id": e.From, "category": "marketing_messages", "value": choice, "timestamp": unix(e.At, at).Unix()})
+		case Interrupted:
+			return Request{}, ErrUnsupported
 		}
 	}
 	return s.Sign(hook, at, encode(map[string]any{"object": "whatsapp_business_account", "entry": []any{

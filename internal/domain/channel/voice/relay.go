@@ -33,10 +33,10 @@ var relayTurn = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 // caller says, and speaks what it receives. Its path differs for each call, and so does its
 // signature.
 func (s config) relay(c provider.Channel, at turn, text string) string {
-	var attributes, parameters string
+	var attributes, parameters strings.Builder
 	for _, one := range [][2]string{{"welcomeGreeting", text}, {"voice", s.Voice}} {
 		if one[1] != "" {
-			attributes += fmt.Sprintf(` %s="%s"`, one[0], escape(one[1]))
+			fmt.Fprintf(&attributes, ` %s="%s"`, one[0], escape(one[1]))
 		}
 	}
 	said := ""
@@ -45,11 +45,11 @@ func (s config) relay(c provider.Channel, at turn, text string) string {
 	}
 	for _, one := range [][2]string{{threadKey, at.thread}, {saidKey, said}} {
 		if one[1] != "" {
-			parameters += fmt.Sprintf(`<Parameter name="%s" value="%s"/>`, one[0], escape(one[1]))
+			fmt.Fprintf(&parameters, `<Parameter name="%s" value="%s"/>`, one[0], escape(one[1]))
 		}
 	}
 	return fmt.Sprintf(`%s<Response><Connect action="%s" method="POST"><ConversationRelay url="%s" language="%s" interruptible="any" welcomeGreetingInterruptible="any"%s>%s</ConversationRelay></Connect></Response>`,
-		header, escape(at.url(c, relayEvent)), escape(relayURL(c, at.id)), escape(s.Language), attributes, parameters)
+		header, escape(at.url(c, relayEvent)), escape(relayURL(c, at.id)), escape(s.Language), attributes.String(), parameters.String())
 }
 
 // relayURL is where Twilio opens a WebSocket.
