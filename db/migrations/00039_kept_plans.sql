@@ -1,6 +1,6 @@
 -- +goose Up
 -- The statements in these functions run once for each webhook or channel. Sessions that plan
--- each statement anew would plan each of these too, which takes longer than to run it. The
+-- each statement every time would plan each of these too, which takes longer than to run it. The
 -- plans that are kept do not depend on statistics (see 00031).
 ALTER FUNCTION due_webhooks(timestamptz) SET plan_cache_mode = force_generic_plan;
 ALTER FUNCTION due_channels(timestamptz) SET plan_cache_mode = force_generic_plan;
