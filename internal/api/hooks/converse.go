@@ -8,6 +8,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/avelto/convo/internal/api/rescue"
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/channel/inbound"
 	"github.com/avelto/convo/internal/domain/channel/provider"
@@ -34,7 +35,13 @@ func (h *Handler) converse(ctx context.Context, w http.ResponseWriter, r *http.R
 	}
 	go func() {
 		defer leave()
-		h.Live.Serve(conn, opened, session, func(ctx context.Context) bool { return h.take(ctx, opened) == nil })
+		err := rescue.Panics(func() error { // of one call, not of the process
+			h.Live.Serve(conn, opened, session, func(ctx context.Context) bool { return h.take(ctx, opened) == nil })
+			return nil
+		})
+		if err != nil {
+			h.log.ErrorContext(ctx, "connection of a provider ended", "channelId", opened.Row.ID, "error", err)
+		}
 	}()
 }
 

@@ -108,6 +108,7 @@ var domainErrors = map[string]struct {
 var unmapped = map[string]string{
 	"apiclient.Error":             "providers of channels handle it",
 	"apiclient.ErrTooLong":        "providers of channels handle it",
+	"live.ErrFull":                "only hooks of channels accept connections of providers",
 	"model.Error":                 "an agent then hands off, and a check says so",
 	"model.ErrUnavailable":        "an agent then hands off, and a check says so",
 	"inbound.ErrNoChannel":        "only hooks of channels receive what providers send",
