@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 # Size of the large workspace of bench-growth; 1 is 5 million leads.
 GROWTH ?= 1
 
-.PHONY: help run build bench bench-verify bench-growth bench-search bench-knowledge bench-webhooks bench-widget bench-channels bench-neighbors record profile bin/bench test test-browser screenshots sdk clients contract curl cover conformance eval fuzz check generate widget drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
+.PHONY: help run build bench bench-verify bench-growth bench-search bench-knowledge bench-webhooks bench-widget bench-channels bench-dead-provider bench-neighbors record profile bin/bench test test-browser screenshots sdk clients contract curl cover conformance eval fuzz check generate widget drift lint prose fmt spec-lint sql-check vuln licenses redis pgbouncer contract-tools
 
 help: ## List all targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,9 @@ bench-widget: bin/bench ## Measure the memory of 10,000 open streams of the chat
 
 bench-channels: bin/bench ## Measure 500 messages per second through ten channels to simulators of their providers; updates docs/channels.md.
 	@bin/bench channels
+
+bench-dead-provider: bin/bench ## Measure messages of a workspace next to one whose provider does not respond; updates docs/channels.md.
+	@bin/bench dead-provider
 
 bench-neighbors: bin/bench ## Benchmark webhook delivery next to a greedy workspace; updates docs/webhooks.md.
 	@bin/bench neighbors

@@ -19,6 +19,7 @@ import (
 	"github.com/avelto/convo/internal/domain/channel/simulator"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/seal"
 	"github.com/avelto/convo/internal/platform/wake"
 )
 
@@ -69,7 +70,8 @@ func (p *providers) close() { _ = p.server.Close() } // no requests are in fligh
 func (p *providers) begin(most int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.started, p.arrived = time.Now(), make([]time.Duration, most)
+	p.started, p.arrived, p.total = time.Now(), make([]time.Duration, most), 0
+	clear(p.last)
 }
 
 // accept notes a message. Its text is its number, which grows in each conversation.
@@ -99,10 +101,12 @@ func (p *providers) count() int {
 	return p.total
 }
 
-// queue queues messages in the conversations of all routes.
+// queue queues messages of a workspace in the conversations of all routes.
 type queue struct {
 	*ground
 
+	space  uuid.UUID
+	box    *seal.Box
 	ids    *id.Generator
 	routes []queuedRoute
 }
@@ -123,7 +127,24 @@ func (q *queue) conversations() (n int) {
 
 // connectRoutes stores the channels with what their simulators accept, and their conversations.
 func connectRoutes(ctx context.Context, g *ground, p *providers, rate int) (*queue, error) {
-	q := &queue{ground: g, ids: id.NewGenerator(clock.System{})}
+	q, err := newQueue(g, g.workspaces[0].id)
+	if err != nil {
+		return nil, err
+	}
+	for i, one := range routes {
+		share := float64(one.share*rate) / fullRate
+		if err := q.connect(ctx, one, p.all[i], p.url+"/"+strconv.Itoa(i), share, max(1, int(perConversation*share))); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := g.on.Exec(ctx, "ANALYZE"); err != nil {
+		return nil, fmt.Errorf("analyze: %w", err)
+	}
+	return q, nil
+}
+
+// newQueue returns the queue of a workspace, without channels.
+func newQueue(g *ground, space uuid.UUID) (*queue, error) {
 	key, err := app.ParseKey(secretKey)
 	if err != nil {
 		return nil, err
@@ -132,27 +153,22 @@ func connectRoutes(ctx context.Context, g *ground, p *providers, rate int) (*que
 	if err != nil {
 		return nil, err
 	}
-	space := g.workspaces[0].id
-	for i, one := range routes {
-		channelID, settings := uuid.New(), p.all[i].Settings()
-		credentials, err := json.Marshal(settings.Credentials)
-		if err != nil {
-			return nil, fmt.Errorf("credentials: %w", err)
-		}
-		sealed := box.Seal(string(credentials), channel.CredentialsContext(space, channelID))
-		added := queuedRoute{channel: channelID, rate: float64(one.share*rate) / fullRate}
-		for range max(1, int(perConversation*added.rate)) {
-			added.conversations = append(added.conversations, uuid.New())
-		}
-		if err := g.insertRoute(ctx, space, one, added, sealed, string(settings.Config), p.url+"/"+strconv.Itoa(i)); err != nil {
-			return nil, err
-		}
-		q.routes = append(q.routes, added)
+	return &queue{ground: g, space: space, box: box, ids: id.NewGenerator(clock.System{})}, nil
+}
+
+// connect stores a channel with what its simulator accepts, and some conversations.
+func (q *queue) connect(ctx context.Context, r route, sim simulator.Simulator, url string, rate float64, conversations int) error {
+	settings, added := sim.Settings(), queuedRoute{channel: uuid.New(), rate: rate}
+	credentials, err := json.Marshal(settings.Credentials)
+	if err != nil {
+		return fmt.Errorf("credentials: %w", err)
 	}
-	if _, err := g.on.Exec(ctx, "ANALYZE"); err != nil {
-		return nil, fmt.Errorf("analyze: %w", err)
+	for range conversations {
+		added.conversations = append(added.conversations, uuid.New())
 	}
-	return q, nil
+	q.routes = append(q.routes, added)
+	sealed := q.box.Seal(string(credentials), channel.CredentialsContext(q.space, added.channel))
+	return q.insertRoute(ctx, q.space, r, added, sealed, string(settings.Config), url)
 }
 
 func (g *ground) insertRoute(ctx context.Context, space uuid.UUID, r route, stored queuedRoute, credentials []byte, config, url string) error {
@@ -185,6 +201,9 @@ func (g *ground) insertRoute(ctx context.Context, space uuid.UUID, r route, stor
 // offer queues messages at the rate of each route, in turn in its conversations, and returns
 // when each was due.
 func (q *queue) offer(ctx context.Context, started time.Time, length time.Duration) (due []time.Duration, err error) {
+	for i := range q.routes {
+		q.routes[i].offered = 0
+	}
 	for at := time.Duration(0); at < length; at += offerEvery {
 		time.Sleep(at - time.Since(started))
 		if err := ctx.Err(); err != nil {
@@ -223,7 +242,7 @@ func (q *queue) enqueue(ctx context.Context, messages, channels, conversations [
 		)
 		INSERT INTO outbound_messages (workspace_id, message_id, channel_id, conversation_id, next_attempt_at)
 		SELECT $1, message, channel, conversation, now() FROM added`,
-		q.workspaces[0].id, messages, channels, conversations, texts); err != nil {
+		q.space, messages, channels, conversations, texts); err != nil {
 		return fmt.Errorf("queue messages: %w", err)
 	}
 	return nil
@@ -231,7 +250,7 @@ func (q *queue) enqueue(ctx context.Context, messages, channels, conversations [
 
 // statuses counts the messages by their status.
 func (q *queue) statuses(ctx context.Context) (map[string]int, error) {
-	rows, err := q.on.Query(ctx, "SELECT delivery_status, count(*) FROM messages WHERE workspace_id = $1 GROUP BY 1", q.workspaces[0].id)
+	rows, err := q.on.Query(ctx, "SELECT delivery_status, count(*) FROM messages WHERE workspace_id = $1 GROUP BY 1", q.space)
 	if err != nil {
 		return nil, fmt.Errorf("count messages: %w", err)
 	}
