@@ -7,6 +7,7 @@ import (
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/webhook/sender"
+	"github.com/avelto/convo/internal/platform/wake"
 )
 
 const (
@@ -20,6 +21,10 @@ const (
 	// queueTime is how long a queue should last at the endpoint's latency. It must be
 	// less than leaseMargin: what waits longer is requeued without an attempt.
 	queueTime = 2 * time.Second
+	// turn is the least time between two attempts of one of an endpoint's goroutines while
+	// more are queued, which makes 2,000 attempts a second. An endpoint that responds
+	// immediately would get all that the processor can send, and others would wait for it.
+	turn = concurrency * time.Second / 2000
 	// smoothing is the weight of the latest attempt in the average latency.
 	smoothing = 0.2
 	// noRefill is the refillAt of an endpoint that has no more deliveries due.
@@ -90,11 +95,16 @@ func (d *Dispatcher) deliver(ctx context.Context, e *endpoint) {
 			d.results.add(result{row: next.row, holder: next.holder, requeue: true})
 			continue
 		}
+		started := time.Now()
 		attempt := d.Sender.Post(context.WithoutCancel(ctx), target, next.row.EventID.String(), next.body())
 		d.results.add(result{row: next.row, holder: next.holder, attempt: attempt})
 		d.mu.Lock()
 		e.observe(attempt.Duration)
+		waiting := len(e.queue) > 0
 		d.mu.Unlock()
+		if waiting {
+			wake.Sleep(ctx, turn-time.Since(started))
+		}
 	}
 }
 
