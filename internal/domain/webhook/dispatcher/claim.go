@@ -14,7 +14,7 @@ import (
 
 // maxClaim is how many deliveries one statement claims at most, so that a backlog delays
 // the next poll, which others wait for, by little.
-const maxClaim = 64
+const maxClaim = 256
 
 // endpointID identifies a webhook.
 type endpointID struct{ workspace, integration uuid.UUID }
