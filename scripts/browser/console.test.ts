@@ -68,6 +68,7 @@ test('create a webhook and inspect its deliveries', async ({ page, request, base
   }).toPass();
   await expectAccessible(page);
   await page.getByRole('row', { name: 'lead.created' }).getByRole('button', { name: /^Redeliver/ }).click();
+  await expect(page.getByRole('status')).toContainText('queued again');
   await expect.poll(() => received.length).toBe(3);
   page.on('dialog', (dialog) => dialog.accept());
   await page.getByRole('button', { name: 'Delete' }).click();

@@ -9,8 +9,11 @@ export default defineConfig({
   fullyParallel: true,
   workers: 2,
   forbidOnly: true,
-  retries: 0,
+  // A test that passes the second time is reported as flaky, with its trace.
+  retries: 1,
   timeout: 60_000,
+  // A small machine that compiles something else meanwhile is slow, not broken.
+  expect: { timeout: 15_000 },
   reporter: [['list']],
   use: {
     baseURL: origin,
