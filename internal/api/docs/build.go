@@ -114,7 +114,7 @@ func (b *builder) endpoint(o *spec.Operation) (e endpoint, err error) {
 	if e.Curl, err = curl(b.base, o, example); err != nil {
 		return e, err
 	}
-	e.TypeScript, err = typescript(o, example)
+	e.TypeScript, err = typescript(b.base, o, example)
 	return e, err
 }
 

@@ -44,7 +44,7 @@ func curl(base string, o *spec.Operation, e spec.Example) (string, error) {
 
 // typescript returns a program that calls the operation with the SDK: path parameters
 // first, then the body or the query.
-func typescript(o *spec.Operation, e spec.Example) (string, error) {
+func typescript(base string, o *spec.Operation, e spec.Example) (string, error) {
 	var arguments []string
 	for _, p := range o.Parameters {
 		if p.In != openapi3.ParameterInPath {
@@ -75,7 +75,15 @@ func typescript(o *spec.Operation, e spec.Example) (string, error) {
 		call = "const " + name + " = " + call
 	}
 	return before + "import { AveltoClient } from '@convo/sdk';\n\n" +
-		"const client = new AveltoClient({ apiKey: process.env.AVELTO_TOKEN! });\n" + call, nil
+		newClient(base) + call, nil
+}
+
+// newClient creates a client of the server. The hosted service is the SDK's default.
+func newClient(base string) string {
+	if base == hostedOrigin+spec.BasePath {
+		return "const client = new AveltoClient({ apiKey: process.env.AVELTO_TOKEN! });\n"
+	}
+	return "const client = new AveltoClient({\n  apiKey: process.env.AVELTO_TOKEN!,\n  baseUrl: " + quote(base) + ",\n});\n"
 }
 
 // resultName names the result variable: a list after its items.

@@ -4,6 +4,7 @@ package docs
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
@@ -31,12 +32,14 @@ const (
 	explorerAssets = Path + "/explorer/assets/"
 	maxAge         = "public, max-age=300"
 	hostedOrigin   = "https://api.avelto.pl"
+	// unknownOrigin stands for the origin in pages until a request says what it is.
+	unknownOrigin = "https://origin.invalid"
 )
 
 // Site serves the documentation.
 type Site struct {
-	// PublicURL is the origin used in code samples. If empty, the origin of the hosted
-	// service is used.
+	// PublicURL is the origin used in code samples. If empty, it is the origin at which the
+	// client reached the server.
 	PublicURL string
 
 	once      sync.Once
@@ -46,6 +49,7 @@ type Site struct {
 	templates *web.Templates
 	err       error
 	explorer  http.Handler
+	addressed addressed
 }
 
 // page is a cached response body.
@@ -89,6 +93,9 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		s.send(w, r, http.StatusNotFound, s.pages["404"])
 		return
+	}
+	if s.PublicURL == "" {
+		found = s.addressed.page(r, found)
 	}
 	w.Header().Set("Cache-Control", maxAge)
 	w.Header().Set("ETag", found.etag)
@@ -166,13 +173,10 @@ func (s *Site) render() {
 		s.err = err
 		return
 	}
-	origin := s.PublicURL
-	if origin == "" {
-		origin = hostedOrigin
-	}
+	origin := cmp.Or(s.PublicURL, unknownOrigin)
 	b := &builder{document: read, spec: document, examples: examples, base: origin + spec.BasePath}
 	s.pages = map[string]page{}
-	s.err = s.renderAll(b, origin)
+	s.err = s.renderAll(b, cmp.Or(s.PublicURL, hostedOrigin)) // the origin in the types of errors
 }
 
 func (s *Site) renderAll(b *builder, origin string) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -87,14 +88,51 @@ func TestPagesNegotiate(t *testing.T) {
 	require.NotEqual(t, etag, newPage([]byte("other"), "text/html").etag)
 }
 
-// TestPublicURLIsUsedInSamples: samples name the installation that serves them.
-func TestPublicURLIsUsedInSamples(t *testing.T) {
+// TestSamplesNameThisServer: no sample sends a token to another server than the one that
+// shows it.
+func TestSamplesNameThisServer(t *testing.T) {
 	t.Parallel()
-	for public, want := range map[string]string{"": "https://api.avelto.pl/api/v1/leads", "https://convo.example": "https://convo.example/api/v1/leads"} {
-		w := httptest.NewRecorder()
-		NewSite(public).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/docs/leads", nil))
-		require.Contains(t, w.Body.String(), want)
+	for public, want := range map[string]string{"": "http://127.0.0.1:8080/api/v1", "https://convo.example": "https://convo.example/api/v1"} {
+		site := NewSite(public)
+		for _, acceptable := range []string{"", "gzip"} {
+			r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080/docs/leads", nil)
+			r.Header.Set("Accept-Encoding", acceptable)
+			w := httptest.NewRecorder()
+			site.ServeHTTP(w, r)
+			page := w.Body.String()
+			if acceptable != "" {
+				plain, err := unpack(w.Body.Bytes())
+				require.NoError(t, err)
+				page = string(plain)
+			}
+			require.Contains(t, page, `curl &#34;`+want+`/leads`)
+			require.Contains(t, page, "baseUrl: &#39;"+want+"&#39;")
+			require.NotContains(t, page, "avelto.pl/api")
+			require.NotContains(t, page, unknownOrigin)
+		}
 	}
+	hosted := httptest.NewRecorder()
+	NewSite(hostedOrigin).ServeHTTP(hosted, httptest.NewRequest(http.MethodGet, "/docs/leads", nil))
+	require.NotContains(t, hosted.Body.String(), "baseUrl:", "the default of the SDK")
+}
+
+// TestETagsDependOnTheOrigin: a page for one origin is not taken for that of another.
+func TestETagsDependOnTheOrigin(t *testing.T) {
+	t.Parallel()
+	site := NewSite("")
+	etag := func(host string) string {
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://"+host+"/docs/leads", nil))
+		return w.Header().Get("ETag")
+	}
+	first := etag("a.example")
+	require.Equal(t, first, etag("a.example"))
+	require.NotEqual(t, first, etag("b.example"))
+	for i := range maxAddressed {
+		site.addressed.pages[strconv.Itoa(i)] = page{}
+	}
+	etag("c.example")
+	require.LessOrEqual(t, len(site.addressed.pages), maxAddressed)
 }
 
 func TestTypeScriptLiterals(t *testing.T) {

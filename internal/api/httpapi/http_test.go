@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,11 +27,35 @@ import (
 func TestOpenAPIDocumentAndPostmanCollectionAreServed(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
-	for path, content := range map[string][]byte{"/openapi.json": openapi.JSON, "/postman.json": openapi.Postman} {
+	for path, content := range map[string][]byte{"/openapi.json": withServer(openapi.JSON, s.URL), "/postman.json": withServer(openapi.Postman, s.URL)} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			servesByETag(t, s, path, content)
 		})
+	}
+}
+
+// hostedServers are the servers in the published document.
+var hostedServers = regexp.MustCompile(`(?s)"servers": \[.*?\n  \]`)
+
+// withServer returns what a server with a base URL serves instead of a published document.
+func withServer(document []byte, base string) []byte {
+	document = hostedServers.ReplaceAll(document, []byte(`"servers": [{"url":"`+base+`","description":"This server"}]`))
+	return bytes.ReplaceAll(document, []byte(`"https://api.avelto.pl/api/v1"`), []byte(`"`+base+`"`))
+}
+
+// TestDocumentsNameThisServer: clients made from the documents send their tokens to the
+// server that they came from.
+func TestDocumentsNameThisServer(t *testing.T) {
+	t.Parallel()
+	hosted := apitest.New(t, apitest.Options{Config: apitest.Config{PublicURL: "https://api.avelto.pl"}})
+	require.Equal(t, openapi.JSON, hosted.Get(t, "", "/openapi.json").Want(t, http.StatusOK).Body, "the hosted service publishes the document as it is")
+	require.Equal(t, openapi.Postman, hosted.Get(t, "", "/postman.json").Want(t, http.StatusOK).Body)
+	own := apitest.New(t, apitest.Options{Config: apitest.Config{PublicURL: "https://convo.example"}})
+	for _, path := range []string{"/openapi.json", "/postman.json"} {
+		body := string(own.Get(t, "", path).Want(t, http.StatusOK).Body)
+		require.Equal(t, 1, strings.Count(body, `"https://convo.example/api/v1"`))
+		require.Zero(t, strings.Count(body, `"https://api.avelto.pl/api/v1"`))
 	}
 }
 
@@ -155,7 +181,7 @@ func TestLargeResponsesAreCompressed(t *testing.T) {
 	require.NoError(t, err)
 	raw, err := io.ReadAll(unpacked)
 	require.NoError(t, err)
-	require.Equal(t, openapi.JSON, raw)
+	require.Equal(t, withServer(openapi.JSON, s.URL), raw)
 }
 
 func TestRateLimitCountsDown(t *testing.T) {

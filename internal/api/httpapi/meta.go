@@ -14,24 +14,37 @@ import (
 const documentMaxAge = "public, max-age=300"
 
 // meta serves the tag Meta.
-type meta struct{ document, postman file }
+type meta struct {
+	document, postman *published
+	links             linker
+}
 
-func newMeta(document, postman []byte) *meta { return &meta{newFile(document), newFile(postman)} }
+func newMeta(document, postman []byte, links linker) *meta {
+	return &meta{publishedDocument(document), publishedCollection(postman), links}
+}
 
 // GetOpenAPIDocument implements api.StrictServerInterface.
-func (s *meta) GetOpenAPIDocument(_ context.Context, r api.GetOpenAPIDocumentRequestObject) (api.GetOpenAPIDocumentResponseObject, error) {
-	if s.document.matches(r.Params.IfNoneMatch) {
-		return api.GetOpenAPIDocument304Response{Headers: api.GetOpenAPIDocument304ResponseHeaders{ETag: &s.document.etag}}, nil
+func (s *meta) GetOpenAPIDocument(ctx context.Context, r api.GetOpenAPIDocumentRequestObject) (api.GetOpenAPIDocumentResponseObject, error) {
+	content, err := s.document.at(s.links.base(ctx))
+	if err != nil {
+		return nil, err
 	}
-	return s.document, nil
+	if content.matches(r.Params.IfNoneMatch) {
+		return api.GetOpenAPIDocument304Response{Headers: api.GetOpenAPIDocument304ResponseHeaders{ETag: &content.etag}}, nil
+	}
+	return content, nil
 }
 
 // GetPostmanCollection implements api.StrictServerInterface.
-func (s *meta) GetPostmanCollection(_ context.Context, r api.GetPostmanCollectionRequestObject) (api.GetPostmanCollectionResponseObject, error) {
-	if s.postman.matches(r.Params.IfNoneMatch) {
-		return api.GetPostmanCollection304Response{Headers: api.GetPostmanCollection304ResponseHeaders{ETag: &s.postman.etag}}, nil
+func (s *meta) GetPostmanCollection(ctx context.Context, r api.GetPostmanCollectionRequestObject) (api.GetPostmanCollectionResponseObject, error) {
+	content, err := s.postman.at(s.links.base(ctx))
+	if err != nil {
+		return nil, err
 	}
-	return s.postman, nil
+	if content.matches(r.Params.IfNoneMatch) {
+		return api.GetPostmanCollection304Response{Headers: api.GetPostmanCollection304ResponseHeaders{ETag: &content.etag}}, nil
+	}
+	return content, nil
 }
 
 // file is a document that is returned byte for byte. The generated response would encode

@@ -105,7 +105,7 @@ func New(d Dependencies) (http.Handler, error) {
 		agents: &agents{d.Agents, d.Audit, links}, modelProviders: &modelProviders{d.Models, d.Audit}, modelBudget: &modelBudget{d.Spending, d.Audit}, channels: &channels{d.Channels, d.Audit, links}, contacts: &contacts{d.Contacts, d.Audit, links},
 		analyticsTag: &analyticsTag{d.Analytics}, knowledgeTag: &knowledgeTag{service: d.Knowledge, log: d.Audit, links: links, maxUpload: maxUpload(d.Document)}, webhooks: &webhooks{d.Integrations, d.Audit, d.Events, links},
 		widgetTag: &widgetTag{d.Widget, d.Streams, links},
-		meta:      newMeta(d.Document.JSON, openapi.Postman),
+		meta:      newMeta(d.Document.JSON, openapi.Postman, links),
 	}
 	e := echo.New()
 	e.IPExtractor = d.ClientIP

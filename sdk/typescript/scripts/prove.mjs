@@ -82,7 +82,7 @@ async function everyOperation() {
       let asked;
       let keyed;
       const client = new AveltoClient({ apiKey: 'convo_x', baseUrl: 'http://api', fetch: async (url, init) => {
-        asked = `${init.method} ${new URL(url).pathname}`;
+        asked = `${init.method} ${new URL(url).pathname.replace('/api/v1', '')}`;
         keyed = new Headers(init.headers).has('Idempotency-Key');
         return new Response('[]');
       } });

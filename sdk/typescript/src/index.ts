@@ -22,7 +22,7 @@ export class AveltoClient {
   readonly events: Events;
   readonly meta: Meta;
 
-  constructor(options: ClientOptions) {
+  constructor(options: ClientOptions = {}) {
     const transport = new Transport(options);
     this.leads = new Leads(transport);
     this.conversations = new Conversations(transport);

@@ -1433,7 +1433,7 @@ export interface paths {
         };
         /**
          * Fetch the OpenAPI document
-         * @description Returns the OpenAPI 3.1 document of this API. Use the `ETag` to cache it.
+         * @description Returns the OpenAPI 3.1 document of this API. `servers` has the URL of this server. Use the `ETag` to cache it.
          */
         get: operations["getOpenAPIDocument"];
         put?: never;
@@ -1453,7 +1453,7 @@ export interface paths {
         };
         /**
          * Fetch the Postman collection
-         * @description Returns a Postman collection (v2.1) with a request for each operation. It uses two variables: `{{baseUrl}}` and `{{apiToken}}`. Use the `ETag` to cache it.
+         * @description Returns a Postman collection (v2.1) with a request for each operation. It uses two variables: `{{baseUrl}}`, the URL of this server unless you change it, and `{{apiToken}}`. Use the `ETag` to cache it.
          */
         get: operations["getPostmanCollection"];
         put?: never;

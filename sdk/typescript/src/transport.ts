@@ -2,9 +2,9 @@ import { APIAbortError, APIConnectionError, APITimeoutError, errorOf, retryAfter
 
 /** Options of a client. */
 export interface ClientOptions {
-  /** An API token: `convo_` and 32 hexadecimal digits. */
-  apiKey: string;
-  /** Base URL of the API. Defaults to the hosted service. */
+  /** An API token: `convo_` and 32 hexadecimal digits. Defaults to the environment variable `AVELTO_TOKEN`. */
+  apiKey?: string;
+  /** Base URL of the API, with or without `/api/v1`. Defaults to the environment variable `CONVO_BASE_URL`, then to the hosted service. */
   baseUrl?: string;
   /** Timeout of each attempt in milliseconds. Defaults to 30,000. */
   timeoutMs?: number;
@@ -41,6 +41,20 @@ export interface Wanted {
 
 export const hosted = 'https://api.avelto.pl/api/v1';
 
+const basePath = '/api/v1';
+
+/** Returns an environment variable, in runtimes that have them. */
+function environment(name: string): string | undefined {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  return process?.env?.[name];
+}
+
+/** Adds the base path to an address that lacks it. */
+function baseOf(address: string): string {
+  const base = address.replace(/\/+$/, '');
+  return base.endsWith(basePath) ? base : base + basePath;
+}
+
 const defaultTimeout = 30_000; // ms
 const retryDelay = 250; // ms
 const maxRetryAfter = 60; // s
@@ -48,11 +62,14 @@ const maxRetryAfter = 60; // s
 /** Sends requests with the token, a timeout and one retry. */
 export class Transport {
   readonly #base: string;
+  readonly #apiKey: string;
   readonly #options: ClientOptions;
 
   constructor(options: ClientOptions) {
-    if (!options.apiKey) throw new TypeError('apiKey is missing. Create a token at /app/settings/api-tokens');
-    this.#base = (options.baseUrl ?? hosted).replace(/\/+$/, '');
+    const apiKey = options.apiKey ?? environment('AVELTO_TOKEN');
+    if (!apiKey) throw new TypeError('apiKey is missing: pass it, or set AVELTO_TOKEN. Create a token at /app/settings/api-tokens');
+    this.#apiKey = apiKey;
+    this.#base = baseOf(options.baseUrl || environment('CONVO_BASE_URL') || hosted);
     this.#options = options;
   }
 
@@ -77,7 +94,7 @@ export class Transport {
 
   #init(wanted: Wanted, options: RequestOptions): RequestInit {
     const headers = new Headers({ Accept: 'application/json', ...this.#options.headers, ...wanted.headers, ...options.headers });
-    headers.set('Authorization', `Bearer ${this.#options.apiKey}`);
+    headers.set('Authorization', `Bearer ${this.#apiKey}`);
     if (wanted.method === 'POST' && !wanted.readOnly && !headers.has('Idempotency-Key')) {
       // Shared by all attempts, so that a retry does not repeat the effect.
       headers.set('Idempotency-Key', options.idempotencyKey ?? crypto.randomUUID());

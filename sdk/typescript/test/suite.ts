@@ -343,6 +343,28 @@ export const checks: Record<string, Check> = {
     equal(await fault(text.body, text.headers, secret), 'not_json');
   },
 
+  async 'the base URL may lack the base path'() {
+    for (const baseUrl of ['https://api.test', 'https://api.test/', 'https://api.test/api/v1', 'https://api.test/api/v1//']) {
+      const { client, asked } = scripted([() => ok()], { baseUrl });
+      await client.leads.list();
+      equal(asked.map(({ url }) => url), ['https://api.test/api/v1/leads']);
+    }
+  },
+
+  async 'the environment names the server and the token'({ baseUrl, apiKey }) {
+    const runtime = globalThis as { process?: { env?: Record<string, string | undefined> } };
+    const before = runtime.process;
+    try {
+      runtime.process = { env: { CONVO_BASE_URL: baseUrl, AVELTO_TOKEN: apiKey } };
+      await new AveltoClient().leads.list({ limit: 1 });
+      runtime.process = { env: {} };
+      await fails(TypeError, (async () => new AveltoClient())());
+    } finally {
+      if (before) runtime.process = before;
+      else delete runtime.process;
+    }
+  },
+
   async 'invalid arguments are rejected before a request is sent'() {
     await fails(TypeError, (async () => new AveltoClient({ apiKey: '' }))());
     const { client, asked } = scripted([() => ok()]);

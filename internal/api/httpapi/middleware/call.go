@@ -12,6 +12,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/api/web"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/domain/widget"
 )
@@ -58,3 +59,6 @@ func Has(ctx context.Context) func(api.Scope) bool { return CallFrom(ctx).Princi
 
 // RealIP returns the IP address of the client.
 func (c *Call) RealIP() string { return c.echo.RealIP() }
+
+// Origin returns the origin at which the client reached the server.
+func (c *Call) Origin() string { return web.Origin(c.echo.Request()) }
