@@ -113,14 +113,32 @@ test('the audit log shows actors and actions', async ({ page, request, baseURL }
   await request.post(`${baseURL}/api/v1/leads`, { headers: { Authorization: `Bearer ${demoToken()}` }, data: { fields: { name: 'Audited' } } });
   await expect(async () => {
     await page.goto('/app/settings/audit');
-    await expect(page.getByText('createLead').first()).toBeVisible({ timeout: 500 });
+    await expect(page.getByText('Lead created').first()).toBeVisible({ timeout: 500 });
   }).toPass();
-  await expect(page.getByText('sign_in.succeeded').first()).toBeVisible();
+  await expect(page.getByText('Sign-in succeeded').first()).toBeVisible();
   await expectAccessible(page);
   const download = page.waitForEvent('download');
   await page.getByRole('link', { name: 'Export as CSV' }).click();
   expect((await download).suggestedFilename()).toBe('audit-demo.csv');
   await page.getByLabel('Actor').selectOption('Users');
   await expect(page).toHaveURL(/by=USER/);
-  await expect(page.getByText('createLead')).toHaveCount(0);
+  await expect(page.getByText('Lead created')).toHaveCount(0);
+});
+
+test('no page is wider than a phone, and the menu leads to all of them', async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto('/app');
+  await page.getByRole('button', { name: 'Menu' }).click();
+  const menu = page.getByRole('navigation', { name: 'Console' });
+  await expect(menu).toBeVisible();
+  await expectAccessible(page);
+  const paths = await menu.getByRole('link').evaluateAll((links) => links.map((link) => link.getAttribute('href')!).filter((path) => path.startsWith('/app')));
+  expect(paths.length).toBeGreaterThan(5);
+  for (const path of [...paths, '/app/settings/api-tokens/new', '/app/settings/webhooks/new']) {
+    await page.goto(path);
+    const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+    expect(content, path).toBeLessThanOrEqual(screen);
+  }
+  await page.getByRole('link', { name: 'Convo', exact: true }).click();
+  await expect(page).toHaveURL(paths[0]!);
 });

@@ -16,7 +16,7 @@ test('create sample data', async ({ request, baseURL }) => {
   await post('/tags', { name: 'newsletter' });
   await post('/integrations/webhook', { type: 'WEBHOOK', url: 'https://hooks.example.com/convo', events: ['lead.created', 'conversation.closed'] });
   await expect(async () => { // audit entries of tokens are written in batches
-    expect(await (await request.get(`${baseURL}/app/settings/audit`)).text()).toContain('createWebhook');
+    expect(await (await request.get(`${baseURL}/app/settings/audit`)).text()).toContain('Webhook created');
   }).toPass();
 });
 

@@ -37,6 +37,9 @@ import (
 // Path is the root path of the console.
 const Path = "/app"
 
+// homePath is the page that the console opens with.
+const homePath = "/app/analytics"
+
 const (
 	sessionLife = 24 * time.Hour
 	sessionIdle = 4 * time.Hour
@@ -87,7 +90,7 @@ func New(d Dependencies) (http.Handler, error) {
 		c.scopes = append(c.scopes, scopeChoice{scope, descriptions[scope]})
 	}
 	c.templates = web.NewTemplates("console", template.FuncMap{
-		"date": date, "moment": moment, "tone": tone, "since": c.since, "short": short, "percent": percent, "duration": duration,
+		"date": date, "action": actionName, "moment": moment, "tone": tone, "since": c.since, "short": short, "percent": percent, "duration": duration,
 		"expiries": func() []expiry { return expiries }, "granularities": func() []api.AnalyticsGranularity { return granularities },
 		"groupings": func() []api.AnalyticsGroupBy { return groupings },
 	})
@@ -159,7 +162,7 @@ func (c *console) routes() http.Handler {
 		mux.HandleFunc("POST /app/simulator", c.signedIn(c.writeAsVisitor))
 	}
 	mux.HandleFunc("GET /app", c.signedIn(func(w http.ResponseWriter, r *http.Request, _ visitor) error {
-		http.Redirect(w, r, "/app/analytics", http.StatusSeeOther)
+		http.Redirect(w, r, homePath, http.StatusSeeOther)
 		return nil
 	}))
 	mux.HandleFunc("/app/", c.signedIn(func(http.ResponseWriter, *http.Request, visitor) error { return problem.NotFound() }))
@@ -223,30 +226,38 @@ func (c *console) visitor(ctx context.Context) (visitor, error) {
 	if v.Workspaces, err = c.Users.Workspaces(ctx, userID); err != nil {
 		return visitor{}, err
 	}
-	current := c.sessions.GetString(ctx, keyWorkspace)
-	for i, workspace := range v.Workspaces {
-		if i == 0 || workspace.ID.String() == current {
-			v.Workspace = workspace
+	v.Workspace = current(v.Workspaces, c.sessions.GetString(ctx, keyWorkspace))
+	return v, nil
+}
+
+// current returns the workspace with an ID, or the one that has existed for longest if the
+// user is not, or no longer, a member of it.
+func current(workspaces []db.Workspace, wanted string) (found db.Workspace) {
+	for i, workspace := range workspaces {
+		if workspace.ID.String() == wanted {
+			return workspace
+		}
+		if i == 0 || workspace.CreatedAt.Before(found.CreatedAt) {
+			found = workspace
 		}
 	}
-	return v, nil
+	return found
 }
 
 // view is the data passed to a template.
 type view struct {
-	Title   string
-	Path    string
-	Visitor visitor
-	Notice  string // shown once after an action
-	Failure string // the same, after one that failed
-	Fault   string // validation error of a form
-	// Simulator says that there is a page for simulators.
-	Simulator bool
-	Page      any
+	Title      string
+	Path       string
+	Visitor    visitor
+	Notice     string // shown once after an action
+	Failure    string // the same, after one that failed
+	Fault      string // validation error of a form
+	Navigation []group
+	Page       any
 }
 
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) error {
-	v.Path, v.Simulator = r.URL.Path, c.Simulators != nil
+	v.Path, v.Navigation = r.URL.Path, c.navigation(r.URL.Path)
 	if status == http.StatusOK {
 		v.Notice, v.Failure = c.sessions.PopString(r.Context(), keyNotice), c.sessions.PopString(r.Context(), keyFailure)
 	}

@@ -33,6 +33,12 @@ const (
 	keyForms     = "forms"   // one-time tokens of open forms
 )
 
+// The workspace that was opened last outlives the session. Its ID is no secret.
+const (
+	cookieWorkspace = "convo_workspace"
+	cookieLife      = 365 * 24 * time.Hour
+)
+
 // mostForms is the maximum number of open forms per session.
 const mostForms = 20
 
@@ -61,7 +67,7 @@ func (c *console) renderSignIn(w http.ResponseWriter, r *http.Request, status in
 func next(asked string) string {
 	parsed, err := url.Parse(asked)
 	if err != nil || parsed.IsAbs() || parsed.Host != "" || !strings.HasPrefix(parsed.Path, "/app/") || strings.ContainsAny(asked, "\\\r\n") {
-		return "/app/analytics"
+		return homePath
 	}
 	return asked
 }
@@ -156,7 +162,8 @@ func (c *console) recordSignIn(r *http.Request, who db.User, action string) erro
 	return c.Audit.RecordUser(r.Context(), c.DB, c.entry(r, who, uuid.Nil, action, who.Email))
 }
 
-// begin starts a session with a new cookie, in the first of the user's workspaces.
+// begin starts a session with a new cookie, in the workspace that the user has switched to
+// last in this browser.
 func (c *console) begin(r *http.Request, who db.User) error {
 	ctx := r.Context()
 	if err := c.sessions.RenewToken(ctx); err != nil {
@@ -164,6 +171,9 @@ func (c *console) begin(r *http.Request, who db.User) error {
 	}
 	c.sessions.Put(ctx, keyUser, who.ID.String())
 	c.sessions.Put(ctx, keySince, c.Clock.Now().UnixMilli())
+	if last, err := r.Cookie(cookieWorkspace); err == nil {
+		c.sessions.Put(ctx, keyWorkspace, last.Value) // ignored unless the user is a member
+	}
 	return c.recordSignIn(r, who, "sign_in.succeeded")
 }
 
@@ -180,7 +190,11 @@ func (c *console) switchWorkspace(w http.ResponseWriter, r *http.Request, v visi
 	for _, workspace := range v.Workspaces {
 		if workspace.ID.String() == wanted {
 			c.sessions.Put(r.Context(), keyWorkspace, wanted)
-			http.Redirect(w, r, "/app/analytics", http.StatusSeeOther)
+			http.SetCookie(w, &http.Cookie{ //nolint:gosec // secure if the server is reached over HTTPS
+				Name: cookieWorkspace, Value: wanted, Path: Path, MaxAge: int(cookieLife.Seconds()),
+				HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: c.sessions.Cookie.Secure,
+			})
+			http.Redirect(w, r, homePath, http.StatusSeeOther)
 			return nil
 		}
 	}

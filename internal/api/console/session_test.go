@@ -174,6 +174,20 @@ func TestSwitchWorkspace(t *testing.T) {
 	p.post(t, "/app/workspace", url.Values{"workspace": {other.String()}}).want(t, http.StatusNotFound)
 	require.Equal(t, "best", current())
 	require.NotContains(t, p.get(t, "/app/settings/api-tokens").Body, other.String())
+	p.post(t, "/app/sign-out", nil).want(t, http.StatusSeeOther)
+	p.post(t, "/app/sign-in", url.Values{"email": {email}, "password": {password}}).want(t, http.StatusSeeOther)
+	require.Equal(t, "best", current(), "the workspace that was opened last")
+	s.Exec(t, "DELETE FROM memberships WHERE workspace_id = $1", best)
+	require.Contains(t, p.get(t, "/app/settings/api-tokens").Body, "acme", "but not without a membership")
+}
+
+func TestTheFirstSignInEntersTheOldestWorkspace(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	zebra := s.Workspace(t, "zebra")
+	s.Clock.Advance(time.Hour)
+	member(t, s, s.Workspace(t, "acme"), zebra)
+	require.Equal(t, "zebra", signedIn(t, s).get(t, "/app/settings/api-tokens").find(t, `<option value="[^"]+" selected>\s*([a-z]+)`))
 }
 
 func TestMalformedFormsReturn4xx(t *testing.T) {

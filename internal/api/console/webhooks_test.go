@@ -115,10 +115,10 @@ func TestAuditLogRecordsTokenChanges(t *testing.T) {
 	})
 	require.Regexp(t, `^/api/v1/leads/[0-9a-f-]{36}$`, rows[2][5])
 	page := p.get(t, "/app/settings/audit")
-	for _, part := range []string{"createLead", "audit.exported", "sign_in.succeeded", "Ola Kowalska", "127.0.0.1"} {
+	for _, part := range []string{"Lead created", "Audit log exported", "Sign-in succeeded", "Ola Kowalska", "127.0.0.1"} {
 		require.Contains(t, page.Body, part)
 	}
-	require.NotContains(t, p.get(t, "/app/settings/audit?by=USER").Body, "createLead")
+	require.NotContains(t, p.get(t, "/app/settings/audit?by=USER").Body, "Lead created")
 }
 
 func TestAuditLogIsPaginated(t *testing.T) {
