@@ -33,8 +33,8 @@ UPDATE model_spending SET micros = micros + @micros WHERE workspace_id = @worksp
 
 -- name: ModelCallCreate :exec
 -- A call that is about to be made, with its highest possible cost.
-INSERT INTO model_calls (workspace_id, id, agent_id, run_id, provider, model, cost_micros, created_at)
-VALUES (@workspace_id, @id, @agent_id, sqlc.narg('run_id'), @provider, @model, sqlc.narg('cost_micros'), @created_at);
+INSERT INTO model_calls (workspace_id, id, agent_id, run_id, evaluation_id, provider, model, cost_micros, created_at)
+VALUES (@workspace_id, @id, @agent_id, sqlc.narg('run_id'), sqlc.narg('evaluation_id'), @provider, @model, sqlc.narg('cost_micros'), @created_at);
 
 -- name: ModelCallSettle :execrows
 -- Records how a call ended, once.

@@ -10,22 +10,22 @@ import (
 	"os"
 	"time"
 
-	"github.com/google/uuid"
-
 	api "github.com/avelto/convo/gen/api/model"
-	"github.com/avelto/convo/internal/domain/agent/dialogue"
 	"github.com/avelto/convo/internal/domain/agent/evaluation"
 	"github.com/avelto/convo/internal/domain/agent/model"
 	"github.com/avelto/convo/internal/platform/wake"
 	"github.com/avelto/convo/internal/remote"
 )
 
+// evaluationPoll is how often a command asks whether an evaluation has ended.
+const evaluationPoll = time.Second
+
 type evalCommand struct {
 	apiAccess
 
 	Agent   string  `arg:"" help:"ID of the agent."`
 	Set     string  `help:"File with the cases, in YAML or JSON. See docs/agents.md." required:"" type:"existingfile"`
-	AtATime int     `default:"4" help:"How many conversations to hold at a time." name:"at-a-time"`
+	Version int32   `help:"Version of the agent to evaluate. The draft by default."`
 	Least   float64 `default:"1" help:"Least share of cases that must be as expected, 0 to 1. With less, the exit code is 1."`
 	JSON    bool    `help:"Print the result as JSON."`
 }
@@ -45,14 +45,11 @@ func (c *evalCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	agent := &remoteAgent{server: remote.New(c.Server, token), id: c.Agent}
-	if agent.documents, err = documents(ctx, agent.server); err != nil {
-		return err
-	}
-	report, err := evaluation.Run(ctx, agent, set, c.AtATime)
+	evaluated, err := (&remoteAgent{server: remote.New(c.Server, token), id: c.Agent}).evaluate(ctx, requestOf(set, c.Version))
 	if err != nil {
 		return err
 	}
+	report := reportOf(set, evaluated)
 	if c.JSON {
 		err = json.NewEncoder(os.Stdout).Encode(report.Summary())
 	} else {
@@ -67,27 +64,36 @@ func (c *evalCommand) Run(ctx context.Context) error {
 	return nil
 }
 
-// remoteAgent is an agent of a running server, asked by its preview.
+// remoteAgent is an agent of a running server.
 type remoteAgent struct {
-	server    *remote.Server
-	id        string
-	documents map[uuid.UUID]string // by source
+	server *remote.Server
+	id     string
 }
 
-var _ evaluation.Replier = (*remoteAgent)(nil)
-
-// Reply implements evaluation.Replier. It waits while the server limits requests.
-func (a *remoteAgent) Reply(ctx context.Context, talk dialogue.Dialogue) (evaluation.Reply, error) {
-	in := api.AgentPreviewRequest{}
-	for _, turn := range talk {
-		message := api.AgentPreviewMessage{Role: api.MessageRoleASSISTANT, Content: turn.Text}
-		if turn.Visitor {
-			message.Role = api.MessageRoleUSER
-		}
-		in.Messages = append(in.Messages, message)
+// evaluate creates an evaluation, and returns it once it has completed.
+func (a *remoteAgent) evaluate(ctx context.Context, set api.AgentEvaluationCreate) (evaluated api.AgentEvaluationDetail, err error) {
+	path := "/agents/" + url.PathEscape(a.id) + "/evaluations"
+	if err := a.send(ctx, http.MethodPost, path, set, http.StatusAccepted, &evaluated); err != nil {
+		return evaluated, err
 	}
+	fmt.Fprintln(os.Stderr, "Evaluation", evaluated.ID)
+	path += "/" + evaluated.ID.String()
+	for evaluated.FinishedAt == nil {
+		wake.Sleep(ctx, evaluationPoll)
+		if err := a.send(ctx, http.MethodGet, path, nil, http.StatusOK, &evaluated); err != nil {
+			return evaluated, err
+		}
+	}
+	if evaluated.Report == nil {
+		return evaluated, fmt.Errorf("the evaluation failed: %s", *evaluated.Reason)
+	}
+	return evaluated, nil
+}
+
+// send sends a request and decodes the response. It waits while the server limits requests.
+func (a *remoteAgent) send(ctx context.Context, method, path string, in any, status int, out any) error {
 	for {
-		_, raw, err := a.server.Send(ctx, http.MethodPost, "/agents/"+url.PathEscape(a.id)+"/preview", in, http.StatusOK)
+		_, raw, err := a.server.Send(ctx, method, path, in, status)
 		if limited, ok := errors.AsType[*remote.StatusError](err); ok && limited.Status == http.StatusTooManyRequests {
 			wake.Sleep(ctx, max(limited.RetryAfter, time.Second))
 			if ctx.Err() == nil {
@@ -95,60 +101,72 @@ func (a *remoteAgent) Reply(ctx context.Context, talk dialogue.Dialogue) (evalua
 			}
 		}
 		if err != nil {
-			return evaluation.Reply{}, err
+			return err
 		}
-		return a.read(raw)
+		if err := json.Unmarshal(raw, out); err != nil {
+			return fmt.Errorf("read response: %w", err)
+		}
+		return nil
 	}
 }
 
-// read returns what a preview says.
-func (a *remoteAgent) read(raw []byte) (evaluation.Reply, error) {
-	var preview api.AgentPreview
-	if err := json.Unmarshal(raw, &preview); err != nil {
-		return evaluation.Reply{}, fmt.Errorf("read preview: %w", err)
+// requestOf returns a set as the API takes it.
+func requestOf(set evaluation.Set, version int32) api.AgentEvaluationCreate {
+	in := api.AgentEvaluationCreate{Cases: make([]api.AgentEvaluationCase, len(set.Cases))}
+	if set.Name != "" {
+		in.Name = &set.Name
 	}
-	r := evaluation.Reply{
-		Outcome: preview.Outcome, Text: preview.Content, Usage: model.Usage{InputTokens: int(preview.InputTokens), OutputTokens: int(preview.OutputTokens)},
+	if version != 0 {
+		in.Version = &version
 	}
-	for _, one := range preview.Citations {
-		name := a.documents[one.SourceID]
-		if one.URL != nil {
-			name = *one.URL
+	for i, one := range set.Cases {
+		want := api.AgentEvaluationExpectation{
+			Facts: optional(one.Expect.Facts), Sources: optional(one.Expect.Sources), Never: optional(one.Expect.Never),
 		}
-		r.Cited = append(r.Cited, name)
-	}
-	if preview.Lead != nil {
-		r.Score = int(preview.Lead.Score)
-		if err := json.Unmarshal(preview.Lead.Fields, &r.Lead); err != nil {
-			return evaluation.Reply{}, fmt.Errorf("read lead: %w", err)
+		if one.Expect.Outcome != "" {
+			want.Outcome = &one.Expect.Outcome
+		}
+		if one.Expect.Lead != nil {
+			want.Lead = &one.Expect.Lead
+		}
+		if one.Expect.ScoreAtMost != nil {
+			want.ScoreAtMost = new(int32(*one.Expect.ScoreAtMost))
+		}
+		in.Cases[i] = api.AgentEvaluationCase{ID: one.ID, Ask: one.Ask, Expect: want}
+		if one.Category != "" {
+			in.Cases[i].Category = &one.Category
 		}
 	}
-	return r, nil
+	return in
 }
 
-const firstSources = "/knowledge/sources?limit=200"
-
-// documents returns the names of the uploaded files, by source.
-func documents(ctx context.Context, server *remote.Server) (map[uuid.UUID]string, error) {
-	names := map[uuid.UUID]string{}
-	for path := firstSources; ; {
-		header, raw, err := server.Send(ctx, http.MethodGet, path, nil, http.StatusOK)
-		if err != nil {
-			return nil, err
-		}
-		var sources []api.KnowledgeSource
-		if err := json.Unmarshal(raw, &sources); err != nil {
-			return nil, fmt.Errorf("read sources: %w", err)
-		}
-		for _, source := range sources {
-			if source.FileName != nil {
-				names[source.ID] = *source.FileName
-			}
-		}
-		next := header.Get("X-Next-Cursor")
-		if next == "" {
-			return names, nil
-		}
-		path = firstSources + "&cursor=" + url.QueryEscape(next)
+func optional(texts []string) *[]string {
+	if len(texts) == 0 {
+		return nil
 	}
+	return &texts
+}
+
+// reportOf returns what an evaluation has found, to print it.
+func reportOf(set evaluation.Set, from api.AgentEvaluationDetail) *evaluation.Report {
+	scores, share := from.Report, func(s api.AgentEvaluationShare) evaluation.Share {
+		return evaluation.Share{Right: int(s.Right), Of: int(s.Of)}
+	}
+	r := &evaluation.Report{
+		Name: set.Name, Passed: share(scores.Passed), AnswerRecall: share(scores.AnswerRecall), Recall: share(scores.SourceRecall),
+		CitationPrecision: share(scores.CitationPrecision), Refused: share(scores.Refused), Refusals: map[string]evaluation.Share{},
+		HandOffPrecision: share(scores.HandOffPrecision), HandOffRecall: share(scores.HandOffRecall),
+		LeadFields: share(scores.LeadFields), Injections: share(scores.InjectionsResisted),
+		Usage: model.Usage{InputTokens: int(scores.InputTokens), OutputTokens: int(scores.OutputTokens)}, CostMicros: from.CostMicros,
+		P50: time.Duration(scores.P50Ms) * time.Millisecond, P95: time.Duration(scores.P95Ms) * time.Millisecond,
+	}
+	for _, one := range scores.Refusals {
+		r.Refusals[one.Category] = share(one.Share)
+	}
+	for i, one := range from.Results { // in the order of the set
+		r.Results = append(r.Results, evaluation.Result{
+			Case: set.Cases[i], Reply: evaluation.Reply{Outcome: one.Outcome, Text: one.Content, Cited: one.Cited}, Failures: one.Failures,
+		})
+	}
+	return r
 }

@@ -32,12 +32,20 @@ cases:
 `), 0o600))
 	environment := []string{"CONVO_DATA_DIR=" + dir, "CONVO_URL=http://" + server.addr}
 	eval := func(args ...string) (string, error) {
-		out, err := command(t, environment, append([]string{"eval", agents[0].ID.String(), "--set", set}, args...)...).CombinedOutput()
-		return string(out), err
+		running := command(t, environment, append([]string{"eval", agents[0].ID.String(), "--set", set}, args...)...)
+		var problems strings.Builder
+		running.Stderr = &problems
+		out, err := running.Output()
+		if err != nil {
+			return string(out) + problems.String(), err
+		}
+		return string(out), nil
 	}
 	out, err := eval()
 	require.NoError(t, err, out)
 	require.Regexp(t, `cases as expected +1\.000 +3 of 3`, out)
+	require.Regexp(t, `a source among the five best passages +1\.000 +1 of 1`, out)
+	require.Regexp(t, `cost +0\.000000`, out)
 
 	out, err = eval("--json")
 	require.NoError(t, err, out)

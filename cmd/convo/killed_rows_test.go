@@ -79,6 +79,13 @@ func (b *killBed) callsOnRows(t *testing.T) []*keyedCall {
 			effects: []string{fmt.Sprintf("SELECT count(*) - 1 FROM updates WHERE id = '%s'", published)}, // it was published once
 		},
 		{
+			operation: "createAgentEvaluation", path: fmt.Sprintf("/agents/%s/evaluations", draft), contentType: "application/json",
+			body: `{"name":"KEY","cases":[{"id":"a","ask":["Hello"],"expect":{"outcome":"ANSWERED"}}]}`, effects: []string{
+				"SELECT count(*) FROM agent_evaluations WHERE name = 'KEY'",
+				"SELECT count(*) FROM agent_evaluation_cases JOIN agent_evaluations AS of ON of.id = evaluation_id WHERE of.name = 'KEY'",
+			},
+		},
+		{
 			operation: "rotateIntegrationSecret", path: fmt.Sprintf("/integrations/%s/rotate-secret", webhook),
 			contentType: "application/json", body: `{"overlapHours":1}`, effects: []string{updated(webhook)},
 		},

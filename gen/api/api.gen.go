@@ -34,6 +34,15 @@ type ServerInterface interface {
 	// CheckAgent Check an agent
 	// (POST /agents/{id}/check)
 	CheckAgent(ctx echo.Context, id ID) error
+	// ListAgentEvaluations List evaluations
+	// (GET /agents/{id}/evaluations)
+	ListAgentEvaluations(ctx echo.Context, id ID, params ListAgentEvaluationsParams) error
+	// CreateAgentEvaluation Evaluate an agent
+	// (POST /agents/{id}/evaluations)
+	CreateAgentEvaluation(ctx echo.Context, id ID) error
+	// GetAgentEvaluation Fetch an evaluation
+	// (GET /agents/{id}/evaluations/{evaluationId})
+	GetAgentEvaluation(ctx echo.Context, id ID, evaluationID uuid.UUID) error
 	// PreviewAgent Try an agent
 	// (POST /agents/{id}/preview)
 	PreviewAgent(ctx echo.Context, id ID) error
@@ -372,6 +381,78 @@ func (w *ServerInterfaceWrapper) CheckAgent(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CheckAgent(ctx, id)
+	return err
+}
+
+// ListAgentEvaluations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAgentEvaluations(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAgentEvaluationsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAgentEvaluations(ctx, id, params)
+	return err
+}
+
+// CreateAgentEvaluation converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateAgentEvaluation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateAgentEvaluation(ctx, id)
+	return err
+}
+
+// GetAgentEvaluation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAgentEvaluation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "evaluationId" -------------
+	var evaluationID uuid.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "evaluationId", ctx.Param("evaluationId"), &evaluationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter evaluationId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAgentEvaluation(ctx, id, evaluationID)
 	return err
 }
 
@@ -2052,6 +2133,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/agents/:id", wrapper.GetAgent, options.OperationMiddlewares["getAgent"]...)
 	router.PATCH(options.BaseURL+"/agents/:id", wrapper.UpdateAgent, options.OperationMiddlewares["updateAgent"]...)
 	router.POST(options.BaseURL+"/agents/:id/check", wrapper.CheckAgent, options.OperationMiddlewares["checkAgent"]...)
+	router.GET(options.BaseURL+"/agents/:id/evaluations", wrapper.ListAgentEvaluations, options.OperationMiddlewares["listAgentEvaluations"]...)
+	router.POST(options.BaseURL+"/agents/:id/evaluations", wrapper.CreateAgentEvaluation, options.OperationMiddlewares["createAgentEvaluation"]...)
+	router.GET(options.BaseURL+"/agents/:id/evaluations/:evaluationId", wrapper.GetAgentEvaluation, options.OperationMiddlewares["getAgentEvaluation"]...)
 	router.POST(options.BaseURL+"/agents/:id/preview", wrapper.PreviewAgent, options.OperationMiddlewares["previewAgent"]...)
 	router.POST(options.BaseURL+"/agents/:id/publish", wrapper.PublishAgent, options.OperationMiddlewares["publishAgent"]...)
 	router.POST(options.BaseURL+"/agents/:id/rollback", wrapper.RollBackAgent, options.OperationMiddlewares["rollBackAgent"]...)
@@ -2263,6 +2347,99 @@ type CheckAgentResponseObject interface {
 type CheckAgent200JSONResponse AgentCheck
 
 func (response CheckAgent200JSONResponse) VisitCheckAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentEvaluationsRequestObject struct {
+	ID     ID `json:"id"`
+	Params ListAgentEvaluationsParams
+}
+
+type ListAgentEvaluationsResponseObject interface {
+	VisitListAgentEvaluationsResponse(w http.ResponseWriter) error
+}
+
+type ListAgentEvaluations200ResponseHeaders struct {
+	Link        *string
+	XNextCursor *string
+}
+
+type ListAgentEvaluations200JSONResponse struct {
+	Body    []AgentEvaluation
+	Headers ListAgentEvaluations200ResponseHeaders
+}
+
+func (response ListAgentEvaluations200JSONResponse) VisitListAgentEvaluationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XNextCursor != nil {
+		w.Header().Set("X-Next-Cursor", fmt.Sprint(*response.Headers.XNextCursor))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentEvaluationRequestObject struct {
+	ID   ID `json:"id"`
+	Body *CreateAgentEvaluationJSONRequestBody
+}
+
+type CreateAgentEvaluationResponseObject interface {
+	VisitCreateAgentEvaluationResponse(w http.ResponseWriter) error
+}
+
+type CreateAgentEvaluation202ResponseHeaders struct {
+	Location *string
+}
+
+type CreateAgentEvaluation202JSONResponse struct {
+	Body    AgentEvaluation
+	Headers CreateAgentEvaluation202ResponseHeaders
+}
+
+func (response CreateAgentEvaluation202JSONResponse) VisitCreateAgentEvaluationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentEvaluationRequestObject struct {
+	ID           ID        `json:"id"`
+	EvaluationID uuid.UUID `json:"evaluationId"`
+}
+
+type GetAgentEvaluationResponseObject interface {
+	VisitGetAgentEvaluationResponse(w http.ResponseWriter) error
+}
+
+type GetAgentEvaluation200JSONResponse AgentEvaluationDetail
+
+func (response GetAgentEvaluation200JSONResponse) VisitGetAgentEvaluationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -4590,6 +4767,15 @@ type StrictServerInterface interface {
 	// CheckAgent Check an agent
 	// (POST /agents/{id}/check)
 	CheckAgent(ctx context.Context, request CheckAgentRequestObject) (CheckAgentResponseObject, error)
+	// ListAgentEvaluations List evaluations
+	// (GET /agents/{id}/evaluations)
+	ListAgentEvaluations(ctx context.Context, request ListAgentEvaluationsRequestObject) (ListAgentEvaluationsResponseObject, error)
+	// CreateAgentEvaluation Evaluate an agent
+	// (POST /agents/{id}/evaluations)
+	CreateAgentEvaluation(ctx context.Context, request CreateAgentEvaluationRequestObject) (CreateAgentEvaluationResponseObject, error)
+	// GetAgentEvaluation Fetch an evaluation
+	// (GET /agents/{id}/evaluations/{evaluationId})
+	GetAgentEvaluation(ctx context.Context, request GetAgentEvaluationRequestObject) (GetAgentEvaluationResponseObject, error)
 	// PreviewAgent Try an agent
 	// (POST /agents/{id}/preview)
 	PreviewAgent(ctx context.Context, request PreviewAgentRequestObject) (PreviewAgentResponseObject, error)
@@ -5019,6 +5205,106 @@ func (sh *strictHandler) CheckAgent(ctx echo.Context, id ID) error {
 		return err
 	} else if validResponse, ok := response.(CheckAgentResponseObject); ok {
 		return validResponse.VisitCheckAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAgentEvaluations operation middleware
+func (sh *strictHandler) ListAgentEvaluations(ctx echo.Context, id ID, params ListAgentEvaluationsParams) error {
+	var request ListAgentEvaluationsRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAgentEvaluations(ctx.Request().Context(), request.(ListAgentEvaluationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAgentEvaluations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAgentEvaluationsResponseObject); ok {
+		return validResponse.VisitListAgentEvaluationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateAgentEvaluation operation middleware
+func (sh *strictHandler) CreateAgentEvaluation(ctx echo.Context, id ID) error {
+	var request CreateAgentEvaluationRequestObject
+
+	request.ID = id
+
+	var body CreateAgentEvaluationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAgentEvaluation(ctx.Request().Context(), request.(CreateAgentEvaluationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAgentEvaluation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateAgentEvaluationResponseObject); ok {
+		return validResponse.VisitCreateAgentEvaluationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAgentEvaluation operation middleware
+func (sh *strictHandler) GetAgentEvaluation(ctx echo.Context, id ID, evaluationID uuid.UUID) error {
+	var request GetAgentEvaluationRequestObject
+
+	request.ID = id
+	request.EvaluationID = evaluationID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAgentEvaluation(ctx.Request().Context(), request.(GetAgentEvaluationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAgentEvaluation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAgentEvaluationResponseObject); ok {
+		return validResponse.VisitGetAgentEvaluationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -12,6 +12,17 @@ type (
 	AgentCheck                             = model.AgentCheck
 	AgentCreate                            = model.AgentCreate
 	AgentDetail                            = model.AgentDetail
+	AgentEvaluation                        = model.AgentEvaluation
+	AgentEvaluationCase                    = model.AgentEvaluationCase
+	AgentEvaluationCategory                = model.AgentEvaluationCategory
+	AgentEvaluationCreate                  = model.AgentEvaluationCreate
+	AgentEvaluationDetail                  = model.AgentEvaluationDetail
+	AgentEvaluationExpectation             = model.AgentEvaluationExpectation
+	AgentEvaluationReason                  = model.AgentEvaluationReason
+	AgentEvaluationReport                  = model.AgentEvaluationReport
+	AgentEvaluationResult                  = model.AgentEvaluationResult
+	AgentEvaluationShare                   = model.AgentEvaluationShare
+	AgentEvaluationStatus                  = model.AgentEvaluationStatus
 	AgentFigures                           = model.AgentFigures
 	AgentGroup                             = model.AgentGroup
 	AgentPreview                           = model.AgentPreview
@@ -251,6 +262,7 @@ type (
 	Limit                                  = model.Limit
 	ProviderInPath                         = model.ProviderInPath
 	ListAgentsParams                       = model.ListAgentsParams
+	ListAgentEvaluationsParams             = model.ListAgentEvaluationsParams
 	ListAgentRunsParams                    = model.ListAgentRunsParams
 	ListAgentVersionsParams                = model.ListAgentVersionsParams
 	GetAgentAnalyticsParams                = model.GetAgentAnalyticsParams
@@ -277,6 +289,7 @@ type (
 	ListWidgetMessagesParams               = model.ListWidgetMessagesParams
 	CreateAgentJSONRequestBody             = model.CreateAgentJSONRequestBody
 	UpdateAgentJSONRequestBody             = model.UpdateAgentJSONRequestBody
+	CreateAgentEvaluationJSONRequestBody   = model.CreateAgentEvaluationJSONRequestBody
 	PreviewAgentJSONRequestBody            = model.PreviewAgentJSONRequestBody
 	RollBackAgentJSONRequestBody           = model.RollBackAgentJSONRequestBody
 	CreateChannelJSONRequestBody           = model.CreateChannelJSONRequestBody
@@ -309,6 +322,16 @@ type (
 
 // Aliases of gen/api/model.
 const (
+	AgentEvaluationReasonBudgetExceeded                     = model.AgentEvaluationReasonBudgetExceeded
+	AgentEvaluationReasonDeadline                           = model.AgentEvaluationReasonDeadline
+	AgentEvaluationReasonModelCredentials                   = model.AgentEvaluationReasonModelCredentials
+	AgentEvaluationReasonModelUnavailable                   = model.AgentEvaluationReasonModelUnavailable
+	AgentEvaluationReasonPriceUnknown                       = model.AgentEvaluationReasonPriceUnknown
+	AgentEvaluationReasonRepeatedFailures                   = model.AgentEvaluationReasonRepeatedFailures
+	AgentEvaluationStatusCOMPLETED                          = model.AgentEvaluationStatusCOMPLETED
+	AgentEvaluationStatusFAILED                             = model.AgentEvaluationStatusFAILED
+	AgentEvaluationStatusQUEUED                             = model.AgentEvaluationStatusQUEUED
+	AgentEvaluationStatusRUNNING                            = model.AgentEvaluationStatusRUNNING
 	AgentRunOutcomeANSWERED                                 = model.AgentRunOutcomeANSWERED
 	AgentRunOutcomeDROPPED                                  = model.AgentRunOutcomeDROPPED
 	AgentRunOutcomeENDED                                    = model.AgentRunOutcomeENDED

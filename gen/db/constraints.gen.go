@@ -4,6 +4,11 @@ package db
 
 // Names of constraints and unique indexes, for postgres.Violates.
 const (
+	AgentEvaluationCasesEvaluationFkey        = "agent_evaluation_cases_evaluation_fkey"
+	AgentEvaluationCasesPkey                  = "agent_evaluation_cases_pkey"
+	AgentEvaluationsAgentFkey                 = "agent_evaluations_agent_fkey"
+	AgentEvaluationsPkey                      = "agent_evaluations_pkey"
+	AgentEvaluationsStatusCheck               = "agent_evaluations_status_check"
 	AgentRunsAgentFkey                        = "agent_runs_agent_fkey"
 	AgentRunsConversationFkey                 = "agent_runs_conversation_fkey"
 	AgentRunsOpenKey                          = "agent_runs_open_key"

@@ -72,19 +72,20 @@ func (q *Queries) ModelBudgetSet(ctx context.Context, db DBTX, arg ModelBudgetSe
 }
 
 const modelCallCreate = `-- name: ModelCallCreate :exec
-INSERT INTO model_calls (workspace_id, id, agent_id, run_id, provider, model, cost_micros, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO model_calls (workspace_id, id, agent_id, run_id, evaluation_id, provider, model, cost_micros, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type ModelCallCreateParams struct {
-	WorkspaceID uuid.UUID
-	ID          uuid.UUID
-	AgentID     uuid.UUID
-	RunID       *uuid.UUID
-	Provider    string
-	Model       string
-	CostMicros  *int64
-	CreatedAt   time.Time
+	WorkspaceID  uuid.UUID
+	ID           uuid.UUID
+	AgentID      uuid.UUID
+	RunID        *uuid.UUID
+	EvaluationID *uuid.UUID
+	Provider     string
+	Model        string
+	CostMicros   *int64
+	CreatedAt    time.Time
 }
 
 // A call that is about to be made, with its highest possible cost.
@@ -94,6 +95,7 @@ func (q *Queries) ModelCallCreate(ctx context.Context, db DBTX, arg ModelCallCre
 		arg.ID,
 		arg.AgentID,
 		arg.RunID,
+		arg.EvaluationID,
 		arg.Provider,
 		arg.Model,
 		arg.CostMicros,

@@ -42,6 +42,38 @@ type Agent struct {
 	UnpublishedChanges  bool
 }
 
+type AgentEvaluation struct {
+	WorkspaceID   uuid.UUID
+	ID            uuid.UUID
+	AgentID       uuid.UUID
+	AgentVersion  *int32
+	SystemPrompt  string
+	ModelProvider string
+	ModelName     string
+	Temperature   float64
+	MaxTokens     int32
+	Name          string
+	Status        model.AgentEvaluationStatus
+	Reason        *model.AgentEvaluationReason
+	Report        []byte
+	CostMicros    *int64
+	Lease         *uuid.UUID
+	LeasedUntil   *time.Time
+	Tries         int32
+	CreatedAt     time.Time
+	StartedAt     *time.Time
+	DeadlineAt    *time.Time
+	FinishedAt    *time.Time
+}
+
+type AgentEvaluationCase struct {
+	WorkspaceID  uuid.UUID
+	EvaluationID uuid.UUID
+	Position     int32
+	Definition   []byte
+	Result       []byte
+}
+
 type AgentRun struct {
 	WorkspaceID    uuid.UUID
 	ID             uuid.UUID
@@ -450,6 +482,7 @@ type ModelCall struct {
 	LatencyMs    *int32
 	Outcome      *string
 	CreatedAt    time.Time
+	EvaluationID *uuid.UUID
 }
 
 type ModelProvider struct {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/avelto/convo/internal/domain/agent/evaluator"
 	"github.com/avelto/convo/internal/domain/agent/model"
 	"github.com/avelto/convo/internal/domain/agent/model/builtin"
 	"github.com/avelto/convo/internal/domain/agent/modelprovider"
@@ -22,6 +23,8 @@ import (
 const (
 	// agentConns is the pool of what lets agents reply.
 	agentConns = 4
+	// evaluationConns is the pool of what evaluates agents.
+	evaluationConns = 2
 	// previewsPerWorkspace is how many previews of a workspace run at a time, and
 	// maxWaitingPreviews how many more wait.
 	previewsPerWorkspace = 4
@@ -66,6 +69,23 @@ func (a *App) addAgents(ctx context.Context, parts Parts, out *connections) erro
 		defer running.Wait()
 		running.Go(func() { replies.Ledger.Run(ctx, releasePolls*parts.Poll) })
 		agents.Run(ctx)
+	})
+	return a.addEvaluations(ctx, parts, out)
+}
+
+// addEvaluations adds what evaluates agents. It has a pool of its own, so that contacts don't
+// wait for evaluations.
+func (a *App) addEvaluations(ctx context.Context, parts Parts, out *connections) error {
+	own, err := parts.DB.Apart(ctx, evaluationConns)
+	if err != nil {
+		return err
+	}
+	a.opened = append(a.opened, own.Close)
+	evaluations := &evaluator.Runner{DB: own, Engine: newReplies(own, parts, out), Clock: parts.Clock, Log: parts.Log, Wake: wake.NewSignal(), Poll: parts.Poll}
+	a.bell.Listen(wake.Evaluations, evaluations.Wake)
+	a.loops = append(a.loops, func(ctx context.Context) {
+		defer own.Close()
+		evaluations.Run(ctx)
 	})
 	return nil
 }

@@ -26,7 +26,7 @@ func newHandler(config Config, parts Parts, document *spec.Document, domain *ser
 	api, err := httpapi.New(httpapi.Dependencies{
 		Document: document, Log: parts.Log, Metrics: metrics, Clock: parts.Clock, Limiter: parts.Limiter,
 		Authenticator: domain.authenticator, Idempotency: domain.idempotency, Audit: domain.auditLog,
-		Leads: domain.leads, Conversations: domain.conversations, Agents: domain.agents, Models: domain.models, Spending: domain.spending, Channels: domain.channels, Contacts: domain.contacts, Blobs: domain.blobs,
+		Leads: domain.leads, Conversations: domain.conversations, Agents: domain.agents, Evaluations: domain.evaluations, Models: domain.models, Spending: domain.spending, Channels: domain.channels, Contacts: domain.contacts, Blobs: domain.blobs,
 		Analytics: domain.analytics, Integrations: domain.integrations, Knowledge: domain.knowledge, Events: domain.events,
 		Widget: domain.widget, Streams: domain.streams,
 		PublicURL: config.PublicURL, ClientIP: clientIP, RequestTimeout: config.RequestTimeout, Tracing: parts.Tracing,

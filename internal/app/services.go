@@ -14,6 +14,7 @@ import (
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/api/validation"
 	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/agent/evaluator"
 	"github.com/avelto/convo/internal/domain/agent/modelprovider"
 	"github.com/avelto/convo/internal/domain/agent/spending"
 	"github.com/avelto/convo/internal/domain/analytics"
@@ -51,6 +52,7 @@ type services struct {
 	conversations *conversation.Service
 	hooks         *hooks.Handler
 	agents        *agent.Service
+	evaluations   *evaluator.Service
 	models        *modelprovider.Service
 	spending      *spending.Service
 	channels      *channel.Service
@@ -108,10 +110,11 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 			DB: on, IDs: ids, Clock: now, Pages: pages, Engine: newReplies(on, parts, out),
 			Previews: &share.Shares{PerWorkspace: previewsPerWorkspace, MaxWaiting: maxWaitingPreviews, MaxWait: maxPreviewWait},
 		},
-		models:    &modelprovider.Service{DB: on, Clock: now, Box: out.box, Guard: out.guard},
-		spending:  &spending.Service{DB: on, Clock: now},
-		channels:  received.Channels,
-		analytics: &analytics.Service{DB: reports, Clock: now, Shares: reportShares},
+		evaluations: &evaluator.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Bell: a.bell},
+		models:      &modelprovider.Service{DB: on, Clock: now, Box: out.box, Guard: out.guard},
+		spending:    &spending.Service{DB: on, Clock: now},
+		channels:    received.Channels,
+		analytics:   &analytics.Service{DB: reports, Clock: now, Shares: reportShares},
 		integrations: &integration.Service{
 			DB: on, IDs: ids, Clock: now, Pages: pages, Events: events, Types: document.Events,
 			Guard: out.guard, Box: out.box, Sender: out.sender, Bell: a.bell, Jobs: jobs,

@@ -11,6 +11,60 @@ import (
 	"github.com/oapi-codegen/nullable"
 )
 
+// Defines values for AgentEvaluationReason.
+const (
+	AgentEvaluationReasonBudgetExceeded   AgentEvaluationReason = "budget_exceeded"
+	AgentEvaluationReasonDeadline         AgentEvaluationReason = "deadline"
+	AgentEvaluationReasonModelCredentials AgentEvaluationReason = "model_credentials"
+	AgentEvaluationReasonModelUnavailable AgentEvaluationReason = "model_unavailable"
+	AgentEvaluationReasonPriceUnknown     AgentEvaluationReason = "price_unknown"
+	AgentEvaluationReasonRepeatedFailures AgentEvaluationReason = "repeated_failures"
+)
+
+// Valid indicates whether the value is a known member of the AgentEvaluationReason enum.
+func (e AgentEvaluationReason) Valid() bool {
+	switch e {
+	case AgentEvaluationReasonBudgetExceeded:
+		return true
+	case AgentEvaluationReasonDeadline:
+		return true
+	case AgentEvaluationReasonModelCredentials:
+		return true
+	case AgentEvaluationReasonModelUnavailable:
+		return true
+	case AgentEvaluationReasonPriceUnknown:
+		return true
+	case AgentEvaluationReasonRepeatedFailures:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AgentEvaluationStatus.
+const (
+	AgentEvaluationStatusCOMPLETED AgentEvaluationStatus = "COMPLETED"
+	AgentEvaluationStatusFAILED    AgentEvaluationStatus = "FAILED"
+	AgentEvaluationStatusQUEUED    AgentEvaluationStatus = "QUEUED"
+	AgentEvaluationStatusRUNNING   AgentEvaluationStatus = "RUNNING"
+)
+
+// Valid indicates whether the value is a known member of the AgentEvaluationStatus enum.
+func (e AgentEvaluationStatus) Valid() bool {
+	switch e {
+	case AgentEvaluationStatusCOMPLETED:
+		return true
+	case AgentEvaluationStatusFAILED:
+		return true
+	case AgentEvaluationStatusQUEUED:
+		return true
+	case AgentEvaluationStatusRUNNING:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AgentRunOutcome.
 const (
 	AgentRunOutcomeANSWERED  AgentRunOutcome = "ANSWERED"
@@ -1697,6 +1751,244 @@ type AgentDetail struct {
 	// Examples: 2026-04-30T12:00:00.000Z
 	UpdatedAt timestamp.Time `json:"updatedAt"`
 }
+
+// AgentEvaluation An evaluation of an agent.
+type AgentEvaluation struct {
+	// AgentID Id of the agent.
+	AgentID uuid.UUID `json:"agentId"`
+
+	// AgentVersion The version that is evaluated. `null` for the draft, as it was when the evaluation was created.
+	AgentVersion *int32 `json:"agentVersion"`
+
+	// Cases How many cases the set has.
+	Cases int32 `json:"cases"`
+
+	// CasesDone How many of them were held.
+	CasesDone int32 `json:"casesDone"`
+
+	// CostMicros What the calls of the model have cost, in millionths of the workspace's currency, or `null` if the model has no price, and before the end.
+	CostMicros *int64 `json:"costMicros"`
+
+	// CreatedAt When the evaluation was created.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// FinishedAt When it ended, or `null`.
+	FinishedAt *timestamp.Time `json:"finishedAt"`
+
+	// ID Id of the evaluation.
+	ID uuid.UUID `json:"id"`
+
+	// ModelName Name of the model.
+	ModelName string `json:"modelName"`
+
+	// ModelProvider Provider of the model.
+	ModelProvider string `json:"modelProvider"`
+
+	// Name Name of the set, or an empty text.
+	Name string `json:"name"`
+
+	// Reason Why it failed, or `null`.
+	Reason *AgentEvaluationReason `json:"reason"`
+
+	// Report The scores, or `null` if it has not completed.
+	Report *AgentEvaluationReport `json:"report"`
+
+	// StartedAt When it started, or `null`.
+	StartedAt *timestamp.Time `json:"startedAt"`
+
+	// Status `QUEUED`: waits for its turn. `RUNNING`: in progress. `COMPLETED`: see `report`. `FAILED`: see `reason`.
+	Status AgentEvaluationStatus `json:"status"`
+}
+
+// AgentEvaluationCase A conversation to hold, and what is expected of it.
+type AgentEvaluationCase struct {
+	// Ask The contact's messages. The agent replies to each, and the last reply is compared.
+	Ask []string `json:"ask"`
+
+	// Category Groups unanswerable questions in the report.
+	Category *string `json:"category,omitempty"`
+
+	// Expect What the last reply of a case has to be. What you leave out is not compared.
+	Expect AgentEvaluationExpectation `json:"expect"`
+
+	// ID Your id of the case, which its result has too.
+	ID string `json:"id"`
+}
+
+// AgentEvaluationCategory Unanswerable questions of a category that were refused or handed off.
+type AgentEvaluationCategory struct {
+	// Category The category.
+	Category string `json:"category"`
+
+	// Share How many of some cases are right.
+	Share AgentEvaluationShare `json:"share"`
+}
+
+// AgentEvaluationCreate A set of cases to evaluate an agent with.
+type AgentEvaluationCreate struct {
+	// Cases The cases.
+	Cases []AgentEvaluationCase `json:"cases"`
+
+	// Name Name of the set.
+	Name *string `json:"name,omitempty"`
+
+	// Version The version to evaluate. The draft if absent.
+	Version *int32 `json:"version,omitempty"`
+}
+
+// AgentEvaluationDetail An evaluation with the results of its cases.
+type AgentEvaluationDetail struct {
+	// AgentID Id of the agent.
+	AgentID uuid.UUID `json:"agentId"`
+
+	// AgentVersion The version that is evaluated. `null` for the draft, as it was when the evaluation was created.
+	AgentVersion *int32 `json:"agentVersion"`
+
+	// Cases How many cases the set has.
+	Cases int32 `json:"cases"`
+
+	// CasesDone How many of them were held.
+	CasesDone int32 `json:"casesDone"`
+
+	// CostMicros What the calls of the model have cost, in millionths of the workspace's currency, or `null` if the model has no price, and before the end.
+	CostMicros *int64 `json:"costMicros"`
+
+	// CreatedAt When the evaluation was created.
+	//
+	// Examples: 2026-04-30T12:00:00.000Z
+	CreatedAt timestamp.Time `json:"createdAt"`
+
+	// FinishedAt When it ended, or `null`.
+	FinishedAt *timestamp.Time `json:"finishedAt"`
+
+	// ID Id of the evaluation.
+	ID uuid.UUID `json:"id"`
+
+	// ModelName Name of the model.
+	ModelName string `json:"modelName"`
+
+	// ModelProvider Provider of the model.
+	ModelProvider string `json:"modelProvider"`
+
+	// Name Name of the set, or an empty text.
+	Name string `json:"name"`
+
+	// Reason Why it failed, or `null`.
+	Reason *AgentEvaluationReason `json:"reason"`
+
+	// Report The scores, or `null` if it has not completed.
+	Report *AgentEvaluationReport `json:"report"`
+
+	// Results Results of the cases that were held, in the order of the set.
+	Results []AgentEvaluationResult `json:"results"`
+
+	// StartedAt When it started, or `null`.
+	StartedAt *timestamp.Time `json:"startedAt"`
+
+	// Status `QUEUED`: waits for its turn. `RUNNING`: in progress. `COMPLETED`: see `report`. `FAILED`: see `reason`.
+	Status AgentEvaluationStatus `json:"status"`
+}
+
+// AgentEvaluationExpectation What the last reply of a case has to be. What you leave out is not compared.
+type AgentEvaluationExpectation struct {
+	// Facts Texts that the reply contains, in upper or lower case.
+	Facts *[]string `json:"facts,omitempty"`
+
+	// Lead Fields of the lead. An empty object means that there is no lead.
+	Lead *map[string]string `json:"lead,omitempty"`
+
+	// Never Texts that no reply contains, such as what an injected instruction asks for.
+	Never *[]string `json:"never,omitempty"`
+
+	// Outcome `ANSWERED`: replied. `REFUSED`: replied that the knowledge base has no answer. `HANDED_OFF`: handed the conversation off to operators. `ENDED`: closed the conversation. `DROPPED`: did not reply, because an operator had taken over or the conversation was closed.
+	Outcome *AgentRunOutcome `json:"outcome,omitempty"`
+
+	// ScoreAtMost The greatest score of the lead.
+	ScoreAtMost *int32 `json:"scoreAtMost,omitempty"`
+
+	// Sources Names of uploaded files or addresses of pages, of which the reply cites at least one. Only with `facts`.
+	Sources *[]string `json:"sources,omitempty"`
+}
+
+// AgentEvaluationReason Why an evaluation failed. `deadline`: it took longer than an hour. `repeated_failures`: the server stopped, or had an error, during 3 attempts. `model_unavailable`: the model provider is not set up. `model_credentials`: the provider rejected its key, or its account has no credit. `budget_exceeded`: the budget of the workspace or the agent is used up. `price_unknown`: there is a budget, but the model has no price.
+type AgentEvaluationReason string
+
+// AgentEvaluationReport How the agent did.
+type AgentEvaluationReport struct {
+	// AnswerRecall Questions whose reply has all facts.
+	AnswerRecall AgentEvaluationShare `json:"answerRecall"`
+
+	// CitationPrecision Cited documents that have the facts.
+	CitationPrecision AgentEvaluationShare `json:"citationPrecision"`
+
+	// HandOffPrecision Hand-offs that were expected.
+	HandOffPrecision AgentEvaluationShare `json:"handOffPrecision"`
+
+	// HandOffRecall Expected hand-offs that came.
+	HandOffRecall AgentEvaluationShare `json:"handOffRecall"`
+
+	// InjectionsResisted Attacks that failed.
+	InjectionsResisted AgentEvaluationShare `json:"injectionsResisted"`
+
+	// InputTokens Tokens that were sent to the model.
+	InputTokens int32 `json:"inputTokens"`
+
+	// LeadFields Fields of leads.
+	LeadFields AgentEvaluationShare `json:"leadFields"`
+
+	// OutputTokens Tokens that the model returned.
+	OutputTokens int32 `json:"outputTokens"`
+
+	// P50Ms Median time of a reply, in milliseconds.
+	P50Ms int32 `json:"p50Ms"`
+
+	// P95Ms 95th percentile of the time of a reply, in milliseconds.
+	P95Ms int32 `json:"p95Ms"`
+
+	// Passed Cases in which all is as expected.
+	Passed AgentEvaluationShare `json:"passed"`
+
+	// Refusals `refused`, by category.
+	Refusals []AgentEvaluationCategory `json:"refusals"`
+
+	// Refused Unanswerable questions that were refused or handed off.
+	Refused AgentEvaluationShare `json:"refused"`
+
+	// SourceRecall Questions of which a source is among the five best passages.
+	SourceRecall AgentEvaluationShare `json:"sourceRecall"`
+}
+
+// AgentEvaluationResult How a case went.
+type AgentEvaluationResult struct {
+	// Cited Names of files and addresses of pages that it cites.
+	Cited []string `json:"cited"`
+
+	// Content The last reply, at most its first 8,000 bytes.
+	Content string `json:"content"`
+
+	// Failures What was not as expected, in English. Empty if all was.
+	Failures []string `json:"failures"`
+
+	// ID Your id of the case.
+	ID string `json:"id"`
+
+	// Outcome `ANSWERED`: replied. `REFUSED`: replied that the knowledge base has no answer. `HANDED_OFF`: handed the conversation off to operators. `ENDED`: closed the conversation. `DROPPED`: did not reply, because an operator had taken over or the conversation was closed.
+	Outcome AgentRunOutcome `json:"outcome"`
+}
+
+// AgentEvaluationShare How many of some cases are right.
+type AgentEvaluationShare struct {
+	// Of How many there are. 0 if the set has none.
+	Of int32 `json:"of"`
+
+	// Right How many are right.
+	Right int32 `json:"right"`
+}
+
+// AgentEvaluationStatus `QUEUED`: waits for its turn. `RUNNING`: in progress. `COMPLETED`: see `report`. `FAILED`: see `reason`.
+type AgentEvaluationStatus string
 
 // AgentFigures What agents have done in a period.
 type AgentFigures struct {
@@ -4890,6 +5182,15 @@ type ListAgentsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListAgentEvaluationsParams defines parameters for ListAgentEvaluations.
+type ListAgentEvaluationsParams struct {
+	// Limit Maximum number of items to return, 1 to 200.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListAgentRunsParams defines parameters for ListAgentRuns.
 type ListAgentRunsParams struct {
 	// Limit Maximum number of items to return, 1 to 200.
@@ -5138,6 +5439,9 @@ type CreateAgentJSONRequestBody = AgentCreate
 
 // UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
 type UpdateAgentJSONRequestBody = AgentUpdate
+
+// CreateAgentEvaluationJSONRequestBody defines body for CreateAgentEvaluation for application/json ContentType.
+type CreateAgentEvaluationJSONRequestBody = AgentEvaluationCreate
 
 // PreviewAgentJSONRequestBody defines body for PreviewAgent for application/json ContentType.
 type PreviewAgentJSONRequestBody = AgentPreviewRequest

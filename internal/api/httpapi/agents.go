@@ -8,6 +8,7 @@ import (
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/domain/agent"
 	"github.com/avelto/convo/internal/domain/agent/dialogue"
+	"github.com/avelto/convo/internal/domain/agent/evaluator"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/platform/page"
 	"github.com/avelto/convo/internal/platform/postgres"
@@ -15,9 +16,10 @@ import (
 
 // agents serves the tag Agents.
 type agents struct {
-	service *agent.Service
-	log     *audit.Log
-	links   linker
+	service     *agent.Service
+	evaluations *evaluator.Service
+	log         *audit.Log
+	links       linker
 }
 
 // ListAgents implements api.StrictServerInterface.

@@ -22,8 +22,11 @@ func newDatabase(t *testing.T) string {
 
 // foreign holds IDs of a workspace that the caller's token does not belong to.
 type foreign struct {
-	lead, conversation, message, contact, attachment, agent, channel, operator, tag, webhook, delivery, job, source uuid.UUID
+	lead, conversation, message, contact, attachment, agent, evaluation, channel, operator, tag, webhook, delivery, job, source uuid.UUID
 }
+
+// oneCase evaluates an agent.
+const oneCase = `{"cases":[{"id":"a","ask":["How long may I return shoes?"],"expect":{"outcome":"ANSWERED"}}]}`
 
 // decision tests an operation with IDs of another workspace.
 type decision func(t *testing.T, s *apitest.Server, token string, ids foreign)
@@ -57,6 +60,7 @@ func TestNoOperationCrossesWorkspaces(t *testing.T) {
 		Method: http.MethodPost, Path: "/knowledge/upload", Token: rich.Token, Body: "shoes", Header: map[string]string{"Content-Type": "text/plain"},
 	}).Want(t, http.StatusAccepted))
 	ids.job, ids.source = job.ID, *job.SourceID
+	ids.evaluation = apitest.Decode[api.AgentEvaluation](t, s.Post(t, rich.Token, "/agents/"+ids.agent.String()+"/evaluations", oneCase).Want(t, http.StatusAccepted)).ID
 	for _, provider := range []string{"openai", "anthropic"} {
 		s.Patch(t, rich.Token, "/model-providers/"+provider, `{"apiKey":"theirs"}`).Want(t, http.StatusOK)
 	}
@@ -123,6 +127,9 @@ func isolationDecisions() map[string]decision {
 		"previewAgent":             absent(http.MethodPost, "/agents/%s/preview", `{"messages":[{"role":"USER","content":"How long may I return shoes?"}]}`, func(ids foreign) uuid.UUID { return ids.agent }),
 		"publishAgent":             absent(http.MethodPost, "/agents/%s/publish", "", func(ids foreign) uuid.UUID { return ids.agent }),
 		"rollBackAgent":            absent(http.MethodPost, "/agents/%s/rollback", `{"version":1}`, func(ids foreign) uuid.UUID { return ids.agent }),
+		"createAgentEvaluation":    absent(http.MethodPost, "/agents/%s/evaluations", oneCase, func(ids foreign) uuid.UUID { return ids.agent }),
+		"listAgentEvaluations":     absent(http.MethodGet, "/agents/%s/evaluations", "", func(ids foreign) uuid.UUID { return ids.agent }),
+		"getAgentEvaluation":       evaluationIsAbsent,
 		"listAgentVersions":        absent(http.MethodGet, "/agents/%s/versions", "", func(ids foreign) uuid.UUID { return ids.agent }),
 		"getAgentVersion":          absent(http.MethodGet, "/agents/%s/versions/1", "", func(ids foreign) uuid.UUID { return ids.agent }),
 		"updateAgent":              absent(http.MethodPatch, "/agents/%s", `{"name":"x"}`, func(ids foreign) uuid.UUID { return ids.agent }),
@@ -278,6 +285,15 @@ func messageIsAbsent(t *testing.T, s *apitest.Server, token string, ids foreign)
 	}
 }
 
+// evaluationIsAbsent requests another workspace's evaluation under its agent and under one of the caller's.
+func evaluationIsAbsent(t *testing.T, s *apitest.Server, token string, ids foreign) {
+	t.Helper()
+	own := apitest.Decode[[]api.Agent](t, s.Get(t, token, "/agents").Want(t, http.StatusOK))[0].ID
+	for _, agent := range []uuid.UUID{ids.agent, own} {
+		absent(http.MethodGet, "/agents/"+agent.String()+"/evaluations/%s", "", func(ids foreign) uuid.UUID { return ids.evaluation })(t, s, token, ids)
+	}
+}
+
 func bulkSkips(t *testing.T, s *apitest.Server, token string, ids foreign) {
 	t.Helper()
 	response := s.Post(t, token, "/conversations/bulk", map[string]any{"ids": []uuid.UUID{ids.conversation}, "action": "close"})
@@ -292,7 +308,7 @@ func bulkSkips(t *testing.T, s *apitest.Server, token string, ids foreign) {
 func snapshot(t *testing.T, s *apitest.Server, workspaceID uuid.UUID) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, table := range []string{"agents", "agent_versions", "agent_runs", "model_providers", "model_budgets", "model_spending", "model_calls", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags", "conversation_status_changes", "messages", "message_external_ids", "outbound_messages", "attachments", "leads", "integrations", "events", "webhook_deliveries", "knowledge_sources", "knowledge_jobs", "knowledge_pages", "knowledge_documents", "knowledge_chunks"} {
+	for _, table := range []string{"agents", "agent_versions", "agent_evaluations", "agent_evaluation_cases", "agent_runs", "model_providers", "model_budgets", "model_spending", "model_calls", "channels", "operators", "tags", "contacts", "contact_identities", "conversations", "conversation_tags", "conversation_status_changes", "messages", "message_external_ids", "outbound_messages", "attachments", "leads", "integrations", "events", "webhook_deliveries", "knowledge_sources", "knowledge_jobs", "knowledge_pages", "knowledge_documents", "knowledge_chunks"} {
 		var rows json.RawMessage
 		err := s.DB.QueryRow(t.Context(), "SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY to_jsonb(r)::text), '[]') FROM "+table+" AS r WHERE workspace_id = $1", workspaceID).Scan(&rows)
 		require.NoError(t, err)

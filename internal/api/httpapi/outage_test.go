@@ -108,6 +108,7 @@ func keyedPosts(t *testing.T, s *apitest.Server, in apitest.Space, webhookURL st
 		"searchKnowledge":        {request: call("/knowledge/search", `{"query":"return policy"}`)},
 		"publishAgent":           {request: call("/agents/"+agent+"/publish", "")},
 		"rollBackAgent":          {request: call("/agents/"+agent+"/rollback", `{"version":1}`)},
+		"createAgentEvaluation":  {request: call("/agents/"+agent+"/evaluations", strings.Replace(oneCase, "{", `{"name":"keyed #",`, 1)), effects: "SELECT count(*) FROM agent_evaluations WHERE name LIKE 'keyed %'"},
 		"previewAgent":           {request: call("/agents/"+agent+"/preview", `{"messages":[{"role":"USER","content":"What is your return policy?"}]}`)},
 		"checkAgent":             {request: call("/agents/"+agent+"/check", "")},
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/agent/evaluator"
 	"github.com/avelto/convo/internal/domain/agent/modelprovider"
 	"github.com/avelto/convo/internal/domain/agent/spending"
 	"github.com/avelto/convo/internal/domain/analytics"
@@ -45,6 +46,7 @@ type Dependencies struct {
 	Leads         *lead.Service
 	Conversations *conversation.Service
 	Agents        *agent.Service
+	Evaluations   *evaluator.Service
 	Models        *modelprovider.Service
 	Spending      *spending.Service
 	Channels      *channel.Service
@@ -102,7 +104,7 @@ func New(d Dependencies) (http.Handler, error) {
 	links := linker{publicURL: d.PublicURL}
 	all := &service{
 		leads: &leads{d.Leads, d.Audit, links}, conversations: &conversations{d.Conversations, d.Channels, d.Audit, d.Blobs, links},
-		agents: &agents{d.Agents, d.Audit, links}, modelProviders: &modelProviders{d.Models, d.Audit}, modelBudget: &modelBudget{d.Spending, d.Audit}, channels: &channels{d.Channels, d.Audit, links}, contacts: &contacts{d.Contacts, d.Audit, links},
+		agents: &agents{d.Agents, d.Evaluations, d.Audit, links}, modelProviders: &modelProviders{d.Models, d.Audit}, modelBudget: &modelBudget{d.Spending, d.Audit}, channels: &channels{d.Channels, d.Audit, links}, contacts: &contacts{d.Contacts, d.Audit, links},
 		analyticsTag: &analyticsTag{d.Analytics}, knowledgeTag: &knowledgeTag{service: d.Knowledge, log: d.Audit, links: links, maxUpload: maxUpload(d.Document)}, webhooks: &webhooks{d.Integrations, d.Audit, d.Events, links},
 		widgetTag: &widgetTag{d.Widget, d.Streams, links},
 		meta:      newMeta(d.Document.JSON, openapi.Postman, links),

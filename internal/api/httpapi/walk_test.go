@@ -24,7 +24,7 @@ func example(t *testing.T, o *spec.Operation) apitest.Request {
 	t.Helper()
 	r := apitest.Request{Method: o.Method, Path: o.Path, Header: map[string]string{}}
 	r.Path = strings.NewReplacer("{provider}", "openai", "{version}", "1").Replace(r.Path)
-	for _, name := range []string{"{id}", "{deliveryId}", "{messageId}"} {
+	for _, name := range []string{"{id}", "{deliveryId}", "{messageId}", "{evaluationId}"} {
 		r.Path = strings.ReplaceAll(r.Path, name, uuid.NewString())
 	}
 	if o.Body == nil {
@@ -158,7 +158,7 @@ func TestEveryOperationRejectsInvalidIDs(t *testing.T) {
 		}
 		r := example(t, o)
 		r.Token = token
-		r.Path = strings.NewReplacer("{id}", "42", "{deliveryId}", uuid.NewString(), "{messageId}", uuid.NewString()).Replace(o.Path)
+		r.Path = strings.NewReplacer("{id}", "42", "{deliveryId}", uuid.NewString(), "{messageId}", uuid.NewString(), "{evaluationId}", uuid.NewString()).Replace(o.Path)
 		problem := s.Do(t, r).Problem(t, http.StatusBadRequest, api.ErrorCodeValidationFailed)
 		require.Equal(t, "path.id", (*problem.Errors)[0].Location)
 	})

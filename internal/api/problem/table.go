@@ -8,6 +8,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/agent/evaluator"
 	"github.com/avelto/convo/internal/domain/agent/modelprovider"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/channel"
@@ -134,6 +135,8 @@ var table = []mapping{
 	as(func(e *agent.UnknownVersionError) *Error {
 		return New(api.ErrorCodeUnknownVersion, "The agent has no version %d.", e.Number)
 	}),
+	is(evaluator.ErrTooMany, api.ErrorCodeTooManyJobs, fmt.Sprintf(
+		"The workspace has %d evaluations that have not ended. Retry when some have.", evaluator.MaxOpen)).retryAfter(jobsRetryAfter),
 	is(agent.ErrNoQuestion, api.ErrorCodeValidationFailed, "").field("body.messages", "must end with a message of the role USER"),
 
 	is(label.ErrEmpty, api.ErrorCodeValidationFailed, "").field("body.name", "must have a visible character"),

@@ -20,6 +20,7 @@ import (
 	"github.com/avelto/convo/internal/api/problem"
 	"github.com/avelto/convo/internal/api/spec"
 	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/agent/evaluator"
 	"github.com/avelto/convo/internal/domain/agent/modelprovider"
 	"github.com/avelto/convo/internal/domain/analytics"
 	"github.com/avelto/convo/internal/domain/channel"
@@ -73,6 +74,7 @@ var domainErrors = map[string]struct {
 	"provider.TemplateValuesError":      {&provider.TemplateValuesError{Count: 2}, api.ErrorCodeInvalidTemplateParameters},
 	"channel.UnknownAgentError":         {&channel.UnknownAgentError{ID: uuid.New()}, api.ErrorCodeUnknownAgent},
 	"agent.UnknownVersionError":         {&agent.UnknownVersionError{Number: 7}, api.ErrorCodeUnknownVersion},
+	"evaluator.ErrTooMany":              {evaluator.ErrTooMany, api.ErrorCodeTooManyJobs},
 	"modelprovider.ErrKeyRequired":      {modelprovider.ErrKeyRequired, api.ErrorCodeValidationFailed},
 	"modelprovider.InvalidURLError":     {&modelprovider.InvalidURLError{Reason: "must be https"}, api.ErrorCodeValidationFailed},
 	"conversation.ErrUnknownUser":       {conversation.ErrUnknownUser, api.ErrorCodeUnknownUser},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/avelto/convo/gen/db"
 	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/agent/evaluator"
 	"github.com/avelto/convo/internal/domain/agent/spending"
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/event"
@@ -36,6 +37,9 @@ func (w *Worker) kinds() []kind {
 		}},
 		{"runs of agents", func(ctx context.Context) (int64, error) {
 			return q.SystemAgentRunDeleteOld(ctx, on, db.SystemAgentRunDeleteOldParams{Before: now.Add(-agent.RunsKept), MaxRows: batchRows})
+		}},
+		{"evaluations of agents", func(ctx context.Context) (int64, error) {
+			return q.SystemAgentEvaluationDeleteOld(ctx, on, db.SystemAgentEvaluationDeleteOldParams{Before: now.Add(-evaluator.KeptFor), MaxRows: batchRows})
 		}},
 		{"calls of models", func(ctx context.Context) (int64, error) {
 			return q.SystemModelCallDeleteOld(ctx, on, db.SystemModelCallDeleteOldParams{Before: now.Add(-spending.Kept), MaxRows: batchRows})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/avelto/convo/gen/api"
 	"github.com/avelto/convo/internal/domain/agent"
+	"github.com/avelto/convo/internal/domain/agent/evaluator"
 	"github.com/avelto/convo/internal/domain/agent/spending"
 	"github.com/avelto/convo/internal/domain/event"
 	"github.com/avelto/convo/internal/domain/integration"
@@ -51,6 +52,11 @@ func TestRowsPastTheirRetentionAreDeleted(t *testing.T) {
 			SELECT workspace_id, gen_random_uuid(), id, gen_random_uuid(), id, $1, $1, $2::timestamptz, CASE WHEN $2::timestamptz IS NOT NULL THEN 'DROPPED' END
 			FROM agents`, before(2*agent.RunsKept), finished)
 	}
+	for _, finished := range []*time.Time{new(before(evaluator.KeptFor)), new(before(evaluator.KeptFor).Add(2 * time.Minute))} {
+		s.Exec(t, `INSERT INTO agent_evaluations (workspace_id, id, agent_id, system_prompt, model_provider, model_name, temperature, max_tokens, name, created_at, finished_at)
+			SELECT workspace_id, gen_random_uuid(), id, '', '', '', 0, 1, '', $1, $1 FROM agents`, finished)
+	}
+	s.Exec(t, "INSERT INTO agent_evaluation_cases (workspace_id, evaluation_id, position, definition) SELECT workspace_id, id, 1, '{}' FROM agent_evaluations")
 	for _, called := range []time.Time{before(spending.Kept), before(spending.Kept).Add(2 * time.Minute)} {
 		s.Exec(t, `INSERT INTO model_calls (workspace_id, id, agent_id, provider, model, created_at)
 			SELECT workspace_id, gen_random_uuid(), id, 'openai', 'm', $1 FROM agents`, called)
@@ -62,8 +68,8 @@ func TestRowsPastTheirRetentionAreDeleted(t *testing.T) {
 		var left []int64
 		err := s.DB.QueryRow(t.Context(), `SELECT ARRAY[(SELECT count(*) FROM events), (SELECT count(*) FROM webhook_deliveries),
 			(SELECT count(*) FROM integrations), (SELECT count(*) FROM idempotency_keys),
-			(SELECT count(*) FROM agent_runs), (SELECT count(*) FROM model_calls)]`).Scan(&left)
-		return err == nil && slices.Equal(left, []int64{1, 1, 1, 1, 2, 1})
+			(SELECT count(*) FROM agent_runs), (SELECT count(*) FROM model_calls), (SELECT count(*) FROM agent_evaluations), (SELECT count(*) FROM agent_evaluation_cases)]`).Scan(&left)
+		return err == nil && slices.Equal(left, []int64{1, 1, 1, 1, 2, 1, 1, 1})
 	}, time.Minute, 20*time.Millisecond)
 }
 

@@ -28,6 +28,8 @@ const (
 	Attachments Topic = "attachments"
 	// AgentRuns wait for a process that replies.
 	AgentRuns Topic = "agent runs"
+	// Evaluations of agents wait for their turn.
+	Evaluations Topic = "evaluations"
 )
 
 const (
@@ -130,7 +132,7 @@ func (b *Bell) Channel() postgres.Channel {
 	return postgres.Channel{
 		Name: channel,
 		Up: func() {
-			for _, topic := range []Topic{Events, Deliveries, Knowledge, Messages, Attachments, AgentRuns} {
+			for _, topic := range []Topic{Events, Deliveries, Knowledge, Messages, Attachments, AgentRuns, Evaluations} {
 				b.wake(topic)
 			}
 		},

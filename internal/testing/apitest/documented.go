@@ -16,8 +16,9 @@ import (
 
 // IDs of the document's examples.
 var (
-	exampleID  = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e01")
-	deliveryID = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e04")
+	exampleID    = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e01")
+	deliveryID   = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e04")
+	evaluationID = uuid.MustParse("019dde42-9a00-7c3a-9f21-6a0b5f1d2e08")
 )
 
 // Documented loads the demo data and the resources that the document's examples use: a
@@ -39,6 +40,10 @@ func (s *Server) Documented(t testing.TB, webhookURL string) Space {
 		VALUES ($1, $2, 'UPLOAD', 'prices.md', 'text/markdown', 1, $3, $4, $4)`, space.ID, exampleID, make([]byte, 32), now)
 	s.documentedPeople(t, space)
 	s.Exec(t, "INSERT INTO model_providers (workspace_id, provider, created_at, updated_at) VALUES ($1, 'openai', $2, $2)", space.ID, now)
+	s.Exec(t, `INSERT INTO agent_evaluations (workspace_id, id, agent_id, system_prompt, model_provider, model_name, temperature, max_tokens, name, created_at)
+		SELECT workspace_id, $3, id, system_prompt, model_provider, model_name, temperature, max_tokens, 'Shoes', $4 FROM agents WHERE workspace_id = $1 AND id = $2`,
+		space.ID, exampleID, evaluationID, now)
+	s.Exec(t, "INSERT INTO agent_evaluation_cases (workspace_id, evaluation_id, position, definition) VALUES ($1, $2, 1, '{}')", space.ID, evaluationID)
 	s.Exec(t, "INSERT INTO knowledge_jobs (workspace_id, id, type, url, refresh, created_at) VALUES ($1, $2, 'CRAWL', 'https://docs.example.com', false, $3)",
 		space.ID, exampleID, now)
 	return space

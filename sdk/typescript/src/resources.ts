@@ -190,6 +190,18 @@ export class Agents extends Resource {
     return this.one<'getAgentVersion'>({ method: 'GET', path: `/agents/${segment(id)}/versions/${segment(String(version))}` }, options);
   }
 
+  evaluate(id: string, set: Body<'createAgentEvaluation'>, options?: RequestOptions): Call<Result<'createAgentEvaluation'>> {
+    return this.one<'createAgentEvaluation'>({ method: 'POST', path: `/agents/${segment(id)}/evaluations`, json: set }, options);
+  }
+
+  listEvaluations(id: string, query?: Query<'listAgentEvaluations'>, options?: RequestOptions): ListCall<Item<'listAgentEvaluations'>> {
+    return this.many<'listAgentEvaluations'>(`/agents/${segment(id)}/evaluations`, query, options);
+  }
+
+  getEvaluation(id: string, evaluationId: string, options?: RequestOptions): Call<Result<'getAgentEvaluation'>> {
+    return this.one<'getAgentEvaluation'>({ method: 'GET', path: `/agents/${segment(id)}/evaluations/${segment(evaluationId)}` }, options);
+  }
+
   listRuns(id: string, query?: Query<'listAgentRuns'>, options?: RequestOptions): ListCall<Item<'listAgentRuns'>> {
     return this.many<'listAgentRuns'>(`/agents/${segment(id)}/runs`, query, options);
   }

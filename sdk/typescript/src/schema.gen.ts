@@ -628,6 +628,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/agents/{id}/evaluations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List evaluations
+         * @description Returns the evaluations of an agent, newest first. A workspace keeps the latest 50 that have ended, for 90 days.
+         */
+        get: operations["listAgentEvaluations"];
+        put?: never;
+        /**
+         * Evaluate an agent
+         * @description Measures how an agent replies: holds the conversations of a set with its draft, or with a version, in the background. Nothing is sent to contacts. A workspace has one evaluation in progress, and at most 50 that have not ended. An evaluation fails after an hour.
+         */
+        post: operations["createAgentEvaluation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agents/{id}/evaluations/{evaluationId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch an evaluation
+         * @description Returns an evaluation with the results of the cases that were held so far.
+         */
+        get: operations["getAgentEvaluation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/agents/{id}/runs": {
         parameters: {
             query?: never;
@@ -2730,15 +2774,205 @@ export interface components {
             systemPrompt: string;
         };
         /**
-         * @description `QUEUED`: waiting for its turn. `RUNNING`: in progress. `FINISHED`: ended, see `outcome`.
+         * @description `QUEUED`: waits for its turn. `RUNNING`: in progress. `COMPLETED`: see `report`. `FAILED`: see `reason`.
          * @enum {string}
          */
-        AgentRunStatus: "QUEUED" | "RUNNING" | "FINISHED";
+        AgentEvaluationStatus: "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED";
+        /**
+         * @description Why an evaluation failed. `deadline`: it took longer than an hour. `repeated_failures`: the server stopped, or had an error, during 3 attempts. `model_unavailable`: the model provider is not set up. `model_credentials`: the provider rejected its key, or its account has no credit. `budget_exceeded`: the budget of the workspace or the agent is used up. `price_unknown`: there is a budget, but the model has no price.
+         * @enum {string}
+         */
+        AgentEvaluationReason: "deadline" | "repeated_failures" | "model_unavailable" | "model_credentials" | "budget_exceeded" | "price_unknown";
+        /** @description How many of some cases are right. */
+        AgentEvaluationShare: {
+            /**
+             * Format: int32
+             * @description How many are right.
+             */
+            right: number;
+            /**
+             * Format: int32
+             * @description How many there are. 0 if the set has none.
+             */
+            of: number;
+        };
+        /** @description Unanswerable questions of a category that were refused or handed off. */
+        AgentEvaluationCategory: {
+            /** @description The category. */
+            category: string;
+            share: components["schemas"]["AgentEvaluationShare"];
+        };
+        /** @description How the agent did. */
+        AgentEvaluationReport: {
+            /** @description Cases in which all is as expected. */
+            passed: components["schemas"]["AgentEvaluationShare"];
+            /** @description Questions whose reply has all facts. */
+            answerRecall: components["schemas"]["AgentEvaluationShare"];
+            /** @description Questions of which a source is among the five best passages. */
+            sourceRecall: components["schemas"]["AgentEvaluationShare"];
+            /** @description Cited documents that have the facts. */
+            citationPrecision: components["schemas"]["AgentEvaluationShare"];
+            /** @description Unanswerable questions that were refused or handed off. */
+            refused: components["schemas"]["AgentEvaluationShare"];
+            /** @description Hand-offs that were expected. */
+            handOffPrecision: components["schemas"]["AgentEvaluationShare"];
+            /** @description Expected hand-offs that came. */
+            handOffRecall: components["schemas"]["AgentEvaluationShare"];
+            /** @description Fields of leads. */
+            leadFields: components["schemas"]["AgentEvaluationShare"];
+            /** @description Attacks that failed. */
+            injectionsResisted: components["schemas"]["AgentEvaluationShare"];
+            /** @description `refused`, by category. */
+            refusals: components["schemas"]["AgentEvaluationCategory"][];
+            /**
+             * Format: int32
+             * @description Tokens that were sent to the model.
+             */
+            inputTokens: number;
+            /**
+             * Format: int32
+             * @description Tokens that the model returned.
+             */
+            outputTokens: number;
+            /**
+             * Format: int32
+             * @description Median time of a reply, in milliseconds.
+             */
+            p50Ms: number;
+            /**
+             * Format: int32
+             * @description 95th percentile of the time of a reply, in milliseconds.
+             */
+            p95Ms: number;
+        };
+        /** @description An evaluation of an agent. */
+        AgentEvaluation: {
+            /**
+             * Format: uuid
+             * @description Id of the evaluation.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description Id of the agent.
+             */
+            agentId: string;
+            /**
+             * Format: int32
+             * @description The version that is evaluated. `null` for the draft, as it was when the evaluation was created.
+             */
+            agentVersion: number | null;
+            /** @description Provider of the model. */
+            modelProvider: string;
+            /** @description Name of the model. */
+            modelName: string;
+            /** @description Name of the set, or an empty text. */
+            name: string;
+            /**
+             * Format: int32
+             * @description How many cases the set has.
+             */
+            cases: number;
+            /**
+             * Format: int32
+             * @description How many of them were held.
+             */
+            casesDone: number;
+            status: components["schemas"]["AgentEvaluationStatus"];
+            /** @description Why it failed, or `null`. */
+            reason: components["schemas"]["AgentEvaluationReason"] | null;
+            /** @description The scores, or `null` if it has not completed. */
+            report: components["schemas"]["AgentEvaluationReport"] | null;
+            /**
+             * Format: int64
+             * @description What the calls of the model have cost, in millionths of the workspace's currency, or `null` if the model has no price, and before the end.
+             */
+            costMicros: number | null;
+            /**
+             * Format: date-time
+             * @description When the evaluation was created.
+             * @example 2026-04-30T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it started, or `null`.
+             */
+            startedAt: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended, or `null`.
+             */
+            finishedAt: string | null;
+        };
         /**
          * @description `ANSWERED`: replied. `REFUSED`: replied that the knowledge base has no answer. `HANDED_OFF`: handed the conversation off to operators. `ENDED`: closed the conversation. `DROPPED`: did not reply, because an operator had taken over or the conversation was closed.
          * @enum {string}
          */
         AgentRunOutcome: "ANSWERED" | "REFUSED" | "HANDED_OFF" | "ENDED" | "DROPPED";
+        /** @description What the last reply of a case has to be. What you leave out is not compared. */
+        AgentEvaluationExpectation: {
+            outcome?: components["schemas"]["AgentRunOutcome"];
+            /** @description Texts that the reply contains, in upper or lower case. */
+            facts?: string[];
+            /** @description Names of uploaded files or addresses of pages, of which the reply cites at least one. Only with `facts`. */
+            sources?: string[];
+            /** @description Fields of the lead. An empty object means that there is no lead. */
+            lead?: {
+                [key: string]: string;
+            };
+            /** @description Texts that no reply contains, such as what an injected instruction asks for. */
+            never?: string[];
+            /**
+             * Format: int32
+             * @description The greatest score of the lead.
+             */
+            scoreAtMost?: number;
+        };
+        /** @description A conversation to hold, and what is expected of it. */
+        AgentEvaluationCase: {
+            /** @description Your id of the case, which its result has too. */
+            id: string;
+            /** @description Groups unanswerable questions in the report. */
+            category?: string;
+            /** @description The contact's messages. The agent replies to each, and the last reply is compared. */
+            ask: string[];
+            expect: components["schemas"]["AgentEvaluationExpectation"];
+        };
+        /** @description A set of cases to evaluate an agent with. */
+        AgentEvaluationCreate: {
+            /** @description Name of the set. */
+            name?: string;
+            /**
+             * Format: int32
+             * @description The version to evaluate. The draft if absent.
+             */
+            version?: number;
+            /** @description The cases. */
+            cases: components["schemas"]["AgentEvaluationCase"][];
+        };
+        /** @description How a case went. */
+        AgentEvaluationResult: {
+            /** @description Your id of the case. */
+            id: string;
+            outcome: components["schemas"]["AgentRunOutcome"];
+            /** @description The last reply, at most its first 8,000 bytes. */
+            content: string;
+            /** @description Names of files and addresses of pages that it cites. */
+            cited: string[];
+            /** @description What was not as expected, in English. Empty if all was. */
+            failures: string[];
+        };
+        /** @description An evaluation with the results of its cases. */
+        AgentEvaluationDetail: components["schemas"]["AgentEvaluation"] & {
+            /** @description Results of the cases that were held, in the order of the set. */
+            results: components["schemas"]["AgentEvaluationResult"][];
+        };
+        /**
+         * @description `QUEUED`: waiting for its turn. `RUNNING`: in progress. `FINISHED`: ended, see `outcome`.
+         * @enum {string}
+         */
+        AgentRunStatus: "QUEUED" | "RUNNING" | "FINISHED";
         /**
          * @description Why a run ended as it did. `visitor_request`: the contact asked for it. `no_evidence`: the knowledge base has no answer. `deadline`: it took longer than 90 seconds, or 3 minutes by email. `model_unavailable`: the agent's model provider is not set up. `model_failed`: the model returned no text, or an error of another kind. `model_credentials`: the provider rejected its key, or its account has no credit. `model_rate_limited`: the account reached the provider's rate limit. `model_overloaded`: the provider is out of order. `model_unreachable`: no connection to the provider. `model_refused`: the model or a content filter refused to reply. `model_timeout`: the provider took longer than 60 seconds. `model_invalid`: the provider rejected the request, such as for an unknown model, or its response is malformed. `step_limit`: the model did not reply within 6 steps. `repeated_crashes`: the server stopped during 3 attempts. `budget_exceeded`: the budget of the workspace or the agent is used up. `price_unknown`: there is a budget, but the model has no price. `model_decision`: the model decided it. `taken_over`: an operator has the conversation, or it is closed. `agent_not_published`: the agent is no longer published.
          * @enum {string}
@@ -5314,6 +5548,22 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The workspace has too many evaluations that have not ended, or the rate limit was exceeded. */
+        TooManyEvaluations: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The workspace has the maximum number of channels, or the `Idempotency-Key` is in use. */
         TooManyChannels: {
             headers: {
@@ -5696,8 +5946,19 @@ export type AgentUpdate = components['schemas']['AgentUpdate'];
 export type AgentRollback = components['schemas']['AgentRollback'];
 export type AgentVersion = components['schemas']['AgentVersion'];
 export type AgentVersionDetail = components['schemas']['AgentVersionDetail'];
-export type AgentRunStatus = components['schemas']['AgentRunStatus'];
+export type AgentEvaluationStatus = components['schemas']['AgentEvaluationStatus'];
+export type AgentEvaluationReason = components['schemas']['AgentEvaluationReason'];
+export type AgentEvaluationShare = components['schemas']['AgentEvaluationShare'];
+export type AgentEvaluationCategory = components['schemas']['AgentEvaluationCategory'];
+export type AgentEvaluationReport = components['schemas']['AgentEvaluationReport'];
+export type AgentEvaluation = components['schemas']['AgentEvaluation'];
 export type AgentRunOutcome = components['schemas']['AgentRunOutcome'];
+export type AgentEvaluationExpectation = components['schemas']['AgentEvaluationExpectation'];
+export type AgentEvaluationCase = components['schemas']['AgentEvaluationCase'];
+export type AgentEvaluationCreate = components['schemas']['AgentEvaluationCreate'];
+export type AgentEvaluationResult = components['schemas']['AgentEvaluationResult'];
+export type AgentEvaluationDetail = components['schemas']['AgentEvaluationDetail'];
+export type AgentRunStatus = components['schemas']['AgentRunStatus'];
 export type AgentRunReason = components['schemas']['AgentRunReason'];
 export type AgentRun = components['schemas']['AgentRun'];
 export type AgentPreviewMessage = components['schemas']['AgentPreviewMessage'];
@@ -5896,6 +6157,7 @@ export type ResponseOperatorLinked = components['responses']['OperatorLinked'];
 export type ResponseUserUnknown = components['responses']['UserUnknown'];
 export type ResponseTagExists = components['responses']['TagExists'];
 export type ResponseVersionRefused = components['responses']['VersionRefused'];
+export type ResponseTooManyEvaluations = components['responses']['TooManyEvaluations'];
 export type ResponseTooManyChannels = components['responses']['TooManyChannels'];
 export type ResponseChannelRefused = components['responses']['ChannelRefused'];
 export type ResponseChannelUpdateRefused = components['responses']['ChannelUpdateRefused'];
@@ -7834,6 +8096,160 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AgentVersionDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listAgentEvaluations: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Maximum number of items to return, 1 to 200.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: the `X-Next-Cursor` of the previous response. Only valid with the same sort order and filters. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of evaluations. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    Link: components["headers"]["Link"];
+                    "X-Next-Cursor": components["headers"]["NextCursor"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentEvaluation"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    createAgentEvaluation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A unique value that you choose for this request. If you retry the request with the same key within 24 hours, it runs at most once and the stored response is returned. Only successful responses are stored.
+                 * @example 7f3c1c9e-lead-import-42
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentEvaluationCreate"];
+            };
+        };
+        responses: {
+            /** @description The evaluation. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentEvaluation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["IdempotencyConflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["VersionRefused"];
+            429: components["responses"]["TooManyEvaluations"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getAgentEvaluation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the resource.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e01
+                 */
+                id: components["parameters"]["Id"];
+                /**
+                 * @description Id of the evaluation.
+                 * @example 019dde42-9a00-7c3a-9f21-6a0b5f1d2e08
+                 */
+                evaluationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The evaluation. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "X-RateLimit-Limit": components["headers"]["XRateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["XRateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["XRateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentEvaluationDetail"];
                 };
             };
             400: components["responses"]["BadRequest"];

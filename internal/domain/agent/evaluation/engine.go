@@ -16,6 +16,8 @@ import (
 type Engine struct {
 	Replies *reply.Engine
 	Agent   db.Agent
+	// EvaluationID is what calls of models are entered under in the ledger; nil without one.
+	EvaluationID *uuid.UUID
 }
 
 var _ Replier = Engine{}
@@ -29,11 +31,11 @@ func (e Engine) Reply(ctx context.Context, talk dialogue.Dialogue) (Reply, error
 		found = append(found, more...)
 		return more, err
 	}
-	last, err := engine.Reply(ctx, reply.Input{WorkspaceID: e.Agent.WorkspaceID, Agent: e.Agent, Dialogue: talk})
+	last, err := engine.Reply(ctx, reply.Input{WorkspaceID: e.Agent.WorkspaceID, Agent: e.Agent, EvaluationID: e.EvaluationID, Dialogue: talk})
 	if err != nil {
 		return Reply{}, err
 	}
-	r := Reply{Outcome: last.Outcome, Text: last.Text, Usage: last.Usage, Found: make([]string, len(found))}
+	r := Reply{Outcome: last.Outcome, Reason: last.Reason, Text: last.Text, Usage: last.Usage, Builtin: last.Builtin, Found: make([]string, len(found))}
 	for i, passage := range found {
 		r.Found[i] = passage.Document
 	}

@@ -52,7 +52,10 @@ type Report struct {
 	LeadFields                      Share // fields of leads
 	Injections                      Share // attacks that failed
 	Usage                           model.Usage
-	P50, P95                        time.Duration // of a reply
+	// CostMicros is what the calls of the model have cost, in millionths of the currency; nil if
+	// that is not known.
+	CostMicros *int64
+	P50, P95   time.Duration // of a reply
 }
 
 // found is how many of the passages that were found best count.
@@ -118,6 +121,9 @@ func (r *Report) decisions(one Result) {
 	}
 }
 
+// Categories returns the categories of unanswerable questions, sorted.
+func (r *Report) Categories() []string { return slices.Sorted(maps.Keys(r.Refusals)) }
+
 // Row is a line of a report's table.
 type Row struct {
 	Measure string
@@ -130,7 +136,7 @@ func (r *Report) Rows() []Row {
 		{"answers with all facts", r.AnswerRecall}, {"a source among the five best passages", r.Recall},
 		{"cited documents that have the facts", r.CitationPrecision}, {"unanswerable questions refused", r.Refused},
 	}
-	for _, category := range slices.Sorted(maps.Keys(r.Refusals)) {
+	for _, category := range r.Categories() {
 		rows = append(rows, Row{"of these, " + strings.ReplaceAll(category, "_", " "), r.Refusals[category]})
 	}
 	return append(rows, Row{"hand-offs that were wanted", r.HandOffPrecision}, Row{"wanted hand-offs that came", r.HandOffRecall},
@@ -144,6 +150,10 @@ func (r *Report) Print(to io.Writer) error {
 		fmt.Fprintf(w, "%s\t%.3f\t%d of %d\n", row.Measure, row.Share.Value(), row.Share.Right, row.Share.Of)
 	}
 	fmt.Fprintf(w, "tokens read, written\t%d, %d\t\n", r.Usage.InputTokens, r.Usage.OutputTokens)
+	if r.CostMicros != nil {
+		const million = 1e6
+		fmt.Fprintf(w, "cost\t%.6f\t\n", float64(*r.CostMicros)/million)
+	}
 	fmt.Fprintf(w, "time of a reply, p50, p95\t%s, %s\t\n", r.P50.Round(time.Millisecond), r.P95.Round(time.Millisecond))
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print report: %w", err)
@@ -170,6 +180,8 @@ type Summary struct {
 	OutputTokens int   `json:"outputTokens"`
 	P50Ms        int64 `json:"p50Ms"`
 	P95Ms        int64 `json:"p95Ms"`
+	// CostMicros is null if it is not known.
+	CostMicros *int64 `json:"costMicros"`
 }
 
 // Measure is a share of a summary.
@@ -191,7 +203,7 @@ type Failed struct {
 func (r *Report) Summary() Summary {
 	summary := Summary{
 		Name: r.Name, Failed: []Failed{}, InputTokens: r.Usage.InputTokens, OutputTokens: r.Usage.OutputTokens,
-		P50Ms: r.P50.Milliseconds(), P95Ms: r.P95.Milliseconds(),
+		P50Ms: r.P50.Milliseconds(), P95Ms: r.P95.Milliseconds(), CostMicros: r.CostMicros,
 	}
 	for _, row := range r.Rows() {
 		summary.Measures = append(summary.Measures, Measure{row.Measure, row.Share.Value(), row.Share.Right, row.Share.Of})

@@ -19,34 +19,51 @@ type Replier interface {
 
 // Reply is a reply, as it is compared with what is expected.
 type Reply struct {
-	Outcome api.AgentRunOutcome
-	Text    string
+	Outcome api.AgentRunOutcome `json:"outcome"`
+	// Reason is why the agent did not answer; nil if it did, or if that is not known.
+	Reason *api.AgentRunReason `json:"reason"`
+	Text   string              `json:"text"`
 	// Cited are the documents that it cites: names of files and addresses of pages.
-	Cited []string
+	Cited []string `json:"cited"`
 	// Found are the documents of the passages that were found for it, best first; nil if that
 	// is not known.
-	Found []string
+	Found []string `json:"found"`
 	// Lead are the fields of the lead, nil without one.
-	Lead  map[string]string
-	Score int
-	Usage model.Usage
+	Lead  map[string]string `json:"lead"`
+	Score int               `json:"score"`
+	Usage model.Usage       `json:"usage"`
+	// Builtin says that the builtin model replied in place of the agent's, because of a budget.
+	Builtin bool `json:"builtin"`
 }
 
 // Result is how a case went.
 type Result struct {
 	Reply // the last one
 
-	Case Case
+	Case Case `json:"-"`
 	// Failures say what was not as expected; none if all was.
-	Failures []string
+	Failures []string `json:"failures"`
 	// Injected says that an attack has succeeded.
-	Injected bool
-	Took     []time.Duration // of each reply
+	Injected bool            `json:"injected"`
+	Took     []time.Duration `json:"took"` // of each reply
+}
+
+// Keeper keeps results, so that a run can be continued.
+type Keeper struct {
+	// Done are the results of cases that are not to be held again, by their index.
+	Done map[int]Result
+	// Keep keeps a result. Calls are concurrent.
+	Keep func(ctx context.Context, index int, result Result) error
 }
 
 // Run holds the conversations of a set with an agent, some at a time, and stores nothing. It
 // fails if a reply does, or if ctx ends.
 func Run(ctx context.Context, agent Replier, set Set, atATime int) (*Report, error) {
+	return Continue(ctx, agent, set, atATime, Keeper{Keep: func(context.Context, int, Result) error { return nil }})
+}
+
+// Continue is Run that keeps results, and does not repeat those that were kept before.
+func Continue(ctx context.Context, agent Replier, set Set, atATime int, keeper Keeper) (*Report, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	results := make([]Result, len(set.Cases))
@@ -56,7 +73,10 @@ func Run(ctx context.Context, agent Replier, set Set, atATime int) (*Report, err
 		working.Go(func() {
 			for i := range next {
 				var err error
-				if results[i], err = talk(ctx, agent, set.Cases[i]); err != nil {
+				if results[i], err = talk(ctx, agent, set.Cases[i]); err == nil {
+					err = keeper.Keep(ctx, i, results[i])
+				}
+				if err != nil {
 					stop(fmt.Errorf("case %s: %w", set.Cases[i].ID, err))
 				}
 			}
@@ -65,6 +85,11 @@ func Run(ctx context.Context, agent Replier, set Set, atATime int) (*Report, err
 	for i := range set.Cases {
 		if ctx.Err() != nil {
 			break
+		}
+		if kept, ok := keeper.Done[i]; ok {
+			results[i] = kept
+			results[i].Case = set.Cases[i]
+			continue
 		}
 		next <- i
 	}

@@ -16,8 +16,8 @@ import (
 
 const (
 	// maxCases bounds a set, and maxMessages the messages of a case.
-	maxCases    = 5000
-	maxMessages = 20
+	maxCases    = 200
+	maxMessages = 10
 )
 
 // Set is what an agent is measured with.
@@ -28,26 +28,26 @@ type Set struct {
 
 // Case is a conversation. Ask are the visitor's messages; the agent replies after each.
 type Case struct {
-	ID string `yaml:"id"`
+	ID string `json:"id" yaml:"id"`
 	// Category groups the unanswerable questions, and the injections.
-	Category string      `yaml:"category"`
-	Ask      []string    `yaml:"ask"`
-	Expect   Expectation `yaml:"expect"`
+	Category string      `json:"category" yaml:"category"`
+	Ask      []string    `json:"ask"      yaml:"ask"`
+	Expect   Expectation `json:"expect"   yaml:"expect"`
 }
 
 // Expectation is what the last reply has to be. What is empty is not checked.
 type Expectation struct {
-	Outcome api.AgentRunOutcome `yaml:"outcome"`
+	Outcome api.AgentRunOutcome `json:"outcome" yaml:"outcome"`
 	// Facts are texts that the reply contains. Upper and lower case are the same.
-	Facts []string `yaml:"facts"`
+	Facts []string `json:"facts" yaml:"facts"`
 	// Sources are the names of files, or addresses of pages, that have the facts.
-	Sources []string `yaml:"sources"`
+	Sources []string `json:"sources" yaml:"sources"`
 	// Lead are fields of the lead. If there are none, there must be no lead; nil is not checked.
-	Lead map[string]string `yaml:"lead"`
+	Lead map[string]string `json:"lead" yaml:"lead"`
 	// Never are texts that no reply contains: what an attack tries to have said.
-	Never []string `yaml:"never"`
+	Never []string `json:"never" yaml:"never"`
 	// ScoreAtMost bounds the score of the lead, which an attack may try to raise.
-	ScoreAtMost *int `yaml:"score_at_most"`
+	ScoreAtMost *int `json:"scoreAtMost" yaml:"score_at_most"`
 }
 
 // Read reads a set in YAML or JSON. What is unknown or missing is an error.
@@ -62,10 +62,11 @@ func Read(from io.Reader) (Set, error) {
 	if err := decoder.Decode(&set); err != nil {
 		return Set{}, fmt.Errorf("read set: %w", err)
 	}
-	return set, set.check()
+	return set, set.Check()
 }
 
-func (s Set) check() error {
+// Check reports what is wrong with a set.
+func (s Set) Check() error {
 	if len(s.Cases) == 0 || len(s.Cases) > maxCases {
 		return fmt.Errorf("a set has 1 to %d cases, this one %d", maxCases, len(s.Cases))
 	}

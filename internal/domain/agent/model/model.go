@@ -77,7 +77,10 @@ type Response struct {
 }
 
 // Usage is how many tokens a call has read and written.
-type Usage struct{ InputTokens, OutputTokens int }
+type Usage struct {
+	InputTokens  int `json:"inputTokens"`
+	OutputTokens int `json:"outputTokens"`
+}
 
 // Add returns the sum of two usages.
 func (u Usage) Add(other Usage) Usage {

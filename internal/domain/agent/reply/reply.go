@@ -38,8 +38,9 @@ type Engine struct {
 type Input struct {
 	WorkspaceID uuid.UUID
 	Agent       db.Agent
-	RunID       *uuid.UUID // nil for previews
-	Dialogue    dialogue.Dialogue
+	// RunID is the run, and EvaluationID the evaluation, that needs the reply; nil for previews.
+	RunID, EvaluationID *uuid.UUID
+	Dialogue            dialogue.Dialogue
 	// Draft is called with what the model has written so far; nil if no one wants to see it.
 	Draft func(text string)
 }
@@ -247,7 +248,7 @@ func (e *Engine) Call(ctx context.Context, in Input, provider model.Provider, re
 	if e.Ledger == nil || isFree(provider) {
 		return provider.Chat(ctx, request)
 	}
-	return e.Ledger.Chat(ctx, spending.Caller{WorkspaceID: in.WorkspaceID, Agent: in.Agent, RunID: in.RunID}, provider, request)
+	return e.Ledger.Chat(ctx, spending.Caller{WorkspaceID: in.WorkspaceID, Agent: in.Agent, RunID: in.RunID, EvaluationID: in.EvaluationID}, provider, request)
 }
 
 // maxCalls bounds the calls of one step; more are not carried out.

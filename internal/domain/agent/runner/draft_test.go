@@ -3,8 +3,8 @@ package runner_test
 import (
 	"context"
 	"encoding/json"
-	"runtime"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -25,15 +25,16 @@ type writing struct {
 
 func (w writing) Stream(ctx context.Context, request model.Request, part func(text string)) (model.Response, error) {
 	part("We do deliver ")
+	parts := time.NewTicker(20 * time.Millisecond)
+	defer parts.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return model.Response{}, ctx.Err()
 		case <-w.end:
 			return w.Chat(ctx, request)
-		default:
+		case <-parts.C:
 			part("") // such as of a call of a tool
-			runtime.Gosched()
 		}
 	}
 }
@@ -44,7 +45,7 @@ func TestVisitorsSeeDrafts(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	f.conversations.Live = fanout.NewHub(nil, nil)
-	end := make(chan struct{})
+	end := make(chan struct{}, 1) // for one reply at a time, also if it has ended already
 	f.providers["writing"] = writing{f.models, end}
 	agent := f.newAgent(t, f.Ours, "writing")
 	f.run(t)

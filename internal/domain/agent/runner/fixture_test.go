@@ -74,7 +74,7 @@ func (f *fixture) teach(t *testing.T, space uuid.UUID, heading, text string) {
 func (f *fixture) runner() *runner.Runner {
 	finder := retrieval.Finder{Search: (&knowledge.Service{DB: f.DB}).Search}
 	return runner.New(runner.Options{
-		DB: f.DB, Conversations: f.conversations, Clock: f.Clock, Log: slog.New(slog.DiscardHandler), Poll: time.Millisecond,
+		DB: f.DB, Conversations: f.conversations, Clock: f.Clock, Log: slog.New(slog.DiscardHandler), Poll: 10 * time.Millisecond,
 		Leads: &lead.Service{DB: f.DB, IDs: f.IDs, Clock: f.Clock, Events: f.Recorder},
 		Engine: &reply.Engine{Models: f.providers, Search: finder.Find,
 			Ledger: &spending.Ledger{DB: f.DB, IDs: f.IDs, Clock: f.Clock, Log: slog.New(slog.DiscardHandler)}},
@@ -132,7 +132,7 @@ func (f *fixture) receives(t *testing.T, v visitor, in provider.Message) (receiv
 // first.
 func (f *fixture) ended(t *testing.T, conversationID uuid.UUID, n int) []db.AgentRun {
 	t.Helper()
-	eventually(t, func() bool {
+	f.eventually(t, func() bool {
 		return f.Count(t, "SELECT count(*) FROM agent_runs WHERE conversation_id = $1 AND outcome IS NOT NULL", conversationID) == n
 	})
 	var ids []uuid.UUID
@@ -161,9 +161,19 @@ func (f *fixture) status(t *testing.T, conversationID uuid.UUID) (status api.Con
 	return status
 }
 
-func eventually(t *testing.T, condition func() bool) {
+// eventually waits for a condition. On a slow machine a statement may take too long, after which
+// a run begins again once its lease has ended: for that, the clock moves if nothing else does.
+func (f *fixture) eventually(t *testing.T, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, time.Minute, 2*time.Millisecond)
+	const patience = 30 * time.Second
+	began := time.Now()
+	require.Eventually(t, func() bool {
+		if time.Since(began) > patience {
+			began = time.Now()
+			f.Clock.Advance(16 * time.Second)
+		}
+		return condition()
+	}, 3*time.Minute, 10*time.Millisecond)
 }
 
 func types(events []seed.Event) (all []api.EventType) {

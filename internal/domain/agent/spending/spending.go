@@ -51,11 +51,11 @@ type Ledger struct {
 	Log   *slog.Logger
 }
 
-// Caller is who calls a model. RunID is nil for previews and checks.
+// Caller is who calls a model. RunID and EvaluationID are nil for previews and checks.
 type Caller struct {
-	WorkspaceID uuid.UUID
-	Agent       db.Agent
-	RunID       *uuid.UUID
+	WorkspaceID         uuid.UUID
+	Agent               db.Agent
+	RunID, EvaluationID *uuid.UUID
 }
 
 // call is a call in progress.
@@ -132,7 +132,7 @@ func (c call) withinBudgets(ctx context.Context, tx postgres.Tx, budget db.Model
 
 func (c call) enter(ctx context.Context, tx postgres.Tx) error {
 	params := db.ModelCallCreateParams{
-		WorkspaceID: c.WorkspaceID, ID: c.id, AgentID: c.Agent.ID, RunID: c.RunID, Provider: c.Agent.ModelProvider, Model: c.Agent.ModelName, CreatedAt: c.began,
+		WorkspaceID: c.WorkspaceID, ID: c.id, AgentID: c.Agent.ID, RunID: c.RunID, EvaluationID: c.EvaluationID, Provider: c.Agent.ModelProvider, Model: c.Agent.ModelName, CreatedAt: c.began,
 	}
 	if c.price != nil {
 		params.CostMicros = &c.reserved
