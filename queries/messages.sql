@@ -128,6 +128,6 @@ UPDATE attachments SET
 WHERE workspace_id = @workspace_id AND id = @id AND state = 'PENDING';
 
 -- name: OutboundEnqueue :exec
--- Queues a message for sending, as a template if there is one.
-INSERT INTO outbound_messages (workspace_id, message_id, channel_id, conversation_id, next_attempt_at, template)
-VALUES (@workspace_id, @message_id, @channel_id, @conversation_id, @next_attempt_at, sqlc.narg('template'));
+-- Queues a message of a conversation that is locked, as a template if there is one.
+SELECT queue_message(conversations.workspace_id, conversations.channel_id, conversations.id, @message_id::uuid, @next_attempt_at::timestamptz, sqlc.narg('template')::jsonb)
+FROM conversations WHERE workspace_id = @workspace_id AND id = @conversation_id;

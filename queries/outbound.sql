@@ -20,6 +20,7 @@ WHERE channels.workspace_id = @workspace_id AND channels.id = @channel_id;
 -- called the provider: the message may have been sent.
 SELECT outbound_messages.message_id, outbound_messages.conversation_id, outbound_messages.tries, outbound_messages.parts_sent,
     (outbound_messages.sending_since IS NOT NULL)::boolean AS in_doubt, outbound_messages.template,
+    EXISTS (SELECT 1 FROM attachments WHERE attachments.workspace_id = messages.workspace_id AND attachments.message_id = messages.id)::boolean AS has_attachments,
     sqlc.embed(messages), sqlc.embed(conversations), identities.address, identities.blocked_at
 FROM outbound_messages
 JOIN messages ON messages.workspace_id = outbound_messages.workspace_id AND messages.id = outbound_messages.message_id
@@ -39,33 +40,21 @@ WHERE workspace_id = @workspace_id AND message_id = @message_id AND leased_until
 UPDATE outbound_messages SET parts_sent = @parts_sent, sending_since = NULL
 WHERE workspace_id = @workspace_id AND message_id = @message_id AND leased_until = @leased_until;
 
--- name: OutboundLock :one
--- A queued message that is still leased, locked until the transaction ends.
-SELECT * FROM outbound_messages
-WHERE workspace_id = @workspace_id AND message_id = @message_id AND leased_until = @leased_until
-FOR UPDATE;
-
 -- name: OutboundRelease :exec
 -- Gives back a message that was claimed and not sent.
 UPDATE outbound_messages SET leased_until = NULL, tries = tries - 1
 WHERE workspace_id = @workspace_id AND message_id = @message_id AND leased_until = @leased_until AND sending_since IS NULL;
 
--- name: OutboundReschedule :exec
--- Ends the lease of a message, which is sent again later.
-UPDATE outbound_messages SET leased_until = NULL, sending_since = NULL, next_attempt_at = @next_attempt_at
-WHERE workspace_id = @workspace_id AND message_id = @message_id;
+-- name: OutboundReschedule :execrows
+-- Ends the lease of a message, which is sent again later; 0 rows if the lease was lost.
+UPDATE outbound_messages SET leased_until = NULL, sending_since = NULL, next_attempt_at = @next_attempt_at::timestamptz
+WHERE workspace_id = @workspace_id AND message_id = @message_id AND leased_until = @leased_until;
 
--- name: OutboundDelete :exec
--- Removes a message from the queue, and lets the next one of its conversation wait as long
--- as the provider demands.
-WITH done AS (
-    DELETE FROM outbound_messages WHERE outbound_messages.workspace_id = @workspace_id AND outbound_messages.message_id = @message_id
-    RETURNING workspace_id, conversation_id, message_id
-)
-UPDATE outbound_messages SET next_attempt_at = greatest(outbound_messages.next_attempt_at, @next_at::timestamptz)
-FROM done
-WHERE outbound_messages.workspace_id = done.workspace_id AND outbound_messages.conversation_id = done.conversation_id
-  AND outbound_messages.message_id <> done.message_id AND outbound_messages.leased_until IS NULL;
+-- name: OutboundDelete :one
+-- Removes a message from the queue, and lets the next one of its conversation, which is locked,
+-- wait as long as the provider demands; false, or no row, if the lease was lost.
+SELECT dequeue_message(workspace_id, message_id, sqlc.narg('leased_until')::timestamptz, @next_at::timestamptz)::boolean AS removed
+FROM outbound_messages WHERE workspace_id = @workspace_id AND message_id = @message_id;
 
 -- name: ChannelDeferSends :exec
 -- Sends nothing through a channel before a time, as its provider asks.
@@ -87,7 +76,7 @@ WHERE workspace_id = @workspace_id AND id = @id;
 
 -- name: SystemOutboundExpiredList :many
 -- Messages that have been queued for too long, or whose channel was deleted, oldest first.
-SELECT outbound_messages.workspace_id, outbound_messages.message_id, outbound_messages.conversation_id, channels.deleted_at, channels.error_code, channels.error_message
+SELECT outbound_messages.workspace_id, outbound_messages.message_id, outbound_messages.conversation_id, outbound_messages.leased_until, channels.deleted_at, channels.error_code, channels.error_message
 FROM outbound_messages
 JOIN channels ON channels.workspace_id = outbound_messages.workspace_id AND channels.id = outbound_messages.channel_id
 JOIN messages ON messages.workspace_id = outbound_messages.workspace_id AND messages.id = outbound_messages.message_id

@@ -892,28 +892,26 @@ func (q *Queries) MessageTouch(ctx context.Context, db DBTX, arg MessageTouchPar
 }
 
 const outboundEnqueue = `-- name: OutboundEnqueue :exec
-INSERT INTO outbound_messages (workspace_id, message_id, channel_id, conversation_id, next_attempt_at, template)
-VALUES ($1, $2, $3, $4, $5, $6)
+SELECT queue_message(conversations.workspace_id, conversations.channel_id, conversations.id, $1::uuid, $2::timestamptz, $3::jsonb)
+FROM conversations WHERE workspace_id = $4 AND id = $5
 `
 
 type OutboundEnqueueParams struct {
-	WorkspaceID    uuid.UUID
 	MessageID      uuid.UUID
-	ChannelID      uuid.UUID
-	ConversationID uuid.UUID
 	NextAttemptAt  time.Time
 	Template       []byte
+	WorkspaceID    uuid.UUID
+	ConversationID uuid.UUID
 }
 
-// Queues a message for sending, as a template if there is one.
+// Queues a message of a conversation that is locked, as a template if there is one.
 func (q *Queries) OutboundEnqueue(ctx context.Context, db DBTX, arg OutboundEnqueueParams) error {
 	_, err := db.Exec(ctx, outboundEnqueue,
-		arg.WorkspaceID,
 		arg.MessageID,
-		arg.ChannelID,
-		arg.ConversationID,
 		arg.NextAttemptAt,
 		arg.Template,
+		arg.WorkspaceID,
+		arg.ConversationID,
 	)
 	return err
 }

@@ -515,7 +515,7 @@ type OutboundMessage struct {
 	MessageID      uuid.UUID
 	ChannelID      uuid.UUID
 	ConversationID uuid.UUID
-	NextAttemptAt  time.Time
+	NextAttemptAt  *time.Time
 	LeasedUntil    *time.Time
 	Tries          int32
 	PartsSent      int32

@@ -272,6 +272,7 @@ func (q *Queries) OutboundClaim(ctx context.Context, db DBTX, arg OutboundClaimP
 const outboundClaimedList = `-- name: OutboundClaimedList :many
 SELECT outbound_messages.message_id, outbound_messages.conversation_id, outbound_messages.tries, outbound_messages.parts_sent,
     (outbound_messages.sending_since IS NOT NULL)::boolean AS in_doubt, outbound_messages.template,
+    EXISTS (SELECT 1 FROM attachments WHERE attachments.workspace_id = messages.workspace_id AND attachments.message_id = messages.id)::boolean AS has_attachments,
     messages.workspace_id, messages.id, messages.conversation_id, messages.role, messages.content, messages.author_type, messages.contact_id, messages.agent_id, messages.operator_id, messages.delivery_status, messages.created_at, messages.external_id, messages.client_message_id, messages.reply_to_id, messages.revision, messages.attempts, messages.error_code, messages.error_message, messages.provider_code, messages.edited_at, messages.redacted_at, messages.citations, conversations.workspace_id, conversations.id, conversations.agent_id, conversations.channel_id, conversations.contact_id, conversations.status, conversations.sentiment, conversations.assigned_operator_id, conversations.last_message_at, conversations.handed_off_at, conversations.first_operator_reply_at, conversations.created_at, conversations.updated_at, conversations.identity_external_id, conversations.thread_external_id, conversations.subject, conversations.last_inbound_at, conversations.revision, conversations.summary, conversations.first_answered_at, conversations.agent_version, conversations.held_by, conversations.held_until, identities.address, identities.blocked_at
 FROM outbound_messages
 JOIN messages ON messages.workspace_id = outbound_messages.workspace_id AND messages.id = outbound_messages.message_id
@@ -295,6 +296,7 @@ type OutboundClaimedListRow struct {
 	PartsSent      int32
 	InDoubt        bool
 	Template       []byte
+	HasAttachments bool
 	Message        Message
 	Conversation   Conversation
 	Address        *string
@@ -319,6 +321,7 @@ func (q *Queries) OutboundClaimedList(ctx context.Context, db DBTX, arg Outbound
 			&i.PartsSent,
 			&i.InDoubt,
 			&i.Template,
+			&i.HasAttachments,
 			&i.Message.WorkspaceID,
 			&i.Message.ID,
 			&i.Message.ConversationID,
@@ -377,59 +380,30 @@ func (q *Queries) OutboundClaimedList(ctx context.Context, db DBTX, arg Outbound
 	return items, nil
 }
 
-const outboundDelete = `-- name: OutboundDelete :exec
-WITH done AS (
-    DELETE FROM outbound_messages WHERE outbound_messages.workspace_id = $2 AND outbound_messages.message_id = $3
-    RETURNING workspace_id, conversation_id, message_id
-)
-UPDATE outbound_messages SET next_attempt_at = greatest(outbound_messages.next_attempt_at, $1::timestamptz)
-FROM done
-WHERE outbound_messages.workspace_id = done.workspace_id AND outbound_messages.conversation_id = done.conversation_id
-  AND outbound_messages.message_id <> done.message_id AND outbound_messages.leased_until IS NULL
+const outboundDelete = `-- name: OutboundDelete :one
+SELECT dequeue_message(workspace_id, message_id, $1::timestamptz, $2::timestamptz)::boolean AS removed
+FROM outbound_messages WHERE workspace_id = $3 AND message_id = $4
 `
 
 type OutboundDeleteParams struct {
+	LeasedUntil *time.Time
 	NextAt      time.Time
 	WorkspaceID uuid.UUID
 	MessageID   uuid.UUID
 }
 
-// Removes a message from the queue, and lets the next one of its conversation wait as long
-// as the provider demands.
-func (q *Queries) OutboundDelete(ctx context.Context, db DBTX, arg OutboundDeleteParams) error {
-	_, err := db.Exec(ctx, outboundDelete, arg.NextAt, arg.WorkspaceID, arg.MessageID)
-	return err
-}
-
-const outboundLock = `-- name: OutboundLock :one
-SELECT workspace_id, message_id, channel_id, conversation_id, next_attempt_at, leased_until, tries, parts_sent, sending_since, template FROM outbound_messages
-WHERE workspace_id = $1 AND message_id = $2 AND leased_until = $3
-FOR UPDATE
-`
-
-type OutboundLockParams struct {
-	WorkspaceID uuid.UUID
-	MessageID   uuid.UUID
-	LeasedUntil *time.Time
-}
-
-// A queued message that is still leased, locked until the transaction ends.
-func (q *Queries) OutboundLock(ctx context.Context, db DBTX, arg OutboundLockParams) (OutboundMessage, error) {
-	row := db.QueryRow(ctx, outboundLock, arg.WorkspaceID, arg.MessageID, arg.LeasedUntil)
-	var i OutboundMessage
-	err := row.Scan(
-		&i.WorkspaceID,
-		&i.MessageID,
-		&i.ChannelID,
-		&i.ConversationID,
-		&i.NextAttemptAt,
-		&i.LeasedUntil,
-		&i.Tries,
-		&i.PartsSent,
-		&i.SendingSince,
-		&i.Template,
+// Removes a message from the queue, and lets the next one of its conversation, which is locked,
+// wait as long as the provider demands; false, or no row, if the lease was lost.
+func (q *Queries) OutboundDelete(ctx context.Context, db DBTX, arg OutboundDeleteParams) (bool, error) {
+	row := db.QueryRow(ctx, outboundDelete,
+		arg.LeasedUntil,
+		arg.NextAt,
+		arg.WorkspaceID,
+		arg.MessageID,
 	)
-	return i, err
+	var removed bool
+	err := row.Scan(&removed)
+	return removed, err
 }
 
 const outboundMarkSending = `-- name: OutboundMarkSending :execrows
@@ -501,21 +475,30 @@ func (q *Queries) OutboundRelease(ctx context.Context, db DBTX, arg OutboundRele
 	return err
 }
 
-const outboundReschedule = `-- name: OutboundReschedule :exec
-UPDATE outbound_messages SET leased_until = NULL, sending_since = NULL, next_attempt_at = $1
-WHERE workspace_id = $2 AND message_id = $3
+const outboundReschedule = `-- name: OutboundReschedule :execrows
+UPDATE outbound_messages SET leased_until = NULL, sending_since = NULL, next_attempt_at = $1::timestamptz
+WHERE workspace_id = $2 AND message_id = $3 AND leased_until = $4
 `
 
 type OutboundRescheduleParams struct {
 	NextAttemptAt time.Time
 	WorkspaceID   uuid.UUID
 	MessageID     uuid.UUID
+	LeasedUntil   *time.Time
 }
 
-// Ends the lease of a message, which is sent again later.
-func (q *Queries) OutboundReschedule(ctx context.Context, db DBTX, arg OutboundRescheduleParams) error {
-	_, err := db.Exec(ctx, outboundReschedule, arg.NextAttemptAt, arg.WorkspaceID, arg.MessageID)
-	return err
+// Ends the lease of a message, which is sent again later; 0 rows if the lease was lost.
+func (q *Queries) OutboundReschedule(ctx context.Context, db DBTX, arg OutboundRescheduleParams) (int64, error) {
+	result, err := db.Exec(ctx, outboundReschedule,
+		arg.NextAttemptAt,
+		arg.WorkspaceID,
+		arg.MessageID,
+		arg.LeasedUntil,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const systemOutboundChannelList = `-- name: SystemOutboundChannelList :many
@@ -575,7 +558,7 @@ func (q *Queries) SystemOutboundChannelList(ctx context.Context, db DBTX, arg Sy
 }
 
 const systemOutboundExpiredList = `-- name: SystemOutboundExpiredList :many
-SELECT outbound_messages.workspace_id, outbound_messages.message_id, outbound_messages.conversation_id, channels.deleted_at, channels.error_code, channels.error_message
+SELECT outbound_messages.workspace_id, outbound_messages.message_id, outbound_messages.conversation_id, outbound_messages.leased_until, channels.deleted_at, channels.error_code, channels.error_message
 FROM outbound_messages
 JOIN channels ON channels.workspace_id = outbound_messages.workspace_id AND channels.id = outbound_messages.channel_id
 JOIN messages ON messages.workspace_id = outbound_messages.workspace_id AND messages.id = outbound_messages.message_id
@@ -594,6 +577,7 @@ type SystemOutboundExpiredListRow struct {
 	WorkspaceID    uuid.UUID
 	MessageID      uuid.UUID
 	ConversationID uuid.UUID
+	LeasedUntil    *time.Time
 	DeletedAt      *time.Time
 	ErrorCode      *string
 	ErrorMessage   *string
@@ -613,6 +597,7 @@ func (q *Queries) SystemOutboundExpiredList(ctx context.Context, db DBTX, arg Sy
 			&i.WorkspaceID,
 			&i.MessageID,
 			&i.ConversationID,
+			&i.LeasedUntil,
 			&i.DeletedAt,
 			&i.ErrorCode,
 			&i.ErrorMessage,

@@ -12,12 +12,13 @@ import (
 	"github.com/avelto/convo/internal/platform/fanout"
 	"github.com/avelto/convo/internal/platform/id"
 	"github.com/avelto/convo/internal/platform/page"
+	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/wake"
 )
 
 const (
 	// channelConns is the pool of what sends and receives messages.
-	channelConns = 4
+	channelConns = 8
 	// listenPolls is how many polls of other workers are between two claims of connections.
 	listenPolls = 5
 	// livePolls is how many are between two looks for the messages of a call, which hints
@@ -72,16 +73,16 @@ func (a *App) newHooks(config Config, parts Parts, out *connections, conversatio
 	receiver := newInbound(parts, out, conversations)
 	handler := hooks.New(receiver, parts.Limiter, parts.Clock, parts.Log, clientIP)
 	handler.Live = &live.Engine{
-		Inbound: receiver, Outbound: newOutbound(parts, out, conversations), Hub: a.live, Clock: parts.Clock, Log: parts.Log, Poll: livePolls * parts.Poll,
+		Inbound: receiver, Outbound: newOutbound(parts, parts.DB, out, conversations), Hub: a.live, Clock: parts.Clock, Log: parts.Log, Poll: livePolls * parts.Poll,
 	}
 	a.loops = append(a.loops, handler.Live.Run)
 	return handler, nil
 }
 
 // newOutbound returns what sends messages, which does not run yet.
-func newOutbound(parts Parts, out *connections, conversations *conversation.Service) *outbound.Engine {
+func newOutbound(parts Parts, claims *postgres.DB, out *connections, conversations *conversation.Service) *outbound.Engine {
 	return outbound.New(outbound.Options{
-		DB: parts.DB, Channels: out.channels, Conversations: conversations, Blobs: out.blobs, Clock: parts.Clock, Log: parts.Log,
+		DB: parts.DB, Claims: claims, Channels: out.channels, Conversations: conversations, Blobs: out.blobs, Clock: parts.Clock, Log: parts.Log,
 		Wake: wake.NewSignal(), Poll: parts.Poll,
 	})
 }
@@ -89,14 +90,19 @@ func newOutbound(parts Parts, out *connections, conversations *conversation.Serv
 // addChannels adds what sends messages through channels, fetches the files of received ones,
 // and holds the connections of channels that receive over one.
 func (a *App) addChannels(ctx context.Context, parts Parts, out *connections) error {
-	own, err := parts.DB.Apart(ctx, channelConns)
+	own, err := parts.DB.Keyed(ctx, channelConns)
 	if err != nil {
 		return err
 	}
-	a.opened = append(a.opened, own.Close)
+	claims, err := parts.DB.Keyed(ctx, 1)
+	if err != nil {
+		own.Close()
+		return err
+	}
+	a.opened = append(a.opened, own.Close, claims.Close)
 	parts.DB = own
 	conversations := a.newConversations(parts, out)
-	sender := newOutbound(parts, out, conversations)
+	sender := newOutbound(parts, claims, out, conversations)
 	a.bell.Listen(wake.Messages, sender.Wake)
 	fetcher := &inbound.Fetcher{
 		DB: own, Channels: out.channels, Conversations: conversations, Blobs: out.blobs, IDs: conversations.IDs, Clock: parts.Clock,
@@ -106,6 +112,7 @@ func (a *App) addChannels(ctx context.Context, parts Parts, out *connections) er
 	listeners := inbound.NewListeners(newInbound(parts, out, conversations), parts.Clock, listenPolls*parts.Poll)
 	a.loops = append(a.loops, func(ctx context.Context) {
 		defer own.Close()
+		defer claims.Close()
 		var running sync.WaitGroup
 		for _, run := range []loop{sender.Run, fetcher.Run, listeners.Run} {
 			running.Go(func() { run(ctx) })

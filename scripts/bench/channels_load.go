@@ -19,6 +19,7 @@ import (
 	"github.com/avelto/convo/internal/domain/channel/simulator"
 	"github.com/avelto/convo/internal/platform/clock"
 	"github.com/avelto/convo/internal/platform/id"
+	"github.com/avelto/convo/internal/platform/postgres"
 	"github.com/avelto/convo/internal/platform/seal"
 	"github.com/avelto/convo/internal/platform/wake"
 )
@@ -231,21 +232,23 @@ func (q *queue) offer(ctx context.Context, started time.Time, length time.Durati
 
 // enqueue stores messages of operators, as the API does, each in a conversation of its own.
 func (q *queue) enqueue(ctx context.Context, messages, channels, conversations []uuid.UUID, texts []string) error {
-	if _, err := q.on.Exec(ctx, `WITH added AS (
-			SELECT message, channel, conversation, content FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[]) AS t (message, channel, conversation, content)
-		), grown AS (
-			UPDATE conversations SET revision = revision + 1, last_message_at = now() FROM added
-			WHERE workspace_id = $1 AND conversations.id = added.conversation RETURNING conversations.id, conversations.revision
-		), stored AS (
+	return postgres.WithTx(ctx, q.on, func(ctx context.Context, tx postgres.Tx) error {
+		if _, err := tx.Exec(ctx, `WITH grown AS (
+				UPDATE conversations SET revision = revision + 1, last_message_at = now() WHERE workspace_id = $1 AND id = ANY($3) RETURNING id, revision
+			)
 			INSERT INTO messages (workspace_id, id, conversation_id, role, content, author_type, delivery_status, revision, created_at)
-			SELECT $1, message, conversation, 'ASSISTANT', content, 'OPERATOR', 'QUEUED', grown.revision, now() FROM added JOIN grown ON grown.id = added.conversation
-		)
-		INSERT INTO outbound_messages (workspace_id, message_id, channel_id, conversation_id, next_attempt_at)
-		SELECT $1, message, channel, conversation, now() FROM added`,
-		q.space, messages, channels, conversations, texts); err != nil {
-		return fmt.Errorf("queue messages: %w", err)
-	}
-	return nil
+			SELECT $1, message, conversation, 'ASSISTANT', content, 'OPERATOR', 'QUEUED', grown.revision, now()
+			FROM unnest($2::uuid[], $3::uuid[], $4::text[]) AS added (message, conversation, content) JOIN grown ON grown.id = added.conversation`,
+			q.space, messages, conversations, texts); err != nil {
+			return fmt.Errorf("store messages: %w", err)
+		}
+		if _, err := tx.Exec(ctx, `SELECT queue_message($1, channel, conversation, message, now(), NULL)
+			FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS added (message, channel, conversation)`,
+			q.space, messages, channels, conversations); err != nil {
+			return fmt.Errorf("queue messages: %w", err)
+		}
+		return nil
+	})
 }
 
 // statuses counts the messages by their status.

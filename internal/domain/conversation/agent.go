@@ -122,7 +122,7 @@ func (s *Service) say(ctx context.Context, tx postgres.Tx, row db.Conversation, 
 		return message, fmt.Errorf("record message in conversation: %w", err)
 	}
 	err = q.OutboundEnqueue(ctx, tx, db.OutboundEnqueueParams{
-		WorkspaceID: row.WorkspaceID, MessageID: messageID, ChannelID: row.ChannelID, ConversationID: row.ID, NextAttemptAt: now,
+		WorkspaceID: row.WorkspaceID, MessageID: messageID, ConversationID: row.ID, NextAttemptAt: now,
 	})
 	if err != nil {
 		return message, fmt.Errorf("queue message: %w", err)

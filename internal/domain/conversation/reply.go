@@ -132,7 +132,7 @@ func (s *Service) send(ctx context.Context, tx postgres.Tx, row db.Conversation,
 		}
 	}
 	err = q.OutboundEnqueue(ctx, tx, db.OutboundEnqueueParams{
-		WorkspaceID: row.WorkspaceID, MessageID: messageID, ChannelID: row.ChannelID, ConversationID: row.ID, NextAttemptAt: now, Template: in.Template,
+		WorkspaceID: row.WorkspaceID, MessageID: messageID, ConversationID: row.ID, NextAttemptAt: now, Template: in.Template,
 	})
 	if err != nil {
 		return message, nil, fmt.Errorf("queue message: %w", err)

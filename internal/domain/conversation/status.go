@@ -59,8 +59,8 @@ type Outcome struct {
 
 // RecordAttempt records an attempt to send a message. It locks the conversation. A delivery
 // report may have been faster: then the message keeps its status.
-func (s *Service) RecordAttempt(ctx context.Context, tx postgres.Tx, workspaceID, messageID uuid.UUID, outcome Outcome) error {
-	row, message, err := s.lockMessage(ctx, tx, workspaceID, messageID)
+func (s *Service) RecordAttempt(ctx context.Context, tx postgres.Tx, workspaceID, conversationID, messageID uuid.UUID, outcome Outcome) error {
+	row, message, err := lockMessageIn(ctx, tx, workspaceID, conversationID, messageID)
 	if err != nil {
 		return err
 	}
@@ -150,11 +150,15 @@ func (s *Service) reported(ctx context.Context, tx postgres.Tx, channel db.Chann
 }
 
 func (s *Service) lockMessage(ctx context.Context, tx postgres.Tx, workspaceID, messageID uuid.UUID) (row db.Conversation, message db.Message, err error) {
-	q := db.New()
-	conversationID, err := q.MessageConversation(ctx, tx, db.MessageConversationParams{WorkspaceID: workspaceID, ID: messageID})
+	conversationID, err := db.New().MessageConversation(ctx, tx, db.MessageConversationParams{WorkspaceID: workspaceID, ID: messageID})
 	if err := postgres.Found("find conversation of message", err); err != nil {
 		return row, message, err
 	}
+	return lockMessageIn(ctx, tx, workspaceID, conversationID, messageID)
+}
+
+func lockMessageIn(ctx context.Context, tx postgres.Tx, workspaceID, conversationID, messageID uuid.UUID) (row db.Conversation, message db.Message, err error) {
+	q := db.New()
 	row, err = q.ConversationLock(ctx, tx, db.ConversationLockParams{WorkspaceID: workspaceID, ID: conversationID})
 	if err != nil {
 		return row, message, fmt.Errorf("lock conversation: %w", err)

@@ -47,7 +47,7 @@ func (s *sending) attempt(t *testing.T, outcome conversation.Outcome) {
 	t.Helper()
 	outcome.Attempt.At = s.Clock.Now()
 	require.NoError(t, postgres.WithTx(t.Context(), s.DB, func(ctx context.Context, tx postgres.Tx) error {
-		return s.conversations.RecordAttempt(ctx, tx, s.Ours, s.message, outcome)
+		return s.conversations.RecordAttempt(ctx, tx, s.Ours, s.conversation, s.message, outcome)
 	}))
 }
 

@@ -165,12 +165,22 @@ var queue = map[string]string{
 	"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_sort": "off",
 }
 
+// keyed are the settings of sessions that find rows by their keys.
+var keyed = map[string]string{"plan_cache_mode": "force_generic_plan", "jit": "off", "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+
 // Queue opens another pool on the same database, for statements that take work from queues
 // and record what became of it. Their commits do not wait for the disk
 // (synchronous_commit): a crash of PostgreSQL may undo the latest, so it is for work that is
 // repeated after a crash. The caller closes it.
 func (d *DB) Queue(ctx context.Context, maxConns int32) (*DB, error) {
 	return d.apart(ctx, d.direct.Copy(), maxConns, queue)
+}
+
+// Keyed opens another pool on the same database, for statements that find rows by their keys.
+// Their plans, which may be kept from when the tables were empty, use indexes alone. The caller
+// closes it.
+func (d *DB) Keyed(ctx context.Context, maxConns int32) (*DB, error) {
+	return d.apart(ctx, d.direct.Copy(), maxConns, keyed)
 }
 
 // Apart opens another pool on the same database, for work that must neither wait for

@@ -199,7 +199,7 @@ func (c *connected) reply(t *testing.T, conversationID uuid.UUID, text string) u
 func (r *run) send(t *testing.T) (stop func()) {
 	t.Helper()
 	engine := outbound.New(outbound.Options{
-		DB: r.DB, Channels: &channel.Opener{DB: r.DB, Box: r.box, Providers: provider.NewRegistry(r.sends)}, Conversations: r.conversations,
+		DB: r.DB, Claims: r.DB, Channels: &channel.Opener{DB: r.DB, Box: r.box, Providers: provider.NewRegistry(r.sends)}, Conversations: r.conversations,
 		Blobs: r.blobs, Clock: r.Clock, Log: slog.New(slog.DiscardHandler), Wake: wake.NewSignal(), Poll: 10 * time.Millisecond,
 	})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))

@@ -78,8 +78,8 @@ func (*Provider) Type() api.ChannelType { return api.ChannelTypeEMAIL }
 func (*Provider) Rules() provider.Rules {
 	return provider.Rules{
 		MaxLength: maxText, Initiate: true, Attachments: true, Together: true, Hook: true, MaxHookBody: maxHookBody,
-		AutomaticPerHour: automaticPerHour,
-		Interval:         interval, ContactInterval: contactInterval, Timeout: timeout,
+		AutomaticPerHour: automaticPerHour, References: true,
+		Interval: interval, ContactInterval: contactInterval, Timeout: timeout,
 	}
 }
 

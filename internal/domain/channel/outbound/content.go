@@ -17,7 +17,7 @@ const maxReferences = 20
 
 // attachments returns the files of the message, in their order.
 func (s *sending) attachments(ctx context.Context) ([]provider.OutboundAttachment, error) {
-	if !s.rules.Attachments {
+	if !s.rules.Attachments || !s.row.HasAttachments {
 		return nil, nil
 	}
 	rows, err := db.New().AttachmentListByMessages(ctx, s.DB, db.AttachmentListByMessagesParams{
@@ -40,9 +40,13 @@ func (s *sending) attachments(ctx context.Context) ([]provider.OutboundAttachmen
 	return files, nil
 }
 
-// references returns the provider's IDs of the message replied to, and of the latest
-// messages before this one, oldest first.
+// references returns the provider's IDs of the message replied to and, where its type uses
+// them, of the latest messages before this one, oldest first.
 func (s *sending) references(ctx context.Context) (replyTo string, references []string, err error) {
+	if !s.rules.References {
+		replyTo, err = s.repliedTo(ctx)
+		return replyTo, nil, err
+	}
 	rows, err := db.New().MessageExternalIDListBefore(ctx, s.DB, db.MessageExternalIDListBeforeParams{
 		WorkspaceID: s.row.Message.WorkspaceID, ConversationID: s.row.Conversation.ID, BeforeID: s.row.MessageID, RowLimit: maxReferences,
 	})
@@ -55,14 +59,22 @@ func (s *sending) references(ctx context.Context) (replyTo string, references []
 			replyTo = *row.ExternalID
 		}
 	}
-	if replyTo == "" && s.row.Message.ReplyToID != nil {
-		message, err := db.New().MessageGet(ctx, s.DB, db.MessageGetParams{
-			WorkspaceID: s.row.Message.WorkspaceID, ConversationID: s.row.Conversation.ID, ID: *s.row.Message.ReplyToID,
-		})
-		if err != nil {
-			return "", nil, fmt.Errorf("get message replied to: %w", err)
-		}
-		replyTo = deref(message.ExternalID)
+	if replyTo == "" {
+		replyTo, err = s.repliedTo(ctx)
 	}
-	return replyTo, references, nil
+	return replyTo, references, err
+}
+
+// repliedTo returns the provider's ID of the message replied to; empty if there is none.
+func (s *sending) repliedTo(ctx context.Context) (string, error) {
+	if s.row.Message.ReplyToID == nil {
+		return "", nil
+	}
+	message, err := db.New().MessageGet(ctx, s.DB, db.MessageGetParams{
+		WorkspaceID: s.row.Message.WorkspaceID, ConversationID: s.row.Conversation.ID, ID: *s.row.Message.ReplyToID,
+	})
+	if err != nil {
+		return "", fmt.Errorf("get message replied to: %w", err)
+	}
+	return deref(message.ExternalID), nil
 }

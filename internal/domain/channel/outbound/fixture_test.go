@@ -94,7 +94,7 @@ func setup(t *testing.T, rules provider.Rules) *fixture {
 	f.box = box
 	f.channel = f.connect(t, f.Ours, f.agent)
 	f.engine = outbound.New(outbound.Options{
-		DB: f.DB, Channels: &channel.Opener{DB: f.DB, Box: box, Providers: registry}, Conversations: f.conversations,
+		DB: f.DB, Claims: f.DB, Channels: &channel.Opener{DB: f.DB, Box: box, Providers: registry}, Conversations: f.conversations,
 		Clock: f.Clock, Log: slog.New(slog.DiscardHandler), Wake: wake.NewSignal(), Poll: 10 * time.Millisecond,
 	})
 	return f

@@ -26,7 +26,7 @@ func (f *fixture) answer(t *testing.T, to db.Conversation, text string) uuid.UUI
 	})
 	require.NoError(t, err)
 	require.NoError(t, db.New().OutboundEnqueue(t.Context(), f.DB, db.OutboundEnqueueParams{
-		WorkspaceID: to.WorkspaceID, MessageID: messageID, ChannelID: to.ChannelID, ConversationID: to.ID, NextAttemptAt: now,
+		WorkspaceID: to.WorkspaceID, MessageID: messageID, ConversationID: to.ID, NextAttemptAt: now,
 	}))
 	return messageID
 }

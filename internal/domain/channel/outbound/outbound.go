@@ -44,7 +44,10 @@ const (
 
 // Options of an Engine.
 type Options struct {
-	DB            *postgres.DB
+	DB *postgres.DB
+	// Claims is a pool for what looks for messages, so that it does not wait for those that
+	// record what was sent.
+	Claims        *postgres.DB
 	Channels      *channel.Opener
 	Conversations *conversation.Service
 	Blobs         blob.Store
@@ -65,11 +68,12 @@ type Engine struct {
 	total     int
 	workspace map[uuid.UUID]int
 	channel   map[uuid.UUID]int
+	failing   map[uuid.UUID]bool // channels with a failure that this process has recorded
 }
 
 // New returns an engine that is not running yet.
 func New(options Options) *Engine {
-	return &Engine{Options: options, workspace: map[uuid.UUID]int{}, channel: map[uuid.UUID]int{}}
+	return &Engine{Options: options, workspace: map[uuid.UUID]int{}, channel: map[uuid.UUID]int{}, failing: map[uuid.UUID]bool{}}
 }
 
 // Run sends until ctx ends. It then waits for the calls in flight, which their deadlines
@@ -96,7 +100,7 @@ func (e *Engine) poll(ctx context.Context) (wait time.Duration, err error) {
 	wait = e.Poll
 	listing, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	channels, err := db.New().SystemOutboundChannelList(listing, e.DB, db.SystemOutboundChannelListParams{Now: now})
+	channels, err := db.New().SystemOutboundChannelList(listing, e.Claims, db.SystemOutboundChannelListParams{Now: now})
 	if err != nil {
 		return 0, fmt.Errorf("list channels with messages: %w", err)
 	}
@@ -147,7 +151,7 @@ func (e *Engine) lease(ctx context.Context, through channel.Opened, rules provid
 	now := e.Clock.Now()
 	// As the database stores it, since it is compared with that.
 	until := now.Add(rules.Timeout + leaseMargin).Truncate(time.Millisecond)
-	ids, err := db.New().OutboundClaim(ctx, e.DB, db.OutboundClaimParams{
+	ids, err := db.New().OutboundClaim(ctx, e.Claims, db.OutboundClaimParams{
 		WorkspaceID: through.Row.WorkspaceID, ChannelID: through.Row.ID, Now: now, Until: until, PaceMilliseconds: int32(rules.Interval.Milliseconds()),
 		RowLimit: int32(n), ConversationID: held,
 	})
@@ -156,7 +160,7 @@ func (e *Engine) lease(ctx context.Context, through channel.Opened, rules provid
 	} else if len(ids) == 0 {
 		return nil, nil
 	}
-	claims, err := db.New().OutboundClaimedList(ctx, e.DB, db.OutboundClaimedListParams{WorkspaceID: through.Row.WorkspaceID, MessageIDs: ids, LeasedUntil: &until})
+	claims, err := db.New().OutboundClaimedList(ctx, e.Claims, db.OutboundClaimedListParams{WorkspaceID: through.Row.WorkspaceID, MessageIDs: ids, LeasedUntil: &until})
 	if err != nil {
 		return nil, fmt.Errorf("read claimed messages: %w", err)
 	}
@@ -209,6 +213,25 @@ func (e *Engine) add(workspaceID, channelID uuid.UUID, n int) {
 	e.total += n
 	count(e.workspace, workspaceID, n)
 	count(e.channel, channelID, n)
+}
+
+// noteFailing notes whether the last attempt on a channel failed.
+func (e *Engine) noteFailing(channelID uuid.UUID, failing bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if failing {
+		e.failing[channelID] = true
+	} else {
+		delete(e.failing, channelID)
+	}
+}
+
+// wasFailing reports whether a channel has a failure that a success ends: one that was stored
+// when its messages were claimed, or that this process has recorded since.
+func (e *Engine) wasFailing(claimed db.Channel) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return claimed.Failures > 0 || claimed.ErrorCode != nil || e.failing[claimed.ID]
 }
 
 // count adds to a count, and forgets it at 0.

@@ -2,11 +2,10 @@ package outbound
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
-
-	"github.com/google/uuid"
 
 	api "github.com/avelto/convo/gen/api/model"
 	"github.com/avelto/convo/gen/db"
@@ -69,17 +68,12 @@ func (s *sending) record(ctx context.Context, result outcome) error {
 	defer cancel()
 	following := s.follow(result)
 	err := postgres.WithTx(ctx, s.DB, func(ctx context.Context, tx postgres.Tx) error {
-		_, err := db.New().OutboundLock(ctx, tx, db.OutboundLockParams{WorkspaceID: s.row.Message.WorkspaceID, MessageID: s.row.MessageID, LeasedUntil: &s.leasedUntil})
-		if postgres.IsNotFound(err) {
-			return errLeaseLost
-		} else if err != nil {
-			return fmt.Errorf("lock queued message: %w", err)
-		}
-		if err := s.Conversations.RecordAttempt(ctx, tx, s.row.Message.WorkspaceID, s.row.MessageID, s.describe(result, following)); err != nil {
+		c := s.row.Conversation
+		if err := s.Conversations.RecordAttempt(ctx, tx, c.WorkspaceID, c.ID, s.row.MessageID, s.describe(result, following)); err != nil {
 			return err
 		}
-		if result.err != nil && result.err.Kind == provider.Blocked && s.row.Conversation.IdentityExternalID != nil {
-			block := provider.Block{From: *s.row.Conversation.IdentityExternalID, On: true}
+		if result.err != nil && result.err.Kind == provider.Blocked && c.IdentityExternalID != nil {
+			block := provider.Block{From: *c.IdentityExternalID, On: true}
 			if err := s.Conversations.ApplyBlock(ctx, tx, s.through.Row, block); err != nil {
 				return err
 			}
@@ -93,16 +87,31 @@ func (s *sending) record(ctx context.Context, result outcome) error {
 	return s.recordHealth(ctx, result)
 }
 
-// dequeue removes the message from the queue, or reschedules it.
+// dequeue removes the message from the queue, or reschedules it, if it is still leased.
 func (s *sending) dequeue(ctx context.Context, tx postgres.Tx, result outcome, following next) error {
-	q, id := db.New(), s.row.MessageID
-	var err error
-	if following.at != nil {
-		err = q.OutboundReschedule(ctx, tx, db.OutboundRescheduleParams{WorkspaceID: s.row.Message.WorkspaceID, MessageID: id, NextAttemptAt: *following.at})
-	} else {
-		err = q.OutboundDelete(ctx, tx, db.OutboundDeleteParams{WorkspaceID: s.row.Message.WorkspaceID, MessageID: id, NextAt: result.at.Add(s.rules.ContactInterval)})
+	if following.at == nil {
+		return remove(ctx, tx, db.OutboundDeleteParams{
+			WorkspaceID: s.row.Message.WorkspaceID, MessageID: s.row.MessageID, LeasedUntil: &s.leasedUntil, NextAt: result.at.Add(s.rules.ContactInterval),
+		})
 	}
+	rescheduled, err := db.New().OutboundReschedule(ctx, tx, db.OutboundRescheduleParams{
+		WorkspaceID: s.row.Message.WorkspaceID, MessageID: s.row.MessageID, LeasedUntil: &s.leasedUntil, NextAttemptAt: *following.at,
+	})
 	if err != nil {
+		return fmt.Errorf("update queue: %w", err)
+	} else if rescheduled == 0 {
+		return errLeaseLost
+	}
+	return nil
+}
+
+// remove removes a message from the queue.
+func remove(ctx context.Context, tx postgres.Tx, message db.OutboundDeleteParams) error {
+	removed, err := db.New().OutboundDelete(ctx, tx, message)
+	switch {
+	case postgres.IsNotFound(err), err == nil && !removed:
+		return errLeaseLost
+	case err != nil:
 		return fmt.Errorf("update queue: %w", err)
 	}
 	return nil
@@ -134,9 +143,13 @@ func (s *sending) recordHealth(ctx context.Context, result outcome) error {
 	q, workspaceID, channelID := db.New(), s.row.Message.WorkspaceID, s.row.Conversation.ChannelID
 	failed := result.err
 	if failed == nil {
+		if !s.wasFailing(s.through.Row) {
+			return nil
+		}
 		if err := q.ChannelRecordSuccess(ctx, s.DB, db.ChannelRecordSuccessParams{WorkspaceID: workspaceID, ID: channelID}); err != nil {
 			return fmt.Errorf("record health of channel: %w", err)
 		}
+		s.noteFailing(channelID, false)
 		return nil
 	}
 	if failed.WholeChannel && failed.RetryAfter > 0 {
@@ -148,6 +161,7 @@ func (s *sending) recordHealth(ctx context.Context, result outcome) error {
 	if failed.Kind != provider.Credentials && failed.Kind != provider.Retryable {
 		return nil // it is about the message or the contact
 	}
+	s.noteFailing(channelID, true)
 	code, message := string(failed.Kind), provider.Redact(s.through.Channel, failed.Detail)
 	err := q.ChannelRecordFailure(ctx, s.DB, db.ChannelRecordFailureParams{
 		WorkspaceID: workspaceID, ID: channelID, At: &result.at, Fatal: failed.Kind == provider.Credentials,
@@ -224,21 +238,19 @@ func (e *Engine) expire(ctx context.Context) error {
 		} else if row.ErrorCode != nil && api.MessageErrorCode(*row.ErrorCode).Valid() {
 			failure.Code = api.MessageErrorCode(*row.ErrorCode)
 		}
-		if err := e.end(ctx, row.WorkspaceID, row.MessageID, failure); err != nil {
+		if err := e.end(ctx, row, failure); err != nil && !errors.Is(err, errLeaseLost) {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *Engine) end(ctx context.Context, workspaceID, messageID uuid.UUID, failure conversation.Failure) error {
+// end lets a message fail, unless a worker has claimed it meanwhile.
+func (e *Engine) end(ctx context.Context, row db.SystemOutboundExpiredListRow, failure conversation.Failure) error {
 	return postgres.WithTx(ctx, e.DB, func(ctx context.Context, tx postgres.Tx) error {
-		if err := e.Conversations.Fail(ctx, tx, workspaceID, messageID, failure); err != nil {
+		if err := e.Conversations.Fail(ctx, tx, row.WorkspaceID, row.MessageID, failure); err != nil {
 			return err
 		}
-		if err := db.New().OutboundDelete(ctx, tx, db.OutboundDeleteParams{WorkspaceID: workspaceID, MessageID: messageID, NextAt: e.Clock.Now()}); err != nil {
-			return fmt.Errorf("update queue: %w", err)
-		}
-		return nil
+		return remove(ctx, tx, db.OutboundDeleteParams{WorkspaceID: row.WorkspaceID, MessageID: row.MessageID, LeasedUntil: row.LeasedUntil, NextAt: e.Clock.Now()})
 	})
 }

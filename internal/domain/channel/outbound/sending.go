@@ -77,7 +77,7 @@ func (s *sending) attempt(ctx context.Context) (failed *provider.SendError, err 
 		if ctx.Err() != nil && i == int(s.row.PartsSent) {
 			return nil, s.giveBack(ctx)
 		}
-		if failed, err = s.send(ctx, i, parts[i]); failed != nil || err != nil {
+		if failed, err = s.send(ctx, i, parts[i], i == len(parts)-1); failed != nil || err != nil {
 			break
 		}
 	}
@@ -109,8 +109,8 @@ func (s *sending) looping(ctx context.Context) (*provider.SendError, error) {
 }
 
 // send sends one part. The mark before and the record after the call tell the next worker
-// whether this part is in doubt.
-func (s *sending) send(ctx context.Context, i int, p part) (failed *provider.SendError, err error) {
+// whether this part is in doubt. The last part is recorded with the outcome.
+func (s *sending) send(ctx context.Context, i int, p part, last bool) (failed *provider.SendError, err error) {
 	// After ctx ends, a call in flight goes on and is recorded.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.rules.Timeout+2*statementTimeout)
 	defer cancel()
@@ -139,6 +139,9 @@ func (s *sending) send(ctx context.Context, i int, p part) (failed *provider.Sen
 	s.externalIDs, s.status = append(s.externalIDs, sent.ExternalIDs...), sent.Status
 	if sent.Thread != "" {
 		s.thread = sent.Thread
+	}
+	if last {
+		return nil, nil //nolint:nilnil // it was sent
 	}
 	return nil, s.recordPart(ctx, i+1, sent.ExternalIDs)
 }

@@ -184,6 +184,8 @@ type Rules struct {
 	// Attachments says that messages with files can be sent. Together says that a message's
 	// text and all its files are one part: one Send has all of them.
 	Attachments, Together bool
+	// References says that a Send uses the references of a message.
+	References bool
 	// Hook says that the provider calls the channel's hook.
 	Hook bool
 	// MaxHookBody is the longest request to the hook, in bytes; 0 for 1 MiB.
@@ -211,7 +213,8 @@ type Outbound struct {
 	Text    string
 	// ReplyTo is the provider's ID of the message replied to; empty if there is none.
 	ReplyTo string
-	// References are the provider's IDs of the thread's messages, oldest first, at most 20.
+	// References are the provider's IDs of the thread's messages, oldest first, at most 20; none
+	// without Rules.References.
 	References []string
 	// ConversationToken identifies the conversation to Message.ConversationToken: lowercase
 	// letters and digits, for an address to reply to.

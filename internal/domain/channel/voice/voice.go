@@ -50,7 +50,7 @@ func (*Provider) Type() api.ChannelType { return api.ChannelTypeVOICE }
 // Rules implements provider.Provider. What is sent twice is spoken twice. Numbers of callers
 // can be forged.
 func (*Provider) Rules() provider.Rules {
-	return provider.Rules{MaxLength: maxText, Initiate: true, Hook: true, ContactInterval: contactInterval, Timeout: timeout}
+	return provider.Rules{MaxLength: maxText, Initiate: true, References: true, Hook: true, ContactInterval: contactInterval, Timeout: timeout}
 }
 
 // config is the config of a channel.
