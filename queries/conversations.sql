@@ -10,6 +10,9 @@ WHERE conversations.workspace_id = @workspace_id
   AND (sqlc.narg('agent_id')::uuid IS NULL OR conversations.agent_id = sqlc.narg('agent_id'))
   AND (sqlc.narg('channel_id')::uuid IS NULL OR conversations.channel_id = sqlc.narg('channel_id'))
   AND (sqlc.narg('status')::text IS NULL OR conversations.status = sqlc.narg('status'))
+  AND (sqlc.narg('operator_id')::uuid IS NULL OR conversations.assigned_operator_id = sqlc.narg('operator_id'))
+  AND (NOT @unassigned::boolean OR conversations.assigned_operator_id IS NULL)
+  AND (sqlc.narg('contact_ids')::uuid[] IS NULL OR conversations.contact_id = ANY(sqlc.narg('contact_ids')::uuid[]))
 ORDER BY conversations.id DESC LIMIT @row_limit;
 
 -- name: ConversationListTagged :many
@@ -30,6 +33,9 @@ WHERE conversation_tags.workspace_id = @workspace_id
   AND (sqlc.narg('agent_id')::uuid IS NULL OR conversations.agent_id = sqlc.narg('agent_id'))
   AND (sqlc.narg('channel_id')::uuid IS NULL OR conversations.channel_id = sqlc.narg('channel_id'))
   AND (sqlc.narg('status')::text IS NULL OR conversations.status = sqlc.narg('status'))
+  AND (sqlc.narg('operator_id')::uuid IS NULL OR conversations.assigned_operator_id = sqlc.narg('operator_id'))
+  AND (NOT @unassigned::boolean OR conversations.assigned_operator_id IS NULL)
+  AND (sqlc.narg('contact_ids')::uuid[] IS NULL OR conversations.contact_id = ANY(sqlc.narg('contact_ids')::uuid[]))
 ORDER BY conversation_tags.conversation_id DESC LIMIT @row_limit;
 
 -- name: ConversationGet :one
@@ -156,3 +162,9 @@ FROM conversations
 JOIN contacts ON contacts.workspace_id = conversations.workspace_id AND contacts.id = conversations.contact_id
 WHERE conversations.workspace_id = @workspace_id AND conversations.id = ANY(@ids::uuid[])
 ORDER BY conversations.id;
+
+-- name: ConversationCountHandedOff :one
+-- How many conversations are with operators, counted up to at_most.
+SELECT count(*) FROM (
+    SELECT 1 FROM conversations WHERE workspace_id = @workspace_id AND status = 'HANDED_OFF' LIMIT @at_most
+) AS counted;

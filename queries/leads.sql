@@ -30,6 +30,11 @@ ORDER BY coalesce(score, '-1'::smallint) DESC, id DESC LIMIT @row_limit;
 -- One lead of the workspace.
 SELECT * FROM leads WHERE workspace_id = @workspace_id AND id = @id;
 
+-- name: LeadOfConversation :one
+-- The latest lead of a conversation.
+SELECT * FROM leads WHERE workspace_id = @workspace_id AND conversation_id = @conversation_id::uuid
+ORDER BY id DESC LIMIT 1;
+
 -- name: LeadLock :one
 -- One lead, locked until the transaction ends.
 SELECT * FROM leads WHERE workspace_id = @workspace_id AND id = @id FOR UPDATE;

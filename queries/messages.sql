@@ -17,6 +17,24 @@ SELECT * FROM messages
 WHERE workspace_id = @workspace_id AND conversation_id = @conversation_id AND id < @before_id
 ORDER BY id DESC LIMIT @row_limit;
 
+-- name: MessageListChanged :many
+-- Messages of a conversation that have changed after a position, up to a revision.
+SELECT * FROM messages
+WHERE workspace_id = @workspace_id AND conversation_id = @conversation_id
+  AND revision >= @after_revision AND (revision > @after_revision OR id > @after_id)
+  AND revision <= @through_revision
+ORDER BY revision, id LIMIT @row_limit;
+
+-- name: MessageListLatest :many
+-- The beginning of the latest message of each conversation.
+SELECT latest.conversation_id, left(latest.content, 160)::text AS content, latest.author_type
+FROM unnest(@conversation_ids::uuid[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT messages.conversation_id, messages.content, messages.author_type FROM messages
+    WHERE messages.workspace_id = @workspace_id AND messages.conversation_id = wanted.id
+    ORDER BY messages.id DESC LIMIT 1
+) AS latest;
+
 -- name: MessageGet :one
 -- One message of a conversation.
 SELECT * FROM messages WHERE workspace_id = @workspace_id AND conversation_id = @conversation_id AND id = @id;

@@ -14,6 +14,10 @@ SELECT sqlc.embed(operators), users.email FROM operators
 LEFT JOIN users ON users.id = operators.user_id
 WHERE operators.workspace_id = @workspace_id AND operators.id = @id;
 
+-- name: OperatorOfUser :one
+-- The operator that is linked to a user.
+SELECT * FROM operators WHERE workspace_id = @workspace_id AND user_id = @user_id::uuid;
+
 -- name: OperatorLock :one
 -- One operator, locked until the transaction ends.
 SELECT * FROM operators WHERE workspace_id = @workspace_id AND id = @id FOR UPDATE;

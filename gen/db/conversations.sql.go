@@ -36,6 +36,25 @@ func (q *Queries) ConversationAssignMany(ctx context.Context, db DBTX, arg Conve
 	return err
 }
 
+const conversationCountHandedOff = `-- name: ConversationCountHandedOff :one
+SELECT count(*) FROM (
+    SELECT 1 FROM conversations WHERE workspace_id = $1 AND status = 'HANDED_OFF' LIMIT $2
+) AS counted
+`
+
+type ConversationCountHandedOffParams struct {
+	WorkspaceID uuid.UUID
+	AtMost      int32
+}
+
+// How many conversations are with operators, counted up to at_most.
+func (q *Queries) ConversationCountHandedOff(ctx context.Context, db DBTX, arg ConversationCountHandedOffParams) (int64, error) {
+	row := db.QueryRow(ctx, conversationCountHandedOff, arg.WorkspaceID, arg.AtMost)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const conversationCreate = `-- name: ConversationCreate :one
 INSERT INTO conversations (workspace_id, id, agent_id, channel_id, contact_id, status, identity_external_id, thread_external_id, subject,
     created_at, updated_at)
@@ -296,7 +315,10 @@ WHERE conversations.workspace_id = $1
   AND ($3::uuid IS NULL OR conversations.agent_id = $3)
   AND ($4::uuid IS NULL OR conversations.channel_id = $4)
   AND ($5::text IS NULL OR conversations.status = $5)
-ORDER BY conversations.id DESC LIMIT $6
+  AND ($6::uuid IS NULL OR conversations.assigned_operator_id = $6)
+  AND (NOT $7::boolean OR conversations.assigned_operator_id IS NULL)
+  AND ($8::uuid[] IS NULL OR conversations.contact_id = ANY($8::uuid[]))
+ORDER BY conversations.id DESC LIMIT $9
 `
 
 type ConversationListParams struct {
@@ -305,6 +327,9 @@ type ConversationListParams struct {
 	AgentID     *uuid.UUID
 	ChannelID   *uuid.UUID
 	Status      *string
+	OperatorID  *uuid.UUID
+	Unassigned  bool
+	ContactIDs  []uuid.UUID
 	RowLimit    int32
 }
 
@@ -323,6 +348,9 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 		arg.AgentID,
 		arg.ChannelID,
 		arg.Status,
+		arg.OperatorID,
+		arg.Unassigned,
+		arg.ContactIDs,
 		arg.RowLimit,
 	)
 	if err != nil {
@@ -462,7 +490,10 @@ WHERE conversation_tags.workspace_id = $1
   AND ($5::uuid IS NULL OR conversations.agent_id = $5)
   AND ($6::uuid IS NULL OR conversations.channel_id = $6)
   AND ($7::text IS NULL OR conversations.status = $7)
-ORDER BY conversation_tags.conversation_id DESC LIMIT $8
+  AND ($8::uuid IS NULL OR conversations.assigned_operator_id = $8)
+  AND (NOT $9::boolean OR conversations.assigned_operator_id IS NULL)
+  AND ($10::uuid[] IS NULL OR conversations.contact_id = ANY($10::uuid[]))
+ORDER BY conversation_tags.conversation_id DESC LIMIT $11
 `
 
 type ConversationListTaggedParams struct {
@@ -473,6 +504,9 @@ type ConversationListTaggedParams struct {
 	AgentID     *uuid.UUID
 	ChannelID   *uuid.UUID
 	Status      *string
+	OperatorID  *uuid.UUID
+	Unassigned  bool
+	ContactIDs  []uuid.UUID
 	RowLimit    int32
 }
 
@@ -492,6 +526,9 @@ func (q *Queries) ConversationListTagged(ctx context.Context, db DBTX, arg Conve
 		arg.AgentID,
 		arg.ChannelID,
 		arg.Status,
+		arg.OperatorID,
+		arg.Unassigned,
+		arg.ContactIDs,
 		arg.RowLimit,
 	)
 	if err != nil {

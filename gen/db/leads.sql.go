@@ -414,6 +414,36 @@ func (q *Queries) LeadLock(ctx context.Context, db DBTX, arg LeadLockParams) (Le
 	return i, err
 }
 
+const leadOfConversation = `-- name: LeadOfConversation :one
+SELECT workspace_id, id, status, fields, score, source, conversation_id, crm_external_id, created_at, updated_at, score_reason FROM leads WHERE workspace_id = $1 AND conversation_id = $2::uuid
+ORDER BY id DESC LIMIT 1
+`
+
+type LeadOfConversationParams struct {
+	WorkspaceID    uuid.UUID
+	ConversationID uuid.UUID
+}
+
+// The latest lead of a conversation.
+func (q *Queries) LeadOfConversation(ctx context.Context, db DBTX, arg LeadOfConversationParams) (Lead, error) {
+	row := db.QueryRow(ctx, leadOfConversation, arg.WorkspaceID, arg.ConversationID)
+	var i Lead
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.Status,
+		&i.Fields,
+		&i.Score,
+		&i.Source,
+		&i.ConversationID,
+		&i.CrmExternalID,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.ScoreReason,
+	)
+	return i, err
+}
+
 const leadSetStatus = `-- name: LeadSetStatus :one
 UPDATE leads SET status = $1, updated_at = $2
 WHERE workspace_id = $3 AND id = $4

@@ -586,6 +586,116 @@ func (q *Queries) MessageListByIDs(ctx context.Context, db DBTX, arg MessageList
 	return items, nil
 }
 
+const messageListChanged = `-- name: MessageListChanged :many
+SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at, citations FROM messages
+WHERE workspace_id = $1 AND conversation_id = $2
+  AND revision >= $3 AND (revision > $3 OR id > $4)
+  AND revision <= $5
+ORDER BY revision, id LIMIT $6
+`
+
+type MessageListChangedParams struct {
+	WorkspaceID     uuid.UUID
+	ConversationID  uuid.UUID
+	AfterRevision   int64
+	AfterID         uuid.UUID
+	ThroughRevision int64
+	RowLimit        int32
+}
+
+// Messages of a conversation that have changed after a position, up to a revision.
+func (q *Queries) MessageListChanged(ctx context.Context, db DBTX, arg MessageListChangedParams) ([]Message, error) {
+	rows, err := db.Query(ctx, messageListChanged,
+		arg.WorkspaceID,
+		arg.ConversationID,
+		arg.AfterRevision,
+		arg.AfterID,
+		arg.ThroughRevision,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Message{}
+	for rows.Next() {
+		var i Message
+		if err := rows.Scan(
+			&i.WorkspaceID,
+			&i.ID,
+			&i.ConversationID,
+			&i.Role,
+			&i.Content,
+			&i.AuthorType,
+			&i.ContactID,
+			&i.AgentID,
+			&i.OperatorID,
+			&i.DeliveryStatus,
+			&i.CreatedAt,
+			&i.ExternalID,
+			&i.ClientMessageID,
+			&i.ReplyToID,
+			&i.Revision,
+			&i.Attempts,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.ProviderCode,
+			&i.EditedAt,
+			&i.RedactedAt,
+			&i.Citations,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const messageListLatest = `-- name: MessageListLatest :many
+SELECT latest.conversation_id, left(latest.content, 160)::text AS content, latest.author_type
+FROM unnest($1::uuid[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT messages.conversation_id, messages.content, messages.author_type FROM messages
+    WHERE messages.workspace_id = $2 AND messages.conversation_id = wanted.id
+    ORDER BY messages.id DESC LIMIT 1
+) AS latest
+`
+
+type MessageListLatestParams struct {
+	ConversationIDs []uuid.UUID
+	WorkspaceID     uuid.UUID
+}
+
+type MessageListLatestRow struct {
+	ConversationID uuid.UUID
+	Content        string
+	AuthorType     model.MessageAuthorType
+}
+
+// The beginning of the latest message of each conversation.
+func (q *Queries) MessageListLatest(ctx context.Context, db DBTX, arg MessageListLatestParams) ([]MessageListLatestRow, error) {
+	rows, err := db.Query(ctx, messageListLatest, arg.ConversationIDs, arg.WorkspaceID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []MessageListLatestRow{}
+	for rows.Next() {
+		var i MessageListLatestRow
+		if err := rows.Scan(&i.ConversationID, &i.Content, &i.AuthorType); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const messageListNewest = `-- name: MessageListNewest :many
 SELECT workspace_id, id, conversation_id, role, content, author_type, contact_id, agent_id, operator_id, delivery_status, created_at, external_id, client_message_id, reply_to_id, revision, attempts, error_code, error_message, provider_code, edited_at, redacted_at, citations FROM messages
 WHERE workspace_id = $1 AND conversation_id = $2 AND id < $3

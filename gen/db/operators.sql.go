@@ -166,6 +166,29 @@ func (q *Queries) OperatorLock(ctx context.Context, db DBTX, arg OperatorLockPar
 	return i, err
 }
 
+const operatorOfUser = `-- name: OperatorOfUser :one
+SELECT workspace_id, id, name, created_at, user_id FROM operators WHERE workspace_id = $1 AND user_id = $2::uuid
+`
+
+type OperatorOfUserParams struct {
+	WorkspaceID uuid.UUID
+	UserID      uuid.UUID
+}
+
+// The operator that is linked to a user.
+func (q *Queries) OperatorOfUser(ctx context.Context, db DBTX, arg OperatorOfUserParams) (Operator, error) {
+	row := db.QueryRow(ctx, operatorOfUser, arg.WorkspaceID, arg.UserID)
+	var i Operator
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.Name,
+		&i.CreatedAt,
+		&i.UserID,
+	)
+	return i, err
+}
+
 const operatorUpdate = `-- name: OperatorUpdate :exec
 UPDATE operators SET name = $1, user_id = $2 WHERE workspace_id = $3 AND id = $4
 `

@@ -37,7 +37,8 @@ func newHandler(config Config, parts Parts, document *spec.Document, domain *ser
 	pages, err := console.New(console.Dependencies{
 		DB: parts.DB, Log: parts.Log, Clock: parts.Clock, Limiter: parts.Limiter, Document: document, Sessions: domain.sessions,
 		Users: domain.users, Tokens: domain.tokens, Integrations: domain.integrations, Analytics: domain.analytics,
-		Audit: domain.auditLog, Channels: domain.channels, Simulators: parts.Simulators, ClientIP: clientIP, PublicURL: config.PublicURL,
+		Audit: domain.auditLog, Channels: domain.channels, Conversations: domain.conversations, Contacts: domain.contacts, Leads: domain.leads, Streams: domain.inbox,
+		Simulators: parts.Simulators, ClientIP: clientIP, PublicURL: config.PublicURL,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)

@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/avelto/convo/db"
+	"github.com/avelto/convo/internal/api/console"
 	"github.com/avelto/convo/internal/api/hooks"
 	"github.com/avelto/convo/internal/api/representation"
 	"github.com/avelto/convo/internal/api/spec"
@@ -63,6 +64,7 @@ type services struct {
 	knowledge     *knowledge.Service
 	widget        *widget.Service
 	streams       *widget.Streams
+	inbox         *console.Streams
 	events        *event.Feed
 	idempotency   *idempotency.Store
 	tokens        *token.Service
@@ -101,7 +103,7 @@ func (a *App) newServices(ctx context.Context, config Config, parts Parts, docum
 		return nil, err
 	}
 	return &services{
-		hooks: received, widget: chat, streams: streams,
+		hooks: received, widget: chat, streams: streams, inbox: a.newInbox(parts),
 		leads:         &lead.Service{DB: on, IDs: ids, Clock: now, Pages: pages, Events: events},
 		conversations: conversations,
 		contacts:      &contact.Service{DB: on, Clock: now, Pages: pages, Events: events, Conversations: conversations, Jobs: jobs},
@@ -148,6 +150,13 @@ func (a *App) newWidget(config Config, parts Parts, document *spec.Document, out
 	streams := widget.NewStreams(chat, parts.Log)
 	a.loops = append(a.loops, streams.Run)
 	return chat, streams, nil
+}
+
+// newInbox returns the streams of the console, which end with the app's loops.
+func (a *App) newInbox(parts Parts) *console.Streams {
+	streams := console.NewStreams(a.live, parts.Log)
+	a.loops = append(a.loops, streams.Run)
+	return streams
 }
 
 // newEventRecorder returns a recorder that stores events as the API shows them.

@@ -26,7 +26,10 @@ import (
 	"github.com/avelto/convo/internal/domain/audit"
 	"github.com/avelto/convo/internal/domain/channel"
 	"github.com/avelto/convo/internal/domain/channel/simulator"
+	"github.com/avelto/convo/internal/domain/contact"
+	"github.com/avelto/convo/internal/domain/conversation"
 	"github.com/avelto/convo/internal/domain/integration"
+	"github.com/avelto/convo/internal/domain/lead"
 	"github.com/avelto/convo/internal/domain/token"
 	"github.com/avelto/convo/internal/domain/user"
 	"github.com/avelto/convo/internal/platform/clock"
@@ -38,7 +41,7 @@ import (
 const Path = "/app"
 
 // homePath is the page that the console opens with.
-const homePath = "/app/analytics"
+const homePath = inboxPath
 
 const (
 	sessionLife = 24 * time.Hour
@@ -55,10 +58,15 @@ type Dependencies struct {
 	Analytics    *analytics.Service
 	Audit        *audit.Log
 	Channels     *channel.Service
-	Limiter      ratelimit.Limiter
-	Sessions     *user.Sessions
-	Clock        clock.Clock
-	Log          *slog.Logger
+	// Conversations, Contacts and Leads are those of the inbox, and Streams its open streams.
+	Conversations *conversation.Service
+	Contacts      *contact.Service
+	Leads         *lead.Service
+	Streams       *Streams
+	Limiter       ratelimit.Limiter
+	Sessions      *user.Sessions
+	Clock         clock.Clock
+	Log           *slog.Logger
 	// Document defines the scopes, events and rate limits.
 	Document  *spec.Document
 	ClientIP  func(*http.Request) string
@@ -90,7 +98,7 @@ func New(d Dependencies) (http.Handler, error) {
 		c.scopes = append(c.scopes, scopeChoice{scope, descriptions[scope]})
 	}
 	c.templates = web.NewTemplates("console", template.FuncMap{
-		"date": date, "action": actionName, "moment": moment, "tone": tone, "since": c.since, "short": short, "percent": percent, "duration": duration,
+		"date": date, "action": actionName, "moment": moment, "tone": tone, "since": c.since, "status": statusName, "short": short, "percent": percent, "duration": duration,
 		"expiries": func() []expiry { return expiries }, "granularities": func() []api.AnalyticsGranularity { return granularities },
 		"groupings": func() []api.AnalyticsGroupBy { return groupings },
 	})
@@ -104,7 +112,9 @@ func New(d Dependencies) (http.Handler, error) {
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.renderError(w, r, visitor{}, http.StatusForbidden, "Cross-site request blocked", "The form was submitted from another site.")
 	}))
-	pages := c.sessions.LoadAndSave(c.routes())
+	pages := http.NewServeMux()
+	pages.HandleFunc("GET /app/inbox/{id}/events", c.streamConversation)
+	pages.Handle("/", c.sessions.LoadAndSave(c.routes()))
 	return guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		pages.ServeHTTP(w, r.WithContext(user.WithCaller(r.Context(), ratelimit.Network(d.ClientIP(r)))))
 	})), nil
@@ -135,6 +145,9 @@ func (c *console) routes() http.Handler {
 	mux.HandleFunc("POST /app/sign-in", c.signIn)
 	mux.HandleFunc("POST /app/sign-out", c.signedIn(c.signOut))
 	mux.HandleFunc("POST /app/workspace", c.signedIn(c.switchWorkspace))
+	mux.HandleFunc("GET /app/inbox", c.signedIn(c.showInbox))
+	mux.HandleFunc("GET /app/inbox/{id}", c.signedIn(c.showConversation))
+	mux.HandleFunc("POST /app/inbox/{id}/{action}", c.signedIn(c.changeConversation))
 	mux.HandleFunc("GET /app/analytics", c.signedIn(c.showAnalytics))
 	mux.HandleFunc("GET /app/settings/api-tokens", c.signedIn(c.listTokens))
 	mux.HandleFunc("GET /app/settings/api-tokens/new", c.signedIn(c.newToken))
@@ -257,7 +270,7 @@ type view struct {
 }
 
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) error {
-	v.Path, v.Navigation = r.URL.Path, c.navigation(r.URL.Path)
+	v.Path, v.Navigation = r.URL.Path, c.navigation(r.Context(), v.Visitor, r.URL.Path)
 	if status == http.StatusOK {
 		v.Notice, v.Failure = c.sessions.PopString(r.Context(), keyNotice), c.sessions.PopString(r.Context(), keyFailure)
 	}
@@ -274,14 +287,14 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 // back redirects to a page that shows the notice.
 func (c *console) back(w http.ResponseWriter, r *http.Request, path, notice string) error {
 	c.sessions.Put(r.Context(), keyNotice, notice)
-	http.Redirect(w, r, path, http.StatusSeeOther)
+	http.Redirect(w, r, path, http.StatusSeeOther) //nolint:gosec // a path of the console, with parsed IDs
 	return nil
 }
 
 // backFailed redirects to a page that says what has failed.
 func (c *console) backFailed(w http.ResponseWriter, r *http.Request, path, failure string) error {
 	c.sessions.Put(r.Context(), keyFailure, failure)
-	http.Redirect(w, r, path, http.StatusSeeOther)
+	http.Redirect(w, r, path, http.StatusSeeOther) //nolint:gosec // a path of the console, with parsed IDs
 	return nil
 }
 

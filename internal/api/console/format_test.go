@@ -72,14 +72,14 @@ func TestNextOnlyReturnsConsolePaths(t *testing.T) {
 	t.Parallel()
 	for asked, want := range map[string]string{
 		"/app/settings/audit?by=USER": "/app/settings/audit?by=USER",
-		"":                            "/app/analytics",
-		"/application":                "/app/analytics",
-		"/app":                        "/app/analytics",
-		"https://evil.example/app/":   "/app/analytics",
-		"//evil.example/app/":         "/app/analytics",
-		`/app/\evil.example`:          "/app/analytics",
-		"app/settings":                "/app/analytics",
-		"%zz":                         "/app/analytics",
+		"":                            "/app/inbox",
+		"/application":                "/app/inbox",
+		"/app":                        "/app/inbox",
+		"https://evil.example/app/":   "/app/inbox",
+		"//evil.example/app/":         "/app/inbox",
+		`/app/\evil.example`:          "/app/inbox",
+		"app/settings":                "/app/inbox",
+		"%zz":                         "/app/inbox",
 	} {
 		require.Equal(t, want, next(asked), asked)
 	}

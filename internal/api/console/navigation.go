@@ -1,6 +1,12 @@
 package console
 
-import "strings"
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+)
 
 // section is a link of the navigation.
 type section struct {
@@ -16,9 +22,23 @@ type group struct {
 	Sections []section
 }
 
+// mostCounted is up to where conversations are counted.
+const mostCounted = 100
+
 // navigation returns the sections of the console, and marks the one that a path is in.
-func (c *console) navigation(path string) []group {
-	work := []section{{Title: "Analytics", Path: homePath}}
+func (c *console) navigation(ctx context.Context, v visitor, path string) []group {
+	if v.Workspace.ID == uuid.Nil {
+		return nil
+	}
+	inbox := section{Title: "Inbox", Path: inboxPath}
+	// A page is shown without the count if it cannot be read.
+	if n, err := c.Conversations.CountHandedOff(ctx, v.Workspace.ID, mostCounted); err == nil && n > 0 {
+		inbox.Count, inbox.CountLabel = strconv.FormatInt(n, 10), "with operators"
+		if n == mostCounted {
+			inbox.Count = strconv.Itoa(mostCounted-1) + "+"
+		}
+	}
+	work := []section{inbox, {Title: "Analytics", Path: "/app/analytics"}}
 	if c.Simulators != nil {
 		work = append(work, section{Title: "Simulator", Path: simulatorPath})
 	}

@@ -15,7 +15,7 @@ import (
 
 // pages holds the routes that require a session.
 var pages = []string{
-	"GET /app", "GET /app/analytics", "GET /app/settings/api-tokens", "GET /app/settings/api-tokens/new", "POST /app/settings/api-tokens",
+	"GET /app", "GET /app/inbox", "GET /app/inbox/x", "POST /app/inbox/x/close", "GET /app/analytics", "GET /app/settings/api-tokens", "GET /app/settings/api-tokens/new", "POST /app/settings/api-tokens",
 	"GET /app/settings/webhooks", "GET /app/settings/webhooks/new", "POST /app/settings/webhooks", "GET /app/settings/members", "GET /app/settings/audit",
 	"GET /app/settings/audit.csv", "POST /app/workspace", "POST /app/sign-out", "GET /app/nothing",
 }
@@ -155,7 +155,7 @@ func TestSignInIsNoOpenRedirect(t *testing.T) {
 	member(t, s, s.Workspace(t, "acme"))
 	for _, next := range []string{"https://evil.example.com/app/", "//evil.example.com/app/x", `/\evil.example.com`, "/docs", "javascript:alert(1)", "/app/\r\nX: y"} {
 		in := newPerson(t, s).post(t, "/app/sign-in", url.Values{"email": {email}, "password": {password}, "next": {next}}).want(t, http.StatusSeeOther)
-		require.Equal(t, "/app/analytics", in.Header.Get("Location"), next)
+		require.Equal(t, "/app/inbox", in.Header.Get("Location"), next)
 	}
 }
 

@@ -58,6 +58,11 @@ func parse(folder string, functions template.FuncMap) (map[string]*template.Temp
 
 // Execute renders a page completely, so that an error never truncates a response.
 func (t *Templates) Execute(name string, data any) ([]byte, error) {
+	return t.Part(name, "page", data)
+}
+
+// Part renders a template of a page.
+func (t *Templates) Part(name, part string, data any) ([]byte, error) {
 	pages, err := t.load()
 	if err != nil {
 		return nil, err
@@ -67,7 +72,7 @@ func (t *Templates) Execute(name string, data any) ([]byte, error) {
 		return nil, fmt.Errorf("template %s not found", name)
 	}
 	var out bytes.Buffer
-	if err := page.ExecuteTemplate(&out, "page", data); err != nil {
+	if err := page.ExecuteTemplate(&out, part, data); err != nil {
 		return nil, fmt.Errorf("template %s: %w", name, err)
 	}
 	return out.Bytes(), nil

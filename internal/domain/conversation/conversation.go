@@ -42,6 +42,12 @@ type Filter struct {
 	AgentID, ChannelID *uuid.UUID
 	Status             *api.ConversationStatus
 	TagIDs             []uuid.UUID
+	// OperatorID selects those that are assigned to an operator, and Unassigned those that are
+	// assigned to none.
+	OperatorID *uuid.UUID
+	Unassigned bool
+	// ContactIDs selects those with one of some contacts; nil for all.
+	ContactIDs []uuid.UUID
 }
 
 func (f Filter) list(workspaceID uuid.UUID) page.List {
@@ -50,6 +56,9 @@ func (f Filter) list(workspaceID uuid.UUID) page.List {
 		parts[2] = string(*f.Status)
 	}
 	parts[3] = fmt.Sprint(f.TagIDs)
+	if f.OperatorID != nil || f.Unassigned || f.ContactIDs != nil {
+		parts = append(parts, fmt.Sprint(f.OperatorID, f.Unassigned, f.ContactIDs))
+	}
 	return page.List{Workspace: workspaceID, Name: "conversations", Filters: parts}
 }
 
@@ -69,12 +78,14 @@ func (s *Service) query(ctx context.Context, workspaceID uuid.UUID, f Filter, be
 		return db.New().ConversationList(ctx, on, db.ConversationListParams{
 			WorkspaceID: workspaceID, BeforeID: before, RowLimit: limit,
 			AgentID: f.AgentID, ChannelID: f.ChannelID, Status: (*string)(f.Status),
+			OperatorID: f.OperatorID, Unassigned: f.Unassigned, ContactIDs: f.ContactIDs,
 		})
 	}
 	tagged, err := db.New().ConversationListTagged(ctx, on, db.ConversationListTaggedParams{
 		WorkspaceID: workspaceID, BeforeID: before, RowLimit: limit,
 		FirstTagID: f.TagIDs[0], OtherTagIDs: f.TagIDs[1:],
 		AgentID: f.AgentID, ChannelID: f.ChannelID, Status: (*string)(f.Status),
+		OperatorID: f.OperatorID, Unassigned: f.Unassigned, ContactIDs: f.ContactIDs,
 	})
 	rows := make([]db.ConversationListRow, len(tagged))
 	for i, row := range tagged {

@@ -53,6 +53,12 @@ type NewLead struct {
 	Entry func(leadID uuid.UUID) *audit.Entry
 }
 
+// OfConversation returns the latest lead of a conversation, or postgres.ErrNotFound.
+func (s *Service) OfConversation(ctx context.Context, workspaceID, conversationID uuid.UUID) (db.Lead, error) {
+	row, err := db.New().LeadOfConversation(ctx, s.DB, db.LeadOfConversationParams{WorkspaceID: workspaceID, ConversationID: conversationID})
+	return row, postgres.Found("get lead of conversation", err)
+}
+
 // Create stores a lead in stage NEW, without a score.
 func (s *Service) Create(ctx context.Context, on postgres.Conn, workspaceID uuid.UUID, in NewLead) (db.Lead, error) {
 	leadID, now := s.IDs.New()
