@@ -175,6 +175,7 @@ contract-tools:
 
 curl:
 	@scripts/install.sh curl curl
+	@scripts/install.sh jq jq
 
 scripts/browser/node_modules: scripts/browser/package-lock.json
 	@cd scripts/browser && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --loglevel=error --no-audit --no-fund >/dev/null && touch node_modules

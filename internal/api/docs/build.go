@@ -29,8 +29,9 @@ type endpoint struct {
 	ResponseNote           template.HTML
 	Headers                []property
 	Errors                 []statusLine
-	Curl, TypeScript       string
+	Samples                []codeSample
 	MaxBody                int64
+	Variables              []string // of the samples
 }
 
 type statusLine struct {
@@ -111,10 +112,8 @@ func (b *builder) endpoint(o *spec.Operation) (e endpoint, err error) {
 		return e, err
 	}
 	example := b.examples[o.ID]
-	if e.Curl, err = curl(b.base, o, example); err != nil {
-		return e, err
-	}
-	e.TypeScript, err = typescript(b.base, o, example)
+	e.Variables = variables(o, example)
+	e.Samples, err = codeSamples(b.base, o, example)
 	return e, err
 }
 

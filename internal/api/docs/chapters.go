@@ -19,6 +19,9 @@ type chapter struct {
 	search                []searchEntry
 }
 
+// guideGroup is the navigation group of the pages whose whole text is searched.
+const guideGroup = "Guide"
+
 // chapters returns all pages in navigation order.
 func (b *builder) chapters(origin string) ([]chapter, error) {
 	guide, err := b.guide()
@@ -59,8 +62,7 @@ func (b *builder) guide() ([]chapter, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", all[i].path, err)
 		}
-		all[i].group, all[i].model = "Guide", model
-		all[i].search = []searchEntry{{Title: all[i].title, Kind: "Guide", URL: all[i].path}}
+		all[i].group, all[i].model = guideGroup, model
 		if events, ok := model.([]event); ok {
 			for _, e := range events {
 				all[i].search = append(all[i].search, searchEntry{Title: e.Name, Kind: "Event", URL: all[i].path + "#" + anchor(e.Name), Text: e.Summary})
@@ -85,8 +87,9 @@ func (b *builder) endpointPages() ([]chapter, error) {
 			path: Path + "/" + strings.ToLower(t.Name), title: t.Name, template: "endpoints", group: "Endpoints",
 			model: struct {
 				Description template.HTML
+				Setup       string
 				Endpoints   []endpoint
-			}{description, endpoints},
+			}{description, setup(b.base, needed(endpoints)), endpoints},
 			search: []searchEntry{{Title: t.Name, Kind: "Endpoints", URL: Path + "/" + strings.ToLower(t.Name), Text: t.Description}},
 		}
 		for _, e := range endpoints {
@@ -99,6 +102,14 @@ func (b *builder) endpointPages() ([]chapter, error) {
 		all = append(all, c)
 	}
 	return all, nil
+}
+
+// needed returns the variables of the samples of endpoints.
+func needed(endpoints []endpoint) (all []string) {
+	for _, e := range endpoints {
+		all = append(all, e.Variables...)
+	}
+	return all
 }
 
 func (b *builder) errorPages(origin string) ([]chapter, error) {
@@ -121,7 +132,7 @@ func (b *builder) errorPages(origin string) ([]chapter, error) {
 
 			Body       string
 			Operations []*spec.Operation
-		}{code, string(body), b.raisedBy(code.Status)}, search: []searchEntry{{Title: code.Code, Kind: fmt.Sprintf("Error %d", code.Status), URL: path, Text: code.Title}}}
+		}{code, string(body), b.raisedBy(code.Status)}, search: []searchEntry{{Title: code.Code, Kind: fmt.Sprintf("Error %d", code.Status), URL: path, Text: fmt.Sprint(code.Status, " ", code.Title, " ", plainText(string(code.Description)))}}}
 	}
 	return all, nil
 }

@@ -11,14 +11,16 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/avelto/convo/internal/api/chain"
 	"github.com/avelto/convo/internal/api/spec"
 )
 
 // curl returns a command line that works in a shell where AVELTO_TOKEN is set.
 func curl(base string, o *spec.Operation, e spec.Example) (string, error) {
-	lines := []string{"curl " + strconv.Quote(base+e.Target())}
+	url := strconv.Quote(base + target(o, e, shellVariable))
+	lines := []string{"curl " + url}
 	if o.Method != http.MethodGet {
-		lines[0] = "curl -X " + o.Method + " " + strconv.Quote(base+e.Target())
+		lines[0] = "curl -X " + o.Method + " " + url
 	}
 	if !o.Public {
 		lines = append(lines, `-H "Authorization: Bearer $AVELTO_TOKEN"`)
@@ -33,147 +35,97 @@ func curl(base string, o *spec.Operation, e spec.Example) (string, error) {
 	case e.File != "":
 		lines = append(lines, "--data-binary @"+e.File)
 	case e.Body != nil:
-		var compact bytes.Buffer
-		if err := json.Compact(&compact, e.Body); err != nil {
-			return "", fmt.Errorf("example: %w", err)
+		compact, err := compacted(chain.Body(e.Body))
+		if err != nil {
+			return "", err
 		}
-		lines = append(lines, "-d '"+strings.ReplaceAll(compact.String(), "'", `'\''`)+"'")
+		lines = append(lines, "-d "+shellQuote(compact))
 	}
 	return strings.Join(lines, " \\\n  "), nil
 }
 
-// typescript returns a program that calls the operation with the SDK: path parameters
-// first, then the body or the query.
-func typescript(base string, o *spec.Operation, e spec.Example) (string, error) {
-	var arguments []string
+func compacted(raw json.RawMessage) (string, error) {
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, raw); err != nil {
+		return "", fmt.Errorf("example: %w", err)
+	}
+	return compact.String(), nil
+}
+
+// environment returns the environment variable of a variable: LEAD_ID for leadId.
+func environment(variable string) string {
+	return strings.ToUpper(upper.ReplaceAllString(variable, "_$0"))
+}
+
+var upper = regexp.MustCompile(`[A-Z]`)
+
+func shellVariable(variable string) string {
+	if variable == chain.Unique {
+		return "$(date +%s)-$$"
+	}
+	return "$" + environment(variable)
+}
+
+// shellQuote quotes a text with single quotes, but its variables with double quotes.
+func shellQuote(text string) string {
+	text = strings.ReplaceAll(text, "'", `'\''`)
+	return "'" + chain.Replace(text, func(variable string) string { return `'"` + shellVariable(variable) + `"'` }) + "'"
+}
+
+// target returns the path and query of a sample, with variables for ids.
+func target(o *spec.Operation, e spec.Example, value func(variable string) string) string {
+	path := o.Path
 	for _, p := range o.Parameters {
 		if p.In != openapi3.ParameterInPath {
 			continue
 		}
-		argument := fmt.Sprint(p.Example)
-		if !p.Schema.Value.Type.Is(openapi3.TypeInteger) {
-			argument = quote(argument)
+		given := fmt.Sprint(p.Example)
+		if variable := chain.Parameter(o, p.Name); variable != "" {
+			if id := value(variable); variable != chain.Provider { // which has a name in place of an id
+				given = id
+			}
 		}
-		arguments = append(arguments, argument)
+		path = strings.ReplaceAll(path, "{"+p.Name+"}", given)
 	}
-	before := ""
-	switch {
-	case e.File != "":
-		before = "import { openAsBlob } from 'node:fs';\n"
-		arguments = append(arguments, fmt.Sprintf("await openAsBlob(%s, { type: %s })", quote(e.File), quote(e.ContentType)), fmt.Sprintf("{ name: %s }", quote(e.File)))
-	case e.Body != nil:
-		literal, err := object(e.Body, "")
-		if err != nil {
-			return "", err
-		}
-		arguments = append(arguments, literal)
-	case len(e.Query) > 0:
-		arguments = append(arguments, query(o, e))
+	if path == "" { // in tests
+		path = e.Path
 	}
-	call := fmt.Sprintf("await client.%s(%s);", o.SDKMethod, strings.Join(arguments, ", "))
-	if name := resultName(o); name != "" {
-		call = "const " + name + " = " + call
-	}
-	return before + "import { AveltoClient } from '@convo/sdk';\n\n" +
-		newClient(base) + call, nil
+	e.Path = path
+	return e.Target()
 }
 
-// newClient creates a client of the server. The hosted service is the SDK's default.
-func newClient(base string) string {
-	if base == hostedOrigin+spec.BasePath {
-		return "const client = new AveltoClient({ apiKey: process.env.AVELTO_TOKEN! });\n"
-	}
-	return "const client = new AveltoClient({\n  apiKey: process.env.AVELTO_TOKEN!,\n  baseUrl: " + quote(base) + ",\n});\n"
-}
-
-// resultName names the result variable: a list after its items.
-func resultName(o *spec.Operation) string {
-	names := strings.Split(o.SDKMethod, ".")
-	resource, method := names[len(names)-2], names[len(names)-1]
-	switch {
-	case o.Method == http.MethodDelete:
+// variables returns the variables of a sample.
+func variables(o *spec.Operation, e spec.Example) []string {
+	var all []string
+	target(o, e, func(variable string) string {
+		all = append(all, variable)
 		return ""
-	case method == "list":
-		return resource
-	case strings.HasPrefix(method, "list"):
-		return strings.ToLower(method[4:5]) + method[5:]
+	})
+	return append(all, chain.Variables(string(chain.Body(e.Body)))...)
+}
+
+// setup returns a shell script that creates what variables name, and exports their ids.
+func setup(base string, names []string) string {
+	var commands []string
+	for _, r := range chain.For(names) {
+		line := "curl -s"
+		if r.Method != http.MethodGet {
+			line += " -X " + r.Method
+		}
+		line += ` "` + base + chain.Replace(r.Path, shellVariable) + "\" \\\n  " + `-H "Authorization: Bearer $AVELTO_TOKEN"`
+		if r.Body != "" {
+			line += " \\\n  -H \"Content-Type: " + r.Type + "\" \\\n  -d " + shellQuote(r.Body)
+		}
+		field := "." + index.ReplaceAllString(r.Field, "[$1]")
+		name := environment(r.Variable)
+		if r.Wait {
+			commands = append(commands, "until "+name+"=$("+line+" | jq -re '"+field+"'); do sleep 1; done\nexport "+name)
+			continue
+		}
+		commands = append(commands, "export "+name+"=$("+line+" | jq -r '"+field+"')")
 	}
-	return "result"
+	return strings.Join(commands, "\n\n")
 }
 
-func query(o *spec.Operation, e spec.Example) string {
-	var properties []string
-	for _, q := range e.Query {
-		value := quote(q.Value)
-		for _, p := range o.Parameters {
-			if p.Name == q.Name && p.Schema.Value.Type.Is("integer") {
-				value = q.Value
-			}
-		}
-		properties = append(properties, q.Name+": "+value)
-	}
-	return "{ " + strings.Join(properties, ", ") + " }"
-}
-
-var identifier = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]*$`)
-
-// object formats JSON as a TypeScript literal.
-func object(raw json.RawMessage, margin string) (string, error) {
-	raw = bytes.TrimSpace(raw)
-	inner := margin + "  "
-	var parts []string
-	switch raw[0] {
-	case '{':
-		properties, err := spec.ParseObject(raw)
-		if err != nil {
-			return "", err
-		}
-		for _, m := range properties {
-			value, err := object(m.Value, inner)
-			if err != nil {
-				return "", err
-			}
-			name := m.Name
-			if !identifier.MatchString(name) {
-				name = quote(name)
-			}
-			parts = append(parts, name+": "+value)
-		}
-		return wrap("{", "}", " ", parts, margin), nil
-	case '[':
-		var items []json.RawMessage
-		if err := json.Unmarshal(raw, &items); err != nil {
-			return "", fmt.Errorf("example: %w", err)
-		}
-		for _, item := range items {
-			value, err := object(item, inner)
-			if err != nil {
-				return "", err
-			}
-			parts = append(parts, value)
-		}
-		return wrap("[", "]", "", parts, margin), nil
-	case '"':
-		var text string
-		if err := json.Unmarshal(raw, &text); err != nil {
-			return "", fmt.Errorf("example: %w", err)
-		}
-		return quote(text), nil
-	}
-	return string(raw), nil
-}
-
-const lineWidth = 60
-
-// wrap puts short literals on one line.
-func wrap(open, closing, space string, parts []string, margin string) string {
-	line := open + space + strings.Join(parts, ", ") + space + closing
-	if len(line) <= lineWidth && !strings.Contains(line, "\n") {
-		return line
-	}
-	return open + "\n" + margin + "  " + strings.Join(parts, ",\n"+margin+"  ") + ",\n" + margin + closing
-}
-
-func quote(text string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`).Replace(text) + "'"
-}
+// index matches a number in the path to a field.
+var index = regexp.MustCompile(`\b(\d+)\b`)

@@ -1,7 +1,9 @@
 package docs
 
 import (
+	"html"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -31,7 +33,7 @@ func (s *Site) serveSearch(w http.ResponseWriter, r *http.Request) {
 	content, err := s.templates.Execute("search", view{Title: "Search", Path: Path + "/search", Nav: s.nav, Page: struct {
 		Query string
 		Found []searchEntry
-	}{query, find(s.search, query)}})
+	}{query, find(s.search(), query)}})
 	if err != nil {
 		panic(err)
 	}
@@ -64,4 +66,84 @@ func find(entries []searchEntry, query string) []searchEntry {
 	found := slices.DeleteFunc(slices.Clone(entries), func(e searchEntry) bool { return rank(e) == 0 })
 	slices.SortStableFunc(found, func(a, b searchEntry) int { return rank(b) - rank(a) })
 	return found[:min(len(found), maxFound)]
+}
+
+var (
+	section  = regexp.MustCompile(`<h2 id="([^"]+)">`)
+	markup   = regexp.MustCompile(`<[^>]*>`)
+	mainPart = regexp.MustCompile(`(?s)<main[^>]*>(.*?)<p class="foot">`)
+)
+
+// index returns the entries of all pages: those that they have, and the sections of the
+// guides with all their text.
+func (s *Site) index(all []chapter) (entries []searchEntry) {
+	for _, c := range all {
+		entries = append(entries, c.search...)
+		if c.group != guideGroup {
+			continue
+		}
+		plain, err := unpack(s.pages[c.path]().packed)
+		if err != nil {
+			panic(err) // unreachable: the page was packed here
+		}
+		found := mainPart.FindSubmatch(plain)
+		if found == nil {
+			continue
+		}
+		entries = append(entries, sections(c, string(found[1]))...)
+	}
+	for i := range entries {
+		entries[i].Text += synonyms(entries[i].Title + " " + entries[i].Text)
+	}
+	return entries
+}
+
+// sections returns an entry for each section of a page, the first without a heading.
+func sections(c chapter, content string) (entries []searchEntry) {
+	starts := section.FindAllStringSubmatchIndex(content, -1)
+	end := len(content)
+	for _, at := range slices.Backward(starts) {
+		text := plainText(content[at[0]:end])
+		heading, _, _ := strings.Cut(content[at[1]:], "</h2>")
+		entries = append(entries, searchEntry{Title: c.title + ": " + plainText(heading), Kind: guideGroup, URL: c.path + "#" + content[at[2]:at[3]], Text: text})
+		end = at[0]
+	}
+	entries = append(entries, searchEntry{Title: c.title, Kind: guideGroup, URL: c.path, Text: plainText(content[:end])})
+	slices.Reverse(entries)
+	return entries
+}
+
+// plainText returns the text of HTML.
+func plainText(content string) string {
+	return strings.Join(strings.Fields(html.UnescapeString(markup.ReplaceAllString(content, " "))), " ")
+}
+
+// related are words that people search for and the pages that they mean, by a phrase of
+// the page.
+var related = []struct{ phrase, words string }{
+	{"signature", "hmac sign verify verification"},
+	{"rate limit", "429 throttle throttling quota"},
+	{"429", "rate limit throttle"},
+	{"unauthenticated", "unauthorized auth login bearer"},
+	{"authorization", "auth bearer api key login"},
+	{"missing_scope", "forbidden permission"},
+	{"idempotency", "retry duplicate once"},
+	{"cursor", "pages paging next limit offset"},
+	{"requests.post", "python"},
+	{"webhook", "callback hook"},
+	{"lead", "crm prospect"},
+	{"conversation", "chat inbox"},
+	{"knowledge", "rag document faq"},
+}
+
+// synonyms returns the related words of a text.
+func synonyms(text string) string {
+	text = strings.ToLower(text)
+	var words strings.Builder
+	for _, one := range related {
+		if strings.Contains(text, one.phrase) {
+			words.WriteString(" " + one.words)
+		}
+	}
+	return words.String()
 }

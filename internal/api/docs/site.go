@@ -1,5 +1,5 @@
-// Package docs serves the documentation site. All pages are rendered from the OpenAPI
-// document on the first visit and cached compressed.
+// Package docs serves the documentation site. The pages are rendered from the OpenAPI
+// document, each on its first visit, and cached compressed.
 package docs
 
 import (
@@ -43,8 +43,8 @@ type Site struct {
 	PublicURL string
 
 	once      sync.Once
-	pages     map[string]page // by path
-	search    []searchEntry
+	pages     map[string]func() page // by path; each is rendered on its first visit
+	search    func() []searchEntry   // made on the first search
 	nav       []group
 	templates *web.Templates
 	err       error
@@ -65,6 +65,7 @@ func NewSite(publicURL string) *Site {
 		PublicURL: publicURL,
 		templates: web.NewTemplates("docs", template.FuncMap{
 			"lower": strings.ToLower, "statusText": statusText, "anchor": anchor, "sample": newShown,
+			"languages": func() []string { return languages }, "languageName": func(language string) string { return languageNames[language] },
 		}),
 		explorer: http.StripPrefix(explorerAssets, statigz.FileServer(static.FS)),
 	}
@@ -89,11 +90,12 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveSearch(w, r)
 		return
 	}
-	found, ok := s.pages[strings.TrimSuffix(r.URL.Path, "/")]
+	render, ok := s.pages[strings.TrimSuffix(r.URL.Path, "/")]
 	if !ok {
-		s.send(w, r, http.StatusNotFound, s.pages["404"])
+		s.send(w, r, http.StatusNotFound, s.pages["404"]())
 		return
 	}
+	found := render()
 	if s.PublicURL == "" {
 		found = s.addressed.page(r, found)
 	}
@@ -175,7 +177,7 @@ func (s *Site) render() {
 	}
 	origin := cmp.Or(s.PublicURL, unknownOrigin)
 	b := &builder{document: read, spec: document, examples: examples, base: origin + spec.BasePath}
-	s.pages = map[string]page{}
+	s.pages = map[string]func() page{}
 	s.err = s.renderAll(b, cmp.Or(s.PublicURL, hostedOrigin)) // the origin in the types of errors
 }
 
@@ -186,20 +188,24 @@ func (s *Site) renderAll(b *builder, origin string) error {
 	}
 	s.nav = navigation(all)
 	for _, c := range all {
-		content, err := s.templates.Execute(c.template, view{
-			Title: c.title, Path: c.path, Base: b.base, Nav: s.nav, Info: info{b.Info.Summary, b.Info.Version}, Page: c.model,
+		s.pages[c.path] = sync.OnceValue(func() page {
+			content, err := s.templates.Execute(c.template, view{
+				Title: c.title, Path: c.path, Base: b.base, Nav: s.nav, Info: info{b.Info.Summary, b.Info.Version}, Page: c.model,
+			})
+			if err != nil {
+				panic(fmt.Errorf("page %s: %w", c.path, err))
+			}
+			return newPage(content, "text/html; charset=utf-8")
 		})
+	}
+	s.search = sync.OnceValue(func() []searchEntry { return s.index(all) })
+	s.pages[Path+"/search.json"] = sync.OnceValue(func() page {
+		index, err := json.Marshal(s.search())
 		if err != nil {
-			return err
+			panic(fmt.Errorf("search index: %w", err)) // unreachable: strings always marshal
 		}
-		s.pages[c.path] = newPage(content, "text/html; charset=utf-8")
-		s.search = append(s.search, c.search...)
-	}
-	index, err := json.Marshal(s.search)
-	if err != nil {
-		return fmt.Errorf("search index: %w", err)
-	}
-	s.pages[Path+"/search.json"] = newPage(index, "application/json")
+		return newPage(index, "application/json")
+	})
 	return nil
 }
 
@@ -224,9 +230,15 @@ func anchor(name string) string {
 }
 
 // shown is a code sample with a copy button.
-type shown struct{ Name, ID, Language, Code string }
+type shown struct {
+	Name, ID, Language string
+	Code               template.HTML
+}
 
-func newShown(name, id, language, code string) shown { return shown{name, id, language, code} }
+func newShown(name, id, language, code string) (shown, error) {
+	highlighted, err := highlight(language, code)
+	return shown{name, id, language, highlighted}, err
+}
 
 func sample(name string) (string, error) {
 	content, err := samples.Files.ReadFile(name)

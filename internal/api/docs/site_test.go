@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avelto/convo/internal/api/spec"
+	"github.com/avelto/convo/internal/api/web"
 	"github.com/avelto/convo/internal/testing/apitest"
 )
 
@@ -35,7 +37,7 @@ func TestPagesAreValid(t *testing.T) {
 		require.Contains(t, policy, "default-src 'none'")
 		require.NotContains(t, policy, "unsafe")
 		require.Empty(t, inlined.FindString(page), path)
-		require.Less(t, weight(t, s, path, page), 300_000, path)
+		require.Less(t, weight(t, s, path, page), 100_000, path)
 	}
 	for path, page := range pages {
 		for _, found := range link.FindAllStringSubmatch(page, -1) {
@@ -44,17 +46,17 @@ func TestPagesAreValid(t *testing.T) {
 	}
 }
 
-// weight returns the uncompressed size of a page and the assets it loads, excluding
-// Swagger UI.
+// weight returns the compressed size of a page and the assets it loads, excluding Swagger
+// UI.
 func weight(t *testing.T, s *apitest.Server, path, page string) int {
 	t.Helper()
-	sum := len(page)
+	sum := len(web.Pack([]byte(page)))
 	for _, found := range resource.FindAllStringSubmatch(page, -1) {
 		url := html.UnescapeString(found[1])
 		require.True(t, strings.HasPrefix(url, "/"), "%s loads %s", path, url)
 		if !strings.HasPrefix(url, "/docs/explorer/") {
 			_, content := fetch(t, s.Origin+url)
-			sum += len(content)
+			sum += len(web.Pack([]byte(content)))
 		}
 	}
 	return sum
@@ -85,8 +87,10 @@ func TestSiteCoversTheDocument(t *testing.T) {
 	s := listen(t)
 	for _, o := range s.Document.Operations {
 		_, page := fetch(t, s.Origin+"/docs/"+strings.ToLower(o.Definition.Tags[0]))
+		code := strings.Join(sampleCode(page, "typescript"), "\n")
+		require.Contains(t, code, "client."+o.SDKMethod+"(", o.ID)
 		for _, part := range []string{
-			`id="` + o.ID + `"`, spec.BasePath + o.Path + "</code>", html.EscapeString(o.Definition.Summary), "client." + o.SDKMethod + "(",
+			`id="` + o.ID + `"`, spec.BasePath + o.Path + "</code>", html.EscapeString(o.Definition.Summary),
 		} {
 			require.Contains(t, strings.ReplaceAll(page, "&#39;", "'"), strings.ReplaceAll(part, "&#39;", "'"), o.ID)
 		}
@@ -146,6 +150,21 @@ func TestSearchFindsOperations(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(index), &entries))
 	require.Greater(t, len(entries), len(s.Document.Operations)+len(s.Document.Errors))
+}
+
+// TestSearchFindsGuidesStatusesAndSynonyms: people search for what they see, such as a
+// status, and in their own words.
+func TestSearchFindsGuidesStatusesAndSynonyms(t *testing.T) {
+	t.Parallel()
+	s := listen(t)
+	for query, want := range map[string]string{
+		"signature": "/docs/receiving-webhooks", "verify webhook": "/docs/receiving-webhooks", "python": "/docs/receiving-webhooks", "hmac": "/docs/receiving-webhooks",
+		"429": "/docs/errors/rate_limited", "401": "/docs/errors/unauthenticated", "retry": "/docs/idempotency", "throttle": "/docs/rate-limits",
+		"permission": "/docs/errors/missing_scope",
+	} {
+		_, found := fetch(t, s.Origin+"/docs/search?q="+url.QueryEscape(query))
+		require.Contains(t, found, `href="`+want, query)
+	}
 }
 
 func TestUnknownPagesReturn404(t *testing.T) {

@@ -3,8 +3,10 @@ package docs
 import (
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -105,8 +107,11 @@ func TestSamplesNameThisServer(t *testing.T) {
 				require.NoError(t, err)
 				page = string(plain)
 			}
-			require.Contains(t, page, `curl &#34;`+want+`/leads`)
-			require.Contains(t, page, "baseUrl: &#39;"+want+"&#39;")
+			page = html.UnescapeString(regexp.MustCompile(`</?b[^>]*>`).ReplaceAllString(page, ""))
+			require.Contains(t, page, `curl "`+want+`/leads`)
+			require.Contains(t, page, "baseUrl: '"+want+"'")
+			require.Contains(t, page, `requests.get(`+"\n    "+`"`+want+`/leads`)
+			require.Contains(t, page, `http.NewRequest("GET", "`+want+`/leads`)
 			require.NotContains(t, page, "avelto.pl/api")
 			require.NotContains(t, page, unknownOrigin)
 		}
@@ -184,4 +189,19 @@ func TestAnchorsAreValidIDs(t *testing.T) {
 	require.Equal(t, "lead-created", anchor("lead.created"))
 	require.Equal(t, "leads-read", anchor("leads:read"))
 	require.Equal(t, "not-found", anchor("not_found"))
+}
+
+func TestCodeIsHighlighted(t *testing.T) {
+	t.Parallel()
+	for _, language := range append(languages, "json") {
+		got, err := highlight(language, `x("a<b", 1) // "`)
+		require.NoError(t, err)
+		require.Contains(t, string(got), `<b class=s>&#34;a&lt;b&#34;</b>`, language)
+	}
+	plain, err := highlight("", "<b>")
+	require.NoError(t, err)
+	require.Equal(t, "&lt;b&gt;", string(plain))
+	long, err := highlight("go", "package main\n\nfunc main() {}")
+	require.NoError(t, err)
+	require.Equal(t, "<b class=k>package</b> main\n\n<b class=k>func</b> main() {}", strings.ReplaceAll(string(long), " </b>", "</b> "))
 }

@@ -191,3 +191,11 @@ func note(operationID string, status int) {
 		panic(err)
 	}
 }
+
+// Check validates a response that was not received by Do or Send against the document.
+func (s *Server) Check(t testing.TB, method, url string, response Response) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	require.NoError(t, err)
+	s.checker.check(t, request, response)
+}

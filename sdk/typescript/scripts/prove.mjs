@@ -157,8 +157,8 @@ async function typescript() {
   const index = await (await fetch(`${process.env.CONVO_ORIGIN}/docs`)).text();
   for (const path of new Set(Array.from(index.matchAll(/href="(\/docs\/[a-z-]+)"/g), ([, found]) => found))) {
     const page = await (await fetch(process.env.CONVO_ORIGIN + path)).text();
-    for (const [, code] of page.matchAll(/data-language="typescript">([^<]*)<\/code>/g)) {
-      const plain = code.replace(/&(amp|lt|gt|#39|#34);/g, (_, name) => ({ amp: '&', lt: '<', gt: '>', '#39': "'", '#34': '"' })[name]);
+    for (const [, code] of page.matchAll(/data-language="typescript">(.*?)<\/code>/gs)) {
+      const plain = code.replaceAll(/<[^>]+>/g, '').replace(/&(amp|lt|gt|#39|#34);/g, (_, name) => ({ amp: '&', lt: '<', gt: '>', '#39': "'", '#34': '"' })[name]);
       writeFileSync(join(dir, `sample-${++samples}.ts`), `${plain}\nexport {};\n`);
     }
   }
