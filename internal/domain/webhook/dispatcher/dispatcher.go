@@ -22,10 +22,8 @@ const (
 	// busyWait is how long to wait at most for capacity, while more deliveries are due
 	// than were claimed.
 	busyWait = 50 * time.Millisecond
-	// pollFactor is the least wait between polls, as a multiple of the duration of the
-	// last one, so that a slow database is not polled all the time. It is longestRest at
-	// most, since deliveries wait for it.
-	pollFactor  = 1
+	// longestRest bounds the rest after a poll, which is as long as the poll took, so that a
+	// slow database is not polled all the time. Deliveries wait for it.
 	longestRest = 100 * time.Millisecond
 	// longestTimer bounds the waits for which there is a timer. Retries that are due later
 	// are found by polling, which is exact enough for them.
@@ -115,7 +113,7 @@ func (d *Dispatcher) poll(ctx context.Context) {
 	case more: // until an endpoint has capacity again, or other deliveries are due
 		d.Wake.Wait(ctx, busyWait)
 	default:
-		wake.Sleep(ctx, min(pollFactor*time.Since(started), longestRest))
+		wake.Sleep(ctx, min(time.Since(started), longestRest))
 		d.Wake.Wait(ctx, d.Poll)
 	}
 }
