@@ -1,53 +1,29 @@
 package docs
 
 import (
-	"embed"
 	"fmt"
 	"html"
 	"html/template"
 	"strings"
-	"sync"
 
 	"github.com/alecthomas/chroma/v2"
+	"github.com/alecthomas/chroma/v2/lexers"
 )
-
-// lexerFiles are the lexers of chroma for the languages of the samples, under its license
-// (MIT), and one for Go. The package of all its lexers reads hundreds when a process
-// starts, and this binary starts a process for each file that it reads.
-//
-//go:embed lexers
-var lexerFiles embed.FS
 
 // lexerNames are the lexers by the language of a sample.
 var lexerNames = map[string]string{
 	"curl": "bash", "shell": "bash", "typescript": "typescript", "python": "python", "go": "go", "json": "json",
 }
 
-var lexers = sync.OnceValues(func() (map[string]chroma.Lexer, error) {
-	all := map[string]chroma.Lexer{}
-	for language, name := range lexerNames {
-		lexer, err := chroma.NewXMLLexer(lexerFiles, "lexers/"+name+".xml")
-		if err != nil {
-			return nil, fmt.Errorf("lexer %s: %w", name, err)
-		}
-		all[language] = chroma.Coalesce(lexer)
-	}
-	return all, nil
-})
-
 // highlight returns code as HTML. Its tokens have one of four classes: k for keywords, s
 // for strings, c for comments and n for numbers and constants.
 func highlight(language, code string) (template.HTML, error) {
-	known, err := lexers()
-	if err != nil {
-		return "", err
-	}
-	lexer, ok := known[language]
+	name, ok := lexerNames[language]
 	if !ok {
 		return template.HTML(html.EscapeString(code)), nil //nolint:gosec // escaped
 	}
 	// Lexers expect a line break at the end, and chroma adds one that it does not remove.
-	tokens, err := lexer.Tokenise(nil, code)
+	tokens, err := chroma.Coalesce(lexers.Get(name)).Tokenise(nil, code)
 	if err != nil {
 		return "", fmt.Errorf("highlight %s: %w", language, err)
 	}
