@@ -59,13 +59,13 @@ $$;
 
 -- Queues a message of a conversation that is locked.
 -- +goose StatementBegin
-CREATE FUNCTION queue_message(of_workspace uuid, of_channel uuid, of_conversation uuid, of_message uuid, first_attempt timestamptz, letter jsonb)
+CREATE FUNCTION queue_message(of_workspace uuid, of_channel uuid, of_conversation uuid, of_message uuid, first_attempt timestamptz, of_template jsonb)
 RETURNS void LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
 BEGIN
     INSERT INTO outbound_messages (workspace_id, message_id, channel_id, conversation_id, next_attempt_at, template)
     VALUES (of_workspace, of_message, of_channel, of_conversation,
-        CASE WHEN is_oldest_message(of_conversation, of_message) THEN first_attempt END, letter);
+        CASE WHEN is_oldest_message(of_conversation, of_message) THEN first_attempt END, of_template);
 END
 $$;
 -- +goose StatementEnd

@@ -15,9 +15,9 @@ import (
 	"github.com/avelto/convo/internal/platform/postgres"
 )
 
-// deed is a change of a conversation by someone in the console. It reports whether it has
+// conversationChange is a change by a user of the console. It reports whether it has
 // changed anything.
-type deed struct {
+type conversationChange struct {
 	action, notice string
 	do             func(ctx context.Context, on postgres.Conn) (bool, error)
 }
@@ -31,7 +31,7 @@ func (c *console) changeConversation(w http.ResponseWriter, r *http.Request, v v
 	if err := r.ParseForm(); err != nil {
 		return formError(err)
 	}
-	one, err := c.deed(r, v, conversationID)
+	one, err := c.conversationChange(r, v, conversationID)
 	if err != nil {
 		return err
 	}
@@ -51,8 +51,8 @@ func (c *console) changeConversation(w http.ResponseWriter, r *http.Request, v v
 	return err
 }
 
-// deed reads what it needs itself, since nothing else may be read in the transaction.
-func (c *console) deed(r *http.Request, v visitor, conversationID uuid.UUID) (deed, error) {
+// conversationChange reads what it needs itself, since nothing else may be read in the transaction.
+func (c *console) conversationChange(r *http.Request, v visitor, conversationID uuid.UUID) (conversationChange, error) {
 	service, space := c.Conversations, v.Workspace.ID
 	turn := func(to func(context.Context, postgres.Conn, uuid.UUID, uuid.UUID) (db.ConversationGetRow, error)) func(context.Context, postgres.Conn) (bool, error) {
 		return func(ctx context.Context, on postgres.Conn) (bool, error) {
@@ -63,17 +63,17 @@ func (c *console) deed(r *http.Request, v visitor, conversationID uuid.UUID) (de
 	switch r.PathValue("action") {
 	case "reply":
 		detail, err := c.Conversations.Get(r.Context(), space, conversationID)
-		return deed{"operator_message.sent", "", func(ctx context.Context, on postgres.Conn) (bool, error) {
+		return conversationChange{"operator_message.sent", "", func(ctx context.Context, on postgres.Conn) (bool, error) {
 			return true, c.reply(ctx, on, r, v, detail.Conversation)
 		}}, err
 	case "close":
-		return deed{"conversation.closed", "The conversation is closed.", turn(service.Close)}, nil
+		return conversationChange{"conversation.closed", "The conversation is closed.", turn(service.Close)}, nil
 	case "reopen":
-		return deed{"conversation.reopened", "The conversation is open again: the agent replies.", turn(service.Reopen)}, nil
+		return conversationChange{"conversation.reopened", "The conversation is open again: the agent replies.", turn(service.Reopen)}, nil
 	case "release":
-		return deed{"conversation.released", "The agent has the conversation again.", turn(service.Release)}, nil
+		return conversationChange{"conversation.released", "The agent has the conversation again.", turn(service.Release)}, nil
 	case "hand-off":
-		return deed{"conversation.handed_off", "Operators have the conversation.", func(ctx context.Context, on postgres.Conn) (bool, error) {
+		return conversationChange{"conversation.handed_off", "Operators have the conversation.", func(ctx context.Context, on postgres.Conn) (bool, error) {
 			me, err := c.me(ctx, on, v)
 			if err == nil {
 				_, err = service.HandOff(ctx, on, space, conversationID, conversation.HandOff{OperatorID: &me})
@@ -81,16 +81,16 @@ func (c *console) deed(r *http.Request, v visitor, conversationID uuid.UUID) (de
 			return true, err
 		}}, nil
 	case "assign":
-		return deed{"conversation.assigned", "The assignment was changed.", func(ctx context.Context, on postgres.Conn) (bool, error) {
+		return conversationChange{"conversation.assigned", "The assignment was changed.", func(ctx context.Context, on postgres.Conn) (bool, error) {
 			return c.assign(ctx, on, r.PostForm.Get("operator"), v, conversationID)
 		}}, nil
 	case "tag":
 		known, err := c.names(r.Context(), space)
-		return deed{"conversation.tags_changed", "The tags were changed.", func(ctx context.Context, on postgres.Conn) (bool, error) {
+		return conversationChange{"conversation.tags_changed", "The tags were changed.", func(ctx context.Context, on postgres.Conn) (bool, error) {
 			return c.tag(ctx, on, r, v, conversationID, known.Tags)
 		}}, err
 	}
-	return deed{}, problem.NotFound()
+	return conversationChange{}, problem.NotFound()
 }
 
 // me returns the operator that the user is, and makes them one if they are none yet.

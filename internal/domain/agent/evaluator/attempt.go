@@ -29,8 +29,8 @@ type modelError struct{ reason api.AgentEvaluationReason }
 
 func (e *modelError) Error() string { return "evaluator: " + string(e.reason) }
 
-// hopeless are the reasons of replies after which the others would be the same.
-var hopeless = map[api.AgentRunReason]api.AgentEvaluationReason{
+// final are the reasons of replies after which the others would be the same.
+var final = map[api.AgentRunReason]api.AgentEvaluationReason{
 	api.AgentRunReasonModelUnavailable: api.AgentEvaluationReasonModelUnavailable,
 	api.AgentRunReasonModelCredentials: api.AgentEvaluationReasonModelCredentials,
 	api.AgentRunReasonBudgetExceeded:   api.AgentEvaluationReasonBudgetExceeded,
@@ -102,8 +102,8 @@ func (a *attempt) Reply(ctx context.Context, talk dialogue.Dialogue) (evaluation
 		return r, err
 	case ctx.Err() != nil: // the engine hands off at the end of a context
 		return r, context.Cause(ctx)
-	case r.Reason != nil && hopeless[*r.Reason] != "":
-		return r, &modelError{hopeless[*r.Reason]}
+	case r.Reason != nil && final[*r.Reason] != "":
+		return r, &modelError{final[*r.Reason]}
 	case r.Builtin: // that is another agent than the one to measure
 		return r, &modelError{api.AgentEvaluationReasonBudgetExceeded}
 	}
